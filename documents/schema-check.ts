@@ -1,0 +1,128 @@
+import type { Static, TSchema } from 'typebox';
+import { Settings } from 'typebox/system';
+import { Value } from 'typebox/value';
+import { InvalidDocuments } from './problem.ts';
+import type { Problem } from './problem.ts';
+import type { Path, YamlDocument } from './yaml-document.ts';
+
+// All mistakes are told at once; the default stops after the first few.
+Settings.Set({ maxErrors: 1000 });
+
+/** What TypeBox reports of a value that doesn't fit; the names are JSON Schema's. */
+interface SchemaError {
+  readonly keyword: string;
+  readonly schemaPath: string;
+  readonly instancePath: string;
+  readonly params: object;
+  readonly message: string;
+}
+
+/**
+ * Reads `document` as the schema's type.
+ *
+ * A schema may carry `expected`, the words that finish the sentence "expected …"; without it JSON Schema's own
+ * words stand in.
+ *
+ * @throws InvalidDocuments with every problem of the document, each at its line and column
+ */
+export function checkDocument<Schema extends TSchema>(
+  document: YamlDocument,
+  schema: Schema,
+): Static<Schema> {
+  const { data } = document;
+  if (Value.Check(schema, data)) return data;
+  throw new InvalidDocuments(explain(document, schema));
+}
+
+function explain(document: YamlDocument, schema: TSchema): readonly Problem[] {
+  const problems = new Map<string, Problem>();
+  const add = (path: Path, message: string): void => {
+    const key = JSON.stringify(path);
+    if (!problems.has(key)) problems.set(key, document.problemAt(path, message));
+  };
+  const errors: readonly SchemaError[] = Value.Errors(schema, document.data);
+  // A union reports its branches' errors before its own; only the union as a whole can say what would be right.
+  const unions = errors.filter((error) => error.keyword === 'anyOf');
+  const insideUnion = (error: SchemaError): boolean =>
+    unions.some((union) => error !== union && error.schemaPath.startsWith(`${union.schemaPath}/anyOf/`));
+  for (const error of errors) {
+    if (insideUnion(error)) continue;
+    const path = pathOf(error.instancePath, document.data);
+    switch (error.keyword) {
+      case 'required': {
+        for (const key of stringsIn(error.params, 'requiredProperties')) {
+          add(
+            [...path, key],
+            `is missing; expected ${expectedAt(schema, `${error.schemaPath}/properties/${key}`)}`,
+          );
+        }
+        break;
+      }
+      case 'additionalProperties': {
+        const known = Object.keys(schemaAt(schema, error.schemaPath)?.properties ?? {});
+        for (const key of stringsIn(error.params, 'additionalProperties')) {
+          add([...path, key], `is an unknown key; known here: ${known.join(', ')}`);
+        }
+        break;
+      }
+      case 'boolean':
+        break; // The companion of `additionalProperties`, which says more.
+      default: {
+        const found = valueAt(document.data, path);
+        add(path, `is ${show(found)}; expected ${expectedAt(schema, error.schemaPath, error.message)}`);
+      }
+    }
+  }
+  return [...problems.values()].sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+type SchemaNode = Readonly<Record<string, unknown>>;
+
+function isRecord(value: unknown): value is SchemaNode {
+  return typeof value === 'object' && value !== null;
+}
+
+function schemaAt(schema: TSchema, schemaPath: string): SchemaNode | undefined {
+  let node: unknown = schema;
+  for (const part of schemaPath.split('/').slice(1)) {
+    node = isRecord(node) ? node[part] : undefined;
+  }
+  return isRecord(node) ? node : undefined;
+}
+
+function expectedAt(schema: TSchema, schemaPath: string, fallback = 'a value'): string {
+  const node = schemaAt(schema, schemaPath);
+  if (typeof node?.expected === 'string') return node.expected;
+  const choices = Array.isArray(node?.enum) ? node.enum : undefined;
+  if (choices !== undefined) return `one of ${choices.map(String).join(', ')}`;
+  if (typeof node?.type === 'string' && fallback === 'a value') return `a value of type ${node.type}`;
+  return fallback.replace(/^must (be|have|match) /, '');
+}
+
+function pathOf(pointer: string, data: unknown): Path {
+  const parts: (string | number)[] = [];
+  let value = data;
+  for (const raw of pointer.split('/').slice(1)) {
+    const key = raw.replaceAll('~1', '/').replaceAll('~0', '~');
+    parts.push(Array.isArray(value) ? Number(key) : key);
+    value = isRecord(value) ? value[key] : undefined;
+  }
+  return parts;
+}
+
+function valueAt(data: unknown, path: Path): unknown {
+  return path.reduce<unknown>((value, part) => (isRecord(value) ? value[String(part)] : undefined), data);
+}
+
+function stringsIn(params: object, name: string): readonly string[] {
+  const list: unknown = (params as SchemaNode)[name];
+  return Array.isArray(list) ? list.map(String) : [];
+}
+
+/** A value as a message can show it: short, and never a whole subtree. */
+function show(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (isRecord(value)) return 'a map';
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  return value === null ? 'empty' : JSON.stringify(value);
+}

@@ -1,0 +1,90 @@
+import { LineCounter, isAlias, isCollection, isMap, isNode, isPair, isScalar, parseDocument } from 'yaml';
+import type { Document, Node } from 'yaml';
+import { InvalidDocuments, fileProblem } from './problem.ts';
+import type { Problem } from './problem.ts';
+
+/** The keys and list positions that lead to a value. */
+export type Path = readonly (string | number)[];
+
+/** More aliases than any hand-written file has; an alias bomb needs millions. */
+const MAX_ALIASES = 100;
+
+/** A parsed YAML file that still knows where each value stands. */
+export interface YamlDocument {
+  readonly file: string;
+  /** Plain data: maps, lists, strings, numbers, booleans, null. */
+  readonly data: unknown;
+  /** Describes what is wrong at `path`; the line and column are those of the nearest value that exists. */
+  problemAt(path: Path, message: string): Problem;
+}
+
+/**
+ * Parses one YAML document.
+ *
+ * @param file how messages name the document
+ * @throws InvalidDocuments on a syntax error, a key given twice, several documents in one file or too many aliases
+ */
+export function parseYaml(text: string, file: string): YamlDocument {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, uniqueKeys: true, merge: false });
+  const faults = [...document.errors, ...document.warnings];
+  if (faults.length > 0) {
+    throw new InvalidDocuments(
+      faults.map((fault) => {
+        const { line, col } = lineCounter.linePos(fault.pos[0]);
+        const firstLine = fault.message.split('\n')[0] ?? fault.message;
+        const message = firstLine.replace(/ at line \d+, column \d+:?$/, '');
+        return { file, line, column: col, path: '', message };
+      }),
+    );
+  }
+  let data: unknown;
+  try {
+    data = document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new InvalidDocuments([fileProblem(file, `${reason} (at most ${MAX_ALIASES} are resolved)`)]);
+  }
+  return {
+    file,
+    data,
+    problemAt(path, message) {
+      const offset = offsetOf(document, path);
+      const { line, col } = lineCounter.linePos(offset);
+      return { file, line, column: col, path: formatPath(path), message };
+    },
+  };
+}
+
+/** `['variants', 1, 'weight']` becomes `variants[1].weight`. */
+export function formatPath(path: Path): string {
+  return path
+    .map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`))
+    .join('');
+}
+
+function offsetOf(document: Document, path: Path): number {
+  let node: unknown = document.contents;
+  let offset = startOf(node) ?? 0;
+  for (const part of path) {
+    if (isAlias(node)) node = node.resolve(document);
+    if (!isCollection(node)) break;
+    if (isMap(node)) {
+      const pair = node.items.find(
+        (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === part,
+      );
+      if (pair === undefined) break;
+      offset = startOf(pair.key) ?? offset;
+      node = pair.value;
+      if (isScalar(node) && node.value !== null) offset = startOf(node) ?? offset;
+    } else {
+      node = node.items[Number(part)];
+      offset = startOf(node) ?? offset;
+    }
+  }
+  return offset;
+}
+
+function startOf(node: unknown): number | undefined {
+  return isNode(node) ? (node as Node).range?.[0] : undefined;
+}
