@@ -1,0 +1,110 @@
+import { BackendError } from './errors.ts';
+import type { InferRequest } from './inference.ts';
+import type { Tensor, TensorSpec } from './tensor/tensor.ts';
+import { elementCount } from './tensor/tensor.ts';
+
+/** What a version takes and gives, as requests are checked against it. */
+export interface ModelSignature {
+  readonly model: string;
+  /** With the batch dimension, where there is one, as the first: -1. */
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  /** Rows a request may have; 0 for a model that doesn't batch. */
+  readonly maxBatchSize: number;
+}
+
+/** A request that fits the model. */
+export interface CheckedRequest {
+  /** Its inputs in the model's order. */
+  readonly request: InferRequest;
+  readonly rows: number;
+  /** Requests with the same lane can share a batch. */
+  readonly lane: string;
+}
+
+/** @throws BackendError `invalid_input` with what was sent and what the model takes */
+export function checkRequest(signature: ModelSignature, request: InferRequest): CheckedRequest {
+  const { model, inputs: specs, maxBatchSize } = signature;
+  checkNames(signature, request);
+  const inputs = specs.map((spec) => {
+    const input = request.inputs.find((candidate) => candidate.name === spec.name);
+    if (input === undefined) {
+      const sent = request.inputs.length;
+      throw invalid(
+        `expected ${specs.length} inputs but got ${sent} for model '${model}': "${spec.name}" is missing`,
+      );
+    }
+    checkTensor(signature, spec, input);
+    return input;
+  });
+
+  if (maxBatchSize === 0) return { request: { ...request, inputs }, rows: 1, lane: '' };
+  const rows = inputs[0]?.shape[0] ?? 1;
+  const odd = inputs.find((input) => input.shape[0] !== rows);
+  if (odd !== undefined) {
+    throw invalid(
+      `input '${odd.name}' for model '${model}' has ${odd.shape[0] ?? 0} rows, but '${inputs[0]?.name ?? ''}' has ${rows}`,
+    );
+  }
+  if (rows < 1 || rows > maxBatchSize) {
+    throw invalid(
+      `inference request batch-size must be from 1 to ${maxBatchSize} for '${model}', got ${rows}`,
+    );
+  }
+  return { request: { ...request, inputs }, rows, lane: laneOf(specs, inputs) };
+}
+
+function checkNames({ model, inputs, outputs }: ModelSignature, request: InferRequest): void {
+  const known = (specs: readonly TensorSpec[]): string => specs.map((spec) => spec.name).join(', ');
+  const seen = new Set<string>();
+  for (const { name } of request.inputs) {
+    if (!inputs.some((spec) => spec.name === name)) {
+      throw invalid(
+        `unexpected inference input '${name}' for model '${model}'; its inputs are: ${known(inputs)}`,
+      );
+    }
+    if (seen.has(name)) throw invalid(`input '${name}' for model '${model}' is there twice`);
+    seen.add(name);
+  }
+  for (const name of request.outputs ?? []) {
+    if (!outputs.some((spec) => spec.name === name)) {
+      throw invalid(
+        `unexpected inference output '${name}' for model '${model}'; its outputs are: ${known(outputs)}`,
+      );
+    }
+  }
+}
+
+function checkTensor({ model }: ModelSignature, spec: TensorSpec, input: Tensor): void {
+  if (input.datatype !== spec.datatype) {
+    throw invalid(
+      `inference input '${input.name}' data-type is '${input.datatype}', but model '${model}' expects '${spec.datatype}'`,
+    );
+  }
+  const fits =
+    input.shape.length === spec.shape.length &&
+    input.shape.every((size, axis) => spec.shape[axis] === -1 || spec.shape[axis] === size);
+  if (!fits) {
+    throw invalid(
+      `unexpected shape for input '${input.name}' for model '${model}'. ` +
+        `Expected [${spec.shape.join(',')}], got [${input.shape.join(',')}]`,
+    );
+  }
+  const expected = elementCount(input.shape);
+  if (input.data.length !== expected) {
+    throw invalid(
+      `input '${input.name}' for model '${model}' has ${input.data.length} elements; ` +
+        `its shape [${input.shape.join(',')}] takes ${expected}`,
+    );
+  }
+}
+
+/** The sizes that the model leaves free and the request chose; empty where only the rows are free. */
+function laneOf(specs: readonly TensorSpec[], inputs: readonly Tensor[]): string {
+  const varies = specs.some((spec) => spec.shape.indexOf(-1, 1) > 0);
+  return varies ? inputs.map((input) => input.shape.slice(1).join('x')).join(',') : '';
+}
+
+function invalid(message: string): BackendError {
+  return new BackendError('invalid_input', message);
+}

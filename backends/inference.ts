@@ -1,0 +1,47 @@
+import type { Tensor } from './tensor/tensor.ts';
+
+/** One caller's request to one version of a model. */
+export interface InferRequest {
+  /** Every input of the model, each once; rows along the first dimension where the model batches. */
+  readonly inputs: readonly Tensor[];
+  /** The names of the wanted outputs; all where it is left out. */
+  readonly outputs?: readonly string[];
+  /** When the answer is of no more use, in `performance.now()` milliseconds. */
+  readonly deadlineMs: number;
+  /** Aborted when the caller hangs up: the request then leaves the queue. */
+  readonly signal?: AbortSignal;
+}
+
+export interface InferAnswer {
+  /** In the order they were asked for, or the model's own. */
+  readonly outputs: readonly Tensor[];
+  /** Milliseconds from the request's arrival to the start of the batch it ran in. */
+  readonly queueMs: number;
+  /** Milliseconds that the batch took in the model. */
+  readonly computeMs: number;
+  /** Rows of the batch, this request's and its neighbours'. */
+  readonly batchRows: number;
+  /** To be called once, when the outputs have been encoded: their memory is lent, and used again afterwards. */
+  release(): void;
+}
+
+/** Why a batch was sent to the model when it was. */
+export type ReleaseReason =
+  /** It had all the rows it may have. */
+  | 'full'
+  /** It had one of the preferred numbers of rows. */
+  | 'preferred'
+  /** Its oldest request had waited as long as the configuration lets it. */
+  | 'delay'
+  /** An instance was free and nothing told it to wait. */
+  | 'idle'
+  /** The version is being unloaded. */
+  | 'drain';
+
+/** What a version tells of each batch it ran. */
+export interface BatchReport {
+  readonly model: string;
+  readonly version: number;
+  readonly rows: number;
+  readonly reason: ReleaseReason;
+}

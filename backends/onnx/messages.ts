@@ -1,0 +1,43 @@
+import type { NumericDatatype } from '../tensor/datatype.ts';
+import type { BytesTensor, Tensor, TensorSpec } from '../tensor/tensor.ts';
+
+/** What a worker is started with. */
+export interface WorkerOptions {
+  /** Absolute path of the `.onnx` file. */
+  readonly modelFile: string;
+  /** Threads that one run may use, >= 1. */
+  readonly threads: number;
+}
+
+/** Where a numeric tensor lies in a slab. */
+export interface TensorPlace {
+  readonly name: string;
+  readonly datatype: NumericDatatype;
+  readonly shape: readonly number[];
+  /** From the start of the slab, a multiple of the element's size. */
+  readonly byteOffset: number;
+}
+
+/** One batch, gathered. */
+export interface RunMessage {
+  readonly kind: 'run';
+  /** Holds the numeric inputs, and takes the outputs that have a place. */
+  readonly slab: SharedArrayBuffer;
+  readonly inputs: readonly (TensorPlace | BytesTensor)[];
+  /** Outputs whose shape is known before the run: the model writes them straight into the slab. */
+  readonly placedOutputs: readonly TensorPlace[];
+  /** Names of the wanted outputs that have no place; they come back in the message. */
+  readonly sentOutputs: readonly string[];
+}
+
+export type ToWorker = RunMessage | { readonly kind: 'close' };
+
+export type FromWorker =
+  | {
+      readonly kind: 'ready';
+      readonly inputs: readonly TensorSpec[];
+      readonly outputs: readonly TensorSpec[];
+    }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'done'; readonly computeMs: number; readonly sent: readonly Tensor[] }
+  | { readonly kind: 'failed'; readonly reason: string };

@@ -1,0 +1,92 @@
+import { bytesPerElement } from '../tensor/datatype.ts';
+import type { BytesTensor, Tensor, TensorSpec } from '../tensor/tensor.ts';
+import { elementCount } from '../tensor/tensor.ts';
+import type { PlannedOutput } from './batch-layout.ts';
+import type { OnnxInstance } from './instance.ts';
+import type { TensorPlace } from './messages.ts';
+
+/** Rows in a batch where the graph leaves them free and the configuration says nothing. */
+const DEFAULT_MAX_BATCH_SIZE = 32;
+
+/** Rows of the probe: neither 1, which any shape could have by chance, nor many. */
+const PROBE_ROWS = 2;
+
+/** How a version is batched. */
+export interface ModelPlan {
+  /** 0: it isn't. */
+  readonly maxBatchSize: number;
+  readonly outputs: readonly PlannedOutput[];
+}
+
+/**
+ * Finds out from the graph, and from one run over zeros, whether the model batches along its first dimension and
+ * which outputs have a shape that follows from the rows alone.
+ *
+ * @param configured the configuration's `max_batch_size`; undefined: as the graph says
+ * @throws Error when the configuration wants batches that the graph can't take
+ */
+export async function planModel(instance: OnnxInstance, configured: number | undefined): Promise<ModelPlan> {
+  const specs = [...instance.inputs, ...instance.outputs];
+  const fixed = specs.find((spec) => spec.shape[0] !== -1);
+  if (configured !== undefined && configured > 0 && fixed !== undefined) {
+    throw new Error(
+      `max_batch_size is ${configured}, but the first dimension of "${fixed.name}" isn't free: its shape is ` +
+        `[${fixed.shape.join(', ')}]; export the model with a free first dimension, or set max_batch_size: 0`,
+    );
+  }
+  const batches = configured !== 0 && fixed === undefined;
+  const probed = await probe(instance, batches ? PROBE_ROWS : undefined);
+  const keepsRows = probed?.every((output) => output.shape[0] === PROBE_ROWS) ?? true;
+  if (batches && !keepsRows) {
+    if (configured === undefined)
+      return { maxBatchSize: 0, outputs: planOutputs(instance.outputs, undefined) };
+    throw new Error(
+      `max_batch_size is ${configured}, but of ${PROBE_ROWS} rows the model made outputs of ` +
+        `${probed?.map(({ name, shape }) => `"${name}" [${shape.join(', ')}]`).join(', ') ?? 'other sizes'}; ` +
+        'set max_batch_size: 0',
+    );
+  }
+  const maxBatchSize = batches ? (configured ?? DEFAULT_MAX_BATCH_SIZE) : 0;
+  return { maxBatchSize, outputs: planOutputs(instance.outputs, batches ? probed : undefined) };
+}
+
+/** An output is predictable when only its rows are free, and the probe's output had just that shape. */
+function planOutputs(
+  outputs: readonly TensorSpec[],
+  probed: readonly Tensor[] | undefined,
+): readonly PlannedOutput[] {
+  return outputs.map((spec, index) => {
+    const seen = probed?.[index]?.shape;
+    const predictable =
+      seen?.length === spec.shape.length &&
+      spec.shape.every((size, axis) => (axis === 0 ? size === -1 : size >= 0 && size === seen[axis]));
+    return { spec, predictable };
+  });
+}
+
+/** Runs the model over zeros and empty strings; undefined where it refuses them, which says nothing about real inputs. */
+async function probe(
+  instance: OnnxInstance,
+  rows: number | undefined,
+): Promise<readonly Tensor[] | undefined> {
+  let bytes = 0;
+  const inputs = instance.inputs.map((spec): TensorPlace | BytesTensor => {
+    const shape = spec.shape.map((size, axis) =>
+      size >= 0 ? size : axis === 0 && rows !== undefined ? rows : 1,
+    );
+    const { name, datatype } = spec;
+    const length = elementCount(shape);
+    if (datatype === 'BYTES') return { name, datatype, shape, data: Array<string>(length).fill('') };
+    const byteOffset = bytes;
+    bytes += Math.ceil((length * bytesPerElement(datatype)) / 8) * 8;
+    return { name, datatype, shape, byteOffset };
+  });
+  const slab = new SharedArrayBuffer(bytes);
+  const sentOutputs = instance.outputs.map((spec) => spec.name);
+  try {
+    const result = await instance.run({ kind: 'run', slab, inputs, placedOutputs: [], sentOutputs });
+    return result.sent;
+  } catch {
+    return undefined;
+  }
+}

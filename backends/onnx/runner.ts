@@ -1,0 +1,122 @@
+import type { BatchMember, BatchResult, BatchRunner } from '../batching/runner.ts';
+import { RunnerGone } from '../batching/runner.ts';
+import { BackendError } from '../errors.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { elementCount } from '../tensor/tensor.ts';
+import { viewOf } from '../tensor/datatype.ts';
+import type { BatchLayout, PlannedOutput } from './batch-layout.ts';
+import { gather, layOut, sliceRows } from './batch-layout.ts';
+import type { OnnxInstance, RunResult } from './instance.ts';
+import { InstanceDied } from './instance.ts';
+import type { Slab, SlabPool } from './slab.ts';
+
+/** Gathers a batch into shared memory, has an instance run it, and hands each member its own rows. */
+export class OnnxRunner implements BatchRunner {
+  readonly instance: OnnxInstance;
+  readonly #slabs: SlabPool;
+  readonly #outputs: readonly PlannedOutput[];
+  readonly #batches: boolean;
+
+  /** @param batches whether the model takes several rows at once; else each request is a batch of its own */
+  constructor(instance: OnnxInstance, slabs: SlabPool, outputs: readonly PlannedOutput[], batches: boolean) {
+    this.instance = instance;
+    this.#slabs = slabs;
+    this.#outputs = outputs;
+    this.#batches = batches;
+  }
+
+  async run(members: readonly BatchMember[], totalRows: number): Promise<BatchResult> {
+    const requests = members.map((member) => member.request);
+    const [first] = requests;
+    if (first === undefined) throw new Error('a batch has at least one request');
+    const rows = this.#batches ? totalRows : undefined;
+    const layout = layOut(first.inputs, this.#wantedBy(members), rows);
+    // One share for each member, and one for the run: nobody may use the memory again while the model writes to it.
+    const slab = this.#slabs.lease(layout.bytes, members.length + 1);
+    try {
+      const inputs = gather(requests, layout, slab.buffer, rows);
+      const { placedOutputs, sentOutputs } = layout;
+      const result = await this.instance.run({
+        kind: 'run',
+        slab: slab.buffer,
+        inputs,
+        placedOutputs,
+        sentOutputs,
+      });
+      const outputs = outputsOfBatch(layout, slab, result);
+      if (rows !== undefined) checkRows(outputs, rows);
+      return this.#scatter(members, outputs, slab, result.computeMs);
+    } catch (error) {
+      members.forEach(() => {
+        slab.release();
+      });
+      if (error instanceof InstanceDied) throw new RunnerGone(error);
+      if (error instanceof BackendError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new BackendError('run_failed', `the model failed: ${reason}`, { cause: error });
+    } finally {
+      slab.release();
+    }
+  }
+
+  #wantedBy(members: readonly BatchMember[]): readonly PlannedOutput[] {
+    const wanted = new Set<string>();
+    for (const { request } of members) {
+      if (request.outputs === undefined) return this.#outputs;
+      for (const name of request.outputs) wanted.add(name);
+    }
+    return this.#outputs.filter(({ spec }) => wanted.has(spec.name));
+  }
+
+  #scatter(
+    members: readonly BatchMember[],
+    outputs: ReadonlyMap<string, Tensor>,
+    slab: Slab,
+    computeMs: number,
+  ): BatchResult {
+    const starts: number[] = [];
+    let start = 0;
+    for (const member of members) {
+      starts.push(start);
+      start += member.rows;
+    }
+    return {
+      computeMs,
+      outputsOf: (index) => {
+        const member = members[index];
+        if (member === undefined) throw new Error(`the batch has no member ${index}`);
+        const names = member.request.outputs ?? this.#outputs.map(({ spec }) => spec.name);
+        return names.map((name) => {
+          const tensor = outputs.get(name);
+          if (tensor === undefined) throw new Error(`the batch has no output "${name}"`);
+          return this.#batches ? sliceRows(tensor, starts[index] ?? 0, member.rows) : tensor;
+        });
+      },
+      release: () => {
+        slab.release();
+      },
+    };
+  }
+}
+
+function outputsOfBatch(layout: BatchLayout, slab: Slab, result: RunResult): ReadonlyMap<string, Tensor> {
+  const outputs = new Map<string, Tensor>();
+  for (const { name, datatype, shape, byteOffset } of layout.placedOutputs) {
+    const data = viewOf(datatype, slab.buffer, byteOffset, elementCount(shape));
+    outputs.set(name, { name, datatype, shape, data });
+  }
+  for (const tensor of result.sent) outputs.set(tensor.name, tensor);
+  return outputs;
+}
+
+function checkRows(outputs: ReadonlyMap<string, Tensor>, rows: number): void {
+  for (const { name, shape } of outputs.values()) {
+    if (shape[0] === rows) continue;
+    const found = `[${shape.join(', ')}]`;
+    throw new BackendError(
+      'run_failed',
+      `output "${name}" has the shape ${found} for a batch of ${rows} rows: the model doesn't batch along its ` +
+        'first dimension; set max_batch_size: 0 in its configuration',
+    );
+  }
+}

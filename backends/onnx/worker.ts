@@ -1,0 +1,129 @@
+/**
+ * A worker thread that holds one ONNX Runtime session and runs one batch at a time.
+ *
+ * `onnxruntime-node` runs synchronously, so this is the only place that imports it. A worker lives as long as its
+ * session: a replaced version takes its workers with it.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { InferenceSession, Tensor as OnnxTensor } from 'onnxruntime-node';
+import { viewOf } from '../tensor/datatype.ts';
+import type { NumericArray, NumericDatatype } from '../tensor/datatype.ts';
+import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
+import type { FromWorker, RunMessage, ToWorker, WorkerOptions } from './messages.ts';
+
+// The binding can't read Float16Array, and without it takes and gives the bits of a half as Uint16Array.
+Reflect.deleteProperty(globalThis, 'Float16Array');
+const ort = await import('onnxruntime-node');
+
+const ONNX_TYPES = {
+  BOOL: 'bool',
+  UINT8: 'uint8',
+  UINT16: 'uint16',
+  UINT32: 'uint32',
+  UINT64: 'uint64',
+  INT8: 'int8',
+  INT16: 'int16',
+  INT32: 'int32',
+  INT64: 'int64',
+  FP16: 'float16',
+  FP32: 'float32',
+  FP64: 'float64',
+  BYTES: 'string',
+} as const satisfies Record<Tensor['datatype'], OnnxTensor.Type>;
+
+const port = parentPort;
+if (port === null) throw new Error('backends/onnx/worker.ts runs as a worker thread only');
+const post = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void => {
+  port.postMessage(message, transfer);
+};
+
+function datatypeOf(onnxType: string): Tensor['datatype'] {
+  const found = Object.entries(ONNX_TYPES).find(([, name]) => name === onnxType);
+  if (found === undefined) throw new Error(`tensors of type ${onnxType} can't be served`);
+  return found[0] as Tensor['datatype'];
+}
+
+function specOf(metadata: InferenceSession.ValueMetadata): TensorSpec {
+  if (!metadata.isTensor)
+    throw new Error(`"${metadata.name}" is a sequence or a map; only tensors can be served`);
+  return {
+    name: metadata.name,
+    datatype: datatypeOf(metadata.type),
+    shape: metadata.shape.map((size) => (typeof size === 'number' ? size : -1)),
+  };
+}
+
+async function openSession({ modelFile, threads }: WorkerOptions): Promise<InferenceSession> {
+  ort.env.logLevel = 'error';
+  return ort.InferenceSession.create(modelFile, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    // Spinning burns a core between batches.
+    extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
+  });
+}
+
+function onnxTensor(datatype: NumericDatatype, data: NumericArray, shape: readonly number[]): OnnxTensor {
+  return new ort.Tensor(ONNX_TYPES[datatype], data as Float32Array, shape);
+}
+
+async function run(session: InferenceSession, message: RunMessage): Promise<void> {
+  const { slab } = message;
+  const placed = ({ datatype, shape, byteOffset }: RunMessage['placedOutputs'][number]): OnnxTensor => {
+    const length = shape.reduce((count, size) => count * size, 1);
+    return onnxTensor(datatype, viewOf(datatype, slab, byteOffset, length), shape);
+  };
+  const feeds: Record<string, OnnxTensor> = {};
+  for (const input of message.inputs) {
+    feeds[input.name] =
+      input.datatype === 'BYTES' ? new ort.Tensor('string', [...input.data], input.shape) : placed(input);
+  }
+  const fetches: Record<string, OnnxTensor | null> = {};
+  for (const output of message.placedOutputs) fetches[output.name] = placed(output);
+  for (const name of message.sentOutputs) fetches[name] = null;
+
+  const start = performance.now();
+  const results = await session.run(feeds, fetches);
+  const computeMs = performance.now() - start;
+
+  const transfer: ArrayBuffer[] = [];
+  const sent = message.sentOutputs.map((name): Tensor => {
+    const result = results[name];
+    if (result === undefined) throw new Error(`the model gave no output "${name}"`);
+    const datatype = datatypeOf(result.type);
+    const shape = [...result.dims];
+    if (datatype === 'BYTES') return { name, datatype, shape, data: result.data as string[] };
+    const data = result.data as NumericArray;
+    if (data.buffer instanceof ArrayBuffer) transfer.push(data.buffer);
+    return { name, datatype, shape, data };
+  });
+  post({ kind: 'done', computeMs, sent }, transfer);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+try {
+  const session = await openSession(workerData as WorkerOptions);
+  port.on('message', (message: ToWorker) => {
+    if (message.kind === 'close') {
+      void session.release().finally(() => {
+        port.close();
+      });
+      return;
+    }
+    run(session, message).catch((error: unknown) => {
+      post({ kind: 'failed', reason: reasonOf(error) });
+    });
+  });
+  post({
+    kind: 'ready',
+    inputs: session.inputMetadata.map(specOf),
+    outputs: session.outputMetadata.map(specOf),
+  });
+} catch (error) {
+  post({ kind: 'refused', reason: reasonOf(error) });
+  port.close();
+}

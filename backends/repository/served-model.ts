@@ -1,0 +1,84 @@
+import type { ModelVersion } from '../model-version.ts';
+
+/** A line of the repository's index, in Triton's words. */
+export interface IndexEntry {
+  readonly name: string;
+  readonly version: number;
+  readonly state: 'READY' | 'UNAVAILABLE';
+  /** Why it isn't ready, or why a newer file of it isn't served; empty where all is well. */
+  readonly reason: string;
+}
+
+interface Slot {
+  /** What was last tried to load: the file and the configuration. */
+  readonly wish: string;
+  /** What serves; it may be older than the wish, when that failed. */
+  readonly loaded: ModelVersion | undefined;
+  readonly reason: string;
+}
+
+/** A model by the name that callers use, and its versions. */
+export class ServedModel {
+  readonly name: string;
+  readonly #slots = new Map<number, Slot>();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Every version there is, ready or not, ascending. */
+  get versions(): readonly number[] {
+    return [...this.#slots.keys()].sort((a, b) => a - b);
+  }
+
+  /** The versions that can answer, ascending. */
+  get ready(): readonly ModelVersion[] {
+    return this.versions.map((version) => this.version(version)).filter((loaded) => loaded !== undefined);
+  }
+
+  /** A version that can answer; undefined where it can't or isn't there. */
+  version(number: number): ModelVersion | undefined {
+    return this.#slots.get(number)?.loaded;
+  }
+
+  /** What answers an unversioned call where there is no experiment. */
+  get highestReady(): ModelVersion | undefined {
+    return this.ready.at(-1);
+  }
+
+  index(): readonly IndexEntry[] {
+    return this.versions.map((version) => {
+      const slot = this.#slots.get(version);
+      const state = slot?.loaded === undefined ? 'UNAVAILABLE' : 'READY';
+      return { name: this.name, version, state, reason: slot?.reason ?? '' };
+    });
+  }
+
+  /** What was last tried to load as this version. */
+  wishOf(version: number): string | undefined {
+    return this.#slots.get(version)?.wish;
+  }
+
+  /** Lets a loaded version take the traffic; returns the one it replaces. */
+  put(version: number, wish: string, loaded: ModelVersion): ModelVersion | undefined {
+    const replaced = this.version(version);
+    this.#slots.set(version, { wish, loaded, reason: '' });
+    return replaced;
+  }
+
+  /** Notes that a wish failed; what served before goes on serving. */
+  fail(version: number, wish: string, reason: string): void {
+    this.#slots.set(version, { wish, loaded: this.version(version), reason });
+  }
+
+  /** Takes a version out; returns it where it was loaded. */
+  take(version: number): ModelVersion | undefined {
+    const loaded = this.version(version);
+    this.#slots.delete(version);
+    return loaded;
+  }
+
+  takeAll(): readonly ModelVersion[] {
+    return this.versions.map((version) => this.take(version)).filter((loaded) => loaded !== undefined);
+  }
+}

@@ -1,0 +1,84 @@
+/** The tensor types of the Open Inference Protocol that have a fixed size in bytes. */
+export type NumericDatatype =
+  | 'BOOL'
+  | 'UINT8'
+  | 'UINT16'
+  | 'UINT32'
+  | 'UINT64'
+  | 'INT8'
+  | 'INT16'
+  | 'INT32'
+  | 'INT64'
+  | 'FP16'
+  | 'FP32'
+  | 'FP64';
+
+/** The Open Inference Protocol's names of the tensor types. */
+export type Datatype = NumericDatatype | 'BYTES';
+
+/** What holds a numeric tensor: BOOL as 0 and 1 in bytes, FP16 as the 16 bits of each half. */
+export type NumericArray =
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array;
+
+interface NumericType {
+  readonly bytesPerElement: number;
+  /** A typed array over `length` elements of `buffer`, from a byte offset that is a multiple of the element's size. */
+  view(buffer: ArrayBufferLike, byteOffset: number, length: number): NumericArray;
+}
+
+type ArrayClass = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => NumericArray;
+
+function numeric(array: ArrayClass & { readonly BYTES_PER_ELEMENT: number }): NumericType {
+  return {
+    bytesPerElement: array.BYTES_PER_ELEMENT,
+    view: (buffer, byteOffset, length) => new array(buffer, byteOffset, length),
+  };
+}
+
+const NUMERIC_TYPES: Readonly<Record<NumericDatatype, NumericType>> = {
+  BOOL: numeric(Uint8Array),
+  UINT8: numeric(Uint8Array),
+  UINT16: numeric(Uint16Array),
+  UINT32: numeric(Uint32Array),
+  UINT64: numeric(BigUint64Array),
+  INT8: numeric(Int8Array),
+  INT16: numeric(Int16Array),
+  INT32: numeric(Int32Array),
+  INT64: numeric(BigInt64Array),
+  FP16: numeric(Uint16Array),
+  FP32: numeric(Float32Array),
+  FP64: numeric(Float64Array),
+};
+
+export const DATATYPES: readonly Datatype[] = [...(Object.keys(NUMERIC_TYPES) as NumericDatatype[]), 'BYTES'];
+
+export function isDatatype(name: string): name is Datatype {
+  return name === 'BYTES' || name in NUMERIC_TYPES;
+}
+
+export function bytesPerElement(datatype: NumericDatatype): number {
+  return NUMERIC_TYPES[datatype].bytesPerElement;
+}
+
+/** A typed array over shared or private memory; `byteOffset` must be a multiple of the element's size. */
+export function viewOf(
+  datatype: NumericDatatype,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  length: number,
+): NumericArray {
+  return NUMERIC_TYPES[datatype].view(buffer, byteOffset, length);
+}
+
+export function allocate(datatype: NumericDatatype, length: number): NumericArray {
+  return viewOf(datatype, new ArrayBuffer(length * bytesPerElement(datatype)), 0, length);
+}

@@ -1,0 +1,100 @@
+/** ONNX models made in memory, for tests and benches: real files that the real runtime loads. */
+import { fileURLToPath } from 'node:url';
+import protobuf from 'protobufjs';
+import type { Tensor } from '../../backends/tensor/tensor.ts';
+
+const ModelProto = protobuf
+  .loadSync(fileURLToPath(new URL('onnx.proto', import.meta.url)))
+  .lookupType('onnx.ModelProto');
+
+/** ONNX's numbers of the tensor types, by the Open Inference Protocol's names. */
+const ELEMENT_TYPES: Readonly<Record<Tensor['datatype'], number>> = {
+  FP32: 1,
+  UINT8: 2,
+  INT8: 3,
+  UINT16: 4,
+  INT16: 5,
+  INT32: 6,
+  INT64: 7,
+  BYTES: 8,
+  BOOL: 9,
+  FP16: 10,
+  FP64: 11,
+  UINT32: 12,
+  UINT64: 13,
+};
+
+/** A graph's input or output; a dimension given by name is free. */
+export interface Value {
+  readonly name: string;
+  readonly datatype: Tensor['datatype'];
+  readonly shape: readonly (number | string)[];
+}
+
+export interface Node {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Whole numbers, and lists of them. */
+  readonly attributes?: Readonly<Record<string, number | readonly number[]>>;
+}
+
+/** Weights, row-major. */
+export interface Initializer {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Float32Array | BigInt64Array;
+}
+
+export interface Graph {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly nodes: readonly Node[];
+  readonly initializers?: readonly Initializer[];
+}
+
+/** The bytes of a `model.onnx`. */
+export function encodeModel(graph: Graph): Uint8Array {
+  const message = ModelProto.fromObject({
+    irVersion: 8,
+    producerName: 'signalbox-test',
+    opsetImport: [{ domain: '', version: 17 }],
+    graph: {
+      name: 'graph',
+      node: graph.nodes.map((node) => ({
+        input: node.inputs,
+        output: node.outputs,
+        opType: node.op,
+        attribute: Object.entries(node.attributes ?? {}).map(([name, value]) =>
+          typeof value === 'number' ? { name, i: value, type: 2 } : { name, ints: value, type: 7 },
+        ),
+      })),
+      initializer: (graph.initializers ?? []).map(({ name, shape, data }) => ({
+        name,
+        dims: shape,
+        dataType: data instanceof Float32Array ? ELEMENT_TYPES.FP32 : ELEMENT_TYPES.INT64,
+        rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      })),
+      input: graph.inputs.map(encodeValue),
+      output: graph.outputs.map(encodeValue),
+    },
+  });
+  return ModelProto.encode(message).finish();
+}
+
+function encodeValue({ name, datatype, shape }: Value): object {
+  const dim = shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  return { name, type: { tensorType: { elemType: ELEMENT_TYPES[datatype], shape: { dim } } } };
+}
+
+/** A model that gives its input back: `INPUT` to `OUTPUT`. */
+export function identityModel(
+  datatype: Tensor['datatype'] = 'FP32',
+  shape: Value['shape'] = ['batch', 4],
+): Uint8Array {
+  return encodeModel({
+    inputs: [{ name: 'INPUT', datatype, shape }],
+    outputs: [{ name: 'OUTPUT', datatype, shape }],
+    nodes: [{ op: 'Identity', inputs: ['INPUT'], outputs: ['OUTPUT'] }],
+  });
+}
