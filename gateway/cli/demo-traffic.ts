@@ -1,0 +1,213 @@
+import { readFile } from 'node:fs/promises';
+
+export interface TrafficOptions {
+  /** The gateway's data plane, as http://127.0.0.1:8000. */
+  readonly url: string;
+  readonly users: number;
+  readonly requests: number;
+  /** Requests under way at once. */
+  readonly concurrency: number;
+  /** One JSON object on stdout in place of the table. */
+  readonly json: boolean;
+}
+
+/** What came back of one variant's requests. */
+interface VariantTally {
+  requests: number;
+  correct: number;
+  readonly users: Set<number>;
+  readonly latenciesMs: number[];
+}
+
+export interface TrafficSummary {
+  readonly sent: number;
+  readonly failed: number;
+  readonly variants: readonly {
+    readonly name: string;
+    readonly users: number;
+    readonly requests: number;
+    /** Share of the users, 0 to 1. */
+    readonly share: number;
+    /** Share of the scans that were read right, 0 to 1. */
+    readonly accuracy: number;
+    readonly p50Ms: number;
+    readonly p99Ms: number;
+  }[];
+}
+
+interface Scan {
+  readonly png: Blob;
+  readonly digit: number;
+}
+
+const IMAGES = new URL('../../demo/images/', import.meta.url);
+
+/** Time between two pictures of the table, in a terminal. */
+const REDRAW_MS = 250;
+
+/**
+ * Sends held-out scans of the demo as many users: each request is of the next user, and shows the next scan.
+ *
+ * @throws Error where the gateway can't be reached at all
+ */
+export async function sendTraffic(options: TrafficOptions): Promise<TrafficSummary> {
+  const scans = await loadScans();
+  const traffic = new Traffic(options, scans);
+  await traffic.expectGateway();
+  const live = process.stderr.isTTY && !options.json;
+  const timer = live
+    ? setInterval(() => process.stderr.write(redraw(traffic.summary(), options)), REDRAW_MS)
+    : undefined;
+  await traffic.send();
+  clearInterval(timer);
+  const summary = traffic.summary();
+  if (live) process.stderr.write(redraw(summary, options));
+  else
+    process.stdout.write(
+      options.json ? `${JSON.stringify(summary)}\n` : `${table(summary, options).join('\n')}\n`,
+    );
+  return summary;
+}
+
+class Traffic {
+  readonly #options: TrafficOptions;
+  readonly #scans: readonly Scan[];
+  readonly #variants = new Map<string, VariantTally>();
+  #started = 0;
+  #sent = 0;
+  #failed = 0;
+
+  constructor(options: TrafficOptions, scans: readonly Scan[]) {
+    this.#options = options;
+    this.#scans = scans;
+  }
+
+  async expectGateway(): Promise<void> {
+    const { url } = this.#options;
+    try {
+      await fetch(new URL('/v2/health/ready', url));
+    } catch (cause) {
+      throw new Error(
+        `no gateway answers at ${url}; start one with \`npm start\`, or name another with --url`,
+        { cause },
+      );
+    }
+  }
+
+  async send(): Promise<void> {
+    await Promise.all(Array.from({ length: this.#options.concurrency }, () => this.#sendUntilDone()));
+  }
+
+  summary(): TrafficSummary {
+    const users = [...this.#variants.values()].reduce((sum, tally) => sum + tally.users.size, 0);
+    return {
+      sent: this.#sent,
+      failed: this.#failed,
+      variants: [...this.#variants]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, tally]) => {
+          const sorted = tally.latenciesMs.toSorted((a, b) => a - b);
+          const quantile = (q: number): number => sorted[Math.floor(q * (sorted.length - 1))] ?? 0;
+          return {
+            name,
+            users: tally.users.size,
+            requests: tally.requests,
+            share: tally.users.size / users,
+            accuracy: tally.correct / tally.requests,
+            p50Ms: quantile(0.5),
+            p99Ms: quantile(0.99),
+          };
+        }),
+    };
+  }
+
+  async #sendUntilDone(): Promise<void> {
+    while (this.#started < this.#options.requests) {
+      const index = this.#started++;
+      const user = index % this.#options.users;
+      // Each user works through all the scans, from a place of their own, so that no variant gets the easy ones.
+      const scan = this.#scans[(user + Math.floor(index / this.#options.users)) % this.#scans.length];
+      if (scan !== undefined) await this.#sendOne(user, scan);
+    }
+  }
+
+  async #sendOne(user: number, scan: Scan): Promise<void> {
+    const startMs = performance.now();
+    try {
+      const response = await fetch(new URL('/predict/digits', this.#options.url), {
+        method: 'POST',
+        headers: { 'x-user-id': `user-${user}`, 'content-type': 'image/png' },
+        body: scan.png,
+      });
+      const answer = (await response.json()) as { predictions?: { class_id: number }[] };
+      this.#sent += 1;
+      if (!response.ok) {
+        this.#failed += 1;
+        return;
+      }
+      const variant = response.headers.get('x-experiment') ?? '(no experiment)';
+      const tally = this.#variants.get(variant) ?? {
+        requests: 0,
+        correct: 0,
+        users: new Set(),
+        latenciesMs: [],
+      };
+      this.#variants.set(variant, tally);
+      tally.requests += 1;
+      tally.users.add(user);
+      tally.latenciesMs.push(performance.now() - startMs);
+      if (answer.predictions?.[0]?.class_id === scan.digit) tally.correct += 1;
+    } catch {
+      this.#sent += 1;
+      this.#failed += 1;
+    }
+  }
+}
+
+async function loadScans(): Promise<readonly Scan[]> {
+  const labels = JSON.parse(await readFile(new URL('labels.json', IMAGES), 'utf8')) as Record<string, number>;
+  return Promise.all(
+    Object.entries(labels).map(async ([file, digit]) => ({
+      png: new Blob([await readFile(new URL(file, IMAGES))]),
+      digit,
+    })),
+  );
+}
+
+function redraw(summary: TrafficSummary, options: TrafficOptions): string {
+  const lines = table(summary, options);
+  // The first picture makes room for itself; each later one is drawn over it.
+  const up = drawn > 0 ? `\u001b[${drawn}A` : '';
+  drawn = lines.length;
+  return `${up}${lines.map((line) => `\u001b[2K${line}\n`).join('')}`;
+}
+let drawn = 0;
+
+function table({ sent, failed, variants }: TrafficSummary, { requests }: TrafficOptions): readonly string[] {
+  const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+  const filled = Math.round((sent / requests) * 30);
+  const columns = ['variant', 'users', 'share', 'requests', 'accuracy', 'p50', 'p99'];
+  const rows = variants.map((variant) => [
+    variant.name,
+    String(variant.users),
+    percent(variant.share),
+    String(variant.requests),
+    percent(variant.accuracy),
+    `${variant.p50Ms.toFixed(1)} ms`,
+    `${variant.p99Ms.toFixed(1)} ms`,
+  ]);
+  const widths = columns.map((column, index) =>
+    Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, index) =>
+        index === 0 ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0),
+      )
+      .join('  ');
+  return [
+    `${'#'.repeat(filled)}${'.'.repeat(30 - filled)} ${sent} of ${requests} requests, ${failed} failed`,
+    line(columns),
+    ...rows.map(line),
+  ];
+}

@@ -1,0 +1,31 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { serveDemo } from './serve.ts';
+import { sendTraffic } from './demo-traffic.ts';
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('serve the demo: two trained versions of a model and a 90/10 experiment')
+    .action(serveDemo)
+    .addCommand(trafficCommand());
+}
+
+function trafficCommand(): Command {
+  return new Command('traffic')
+    .description('send the sample scans to a running demo as many users, and show the split as it goes')
+    .option('--url <url>', "the gateway's address", 'http://127.0.0.1:8000')
+    .option('--users <n>', 'how many users', positive, 2000)
+    .option('--requests <n>', 'how many requests', positive, 10_000)
+    .option('--concurrency <n>', 'requests under way at once', positive, 16)
+    .option('--json', 'for machines: one JSON object at the end')
+    .action(
+      async (options: { url: string; users: number; requests: number; concurrency: number; json?: true }) => {
+        const summary = await sendTraffic({ ...options, json: options.json === true });
+        if (summary.failed > 0) process.exitCode = 1;
+      },
+    );
+}
+
+function positive(text: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('expected a whole number above 0');
+  return Number(text);
+}

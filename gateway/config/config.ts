@@ -1,0 +1,125 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { InvalidDocuments, fileProblem } from '../../documents/problem.ts';
+import type { Problem } from '../../documents/problem.ts';
+import { checkDocument } from '../../documents/schema-check.ts';
+import type { YamlDocument } from '../../documents/yaml-document.ts';
+import { parseYaml } from '../../documents/yaml-document.ts';
+import { interpolate } from './interpolate.ts';
+import type { Environment } from './interpolate.ts';
+import { ConfigSchema } from './schema.ts';
+
+export interface Address {
+  /** A name or an IP address; IPv6 without its brackets. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+}
+
+/** A gateway's configuration, every default filled in. */
+export interface Config {
+  /** The file it was read from, as the user named it. */
+  readonly file: string;
+  readonly listen: {
+    readonly http: Address;
+    /** Undefined: the plane is off. */
+    readonly metrics: Address | undefined;
+  };
+  readonly server: { readonly name: string; readonly bodyLimitBytes: number };
+  readonly models: {
+    /** Absolute paths. */
+    readonly roots: readonly string[];
+    /** `poll`: changes in the folders are taken up; `none`: what was there at the start is served. */
+    readonly control: 'none' | 'poll';
+    readonly defaultModel: string | undefined;
+  };
+  /** Absolute path of the folder; undefined: no experiments. */
+  readonly experiments: string | undefined;
+  readonly timeouts: {
+    /** To receive a whole request. */
+    readonly requestMs: number;
+    /** To receive a request's headers. */
+    readonly headersMs: number;
+    /** An idle connection is closed after that. */
+    readonly keepAliveMs: number;
+    /** From a request's arrival to its answer. */
+    readonly inferenceMs: number;
+    /** To answer what is in flight when the process is told to stop. */
+    readonly drainMs: number;
+  };
+  readonly limits: { readonly imagePixels: number };
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+/**
+ * Reads a configuration file.
+ *
+ * @throws InvalidDocuments with everything that is wrong with it
+ */
+export async function loadConfig(file: string, environment: Environment): Promise<Config> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new InvalidDocuments([fileProblem(file, `can't be read: ${reason}`)]);
+  }
+  return readConfig(interpolate(parseYaml(text, file), environment));
+}
+
+function readConfig(document: YamlDocument): Config {
+  const read = checkDocument(document, ConfigSchema);
+  const problems: Problem[] = [];
+  const address = (plane: 'http' | 'metrics', text: string): Address => {
+    const colon = text.lastIndexOf(':');
+    const port = Number(text.slice(colon + 1));
+    if (port > 65_535)
+      problems.push(document.problemAt(['listen', plane], `has port ${port}; the highest is 65535`));
+    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port };
+  };
+  const folder = (path: string): string => resolve(dirname(document.file), path);
+  const { listen, models, timeouts = {} } = read;
+  const config: Config = {
+    file: document.file,
+    listen: {
+      http: address('http', listen.http),
+      metrics: listen.metrics === undefined ? undefined : address('metrics', listen.metrics),
+    },
+    server: {
+      name: read.server?.name ?? 'signalbox',
+      bodyLimitBytes: bytesOf(read.server?.bodyLimit ?? '64MiB'),
+    },
+    models: {
+      roots: [models.repository].flat().map(folder),
+      control: models.control ?? 'poll',
+      defaultModel: models.defaultModel,
+    },
+    experiments: read.experiments === undefined ? undefined : folder(read.experiments),
+    timeouts: {
+      requestMs: millisecondsOf(timeouts.request ?? '60s'),
+      headersMs: millisecondsOf(timeouts.headers ?? '10s'),
+      keepAliveMs: millisecondsOf(timeouts.keepAlive ?? '72s'),
+      inferenceMs: millisecondsOf(timeouts.inference ?? '30s'),
+      drainMs: millisecondsOf(timeouts.drain ?? '30s'),
+    },
+    limits: { imagePixels: read.limits?.imagePixels ?? 64_000_000 },
+    logLevel: read.telemetry?.logs?.level ?? 'info',
+  };
+  if (problems.length > 0) throw new InvalidDocuments(problems);
+  return Object.freeze(config);
+}
+
+const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
+
+/** `30s` becomes 30000. */
+function millisecondsOf(duration: string): number {
+  const unit = duration.replace(/^[0-9.]+/, '');
+  return Number.parseFloat(duration) * MS[unit as keyof typeof MS];
+}
+
+/** `64MiB` becomes 67108864. */
+function bytesOf(size: string): number {
+  const unit = size.replace(/^[0-9]+/, '');
+  return Number.parseInt(size, 10) * BYTES[unit as keyof typeof BYTES];
+}

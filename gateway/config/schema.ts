@@ -1,0 +1,82 @@
+import { Type } from 'typebox';
+
+const Duration = (expected = 'a duration as 500ms, 30s, 5m or 1h') =>
+  Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$', expected });
+
+const Address = () =>
+  Type.String({
+    pattern: '^(\\[[0-9a-fA-F:]+\\]|[A-Za-z0-9._-]+):[0-9]{1,5}$',
+    expected: 'an address as 127.0.0.1:8000 or [::1]:8000; port 0 takes a free one',
+  });
+
+const Folder = () => Type.String({ minLength: 1, expected: "a folder's path, relative to this file" });
+
+/** `signalbox.yaml`. A key that is not here is refused: nothing that a file says is passed over in silence. */
+export const ConfigSchema = Type.Object(
+  {
+    listen: Type.Object(
+      { http: Address(), metrics: Type.Optional(Address()) },
+      { additionalProperties: false, expected: 'a map of planes to addresses' },
+    ),
+    server: Type.Optional(
+      Type.Object(
+        {
+          name: Type.Optional(
+            Type.String({ pattern: '^[ -~]{1,63}$', expected: 'a name of 1 to 63 printable characters' }),
+          ),
+          bodyLimit: Type.Optional(
+            Type.String({ pattern: '^[0-9]+(B|KiB|MiB|GiB)$', expected: 'a size as 512KiB or 64MiB' }),
+          ),
+        },
+        { additionalProperties: false, expected: 'a map of name and bodyLimit' },
+      ),
+    ),
+    models: Type.Object(
+      {
+        repository: Type.Union([Folder(), Type.Array(Folder(), { minItems: 1 })], {
+          expected: "a folder's path, or a list of them",
+        }),
+        control: Type.Optional(Type.Enum(['none', 'poll'])),
+        defaultModel: Type.Optional(Type.String({ minLength: 1, expected: 'the name of a model' })),
+      },
+      { additionalProperties: false, expected: 'a map with repository' },
+    ),
+    experiments: Type.Optional(Folder()),
+    timeouts: Type.Optional(
+      Type.Object(
+        {
+          request: Type.Optional(Duration()),
+          headers: Type.Optional(Duration()),
+          keepAlive: Type.Optional(Duration()),
+          inference: Type.Optional(Duration()),
+          drain: Type.Optional(Duration()),
+        },
+        { additionalProperties: false, expected: 'a map of durations' },
+      ),
+    ),
+    limits: Type.Optional(
+      Type.Object(
+        {
+          imagePixels: Type.Optional(
+            Type.Integer({ minimum: 1, maximum: 1_000_000_000, expected: 'a whole number of pixels' }),
+          ),
+        },
+        { additionalProperties: false, expected: 'a map with imagePixels' },
+      ),
+    ),
+    telemetry: Type.Optional(
+      Type.Object(
+        {
+          logs: Type.Optional(
+            Type.Object(
+              { level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error', 'silent'])) },
+              { additionalProperties: false, expected: 'a map with level' },
+            ),
+          ),
+        },
+        { additionalProperties: false, expected: 'a map with logs' },
+      ),
+    ),
+  },
+  { additionalProperties: false, expected: 'a map with at least listen and models' },
+);

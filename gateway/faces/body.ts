@@ -1,0 +1,51 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import { GatewayError } from '../errors.ts';
+
+/**
+ * Takes bodies of any content type, or of none, as bytes: Triton's clients send JSON as `application/octet-stream`.
+ * A body whose length is known is received into one block, so that a large one is never copied together at its end.
+ */
+export function acceptAnyBody(app: FastifyInstance, limitBytes: number): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, payload, done) => {
+    receive(payload, limitBytes).then(
+      (body) => {
+        done(null, body);
+      },
+      (error: unknown) => {
+        done(error as Error);
+      },
+    );
+  });
+}
+
+function receive(payload: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
+  const announced = Number(payload.headers['content-length'] ?? Number.NaN);
+  const tooLarge = (bytes: string): GatewayError =>
+    new GatewayError('body_too_large', `the body has ${bytes} bytes; at most ${limitBytes} are taken`);
+  return new Promise((resolve, reject) => {
+    if (announced > limitBytes) {
+      reject(tooLarge(String(announced)));
+      return;
+    }
+    let block = Number.isNaN(announced) ? undefined : Buffer.allocUnsafeSlow(announced);
+    const chunks: Buffer[] = [];
+    let received = 0;
+    payload.on('data', (chunk: Buffer) => {
+      if (block !== undefined) chunk.copy(block, received);
+      else chunks.push(chunk);
+      received += chunk.length;
+      if (received > limitBytes) {
+        block = undefined;
+        chunks.length = 0;
+        payload.removeAllListeners('data').resume();
+        reject(tooLarge(`more than ${limitBytes}`));
+      }
+    });
+    payload.once('end', () => {
+      resolve(block ?? Buffer.concat(chunks));
+    });
+    payload.once('error', reject);
+  });
+}

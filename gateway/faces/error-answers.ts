@@ -1,0 +1,38 @@
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import { GatewayError } from '../errors.ts';
+
+/** Every error as `{"error": "…"}`: never a stack trace, never a framework's own words. */
+export function answerErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const known = toGatewayError(error);
+    if (known.code === 'internal') request.log.error({ err: error }, 'request failed');
+    sendError(reply, request.url, known);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0]?.slice(0, 200) ?? '';
+    sendError(
+      reply,
+      request.url,
+      new GatewayError('unknown_path', `there is nothing at ${request.method} ${path}`),
+    );
+  });
+}
+
+function toGatewayError(error: FastifyError): GatewayError {
+  if (error instanceof GatewayError) return error;
+  const status = error.statusCode ?? 500;
+  if (status === 413) return new GatewayError('body_too_large', error.message, { cause: error });
+  if (status < 500) return new GatewayError('invalid_request', error.message, { cause: error });
+  return new GatewayError('internal', 'internal error; the log of the gateway has the details', {
+    cause: error,
+  });
+}
+
+function sendError(reply: FastifyReply, url: string, error: GatewayError): void {
+  // Triton answers a body over the limit with 400, and its clients expect that.
+  const status = error.code === 'body_too_large' && url.startsWith('/v2') ? 400 : error.status;
+  if (error.status === 503) reply.header('retry-after', '1');
+  // The rest of a body that is refused is not read: the connection can't be used again.
+  if (error.code === 'body_too_large') reply.header('connection', 'close');
+  void reply.code(status).send({ error: error.message });
+}

@@ -1,0 +1,49 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Answered, Call } from '../pipeline/call.ts';
+
+/** The model and the version that a path names. */
+export interface ModelPath {
+  readonly model: string;
+  readonly version?: string;
+}
+
+/** The head of an HTTP call. */
+export function httpCall(request: FastifyRequest, reply: FastifyReply, path: ModelPath): Call {
+  const { headers } = request.raw;
+  return {
+    protocol: 'http',
+    model: path.model,
+    version: path.version,
+    header(name) {
+      const value = headers[name];
+      return typeof value === 'string' ? value : value?.join(', ');
+    },
+    arrivalMs: request.arrivalMs,
+    signal: hangUpSignal(reply),
+  };
+}
+
+/** Aborted when the connection closes before the answer was sent. */
+function hangUpSignal(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  const { raw } = reply;
+  raw.once('close', () => {
+    if (!raw.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
+
+/** What every inference answer says in its headers, whichever face gave it. */
+export function describeAnswer(reply: FastifyReply, { target, timings }: Answered<unknown>): void {
+  if (target.choice !== undefined) {
+    const { experiment, variant, reason } = target.choice;
+    reply.header('x-experiment', `${experiment.key}=${variant.name}`);
+    reply.header('x-experiment-reason', reason);
+  }
+  const { routeMs, queueMs, computeMs, totalMs } = timings;
+  reply.header(
+    'server-timing',
+    `route;dur=${routeMs.toFixed(3)}, queue;dur=${queueMs.toFixed(3)}, ` +
+      `compute;dur=${computeMs.toFixed(3)}, total;dur=${totalMs.toFixed(3)}`,
+  );
+}

@@ -1,0 +1,106 @@
+import multipart from '@fastify/multipart';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ImageSpec } from '../../../backends/image/image-spec.ts';
+import { imageToTensor } from '../../../backends/image/preprocess.ts';
+import { topClasses } from '../../../backends/image/top-classes.ts';
+import type { InferAnswer } from '../../../backends/inference.ts';
+import type { ModelVersion } from '../../../backends/model-version.ts';
+import { GatewayError } from '../../errors.ts';
+import type { Gateway } from '../../gateway.ts';
+import type { Decoded, Target } from '../../pipeline/call.ts';
+import { acceptAnyBody } from '../body.ts';
+import { describeAnswer, httpCall } from '../http-call.ts';
+import { stackImages } from './stack-images.ts';
+import { readUploads } from './uploads.ts';
+
+/** Files of one request; each of them is a row of the batch. */
+const MAX_FILES = 256;
+
+interface ImageCall extends Decoded {
+  readonly spec: ImageSpec;
+}
+
+/** `POST /predict[/{model}]`: an image in, the best classes out. */
+export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
+  const { config, pipeline } = gateway;
+  const { bodyLimitBytes } = config.server;
+  acceptAnyBody(app, bodyLimitBytes);
+  await app.register(multipart, {
+    limits: {
+      fileSize: bodyLimitBytes,
+      files: MAX_FILES,
+      fields: MAX_FILES,
+      fieldSize: 65_536,
+      headerPairs: 100,
+    },
+  });
+
+  const decode = async (request: FastifyRequest, version: ModelVersion): Promise<ImageCall> => {
+    const { image: spec, inputs } = version;
+    const [input] = inputs;
+    if (spec === undefined || input === undefined || inputs.length > 1) {
+      throw new GatewayError(
+        'no_image_calls',
+        `model '${version.model}' takes no images: its configuration has no signalbox.image, or it has several inputs`,
+      );
+    }
+    const uploads = await readUploads(request, bodyLimitBytes);
+    const images = await Promise.all(
+      uploads.map((file) => imageToTensor(file, spec, config.limits.imagePixels)),
+    );
+    return { spec, inputs: [stackImages(input, images)] };
+  };
+
+  const predict = async (request: FastifyRequest<{ Params: { model?: string } }>, reply: FastifyReply) => {
+    const model = request.params.model ?? requireDefaultModel(gateway);
+    const answered = await pipeline.infer(httpCall(request, reply, { model }), {
+      decode: (version) => decode(request, version),
+      encode: (read, answer, target) => describeClasses(read, answer, target),
+    });
+    describeAnswer(reply, answered);
+    return reply.send(answered.encoded);
+  };
+  app.post<{ Params: { model?: string } }>('/predict', predict);
+  app.post<{ Params: { model?: string } }>('/predict/:model', predict);
+}
+
+function requireDefaultModel(gateway: Gateway): string {
+  const model = gateway.defaultModel;
+  if (model !== undefined) return model;
+  const names = gateway.repository.models.map(({ name }) => name).join(', ') || 'none';
+  throw new GatewayError(
+    'invalid_request',
+    `which model? There are: ${names}; call /predict/{model}, or set models.defaultModel`,
+  );
+}
+
+/** @throws GatewayError `non_finite_output` */
+function describeClasses({ spec }: ImageCall, answer: InferAnswer, { version, choice }: Target): object {
+  const [output] = answer.outputs;
+  if (output === undefined || output.datatype === 'BYTES') {
+    throw new GatewayError(
+      'no_image_calls',
+      `the first output of model '${version.model}' is not a list of scores`,
+    );
+  }
+  const results = topClasses(output, spec, version.labels).map((classes) => ({
+    predictions: classes.map(({ classId, label, confidence }) => ({ class_id: classId, label, confidence })),
+  }));
+  if (
+    !results.every(({ predictions }) => predictions.every(({ confidence }) => Number.isFinite(confidence)))
+  ) {
+    throw new GatewayError(
+      'non_finite_output',
+      `the model's output '${output.name}' has NaN or infinite scores`,
+    );
+  }
+  return {
+    success: true,
+    experiment: choice?.experiment.key ?? null,
+    variant: choice?.variant.name ?? null,
+    model: version.model,
+    version: String(version.version),
+    ...(results.length === 1 ? results[0] : { results }),
+    inference_time_ms: Math.round(answer.computeMs * 1000) / 1000,
+  };
+}

@@ -1,0 +1,29 @@
+/** Reads large v2 requests off the main thread. */
+import { parentPort } from 'node:worker_threads';
+import { GatewayError } from '../../errors.ts';
+import type { DecodeJob, DecodeResult } from './decoder.ts';
+import { readV2Request } from './request.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('gateway/faces/v2/decode-worker.ts runs as a worker thread only');
+
+port.on('message', (job: DecodeJob | 'close') => {
+  if (job === 'close') {
+    port.close();
+    return;
+  }
+  const { id, body, jsonBytes } = job;
+  try {
+    const request = readV2Request(body, jsonBytes);
+    // Binary inputs are views of one block, which goes back as a whole.
+    const blocks = new Set(request.inputs.flatMap(({ data }) => ('buffer' in data ? [data.buffer] : [])));
+    const transfer = [...blocks].filter((block) => block instanceof ArrayBuffer);
+    port.postMessage({ id, kind: 'read', request } satisfies DecodeResult, transfer);
+  } catch (error) {
+    const refused =
+      error instanceof GatewayError
+        ? { code: error.code, message: error.message }
+        : ({ code: 'internal', message: 'the request could not be read' } as const);
+    port.postMessage({ id, kind: 'refused', ...refused } satisfies DecodeResult);
+  }
+});

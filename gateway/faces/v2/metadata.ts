@@ -1,0 +1,16 @@
+import type { ModelVersion } from '../../../backends/model-version.ts';
+import type { ServedModel } from '../../../backends/repository/served-model.ts';
+
+/** The extensions of the Open Inference Protocol that are served. */
+export const EXTENSIONS: readonly string[] = ['binary_tensor_data'];
+
+/** Model metadata: `GET /v2/models/{model}[/versions/{version}]`. -1 stands for a dimension of any size. */
+export function modelMetadata(model: ServedModel, version: ModelVersion): object {
+  return {
+    name: model.name,
+    versions: model.ready.map((ready) => String(ready.version)),
+    platform: 'onnxruntime_onnx',
+    inputs: version.inputs,
+    outputs: version.outputs,
+  };
+}

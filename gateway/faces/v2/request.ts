@@ -1,0 +1,175 @@
+import { DATATYPES, isDatatype } from '../../../backends/tensor/datatype.ts';
+import type { Tensor } from '../../../backends/tensor/tensor.ts';
+import { GatewayError } from '../../errors.ts';
+import {
+  arrayAt,
+  flagAt,
+  invalid,
+  nameOf,
+  objectAt,
+  optionalObjectAt,
+  own,
+  parseJson,
+  stringAt,
+} from './json-values.ts';
+import type { JsonObject } from './json-values.ts';
+import { tensorFromBytes } from './tensor-binary.ts';
+import { tensorFromJson } from './tensor-json.ts';
+
+/** An inference request of the Open Inference Protocol over HTTP, read. */
+export interface V2Request {
+  /** Sent back with the answer. */
+  readonly id: string | undefined;
+  readonly inputs: readonly Tensor[];
+  /** The names of the wanted outputs; left out: all of them. */
+  readonly outputs?: readonly string[];
+  /** The outputs that say for themselves whether they come as binary data. */
+  readonly binaryByOutput: ReadonlyMap<string, boolean>;
+  /** Whether outputs that say nothing of it come as binary data. */
+  readonly binaryOutput: boolean;
+}
+
+/** Dimensions of a tensor; ONNX Runtime itself has models of six at most in practice. */
+const MAX_RANK = 32;
+
+/** Parts of the protocol that a request may name and that are not served: refused, never passed over. */
+const UNSUPPORTED_PARAMETERS: Readonly<Record<string, string>> = {
+  shared_memory_region: 'shared memory is not supported; send the tensor in the request',
+  classification: 'the classification extension is not supported; ask for the output itself',
+  sequence_id: 'sequences are not supported; send each request on its own',
+};
+
+/**
+ * Reads a request's body.
+ *
+ * @param jsonBytes the header Inference-Header-Content-Length: bytes of JSON at the start of the body, before the binary
+ *   data; undefined: all of it is JSON
+ * @throws GatewayError
+ */
+export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): V2Request {
+  if (body.length === 0) throw invalid('the body is empty; expected a JSON object with "inputs"');
+  if (jsonBytes !== undefined && jsonBytes > body.length) {
+    throw invalid(
+      `Inference-Header-Content-Length is ${jsonBytes}, but the body has only ${body.length} bytes`,
+    );
+  }
+  const jsonPart = body.subarray(0, jsonBytes ?? body.length);
+  const root = objectAt(parseJson(textOf(jsonPart)), 'the request');
+  const parameters = optionalObjectAt(root, 'parameters', 'the request');
+  refuseUnsupported(parameters, 'the request');
+  const binary = new BinaryPart(body.subarray(jsonPart.length));
+  const inputs = arrayAt(root, 'inputs', 'the request').map((input, index) =>
+    readInput(input, index, binary),
+  );
+  binary.expectEnd();
+  const id = own(root, 'id');
+  if (id !== undefined && typeof id !== 'string') throw invalid(`id is ${nameOf(id)}; expected a string`);
+  return {
+    id,
+    inputs,
+    ...readOutputs(root),
+    binaryOutput: flagAt(parameters, 'binary_data_output', 'the request.parameters'),
+  };
+}
+
+function readInput(value: unknown, index: number, binary: BinaryPart): Tensor {
+  const place = `inputs[${index}]`;
+  const input = objectAt(value, place);
+  const name = stringAt(input, 'name', place);
+  const where = `${place} ('${name.slice(0, 64)}')`;
+  const datatype = stringAt(input, 'datatype', where);
+  if (!isDatatype(datatype)) {
+    throw invalid(`${where}.datatype is '${datatype.slice(0, 64)}'; expected one of ${DATATYPES.join(', ')}`);
+  }
+  const head = { name, datatype, shape: readShape(input, where) };
+  const parameters = optionalObjectAt(input, 'parameters', where);
+  refuseUnsupported(parameters, where);
+  const size = own(parameters, 'binary_data_size');
+  const data = own(input, 'data');
+  if (size === undefined) {
+    if (!Array.isArray(data)) throw invalid(`${where}.data is ${nameOf(data)}; expected a list`);
+    return tensorFromJson(head, data, where);
+  }
+  if (data !== undefined)
+    throw invalid(`${where} has both data and binary_data_size; expected one of the two`);
+  return tensorFromBytes(head, binary.take(size, where), where);
+}
+
+function readShape(input: JsonObject, where: string): readonly number[] {
+  const shape = arrayAt(input, 'shape', where);
+  if (shape.length > MAX_RANK)
+    throw invalid(`${where}.shape has ${shape.length} dimensions; at most ${MAX_RANK} are read`);
+  return shape.map((size, axis) => {
+    if (typeof size !== 'number' || !Number.isInteger(size) || size < 0 || size > 2 ** 31) {
+      throw invalid(`${where}.shape[${axis}] is ${nameOf(size)}; expected a whole number >= 0`);
+    }
+    return size;
+  });
+}
+
+function readOutputs(root: JsonObject): Pick<V2Request, 'outputs' | 'binaryByOutput'> {
+  const binaryByOutput = new Map<string, boolean>();
+  if (own(root, 'outputs') === undefined) return { binaryByOutput };
+  const names = new Set<string>();
+  for (const [index, value] of arrayAt(root, 'outputs', 'the request').entries()) {
+    const where = `outputs[${index}]`;
+    const output = objectAt(value, where);
+    const name = stringAt(output, 'name', where);
+    if (names.has(name)) throw invalid(`output '${name.slice(0, 64)}' is asked for twice`);
+    names.add(name);
+    const parameters = optionalObjectAt(output, 'parameters', where);
+    refuseUnsupported(parameters, where);
+    const said = own(parameters, 'binary_data') !== undefined;
+    if (said) binaryByOutput.set(name, flagAt(parameters, 'binary_data', `${where}.parameters`));
+  }
+  return names.size > 0 ? { outputs: [...names], binaryByOutput } : { binaryByOutput };
+}
+
+function refuseUnsupported(parameters: JsonObject, where: string): void {
+  for (const [name, advice] of Object.entries(UNSUPPORTED_PARAMETERS)) {
+    const value = own(parameters, name);
+    if (value !== undefined && value !== 0 && value !== '') {
+      throw new GatewayError('unsupported', `${where}.parameters.${name}: ${advice}`);
+    }
+  }
+}
+
+/** The bytes behind the JSON, taken input by input. */
+class BinaryPart {
+  readonly #bytes: Uint8Array;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  take(size: unknown, where: string): Uint8Array {
+    if (typeof size !== 'number' || !Number.isInteger(size) || size < 0) {
+      throw invalid(
+        `${where}.parameters.binary_data_size is ${nameOf(size)}; expected a whole number of bytes >= 0`,
+      );
+    }
+    const left = this.#bytes.length - this.#offset;
+    if (size > left) {
+      throw invalid(
+        `${where} has binary_data_size ${size}, but only ${left} bytes of binary data are left in the body`,
+      );
+    }
+    const taken = this.#bytes.subarray(this.#offset, this.#offset + size);
+    this.#offset += size;
+    return taken;
+  }
+
+  expectEnd(): void {
+    const left = this.#bytes.length - this.#offset;
+    if (left > 0) {
+      throw invalid(
+        `the body has ${left} bytes of binary data more than the inputs' binary_data_size add up to`,
+      );
+    }
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+}

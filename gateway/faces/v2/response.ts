@@ -1,0 +1,41 @@
+import type { Tensor } from '../../../backends/tensor/tensor.ts';
+import { tensorToBytes } from './tensor-binary.ts';
+import { tensorToJson } from './tensor-json.ts';
+import type { V2Request } from './request.ts';
+
+/** An answer as it goes over the wire. */
+export interface V2Response {
+  readonly body: string | Buffer;
+  /** Bytes of JSON before the binary data; undefined: all of it is JSON. */
+  readonly jsonBytes: number | undefined;
+}
+
+/**
+ * Writes an answer, each output as JSON or as binary data, as the request wants it.
+ *
+ * @throws GatewayError `non_finite_output`
+ */
+export function writeV2Response(
+  request: V2Request,
+  model: { readonly model: string; readonly version: number },
+  outputs: readonly Tensor[],
+): V2Response {
+  const chunks: Uint8Array[] = [];
+  const described = outputs.map((tensor) => {
+    const { name, datatype, shape } = tensor;
+    const binary = request.binaryByOutput.get(name) ?? request.binaryOutput;
+    if (!binary) return { name, datatype, shape, data: tensorToJson(tensor) };
+    const bytes = tensorToBytes(tensor);
+    chunks.push(bytes);
+    return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };
+  });
+  const json = JSON.stringify({
+    model_name: model.model,
+    model_version: String(model.version),
+    ...(request.id !== undefined && { id: request.id }),
+    outputs: described,
+  });
+  if (chunks.length === 0) return { body: json, jsonBytes: undefined };
+  const head = Buffer.from(json);
+  return { body: Buffer.concat([head, ...chunks]), jsonBytes: head.length };
+}

@@ -1,0 +1,163 @@
+import type { Logger } from 'pino';
+import { formatProblem } from '../documents/problem.ts';
+import { ModelRepository } from '../backends/repository/repository.ts';
+import { ExperimentFiles } from './reload/experiment-files.ts';
+import type { Config } from './config/config.ts';
+import { Pipeline } from './pipeline/pipeline.ts';
+import { Router } from './pipeline/route.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import type { GaugeSources } from './telemetry/metrics.ts';
+
+/** Time between two looks at the folders; a change takes effect when two looks saw the same. */
+const LOOK_EVERY_MS = 500;
+
+/** What the faces share: the models, the experiments, and the one pipeline in front of them. */
+export class Gateway {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly repository: ModelRepository;
+  readonly experiments: ExperimentFiles;
+  readonly metrics: Metrics;
+  readonly pipeline: Pipeline;
+
+  #state: 'starting' | 'ready' | 'stopping' = 'starting';
+  #look: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * Loads the models and the experiments.
+   *
+   * @throws InvalidDocuments, Error where a model repository can't be read
+   */
+  static async open(config: Config, log: Logger): Promise<Gateway> {
+    // The events of loading come before there is a gateway to count them.
+    let metrics: Metrics | undefined;
+    const repository = await ModelRepository.open({
+      roots: config.models.roots,
+      events: {
+        onBatch: (report) => metrics?.recordBatch(report),
+        onWorkerRestart: (model, version, reason) => {
+          metrics?.recordWorkerRestart(model, version);
+          log.error({ model, version, reason }, 'a worker died and is being replaced');
+        },
+        onVersion: (model, version, state, reason) => {
+          if (state === 'failed') log.error({ model, version, reason }, 'version failed to load');
+          else log.info({ model, version }, `version ${state}`);
+        },
+        onFolder: (folder, reason) => {
+          log.warn({ folder, reason }, 'folder is not served');
+        },
+      },
+    });
+    try {
+      const experiments = new ExperimentFiles(
+        config.experiments,
+        (model) => repository.model(model)?.versions,
+      );
+      await experiments.load();
+      metrics = new Metrics(gaugeSources(repository, experiments));
+      return new Gateway(config, log, repository, experiments, metrics);
+    } catch (error) {
+      await repository.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    config: Config,
+    log: Logger,
+    repository: ModelRepository,
+    experiments: ExperimentFiles,
+    metrics: Metrics,
+  ) {
+    this.config = config;
+    this.log = log;
+    this.repository = repository;
+    this.experiments = experiments;
+    this.metrics = metrics;
+    this.pipeline = new Pipeline({
+      router: new Router(repository, () => experiments.current),
+      metrics,
+      inferenceTimeoutMs: config.timeouts.inferenceMs,
+      onFault: (error) => {
+        log.error({ err: error.cause ?? error, code: error.code }, error.message);
+      },
+    });
+  }
+
+  /** Whether a balancer should send traffic here. */
+  get isReady(): boolean {
+    return this.#state === 'ready';
+  }
+
+  /** The model of a call that names none: the configured one, or the only one there is. */
+  get defaultModel(): string | undefined {
+    const { models } = this.repository;
+    return this.config.models.defaultModel ?? (models.length === 1 ? models[0]?.name : undefined);
+  }
+
+  /** Starts to watch the folders, and says that it is ready. */
+  start(): void {
+    this.#state = 'ready';
+    this.#scheduleLook();
+  }
+
+  /** From now on readiness fails; calls are still answered. */
+  beginStop(): void {
+    this.#state = 'stopping';
+    clearTimeout(this.#timer);
+  }
+
+  /** Answers what is in flight and frees every worker. */
+  async close(): Promise<void> {
+    this.beginStop();
+    await this.#look;
+    await this.repository.close();
+  }
+
+  #scheduleLook(): void {
+    if (this.#state !== 'ready') return;
+    this.#timer = setTimeout(() => {
+      this.#look = this.#lookAtFolders().finally(() => {
+        this.#scheduleLook();
+      });
+    }, LOOK_EVERY_MS);
+  }
+
+  async #lookAtFolders(): Promise<void> {
+    try {
+      if (this.config.models.control === 'poll') await this.repository.refresh();
+    } catch (error) {
+      this.log.error({ err: error }, 'the model repository could not be read; what is loaded stays');
+    }
+    const { changed, refused, problems } = await this.experiments.refresh();
+    for (const file of changed) {
+      this.metrics.recordReload('success');
+      this.log.info({ file }, 'experiment file took effect');
+    }
+    for (const file of refused) {
+      this.metrics.recordReload('failure');
+      this.log.error(
+        { file, problems: problems.map(formatProblem) },
+        'experiment file refused; the last good one stays',
+      );
+    }
+  }
+}
+
+function gaugeSources(repository: ModelRepository, experiments: ExperimentFiles): GaugeSources {
+  const ready = () => repository.models.flatMap((model) => model.ready);
+  return {
+    queues: () => ready().map(({ model, version, queued }) => ({ model, version, queued })),
+    instances: () => ready().map(({ model, version, instances }) => ({ model, version, ...instances })),
+    weights: () =>
+      [...experiments.current.byModel.values()].flatMap(({ key, status, variants, control, winner }) => {
+        const total = variants.reduce((sum, variant) => sum + variant.weight, 0);
+        const everybody = status === 'running' ? undefined : status === 'completed' ? winner : control;
+        return variants.map((variant) => {
+          const share = everybody === undefined ? variant.weight / total : Number(variant === everybody);
+          return { experiment: key, variant: variant.name, share };
+        });
+      }),
+  };
+}

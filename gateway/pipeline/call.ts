@@ -1,0 +1,57 @@
+import type { ModelVersion } from '../../backends/model-version.ts';
+import type { InferAnswer, InferRequest } from '../../backends/inference.ts';
+import type { Experiment, Variant } from '../../experiments/definition.ts';
+import type { Reason } from '../../experiments/decision.ts';
+import type { RouteLabels } from '../telemetry/metrics.ts';
+
+/** The head of a call: all that is known of it before a byte of its body is parsed. */
+export interface Call {
+  readonly protocol: 'http' | 'grpc';
+  /** The model's name as it was sent. */
+  readonly model: string;
+  /** The version as it was sent; undefined for an unversioned call, which experiments route. */
+  readonly version: string | undefined;
+  /** The value of a request header, by its lower-case name. */
+  header(name: string): string | undefined;
+  /** When it arrived, in `performance.now()` milliseconds. */
+  readonly arrivalMs: number;
+  /** Aborted when the caller hangs up. */
+  readonly signal: AbortSignal;
+}
+
+/** Whom a call was routed to, and why. */
+export interface Target {
+  readonly version: ModelVersion;
+  /** Undefined for a pinned call and for a model without an experiment. */
+  readonly choice:
+    { readonly experiment: Experiment; readonly variant: Variant; readonly reason: Reason } | undefined;
+  readonly labels: RouteLabels;
+  /** Ends the hold on the version; called once by the pipeline. */
+  release(): void;
+}
+
+/** Where a call's time went, in milliseconds. */
+export interface Timings {
+  readonly routeMs: number;
+  readonly queueMs: number;
+  readonly computeMs: number;
+  readonly totalMs: number;
+}
+
+/** A call's body, read: the tensors, and what else the face wants to remember until it answers. */
+export type Decoded = Pick<InferRequest, 'inputs' | 'outputs'>;
+
+/** What a face does for the pipeline: everything of its protocol, and nothing else. */
+export interface Face<Read extends Decoded, Encoded> {
+  /** Reads the body, now that it is known which version will answer. */
+  decode(version: ModelVersion): Read | Promise<Read>;
+  /** Writes the answer; the outputs' memory may not be used after it returns. */
+  encode(read: Read, answer: InferAnswer, target: Target): Encoded;
+}
+
+/** An encoded answer, with what every face says beside it. */
+export interface Answered<Encoded> {
+  readonly encoded: Encoded;
+  readonly target: Target;
+  readonly timings: Timings;
+}

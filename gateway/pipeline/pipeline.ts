@@ -1,0 +1,105 @@
+import { BackendError } from '../../backends/errors.ts';
+import { InvalidImage } from '../../backends/image/preprocess.ts';
+import type { InferAnswer } from '../../backends/inference.ts';
+import { CODE_OF_FAULT, GatewayError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
+import { UNROUTED } from '../telemetry/metrics.ts';
+import type { Metrics, Outcome } from '../telemetry/metrics.ts';
+import type { Answered, Call, Decoded, Face, Target } from './call.ts';
+import type { Router } from './route.ts';
+
+export interface PipelineOptions {
+  readonly router: Router;
+  readonly metrics: Metrics;
+  /** From a request's arrival to its answer, in milliseconds. */
+  readonly inferenceTimeoutMs: number;
+  /** Told of errors that are the gateway's own or the model's, not the caller's. */
+  readonly onFault: (error: GatewayError) => void;
+}
+
+/** The one way through the gateway: route, decode, check, infer, encode, record. Every face calls it. */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  #inFlight = 0;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+  }
+
+  /** Calls that have not been answered. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** @throws GatewayError; every other error is turned into one */
+  async infer<Read extends Decoded, Encoded>(
+    call: Call,
+    face: Face<Read, Encoded>,
+  ): Promise<Answered<Encoded>> {
+    this.#inFlight += 1;
+    let target: Target | undefined;
+    let answer: InferAnswer | undefined;
+    let outcome: Outcome = 'ok';
+    try {
+      target = this.#options.router.route(call);
+      const routedMs = performance.now();
+      const read = await face.decode(target.version);
+      answer = await target.version.infer({
+        inputs: read.inputs,
+        ...(read.outputs !== undefined && { outputs: read.outputs }),
+        deadlineMs: call.arrivalMs + this.#options.inferenceTimeoutMs,
+        signal: call.signal,
+      });
+      const encoded = face.encode(read, answer, target);
+      return {
+        encoded,
+        target,
+        timings: {
+          routeMs: routedMs - call.arrivalMs,
+          queueMs: answer.queueMs,
+          computeMs: answer.computeMs,
+          totalMs: performance.now() - call.arrivalMs,
+        },
+      };
+    } catch (error) {
+      const known = toGatewayError(error);
+      outcome = OUTCOMES[known.code] ?? (known.status < 500 ? 'client_error' : 'error');
+      if (outcome === 'error') this.#options.onFault(known);
+      throw known;
+    } finally {
+      this.#inFlight -= 1;
+      answer?.release();
+      target?.release();
+      this.#options.metrics.recordRequest({
+        route: target?.labels ?? UNROUTED,
+        reason: target?.choice?.reason ?? '',
+        outcome,
+        protocol: call.protocol,
+        totalMs: performance.now() - call.arrivalMs,
+        queueMs: answer?.queueMs,
+        computeMs: answer?.computeMs,
+      });
+    }
+  }
+}
+
+/** The errors that are counted under a name of their own; the rest go by their status. */
+const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
+  timeout: 'timeout',
+  cancelled: 'cancelled',
+  queue_full: 'shed',
+};
+
+function toGatewayError(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  if (error instanceof BackendError) {
+    return new GatewayError(CODE_OF_FAULT[error.fault], error.message, { cause: error });
+  }
+  if (error instanceof InvalidImage) {
+    const code = error.fault === 'too_large' ? 'image_too_large' : 'invalid_image';
+    return new GatewayError(code, error.message, { cause: error });
+  }
+  return new GatewayError('internal', 'internal error; the log of the gateway has the details', {
+    cause: error,
+  });
+}

@@ -1,0 +1,133 @@
+import type { ModelRepository } from '../../backends/repository/repository.ts';
+import type { ServedModel } from '../../backends/repository/served-model.ts';
+import type { ModelVersion } from '../../backends/model-version.ts';
+import { decide } from '../../experiments/decision.ts';
+import type { ExperimentSet } from '../../experiments/experiment-set.ts';
+import { CODE_OF_FAULT, GatewayError } from '../errors.ts';
+import type { RouteLabels } from '../telemetry/metrics.ts';
+import type { Call, Target } from './call.ts';
+
+/** Finds the version that answers a call: the one it names, the experiment's choice, or the highest that is ready. */
+export class Router {
+  readonly #repository: ModelRepository;
+  readonly #experiments: () => ExperimentSet;
+  /** Labels are made once for each route, as many as the configuration has. */
+  readonly #labels = new WeakMap<ModelVersion, Map<string, RouteLabels>>();
+
+  constructor(repository: ModelRepository, experiments: () => ExperimentSet) {
+    this.#repository = repository;
+    this.#experiments = experiments;
+  }
+
+  /** @throws GatewayError */
+  route(call: Call): Target {
+    const model = this.#repository.model(call.model);
+    if (model === undefined) throw unknownModel(call.model);
+    return call.version === undefined
+      ? this.#routeFreely(call, model)
+      : this.#routePinned(call, model, call.version);
+  }
+
+  #routePinned(call: Call, model: ServedModel, text: string): Target {
+    const version = findVersion(model, text);
+    const override = call.header('x-experiment');
+    if (override !== undefined) {
+      throw new GatewayError(
+        'pinned_override',
+        `the call names version ${version.version} of model '${model.name}', so no experiment routes it; ` +
+          'leave out the version, or the header X-Experiment',
+      );
+    }
+    return this.#target(version, undefined);
+  }
+
+  #routeFreely(call: Call, model: ServedModel): Target {
+    const decision = decide(this.#experiments(), model.name, {
+      header: (name) => call.header(name),
+      isReady: (version) => model.version(version) !== undefined,
+    });
+    switch (decision.kind) {
+      case 'variant': {
+        const version = model.version(decision.variant.version);
+        if (version === undefined) throw notReady(model, decision.variant.version);
+        return this.#target(version, decision);
+      }
+      case 'no_experiment': {
+        const version = model.highestReady;
+        if (version === undefined) throw new GatewayError('model_unavailable', noVersionReady(model));
+        return this.#target(version, undefined);
+      }
+      case 'unavailable': {
+        const { experiment, variant } = decision;
+        throw new GatewayError(
+          'variant_unavailable',
+          `variant ${variant.name} of experiment ${experiment.key} is not ready: ${reasonOf(model, variant.version)}`,
+        );
+      }
+      case 'refused':
+        throw new GatewayError(CODE_OF_FAULT[decision.fault], decision.message);
+    }
+  }
+
+  #target(version: ModelVersion, choice: Target['choice']): Target {
+    return { version, choice, labels: this.#labelsOf(version, choice), release: version.hold() };
+  }
+
+  #labelsOf(version: ModelVersion, choice: Target['choice']): RouteLabels {
+    const experiment = choice?.experiment.key ?? '';
+    const variant = choice?.variant.name ?? '';
+    const byChoice = this.#labels.get(version) ?? new Map<string, RouteLabels>();
+    this.#labels.set(version, byChoice);
+    const key = `${experiment}=${variant}`;
+    const labels = byChoice.get(key) ?? {
+      model: version.model,
+      version: String(version.version),
+      experiment,
+      variant,
+    };
+    byChoice.set(key, labels);
+    return labels;
+  }
+}
+
+/** @throws GatewayError where the text is no version, or the model has none such that is ready */
+export function findVersion(model: ServedModel, text: string): ModelVersion {
+  if (!/^[1-9][0-9]{0,14}$/.test(text)) {
+    throw new GatewayError(
+      'invalid_version',
+      `failed to get model version from specified version string '${text.slice(0, 64)}', version should be an integer > 0`,
+    );
+  }
+  const version = Number(text);
+  if (!model.versions.includes(version)) {
+    const known = model.versions.join(', ') || 'none';
+    throw new GatewayError(
+      'unknown_model',
+      `Request for unknown model: '${model.name}' version ${version} is not found; its versions are: ${known}`,
+    );
+  }
+  const loaded = model.version(version);
+  if (loaded === undefined) throw notReady(model, version);
+  return loaded;
+}
+
+export function unknownModel(name: string): GatewayError {
+  return new GatewayError('unknown_model', `Request for unknown model: '${name.slice(0, 64)}' is not found`);
+}
+
+export function noVersionReady(model: ServedModel): string {
+  const reasons = model.index().map(({ version, reason }) => `version ${version}: ${reason}`);
+  return `Request for unknown model: '${model.name}' has no available versions${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`;
+}
+
+function notReady(model: ServedModel, version: number): GatewayError {
+  return new GatewayError(
+    'model_unavailable',
+    `model '${model.name}' version ${version} is not ready: ${reasonOf(model, version)}`,
+  );
+}
+
+function reasonOf(model: ServedModel, version: number): string {
+  const entry = model.index().find((line) => line.version === version);
+  return entry === undefined ? 'it is not in the repository' : entry.reason;
+}

@@ -1,0 +1,84 @@
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { buildDataPlane, buildMetricsPlane } from './app.ts';
+import type { Address, Config } from './config/config.ts';
+import { Gateway } from './gateway.ts';
+
+/** The planes' addresses as they were bound, `host:port`. */
+export type Bound = Readonly<Partial<Record<'http' | 'metrics', string>>>;
+
+/** A gateway that listens. */
+export interface Server {
+  readonly gateway: Gateway;
+  readonly bound: Bound;
+  /**
+   * Fails readiness, answers what is in flight, and frees everything.
+   *
+   * @returns whether all was answered before the drain deadline
+   */
+  stop(): Promise<boolean>;
+}
+
+/**
+ * Loads everything, listens, and says so once it can answer.
+ *
+ * @throws InvalidDocuments, Error where an address can't be bound
+ */
+export async function serve(config: Config, log: Logger): Promise<Server> {
+  const gateway = await Gateway.open(config, log);
+  const planes: FastifyInstance[] = [];
+  const closeAll = async (): Promise<void> => {
+    // The metrics last: what happens while it stops is counted too.
+    const [data, ...others] = planes;
+    await data?.close();
+    await gateway.close();
+    for (const plane of others) await plane.close();
+  };
+  try {
+    const data = await buildDataPlane(gateway);
+    planes.push(data);
+    const http = await listen(data, config.listen.http);
+    let metrics: string | undefined;
+    if (config.listen.metrics !== undefined) {
+      const plane = buildMetricsPlane(gateway);
+      planes.push(plane);
+      metrics = await listen(plane, config.listen.metrics);
+    }
+    gateway.start();
+    return {
+      gateway,
+      bound: { http, ...(metrics !== undefined && { metrics }) },
+      stop: () => stopWithin(config.timeouts.drainMs, gateway, planes, closeAll),
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function stopWithin(
+  drainMs: number,
+  gateway: Gateway,
+  planes: readonly FastifyInstance[],
+  closeAll: () => Promise<void>,
+): Promise<boolean> {
+  gateway.beginStop();
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, drainMs, 'late');
+  });
+  const closed = closeAll();
+  const first = await Promise.race([closed, deadline]);
+  clearTimeout(timer);
+  if (first !== 'late') return true;
+  // Whoever still waits is hung up on: that empties the queues, and lets the workers end between two runs.
+  for (const plane of planes) plane.server.closeAllConnections();
+  return false;
+}
+
+async function listen(app: FastifyInstance, { host, port }: Address): Promise<string> {
+  await app.listen({ host, port });
+  const { address, port: bound } = app.server.address() as AddressInfo;
+  return address.includes(':') ? `[${address}]:${bound}` : `${address}:${bound}`;
+}
