@@ -1,0 +1,170 @@
+/** Load over plain sockets: so cheap that on a small machine the server, not the load, is what is measured. */
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+
+export interface LoadOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Whole HTTP/1.1 requests, sent in turn. */
+  readonly requests: readonly Buffer[];
+  readonly connections: number;
+  readonly seconds: number;
+  /**
+   * Open loop: requests a second, sent when they are due whether or not earlier ones were answered, and timed from when
+   * they were due. Undefined: closed loop, each connection sends the next request when it has its answer.
+   */
+  readonly ratePerSecond?: number;
+}
+
+export interface LoadResult {
+  readonly answers: number;
+  /** Answers whose status was not 200. */
+  readonly failures: number;
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+
+/** One keep-alive connection with at most one request under way. */
+class Connection {
+  readonly #socket: Socket;
+  #received: Buffer[] = [];
+  #receivedBytes = 0;
+  /** Bytes of the answer under way; 0 until its head has come. */
+  #expectedBytes = 0;
+  #status = 0;
+  #settle: ((status: number) => void) | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => {
+      this.#receive(chunk);
+    });
+  }
+
+  static open(host: string, port: number): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host, port }, () => {
+        resolve(new Connection(socket));
+      });
+      socket.once('error', reject);
+    });
+  }
+
+  /** Resolves with the answer's status. */
+  send(request: Buffer): Promise<number> {
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+      this.#socket.write(request);
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#received.push(chunk);
+    this.#receivedBytes += chunk.length;
+    if (this.#expectedBytes === 0) this.#readHead();
+    if (this.#expectedBytes === 0 || this.#receivedBytes < this.#expectedBytes) return;
+    this.#received = [];
+    this.#receivedBytes = 0;
+    this.#expectedBytes = 0;
+    const settle = this.#settle;
+    this.#settle = undefined;
+    settle?.(this.#status);
+  }
+
+  #readHead(): void {
+    const bytes = this.#received.length === 1 ? this.#received[0] : Buffer.concat(this.#received);
+    if (bytes === undefined) return;
+    const end = bytes.indexOf(HEAD_END);
+    if (end < 0) return;
+    const head = bytes.toString('latin1', 0, end);
+    this.#status = Number(head.slice(9, 12));
+    const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
+    this.#expectedBytes = end + HEAD_END.length + Number(length ?? 0);
+  }
+}
+
+export async function runLoad(options: LoadOptions): Promise<LoadResult> {
+  const { host, port } = options;
+  const connections = await Promise.all(
+    Array.from({ length: options.connections }, () => Connection.open(host, port)),
+  );
+  const latenciesMs: number[] = [];
+  let failures = 0;
+  const startMs = performance.now();
+  const endMs = startMs + options.seconds * 1000;
+  let next = 0;
+  const sendNext = async (connection: Connection, dueMs: number): Promise<void> => {
+    const request = options.requests[next++ % options.requests.length];
+    if (request === undefined) throw new Error('the load has no requests');
+    const status = await connection.send(request);
+    latenciesMs.push(performance.now() - dueMs);
+    if (status !== 200) failures += 1;
+  };
+
+  if (options.ratePerSecond === undefined) {
+    await Promise.all(
+      connections.map(async (connection) => {
+        while (performance.now() < endMs) await sendNext(connection, performance.now());
+      }),
+    );
+  } else {
+    await openLoop(connections, options.ratePerSecond, startMs, endMs, sendNext);
+  }
+  const elapsedSeconds = (performance.now() - startMs) / 1000;
+  for (const connection of connections) connection.close();
+  latenciesMs.sort((a, b) => a - b);
+  const quantile = (q: number): number => latenciesMs[Math.floor(q * (latenciesMs.length - 1))] ?? Number.NaN;
+  return {
+    answers: latenciesMs.length,
+    failures,
+    perSecond: latenciesMs.length / elapsedSeconds,
+    p50Ms: quantile(0.5),
+    p99Ms: quantile(0.99),
+  };
+}
+
+/** Requests are due at even distances; one that finds every connection busy waits, and that wait counts. */
+async function openLoop(
+  connections: readonly Connection[],
+  ratePerSecond: number,
+  startMs: number,
+  endMs: number,
+  send: (connection: Connection, dueMs: number) => Promise<void>,
+): Promise<void> {
+  const idle = [...connections];
+  const due: number[] = [];
+  const underWay = new Set<Promise<void>>();
+  const pump = (): void => {
+    while (due.length > 0 && idle.length > 0) {
+      const connection = idle.pop();
+      const dueMs = due.shift();
+      if (connection === undefined || dueMs === undefined) return;
+      const sent = send(connection, dueMs).finally(() => {
+        underWay.delete(sent);
+        idle.push(connection);
+        pump();
+      });
+      underWay.add(sent);
+    }
+  };
+  let count = 0;
+  await new Promise<void>((resolve) => {
+    const tick = (): void => {
+      const nowMs = performance.now();
+      while (startMs + (count * 1000) / ratePerSecond <= nowMs) due.push(startMs + (count++ * 1000) / ratePerSecond);
+      pump();
+      if (nowMs >= endMs) resolve();
+      else setImmediate(tick);
+    };
+    tick();
+  });
+  while (underWay.size > 0 || due.length > 0) await Promise.race(underWay);
+}

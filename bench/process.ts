@@ -1,0 +1,72 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { LoadOptions, LoadResult } from './load/http-load.ts';
+
+function start(file: string): ChildProcess {
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  return fork(path, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+}
+
+function nextMessage<Message>(child: ChildProcess): Promise<Message> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (message) => {
+      resolve(message as Message);
+    });
+    child.once('exit', (code) => {
+      reject(new Error(`a process of the bench ended with ${String(code)} before it answered`));
+    });
+  });
+}
+
+/** Runs a load in a process of its own. */
+export async function loadFromOutside(options: LoadOptions): Promise<LoadResult> {
+  const child = start('./load/load-process.ts');
+  const result = nextMessage<LoadResult>(child);
+  child.send(options);
+  const answered = await result;
+  if (answered.failures > 0) throw new Error(`${answered.failures} of ${answered.answers} answers were errors`);
+  return answered;
+}
+
+/** Asks a process one question and waits for its one answer. */
+export async function askOnce<Answer>(file: string, question: object): Promise<Answer> {
+  const child = start(file);
+  const answer = nextMessage<Answer>(child);
+  child.send(question);
+  return answer;
+}
+
+/** A server under test, in a process of its own. */
+export interface ServerProcess extends AsyncDisposable {
+  readonly port: number;
+  /** Asks the server what it has measured of itself since the last time it was asked. */
+  measure(): Promise<ServerMeasure>;
+}
+
+export interface ServerMeasure {
+  /** The longest time the main thread's event loop was held, in milliseconds. */
+  readonly longestHoldMs: number;
+  /** Rows a batch, on average; undefined for a server that doesn't batch. */
+  readonly averageBatch: number | undefined;
+}
+
+export async function startServer(file: string, question: object = {}): Promise<ServerProcess> {
+  const child = start(file);
+  const ready = nextMessage<{ readonly port: number }>(child);
+  child.send(question);
+  const { port } = await ready;
+  return {
+    port,
+    measure() {
+      const measured = nextMessage<ServerMeasure>(child);
+      child.send('measure');
+      return measured;
+    },
+    async [Symbol.asyncDispose]() {
+      const exited = new Promise((resolve) => child.once('exit', resolve));
+      child.send('stop');
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,26 @@
+/** The gateway itself, as `signalbox serve` runs it. */
+import { pino } from 'pino';
+import { loadConfig } from '../../gateway/config/config.ts';
+import { serve } from '../../gateway/server.ts';
+import { serveBench } from './server-process.ts';
+
+serveBench(async ({ config }: { config: string }) => {
+  const server = await serve(await loadConfig(config, process.env), pino({ level: 'warn' }, pino.destination(2)));
+  const port = Number(server.bound.http?.split(':').at(-1));
+  let [rowsBefore, batchesBefore] = [0, 0];
+  return {
+    port,
+    async averageBatch() {
+      const text = await server.gateway.metrics.render();
+      const total = (name: string): number =>
+        [...text.matchAll(new RegExp(`^signalbox_batch_size_${name}\\{.*\\} (.*)$`, 'gm'))]
+          .map((match) => Number(match[1]))
+          .reduce((sum, value) => sum + value, 0);
+      const [rows, batches] = [total('sum'), total('count')];
+      const average = (rows - rowsBefore) / (batches - batchesBefore);
+      [rowsBefore, batchesBefore] = [rows, batches];
+      return average;
+    },
+    stop: () => server.stop(),
+  };
+});
