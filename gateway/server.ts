@@ -15,9 +15,10 @@ export interface Server {
   /**
    * Fails readiness, answers what is in flight, and frees everything.
    *
+   * @param graceMs how long calls are still taken while readiness fails, for balancers to notice
    * @returns whether all was answered before the drain deadline
    */
-  stop(): Promise<boolean>;
+  stop(graceMs?: number): Promise<boolean>;
 }
 
 /**
@@ -49,7 +50,11 @@ export async function serve(config: Config, log: Logger): Promise<Server> {
     return {
       gateway,
       bound: { http, ...(metrics !== undefined && { metrics }) },
-      stop: () => stopWithin(config.timeouts.drainMs, gateway, planes, closeAll),
+      async stop(graceMs = 0) {
+        gateway.beginStop();
+        if (graceMs > 0) await new Promise((resolve) => setTimeout(resolve, graceMs));
+        return closeWithin(config.timeouts.drainMs, planes, closeAll);
+      },
     };
   } catch (error) {
     await closeAll();
@@ -57,13 +62,11 @@ export async function serve(config: Config, log: Logger): Promise<Server> {
   }
 }
 
-async function stopWithin(
+async function closeWithin(
   drainMs: number,
-  gateway: Gateway,
   planes: readonly FastifyInstance[],
   closeAll: () => Promise<void>,
 ): Promise<boolean> {
-  gateway.beginStop();
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<'late'>((resolve) => {
     timer = setTimeout(resolve, drainMs, 'late');

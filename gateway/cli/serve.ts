@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { loadConfig } from '../config/config.ts';
 import { serve } from '../server.ts';
 import type { Bound, Server } from '../server.ts';
+import { renderDemoHints } from './demo-hints.ts';
 
 /** The configuration of the demo: two trained versions of one model, and a 90/10 experiment. */
 export const DEMO_CONFIG = fileURLToPath(new URL('../../demo/signalbox.yaml', import.meta.url));
@@ -23,7 +23,7 @@ export function serveCommand(): Command {
 
 export async function serveDemo(): Promise<void> {
   const { bound } = await serveUntilSignal(DEMO_CONFIG);
-  process.stderr.write(await readDemoHints(bound));
+  process.stderr.write(await renderDemoHints(bound));
 }
 
 /** Serves until the process is told to stop; then leaves by an empty loop, with exit code 0 when all was answered. */
@@ -37,7 +37,9 @@ async function serveUntilSignal(file: string): Promise<Server> {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, 'stopping');
-    void server.stop().then((clean) => {
+    // Ctrl-C comes from a person, who waits for it; SIGTERM from something that a balancer may stand behind.
+    const graceMs = signal === 'SIGTERM' ? config.timeouts.graceMs : 0;
+    void server.stop(graceMs).then((clean) => {
       if (clean) return;
       log.error('the drain deadline has passed with calls unanswered');
       process.exitCode = 1;
@@ -55,10 +57,4 @@ function describe(bound: Bound): string {
   return Object.entries(bound)
     .map(([plane, address]) => `${plane}=${address}`)
     .join(' ');
-}
-
-async function readDemoHints({ http = '', metrics = '' }: Bound): Promise<string> {
-  const text = await readFile(new URL('../../demo/hints.txt', import.meta.url), 'utf8');
-  const image = fileURLToPath(new URL('../../demo/images/0001.png', import.meta.url));
-  return text.replaceAll('{http}', http).replaceAll('{metrics}', metrics).replaceAll('{image}', image);
 }

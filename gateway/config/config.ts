@@ -44,6 +44,8 @@ export interface Config {
     readonly keepAliveMs: number;
     /** From a request's arrival to its answer. */
     readonly inferenceMs: number;
+    /** From failing readiness to closing the listeners at SIGTERM, for balancers to notice. */
+    readonly graceMs: number;
     /** To answer what is in flight when the process is told to stop. */
     readonly drainMs: number;
   };
@@ -100,6 +102,7 @@ function readConfig(document: YamlDocument): Config {
       headersMs: millisecondsOf(timeouts.headers ?? '10s'),
       keepAliveMs: millisecondsOf(timeouts.keepAlive ?? '72s'),
       inferenceMs: millisecondsOf(timeouts.inference ?? '30s'),
+      graceMs: millisecondsOf(timeouts.grace ?? '1s'),
       drainMs: millisecondsOf(timeouts.drain ?? '30s'),
     },
     limits: { imagePixels: read.limits?.imagePixels ?? 64_000_000 },

@@ -1,10 +1,11 @@
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { GatewayError } from '../errors.ts';
+import { fromFrameworkError } from './framework-error.ts';
 
 /** Every error as `{"error": "…"}`: never a stack trace, never a framework's own words. */
 export function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const known = toGatewayError(error);
+    const known = fromFrameworkError(error);
     if (known.code === 'internal') request.log.error({ err: error }, 'request failed');
     sendError(reply, request.url, known);
   });
@@ -15,16 +16,6 @@ export function answerErrors(app: FastifyInstance): void {
       request.url,
       new GatewayError('unknown_path', `there is nothing at ${request.method} ${path}`),
     );
-  });
-}
-
-function toGatewayError(error: FastifyError): GatewayError {
-  if (error instanceof GatewayError) return error;
-  const status = error.statusCode ?? 500;
-  if (status === 413) return new GatewayError('body_too_large', error.message, { cause: error });
-  if (status < 500) return new GatewayError('invalid_request', error.message, { cause: error });
-  return new GatewayError('internal', 'internal error; the log of the gateway has the details', {
-    cause: error,
   });
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { GatewayError } from '../../errors.ts';
+import { fromFrameworkError } from '../framework-error.ts';
 
 /**
  * The images of a request, in their order: the multipart fields named `file`, or the body itself.
@@ -20,6 +21,14 @@ export async function readUploads(
     }
     return [body];
   }
+  try {
+    return await readParts(request, limitBytes);
+  } catch (error) {
+    throw error instanceof Error ? fromFrameworkError(error) : error;
+  }
+}
+
+async function readParts(request: FastifyRequest, limitBytes: number): Promise<readonly Uint8Array[]> {
   const files: Uint8Array[] = [];
   let bytes = 0;
   for await (const part of request.parts()) {

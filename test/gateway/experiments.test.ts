@@ -1,0 +1,213 @@
+import { cp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { identityModel } from '../models/onnx-graph.ts';
+import { eventually, experimentFile, metricValue, startGateway } from './running-gateway.ts';
+import type { GatewayFiles, RunningGateway } from './running-gateway.ts';
+
+const MODELS: GatewayFiles['files'] = {
+  'models/digits/1/model.onnx': identityModel('FP32', ['batch', 1]),
+  'models/digits/2/model.onnx': identityModel('FP32', ['batch', 1]),
+  'models/digits/3/model.onnx': identityModel('FP32', ['batch', 1]),
+};
+const BODY = JSON.stringify({ inputs: [{ name: 'INPUT', shape: [1, 1], datatype: 'FP32', data: [1] }] });
+const USERS = 20_000;
+
+interface Routed {
+  readonly status: number;
+  readonly variant: string | null;
+  readonly reason: string | null;
+}
+
+async function call(
+  gateway: RunningGateway,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Routed> {
+  const response = await fetch(gateway.url('/v2/models/digits/infer'), {
+    method: 'POST',
+    body: BODY,
+    headers,
+  });
+  await response.arrayBuffer();
+  return {
+    status: response.status,
+    variant: response.headers.get('x-experiment'),
+    reason: response.headers.get('x-experiment-reason'),
+  };
+}
+
+/** The variant of each of many users, asked over HTTP by 32 callers at once. */
+async function variantsOf(gateway: RunningGateway, users: number): Promise<readonly (string | null)[]> {
+  const variants = Array<string | null>(users);
+  let next = 0;
+  const ask = async (): Promise<void> => {
+    while (next < users) {
+      const user = next++;
+      variants[user] = (await call(gateway, { 'x-user-id': `user-${user}` })).variant;
+    }
+  };
+  await Promise.all(Array.from({ length: 32 }, ask));
+  return variants;
+}
+
+const shareOf = (variants: readonly (string | null)[], variant: string): number =>
+  variants.filter((name) => name === `digits-cnn=${variant}`).length / variants.length;
+
+/** Three standard deviations of a share that is `p` of `n`. */
+const bound = (p: number, n: number): number => 3 * Math.sqrt((p * (1 - p)) / n);
+
+const weights = (...pairs: readonly (readonly [name: string, weight: number])[]) => ({
+  variants: pairs.map(([name, weight], index) => ({ name, version: index + 1, weight })),
+});
+
+test(
+  '20,000 users split 90/10, keep their variant over many requests and a restart, and 80/20 moves just 10 % of them',
+  { timeout: 120_000 },
+  async () => {
+    const files = { ...MODELS, 'experiments/digits.yaml': experimentFile() };
+    const first = await startGateway({ files });
+    const before = await variantsOf(first, USERS);
+    expect(Math.abs(shareOf(before, 'v2') - 0.1)).toBeLessThan(bound(0.1, USERS));
+    for (let user = 0; user < 10; user++) {
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, () => call(first, { 'x-user-id': `user-${user}` })),
+      );
+      expect(new Set(answers.map(({ variant }) => variant))).toEqual(new Set([before[user]]));
+    }
+    await first[Symbol.asyncDispose]();
+
+    await using second = await startGateway({ files });
+    expect(await variantsOf(second, USERS)).toEqual(before);
+
+    await second.folder.write({ 'experiments/digits.yaml': experimentFile(weights(['v1', 80], ['v2', 20])) });
+    await eventually(
+      async () =>
+        metricValue(await second.metrics(), 'signalbox_config_reloads_total', { result: 'success' }) === 1,
+    );
+    const after = await variantsOf(second, USERS);
+    const moved = after.filter((variant, user) => variant !== before[user]).length / USERS;
+    const movedBack = after.filter(
+      (variant, user) => before[user] === 'digits-cnn=v2' && variant === 'digits-cnn=v1',
+    );
+    expect(Math.abs(moved - 0.1)).toBeLessThan(bound(0.1, USERS));
+    expect(movedBack).toEqual([]);
+    expect(Math.abs(shareOf(after, 'v2') - 0.2)).toBeLessThan(bound(0.2, USERS));
+  },
+);
+
+test('a bad edit is refused, told and counted, and the last good one stays', async () => {
+  await using gateway = await startGateway({
+    files: { ...MODELS, 'experiments/digits.yaml': experimentFile() },
+  });
+  await gateway.folder.write({ 'experiments/digits.yaml': experimentFile(weights(['v1', -1], ['v2', 10])) });
+  await eventually(
+    async () =>
+      metricValue(await gateway.metrics(), 'signalbox_config_reloads_total', { result: 'failure' }) === 1,
+  );
+  expect(gateway.log.join('')).toContain('variants[0].weight: is -1; expected a whole number from 0');
+  expect((await call(gateway, { 'x-experiment': 'v2' })).reason).toBe('override');
+  expect(metricValue(await gateway.metrics(), 'signalbox_experiment_weight', { variant: 'v1' })).toBe(0.9);
+
+  await gateway.folder.write({ 'experiments/digits.yaml': experimentFile({ status: 'paused' }) });
+  await eventually(async () => (await call(gateway)).reason === 'default');
+});
+
+test('paused gives all the control, completed the winner, and without an experiment the highest version answers', async () => {
+  await using gateway = await startGateway({
+    files: { ...MODELS, 'experiments/digits.yaml': experimentFile({ status: 'paused' }) },
+  });
+  expect(await call(gateway)).toEqual({ status: 200, variant: 'digits-cnn=v1', reason: 'default' });
+
+  await gateway.folder.write({
+    'experiments/digits.yaml': experimentFile({ status: 'completed', winner: 'v2' }),
+  });
+  await eventually(async () => (await call(gateway)).variant === 'digits-cnn=v2');
+  expect((await call(gateway)).reason).toBe('default');
+
+  await gateway.folder.write({ 'experiments/digits.yaml': experimentFile({ status: 'draft' }) });
+  await eventually(async () => (await call(gateway)).variant === null);
+  const response = await fetch(gateway.url('/v2/models/digits/infer'), { method: 'POST', body: BODY });
+  expect(await response.json()).toMatchObject({ model_version: '3' });
+});
+
+test('units outside the coverage get the control, reason default', async () => {
+  await using gateway = await startGateway({
+    files: { ...MODELS, 'experiments/digits.yaml': experimentFile({ coverage: 0 }) },
+  });
+  expect(await call(gateway, { 'x-user-id': 'ada' })).toEqual({
+    status: 200,
+    variant: 'digits-cnn=v1',
+    reason: 'default',
+  });
+});
+
+const BROKEN = { ...MODELS, 'models/digits/2/model.onnx': 'not ONNX' };
+const ALL_TO_V2 = weights(['v1', 0], ['v2', 1]);
+
+test('a variant whose version failed to load falls back to the control, and says so', async () => {
+  await using gateway = await startGateway({
+    files: { ...BROKEN, 'experiments/digits.yaml': experimentFile(ALL_TO_V2) },
+  });
+  expect(await call(gateway)).toEqual({ status: 200, variant: 'digits-cnn=v1', reason: 'fallback' });
+});
+
+test('with onUnavailable: error such a caller gets a 503 with the reason', async () => {
+  await using gateway = await startGateway({
+    files: { ...BROKEN, 'experiments/digits.yaml': experimentFile({ ...ALL_TO_V2, onUnavailable: 'error' }) },
+  });
+  const response = await fetch(gateway.url('/v2/models/digits/infer'), { method: 'POST', body: BODY });
+  expect(response.status).toBe(503);
+  expect(((await response.json()) as { error: string }).error).toMatch(
+    /variant v2 of experiment digits-cnn is not ready: failed to load/,
+  );
+});
+
+test('a version that is added while it runs is served within a few looks, and one that is replaced loses no request', async () => {
+  await using gateway = await startGateway({ files: MODELS });
+  const versionThatAnswers = async (): Promise<string> => {
+    const response = await fetch(gateway.url('/v2/models/digits/infer'), { method: 'POST', body: BODY });
+    expect(response.status).toBe(200);
+    return ((await response.json()) as { model_version: string }).model_version;
+  };
+  expect(await versionThatAnswers()).toBe('3');
+  const models = join(gateway.folder.path, 'models/digits');
+  await cp(join(models, '3'), join(models, '4'), { recursive: true });
+  await eventually(async () => (await versionThatAnswers()) === '4');
+  await writeFile(join(models, '4/model.onnx'), identityModel('FP32', ['rows', 1]));
+  const isSwapped = () =>
+    gateway.log.filter((line) => line.includes('"version":4,"msg":"version ready"')).length === 2;
+  await eventually(async () => (await versionThatAnswers()) === '4' && isSwapped());
+});
+
+test('requests are counted per variant, reason and outcome, with their times and batches', async () => {
+  await using gateway = await startGateway({
+    files: { ...MODELS, 'experiments/digits.yaml': experimentFile() },
+  });
+  for (let index = 0; index < 7; index++) await call(gateway, { 'x-experiment': 'v2' });
+  await fetch(gateway.url('/v2/models/digits/versions/1/infer'), { method: 'POST', body: BODY });
+  await fetch(gateway.url('/v2/models/digits/versions/1/infer'), { method: 'POST', body: '{' });
+  await fetch(gateway.url('/v2/models/unheard-of/infer'), { method: 'POST', body: BODY });
+
+  const text = await gateway.metrics();
+  const forced = { model: 'digits', version: '2', experiment: 'digits-cnn', variant: 'v2' };
+  const requests = 'signalbox_requests_total';
+  expect(
+    metricValue(text, requests, { ...forced, reason: 'override', outcome: 'ok', protocol: 'http' }),
+  ).toBe(7);
+  const pinned = { model: 'digits', version: '1', experiment: '', variant: '', reason: '' };
+  expect(metricValue(text, requests, { ...pinned, outcome: 'ok' })).toBe(1);
+  expect(metricValue(text, requests, { ...pinned, outcome: 'client_error' })).toBe(1);
+  expect(metricValue(text, requests, { model: '', version: '', outcome: 'client_error' })).toBe(1);
+  expect(text).not.toContain('unheard-of');
+  for (const name of ['request', 'queue', 'compute']) {
+    expect(metricValue(text, `signalbox_${name}_duration_seconds_count`, forced)).toBe(7);
+    expect(metricValue(text, `signalbox_${name}_duration_seconds_sum`, forced)).toBeGreaterThan(0);
+  }
+  expect(metricValue(text, 'signalbox_batch_size_sum', { version: '2' })).toBe(7);
+  expect(metricValue(text, 'signalbox_batches_total', { version: '2', release_reason: 'idle' })).toBe(7);
+  expect(metricValue(text, 'signalbox_queue_depth', { version: '2' })).toBe(0);
+  expect(metricValue(text, 'signalbox_instances', { version: '2', state: 'ready' })).toBe(1);
+  expect(metricValue(text, 'signalbox_experiment_weight', { experiment: 'digits-cnn', variant: 'v2' })).toBe(
+    0.1,
+  );
+});

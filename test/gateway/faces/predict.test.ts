@@ -1,0 +1,196 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { identityModel } from '../../models/onnx-graph.ts';
+import { DEMO_FOLDER, experimentFile, startGateway } from '../running-gateway.ts';
+import type { RunningGateway } from '../running-gateway.ts';
+
+interface Classes {
+  predictions: { class_id: number; label: string; confidence: number }[];
+}
+
+let gateway: RunningGateway;
+let scan: Uint8Array;
+
+beforeAll(async () => {
+  gateway = await startGateway({
+    repository: join(DEMO_FOLDER, 'models'),
+    config: 'server: { bodyLimit: 2MiB }',
+    files: { 'experiments/digits.yaml': experimentFile() },
+  });
+  scan = await readFile(join(DEMO_FOLDER, 'images/0001.png'));
+});
+afterAll(() => gateway[Symbol.asyncDispose]());
+
+function predict(
+  body: Uint8Array | FormData,
+  path = '/predict',
+  headers: Readonly<Record<string, string>> = {},
+) {
+  return fetch(gateway.url(path), { method: 'POST', body: body as Uint8Array<ArrayBuffer>, headers });
+}
+
+function form(files: readonly Uint8Array[], field = 'file'): FormData {
+  const data = new FormData();
+  for (const file of files) data.append(field, new Blob([file as Uint8Array<ArrayBuffer>]), 'scan.png');
+  return data;
+}
+
+describe('the demo’s models', () => {
+  test.each(['v1', 'v2'])('%s has through the gateway the accuracy that its card states', async (variant) => {
+    const card = JSON.parse(await readFile(join(DEMO_FOLDER, 'models/digits/card.json'), 'utf8')) as {
+      versions: Record<string, { held_out: { correct: number; total: number } }>;
+    };
+    const labels = JSON.parse(await readFile(join(DEMO_FOLDER, 'images/labels.json'), 'utf8')) as Record<
+      string,
+      number
+    >;
+    const right = await Promise.all(
+      Object.entries(labels).map(async ([file, digit]) => {
+        const image = await readFile(join(DEMO_FOLDER, 'images', file));
+        const response = await predict(image, '/predict', { 'x-experiment': variant });
+        expect(response.headers.get('x-experiment')).toBe(`digits-cnn=${variant}`);
+        const { predictions } = (await response.json()) as Classes;
+        return predictions[0]?.class_id === digit;
+      }),
+    );
+    const stated = card.versions[variant.slice(1)]?.held_out;
+    expect({ correct: right.filter(Boolean).length, total: right.length }).toEqual({
+      correct: stated?.correct,
+      total: stated?.total,
+    });
+  });
+});
+
+describe('POST /predict', () => {
+  test('answers with the contract’s fields, best class first', async () => {
+    const response = await predict(form([scan]), '/predict/digits', { 'x-experiment': 'v2' });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('x-experiment-reason')).toBe('override');
+    const answer = (await response.json()) as Classes & { inference_time_ms: number };
+    expect(answer).toEqual({
+      success: true,
+      experiment: 'digits-cnn',
+      variant: 'v2',
+      model: 'digits',
+      version: '2',
+      predictions: answer.predictions,
+      inference_time_ms: answer.inference_time_ms,
+    });
+    expect(answer.predictions.map(({ label }) => label)[0]).toBe('zero');
+    expect(answer.predictions).toHaveLength(3);
+    const confidences = answer.predictions.map(({ confidence }) => confidence);
+    expect(confidences).toEqual(confidences.toSorted((a, b) => b - a));
+    expect(answer.inference_time_ms).toBeGreaterThan(0);
+  });
+
+  test('a raw body and a multipart file give the same answer', async () => {
+    const [raw, multipart] = await Promise.all(
+      [scan, form([scan])].map(async (body) =>
+        (await predict(body, '/predict', { 'x-experiment': 'v1' })).json(),
+      ),
+    );
+    expect((raw as Classes).predictions).toEqual((multipart as Classes).predictions);
+  });
+
+  test('several files are answered in their order', async () => {
+    const other = await readFile(join(DEMO_FOLDER, 'images/0003.png'));
+    const alone = await Promise.all(
+      [scan, other].map(
+        async (file) =>
+          ((await (await predict(file, '/predict', { 'x-experiment': 'v1' })).json()) as Classes)
+            .predictions[0]?.label,
+      ),
+    );
+    const together = (await (
+      await predict(form([scan, other, scan]), '/predict', { 'x-experiment': 'v1' })
+    ).json()) as {
+      results: Classes[];
+    };
+    expect(together.results.map(({ predictions }) => predictions[0]?.label)).toEqual([
+      alone[0],
+      alone[1],
+      alone[0],
+    ]);
+  });
+
+  test('JPEG and WebP are read too, and a large colour photograph is resized', async () => {
+    const photo = sharp({ create: { width: 640, height: 480, channels: 3, background: '#336699' } });
+    for (const format of ['jpeg', 'webp'] as const) {
+      expect((await predict(await photo.clone().toFormat(format).toBuffer())).status).toBe(200);
+    }
+  });
+
+  test.each<[string, () => Promise<Uint8Array | FormData> | Uint8Array | FormData, number, string]>([
+    ['an empty body', () => new Uint8Array(), 400, 'the image is empty'],
+    ['an empty file', () => form([new Uint8Array()]), 400, 'the image is empty'],
+    [
+      'a text file',
+      () => Buffer.from('hello, I am not an image'),
+      400,
+      'the upload is not an image that can be read (jpeg, png, webp)',
+    ],
+    ['a damaged image', () => scan.subarray(0, scan.length - 20), 400, 'the image is damaged'],
+    [
+      'an SVG',
+      () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
+      400,
+      'images of format svg are not read',
+    ],
+    [
+      'a wrong field',
+      () => form([scan], 'image'),
+      400,
+      'the multipart field is named "image"; expected "file"',
+    ],
+    ['no file in the form', () => form([]), 400, 'multipart'],
+    [
+      '20,000 x 20,000 pixels',
+      async () =>
+        sharp({
+          create: { width: 20_000, height: 20_000, channels: 3, background: '#000' },
+          limitInputPixels: false,
+        })
+          .png()
+          .toBuffer(),
+      413,
+      'the image has 20000x20000 pixels; at most 64000000 are decoded',
+    ],
+    ['a body over the limit', () => new Uint8Array(2_200_000), 413, 'at most 2097152'],
+    ['a file over the limit', () => form([new Uint8Array(2_200_000)]), 413, ''],
+  ])('%s is refused, and the next call is answered', async (_, make, status, message) => {
+    const response = await predict(await make());
+    const body = (await response.json()) as { error: string };
+    expect(body.error).toContain(message);
+    expect(response.status).toBe(status);
+    expect((await predict(scan)).status).toBe(200);
+  });
+
+  test('an unknown model is a 404 on an upload too', async () => {
+    const response = await predict(form([scan]), '/predict/faces');
+    expect(response.status).toBe(404);
+    expect(await response.json()).toEqual({ error: "Request for unknown model: 'faces' is not found" });
+  });
+});
+
+test('a model whose configuration says nothing of images takes none, and without a default model the call must name one', async () => {
+  await using plain = await startGateway({
+    files: {
+      'models/one/1/model.onnx': identityModel(),
+      'models/two/1/model.onnx': identityModel(),
+    },
+  });
+  const post = async (path: string) => {
+    const response = await fetch(plain.url(path), { method: 'POST', body: scan as Uint8Array<ArrayBuffer> });
+    return { status: response.status, body: (await response.json()) as { error: string } };
+  };
+  expect(await post('/predict/one')).toEqual({
+    status: 400,
+    body: { error: expect.stringContaining('its configuration has no signalbox.image') as string },
+  });
+  expect(await post('/predict')).toEqual({
+    status: 400,
+    body: { error: 'which model? There are: one, two; call /predict/{model}, or set models.defaultModel' },
+  });
+});

@@ -1,0 +1,65 @@
+/** Small real models for tests, each with one thing about it that matters. */
+import type { Tensor } from '../../backends/tensor/tensor.ts';
+import { encodeModel } from './onnx-graph.ts';
+import type { Value } from './onnx-graph.ts';
+
+/** An input and the output that gives it back. */
+export interface Column {
+  readonly input: string;
+  readonly output: string;
+  readonly datatype: Tensor['datatype'];
+  readonly shape: Value['shape'];
+}
+
+/** A model that gives each of its inputs back as an output of another name. */
+export function identitiesModel(columns: readonly Column[]): Uint8Array {
+  return encodeModel({
+    inputs: columns.map(({ input, datatype, shape }) => ({ name: input, datatype, shape })),
+    outputs: columns.map(({ output, datatype, shape }) => ({ name: output, datatype, shape })),
+    nodes: columns.map(({ input, output }) => ({ op: 'Identity', inputs: [input], outputs: [output] })),
+  });
+}
+
+/** Adds `addend` to each of a row's two numbers: `INPUT` to `OUTPUT`. Models with different addends have files of one size. */
+export function addingModel(addend: number): Uint8Array {
+  return encodeModel({
+    inputs: [{ name: 'INPUT', datatype: 'FP32', shape: ['batch', 2] }],
+    outputs: [{ name: 'OUTPUT', datatype: 'FP32', shape: ['batch', 2] }],
+    nodes: [{ op: 'Add', inputs: ['INPUT', 'addend'], outputs: ['OUTPUT'] }],
+    initializers: [{ name: 'addend', shape: [1], data: Float32Array.of(addend) }],
+  });
+}
+
+/** Its first dimension is free, but it makes twice as many rows as it takes. */
+export function rowDoublingModel(): Uint8Array {
+  return encodeModel({
+    inputs: [{ name: 'INPUT', datatype: 'FP32', shape: ['batch', 2] }],
+    outputs: [{ name: 'OUTPUT', datatype: 'FP32', shape: ['doubled', 2] }],
+    nodes: [{ op: 'Concat', inputs: ['INPUT', 'INPUT'], outputs: ['OUTPUT'], attributes: { axis: 0 } }],
+  });
+}
+
+/** Looks its input's numbers up in `[10, 20, 30, 40]`; fails while it runs where there is none of that index. */
+export function lookupModel(): Uint8Array {
+  return encodeModel({
+    inputs: [{ name: 'INPUT', datatype: 'INT64', shape: ['batch', 1] }],
+    outputs: [{ name: 'OUTPUT', datatype: 'FP32', shape: ['batch', 1] }],
+    nodes: [{ op: 'Gather', inputs: ['table', 'INPUT'], outputs: ['OUTPUT'] }],
+    initializers: [{ name: 'table', shape: [4], data: Float32Array.of(10, 20, 30, 40) }],
+  });
+}
+
+/** Multiplies `[batch, side, side]` by itself, again and again: a run takes as long as `side` and `times` say. */
+export function slowModel(side: number, times: number): Uint8Array {
+  const names = Array.from({ length: times }, (_, index) => `step${index}`);
+  const shape = ['batch', side, side];
+  return encodeModel({
+    inputs: [{ name: 'INPUT', datatype: 'FP32', shape }],
+    outputs: [{ name: 'OUTPUT', datatype: 'FP32', shape }],
+    nodes: names.map((_, index) => ({
+      op: 'MatMul',
+      inputs: [index === 0 ? 'INPUT' : `step${index}`, 'INPUT'],
+      outputs: [index === times - 1 ? 'OUTPUT' : `step${index + 1}`],
+    })),
+  });
+}
