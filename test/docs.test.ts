@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { ModelConfigSchema } from '../backends/repository/model-config.ts';
+import { ExperimentSchema } from '../experiments/definition.ts';
+import { ConfigSchema } from '../gateway/config/schema.ts';
+import { ERRORS } from '../gateway/errors.ts';
+import { Metrics } from '../gateway/telemetry/metrics.ts';
+
+const read = (file: string): Promise<string> => readFile(new URL(`../${file}`, import.meta.url), 'utf8');
+
+/** The cells of a page's table rows, as text. */
+function rows(markdown: string): readonly (readonly string[])[] {
+  return markdown
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) =>
+      line
+        .slice(2, -2)
+        .split(' | ')
+        .map((cell) => cell.trim()),
+    );
+}
+
+test('docs/errors.md is the catalogue of errors', async () => {
+  const stated = rows(await read('docs/errors.md')).map(([code, status, meaning]) => [code, status, meaning]);
+  expect(stated).toEqual(
+    Object.entries(ERRORS).map(([code, { status, meaning }]) => [`\`${code}\``, String(status), meaning]),
+  );
+});
+
+test('docs/metrics.md names every metric with its labels', async () => {
+  const metrics = new Metrics({ queues: () => [], instances: () => [], weights: () => [] });
+  const exposed = [...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name);
+  const stated = rows(await read('docs/metrics.md')).map(([name]) => name?.replaceAll('`', ''));
+  expect(stated.toSorted()).toEqual(exposed.toSorted());
+});
+
+describe('every key of a file is explained', () => {
+  test('signalbox.yaml, in docs/configuration.md', async () => {
+    const stated = rows(await read('docs/configuration.md')).map(([key]) => key?.replaceAll('`', ''));
+    expect(stated.toSorted()).toEqual(keysOf(ConfigSchema).toSorted());
+  });
+
+  test.each([
+    ['docs/models.md', ModelConfigSchema],
+    ['docs/experiments.md', ExperimentSchema],
+  ])('%s', async (file, schema) => {
+    const text = await read(file);
+    const unexplained = keysOf(schema)
+      .map((key) => key.split('.').at(-1) ?? key)
+      .filter((key) => !text.includes(key));
+    expect(unexplained).toEqual([]);
+  });
+});
+
+/** The paths of a schema's keys that hold no further keys. */
+function keysOf(schema: object, prefix = ''): readonly string[] {
+  const properties = (schema as { properties?: Record<string, object> }).properties;
+  if (properties === undefined) return [prefix];
+  return Object.entries(properties).flatMap(([key, inner]) =>
+    keysOf(inner, prefix === '' ? key : `${prefix}.${key}`),
+  );
+}
