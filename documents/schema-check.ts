@@ -6,7 +6,7 @@ import type { Problem } from './problem.ts';
 import type { Path, YamlDocument } from './yaml-document.ts';
 
 // All mistakes are told at once; the default stops after the first few.
-Settings.Set({ maxErrors: 1000 });
+Settings.Set({ maxErrors: Number.MAX_SAFE_INTEGER });
 
 /** What TypeBox reports of a value that doesn't fit; the names are JSON Schema's. */
 interface SchemaError {
@@ -124,5 +124,6 @@ function show(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (isRecord(value)) return 'a map';
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === 'number') return String(value);
   return value === null ? 'empty' : JSON.stringify(value);
 }

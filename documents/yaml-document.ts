@@ -1,5 +1,15 @@
-import { LineCounter, isAlias, isCollection, isMap, isNode, isPair, isScalar, parseDocument } from 'yaml';
-import type { Document, Node } from 'yaml';
+import {
+  LineCounter,
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  parseDocument,
+  visit,
+} from 'yaml';
+import type { Document, Node, YAMLError } from 'yaml';
 import { InvalidDocuments, fileProblem } from './problem.ts';
 import type { Problem } from './problem.ts';
 
@@ -8,6 +18,9 @@ export type Path = readonly (string | number)[];
 
 /** More aliases than any hand-written file has; an alias bomb needs millions. */
 const MAX_ALIASES = 100;
+
+/** A text that is no YAML at all breaks at every line; the first places say enough. */
+const MAX_SYNTAX_ERRORS = 20;
 
 /** A parsed YAML file that still knows where each value stands. */
 export interface YamlDocument {
@@ -26,18 +39,17 @@ export interface YamlDocument {
  */
 export function parseYaml(text: string, file: string): YamlDocument {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, uniqueKeys: true, merge: false });
+  const document = parseDocument(text, { lineCounter, uniqueKeys: true, merge: false, logLevel: 'error' });
+  const placed = (offset: number, message: string): Problem => {
+    const { line, col } = lineCounter.linePos(offset);
+    return { file, line, column: col, path: '', message };
+  };
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0) {
-    throw new InvalidDocuments(
-      faults.map((fault) => {
-        const { line, col } = lineCounter.linePos(fault.pos[0]);
-        const firstLine = fault.message.split('\n')[0] ?? fault.message;
-        const message = firstLine.replace(/ at line \d+, column \d+:?$/, '');
-        return { file, line, column: col, path: '', message };
-      }),
-    );
+    const told = faults.slice(0, MAX_SYNTAX_ERRORS);
+    throw new InvalidDocuments(told.map((error) => placed(error.pos[0], syntaxMessage(error))));
   }
+  refuseBadAliases(document, placed);
   let data: unknown;
   try {
     data = document.toJS({ maxAliasCount: MAX_ALIASES });
@@ -54,6 +66,28 @@ export function parseYaml(text: string, file: string): YamlDocument {
       return { file, line, column: col, path: formatPath(path), message };
     },
   };
+}
+
+function syntaxMessage(error: YAMLError): string {
+  if (error.code === 'MULTIPLE_DOCS') return 'a second document starts here; expected one document a file';
+  const firstLine = error.message.split('\n')[0] ?? error.message;
+  return firstLine.replace(/ at line \d+, column \d+:?$/, '');
+}
+
+/** An alias needs an anchor before it, and one that stands inside what it repeats would never end. */
+function refuseBadAliases(document: Document, placed: (offset: number, message: string) => Problem): void {
+  const problems: Problem[] = [];
+  visit(document, {
+    Alias(_, alias, ancestors) {
+      const target = alias.resolve(document);
+      const offset = startOf(alias) ?? 0;
+      if (target === undefined)
+        problems.push(placed(offset, `*${alias.source} has no anchor &${alias.source} before it`));
+      else if (ancestors.includes(target))
+        problems.push(placed(offset, `*${alias.source} stands inside its own anchor`));
+    },
+  });
+  if (problems.length > 0) throw new InvalidDocuments(problems);
 }
 
 /** `['variants', 1, 'weight']` becomes `variants[1].weight`. */

@@ -18,7 +18,7 @@ export type Decision =
     }
   | { readonly kind: 'no_experiment' }
   | { readonly kind: 'unavailable'; readonly experiment: Experiment; readonly variant: Variant }
-  | { readonly kind: 'refused'; readonly fault: OverrideFault | 'no_experiment'; readonly message: string };
+  | { readonly kind: 'refused'; readonly fault: OverrideFault; readonly message: string };
 
 /** What routing may look at: the head of a request, and which versions can answer now. */
 export interface Caller {
@@ -34,19 +34,14 @@ const NO_EXPERIMENT: Decision = { kind: 'no_experiment' };
 export function decide(experiments: ExperimentSet, model: string, caller: Caller): Decision {
   const experiment = experiments.byModel.get(model);
   const header = caller.header('x-experiment');
-  if (experiment === undefined) {
-    if (header === undefined) return NO_EXPERIMENT;
-    return {
-      kind: 'refused',
-      fault: 'no_experiment',
-      message: `X-Experiment was sent, but model "${model}" has no experiment`,
-    };
-  }
   if (header !== undefined) {
-    const override = readOverride(header, experiment, experiments.byKey);
+    const override = readOverride(header, model, experiment, experiments.byKey);
     if (override.kind === 'refused') return override;
-    if (override.kind === 'forced') return available(experiment, override.variant, 'override', caller);
+    if (override.kind === 'forced' && experiment !== undefined) {
+      return available(experiment, override.variant, 'override', caller);
+    }
   }
+  if (experiment === undefined) return NO_EXPERIMENT;
   switch (experiment.status) {
     case 'draft':
       return NO_EXPERIMENT;

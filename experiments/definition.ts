@@ -35,7 +35,7 @@ export const ExperimentSchema = Type.Object(
     status: Type.Enum(['draft', 'running', 'paused', 'completed']),
     hashAttribute: Type.Optional(
       Type.String({
-        pattern: "^[A-Za-z0-9!#$%&'*+.^|~-]+$",
+        pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
         expected: 'the name of the request header that names the unit, as x-user-id',
       }),
     ),

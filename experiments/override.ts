@@ -1,7 +1,7 @@
 import type { Experiment, Variant } from './definition.ts';
 
 /** Why an `X-Experiment` request header can't be followed. */
-export type OverrideFault = 'unknown_experiment' | 'unknown_variant' | 'ambiguous_override';
+export type OverrideFault = 'no_experiment' | 'unknown_experiment' | 'unknown_variant' | 'ambiguous_override';
 
 export type Override =
   | { readonly kind: 'none' }
@@ -16,12 +16,14 @@ const NONE: Override = { kind: 'none' };
  * A caller may name experiments of other models too (one header for all its calls): they are checked, and have no say here.
  *
  * @param header the header's value
- * @param experiment the one on the model that is called
+ * @param model the model that is called
+ * @param experiment the one on that model; undefined: it has none
  * @param all every experiment that is served, by key
  */
 export function readOverride(
   header: string,
-  experiment: Experiment,
+  model: string,
+  experiment: Experiment | undefined,
   all: ReadonlyMap<string, Experiment>,
 ): Override {
   let forced: Variant | undefined;
@@ -29,26 +31,28 @@ export function readOverride(
     const entry = part.trim();
     if (entry === '') continue;
     const equals = entry.indexOf('=');
-    const key = equals < 0 ? experiment.key : entry.slice(0, equals).trim();
     const name = entry.slice(equals + 1).trim();
-    const target = all.get(key);
+    const key = equals < 0 ? undefined : entry.slice(0, equals).trim();
+    const target = key === undefined ? experiment : all.get(key);
     if (target === undefined) {
-      const known = [...all.keys()].sort().join(', ');
-      return refused('unknown_experiment', `unknown experiment ${quote(key)}; known experiments: ${known}`);
+      const known = [...all.keys()].sort().join(', ') || 'none';
+      return key === undefined
+        ? refused('no_experiment', `model "${model}" has no experiment; known experiments: ${known}`)
+        : refused('unknown_experiment', `unknown experiment ${quote(key)}; known experiments: ${known}`);
     }
     const variant = target.variants.find((candidate) => candidate.name === name);
     if (variant === undefined) {
       const known = target.variants.map((candidate) => candidate.name).join(', ');
       return refused(
         'unknown_variant',
-        `unknown variant ${quote(name)} of experiment ${key}; known variants: ${known}`,
+        `unknown variant ${quote(name)} of experiment ${target.key}; known variants: ${known}`,
       );
     }
-    if (target.key !== experiment.key) continue;
-    if (forced !== undefined && forced.name !== variant.name) {
+    if (target !== experiment) continue;
+    if (forced !== undefined && forced !== variant) {
       return refused(
         'ambiguous_override',
-        `X-Experiment forces both ${forced.name} and ${variant.name} of ${key}`,
+        `X-Experiment forces both ${forced.name} and ${variant.name} of ${target.key}`,
       );
     }
     forced = variant;

@@ -1,5 +1,5 @@
-import fastify, { LogController } from 'fastify';
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { answerErrors } from './faces/error-answers.ts';
 import { healthRoutes } from './faces/health.ts';
 import { metricsRoutes } from './faces/metrics.ts';
@@ -39,10 +39,9 @@ export function buildMetricsPlane(gateway: Gateway): FastifyInstance {
 
 function baseApp({ config, log }: Gateway): FastifyInstance {
   const { requestMs, headersMs, keepAliveMs } = config.timeouts;
-  const loggerInstance: FastifyBaseLogger = log;
   const app = fastify({
-    loggerInstance,
-    logController: new LogController({ disableRequestLogging: true }),
+    // Fastify's own logging makes a child logger for every request; what is worth a line is logged by name instead.
+    logger: false,
     bodyLimit: config.server.bodyLimitBytes,
     requestTimeout: requestMs,
     keepAliveTimeout: keepAliveMs,
@@ -52,6 +51,6 @@ function baseApp({ config, log }: Gateway): FastifyInstance {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
   });
-  answerErrors(app);
+  answerErrors(app, log);
   return app;
 }

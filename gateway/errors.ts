@@ -71,7 +71,7 @@ export class GatewayError extends Error {
 }
 
 /** The catalogue's code for what a backend, or routing, reports. */
-export const CODE_OF_FAULT: Readonly<Record<BackendFault | OverrideFault | 'no_experiment', ErrorCode>> = {
+export const CODE_OF_FAULT: Readonly<Record<BackendFault | OverrideFault, ErrorCode>> = {
   invalid_input: 'invalid_input',
   queue_full: 'queue_full',
   expired_in_queue: 'timeout',

@@ -130,12 +130,12 @@ export class Gateway {
     } catch (error) {
       this.log.error({ err: error }, 'the model repository could not be read; what is loaded stays');
     }
-    const { changed, refused, problems } = await this.experiments.refresh();
+    const { changed, refused } = await this.experiments.refresh();
     for (const file of changed) {
       this.metrics.recordReload('success');
       this.log.info({ file }, 'experiment file took effect');
     }
-    for (const file of refused) {
+    for (const { file, problems } of refused) {
       this.metrics.recordReload('failure');
       this.log.error(
         { file, problems: problems.map(formatProblem) },

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { InvalidDocuments, fileProblem } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { checkDocument } from '../../documents/schema-check.ts';
-import type { YamlDocument } from '../../documents/yaml-document.ts';
+import type { Path, YamlDocument } from '../../documents/yaml-document.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import { interpolate } from './interpolate.ts';
 import type { Environment } from './interpolate.ts';
@@ -72,15 +73,36 @@ export async function loadConfig(file: string, environment: Environment): Promis
 function readConfig(document: YamlDocument): Config {
   const read = checkDocument(document, ConfigSchema);
   const problems: Problem[] = [];
+  const refuse = (path: Path, message: string): void => {
+    problems.push(document.problemAt(path, message));
+  };
   const address = (plane: 'http' | 'metrics', text: string): Address => {
     const colon = text.lastIndexOf(':');
     const port = Number(text.slice(colon + 1));
-    if (port > 65_535)
-      problems.push(document.problemAt(['listen', plane], `has port ${port}; the highest is 65535`));
-    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port };
+    if (port > 65_535) refuse(['listen', plane], `has port ${port}; the highest is 65535`);
+    const host = text.slice(0, colon).replace(/^\[|\]$/g, '');
+    if (text.startsWith('[') && !isIPv6(host))
+      refuse(['listen', plane], `has ${host}, which is no IPv6 address`);
+    return { host, port };
   };
+  /** Timers count whole milliseconds, up to 2^31 - 1 of them. */
+  const duration = (key: keyof NonNullable<typeof read.timeouts>, fallback: string, leastMs = 1): number => {
+    const text = read.timeouts?.[key] ?? fallback;
+    const ms = millisecondsOf(text);
+    if (!Number.isInteger(ms) || ms < leastMs || ms > LONGEST_MS) {
+      refuse(
+        ['timeouts', key],
+        `is ${text}; expected whole milliseconds, from ${leastMs}ms to 24 days (576h)`,
+      );
+    }
+    return ms;
+  };
+  const bodyLimitBytes = bytesOf(read.server?.bodyLimit ?? '64MiB');
+  if (bodyLimitBytes < 1 || bodyLimitBytes > LARGEST_BODY_BYTES) {
+    refuse(['server', 'bodyLimit'], `is ${read.server?.bodyLimit ?? ''}; expected from 1B to 2GiB`);
+  }
   const folder = (path: string): string => resolve(dirname(document.file), path);
-  const { listen, models, timeouts = {} } = read;
+  const { listen, models } = read;
   const config: Config = {
     file: document.file,
     listen: {
@@ -89,7 +111,7 @@ function readConfig(document: YamlDocument): Config {
     },
     server: {
       name: read.server?.name ?? 'signalbox',
-      bodyLimitBytes: bytesOf(read.server?.bodyLimit ?? '64MiB'),
+      bodyLimitBytes,
     },
     models: {
       roots: [models.repository].flat().map(folder),
@@ -98,12 +120,12 @@ function readConfig(document: YamlDocument): Config {
     },
     experiments: read.experiments === undefined ? undefined : folder(read.experiments),
     timeouts: {
-      requestMs: millisecondsOf(timeouts.request ?? '60s'),
-      headersMs: millisecondsOf(timeouts.headers ?? '10s'),
-      keepAliveMs: millisecondsOf(timeouts.keepAlive ?? '72s'),
-      inferenceMs: millisecondsOf(timeouts.inference ?? '30s'),
-      graceMs: millisecondsOf(timeouts.grace ?? '1s'),
-      drainMs: millisecondsOf(timeouts.drain ?? '30s'),
+      requestMs: duration('request', '60s'),
+      headersMs: duration('headers', '10s'),
+      keepAliveMs: duration('keepAlive', '72s'),
+      inferenceMs: duration('inference', '30s'),
+      graceMs: duration('grace', '1s', 0),
+      drainMs: duration('drain', '30s'),
     },
     limits: { imagePixels: read.limits?.imagePixels ?? 64_000_000 },
     logLevel: read.telemetry?.logs?.level ?? 'info',
@@ -111,6 +133,11 @@ function readConfig(document: YamlDocument): Config {
   if (problems.length > 0) throw new InvalidDocuments(problems);
   return Object.freeze(config);
 }
+
+/** The longest that a timer of Node takes. */
+const LONGEST_MS = 576 * 3_600_000;
+
+const LARGEST_BODY_BYTES = 2 * 1024 ** 3;
 
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;

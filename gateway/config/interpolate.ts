@@ -17,7 +17,7 @@ export function interpolate(document: YamlDocument, environment: Environment): Y
   const visit = (value: unknown, path: Path): unknown => {
     if (typeof value === 'string') {
       return value.replace(REFERENCE, (_, name: string, fallback: string | undefined) => {
-        const found = environment[name];
+        const found = Object.hasOwn(environment, name) ? environment[name] : undefined;
         if (found !== undefined && (found !== '' || fallback === undefined)) return found;
         if (fallback !== undefined) return fallback;
         const message = `names the environment variable ${name}, which is not set; set it, or write \${${name}:-default}`;

@@ -5,7 +5,7 @@ const Duration = (expected = 'a duration as 500ms, 30s, 5m or 1h') =>
 
 const Address = () =>
   Type.String({
-    pattern: '^(\\[[0-9a-fA-F:]+\\]|[A-Za-z0-9._-]+):[0-9]{1,5}$',
+    pattern: '^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9._-]+):[0-9]{1,5}$',
     expected: 'an address as 127.0.0.1:8000 or [::1]:8000; port 0 takes a free one',
   });
 

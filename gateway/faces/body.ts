@@ -29,12 +29,14 @@ function receive(payload: IncomingMessage, limitBytes: number): Promise<Uint8Arr
       reject(tooLarge(String(announced)));
       return;
     }
-    let block = Number.isNaN(announced) ? undefined : Buffer.allocUnsafeSlow(announced);
     const chunks: Buffer[] = [];
+    let block: Buffer | undefined;
     let received = 0;
     payload.on('data', (chunk: Buffer) => {
-      if (block !== undefined) chunk.copy(block, received);
-      else chunks.push(chunk);
+      // Most bodies come in one piece; the others of a known length are put together as they come.
+      if (received === 0 && announced > chunk.length) block = Buffer.allocUnsafeSlow(announced);
+      if (block === undefined) chunks.push(chunk);
+      else chunk.copy(block, received);
       received += chunk.length;
       if (received > limitBytes) {
         block = undefined;
@@ -44,7 +46,8 @@ function receive(payload: IncomingMessage, limitBytes: number): Promise<Uint8Arr
       }
     });
     payload.once('end', () => {
-      resolve(block ?? Buffer.concat(chunks));
+      const [first] = chunks;
+      resolve(block ?? (chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)));
     });
     payload.once('error', reject);
   });

@@ -1,12 +1,14 @@
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { Logger } from 'pino';
 import { GatewayError } from '../errors.ts';
 import { fromFrameworkError } from './framework-error.ts';
 
 /** Every error as `{"error": "…"}`: never a stack trace, never a framework's own words. */
-export function answerErrors(app: FastifyInstance): void {
+export function answerErrors(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const known = fromFrameworkError(error);
-    if (known.code === 'internal') request.log.error({ err: error }, 'request failed');
+    if (known.code === 'internal' && known !== error)
+      log.error({ err: error, path: request.url }, 'request failed');
     sendError(reply, request.url, known);
   });
   app.setNotFoundHandler((request, reply) => {

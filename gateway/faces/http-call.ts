@@ -16,12 +16,19 @@ export function httpCall(request: FastifyRequest, reply: FastifyReply, path: Mod
     version: path.version,
     header(name) {
       const value = headers[name];
-      return typeof value === 'string' ? value : value?.join(', ');
+      return value === undefined ? undefined : utf8Of(typeof value === 'string' ? value : value.join(', '));
     },
     arrivalMs: request.arrivalMs,
     signal: hangUpSignal(reply),
   };
 }
+
+/** Node reads headers as Latin-1; what a unit is called is hashed as the UTF-8 that was sent. */
+function utf8Of(value: string): string {
+  return BEYOND_ASCII.test(value) ? Buffer.from(value, 'latin1').toString('utf8') : value;
+}
+
+const BEYOND_ASCII = /[\u0080-\u00ff]/;
 
 /** Aborted when the connection closes before the answer was sent. */
 function hangUpSignal(reply: FastifyReply): AbortSignal {

@@ -43,7 +43,8 @@ export class Pipeline {
     try {
       target = this.#options.router.route(call);
       const routedMs = performance.now();
-      const read = await face.decode(target.version);
+      const decoded = face.decode(target.version);
+      const read = decoded instanceof Promise ? await decoded : decoded;
       answer = await target.version.infer({
         inputs: read.inputs,
         ...(read.outputs !== undefined && { outputs: read.outputs }),

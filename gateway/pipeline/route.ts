@@ -11,8 +11,8 @@ import type { Call, Target } from './call.ts';
 export class Router {
   readonly #repository: ModelRepository;
   readonly #experiments: () => ExperimentSet;
-  /** Labels are made once for each route, as many as the configuration has. */
-  readonly #labels = new WeakMap<ModelVersion, Map<string, RouteLabels>>();
+  /** By version and variant: labels are made once for each route, as many as the configuration has. */
+  readonly #labels = new WeakMap<ModelVersion, WeakMap<object, RouteLabels>>();
 
   constructor(repository: ModelRepository, experiments: () => ExperimentSet) {
     this.#repository = repository;
@@ -74,21 +74,24 @@ export class Router {
   }
 
   #labelsOf(version: ModelVersion, choice: Target['choice']): RouteLabels {
-    const experiment = choice?.experiment.key ?? '';
-    const variant = choice?.variant.name ?? '';
-    const byChoice = this.#labels.get(version) ?? new Map<string, RouteLabels>();
-    this.#labels.set(version, byChoice);
-    const key = `${experiment}=${variant}`;
-    const labels = byChoice.get(key) ?? {
+    const ofVersion = this.#labels.get(version) ?? new WeakMap<object, RouteLabels>();
+    this.#labels.set(version, ofVersion);
+    const key = choice?.variant ?? PINNED;
+    const known = ofVersion.get(key);
+    if (known !== undefined) return known;
+    const labels = {
       model: version.model,
       version: String(version.version),
-      experiment,
-      variant,
+      experiment: choice?.experiment.key ?? '',
+      variant: choice?.variant.name ?? '',
     };
-    byChoice.set(key, labels);
+    ofVersion.set(key, labels);
     return labels;
   }
 }
+
+/** Stands for the variant of a call that no experiment routed. */
+const PINNED = {};
 
 /** @throws GatewayError where the text is no version, or the model has none such that is ready */
 export function findVersion(model: ServedModel, text: string): ModelVersion {

@@ -1,6 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { InvalidDocuments, fileProblem } from '../../documents/problem.ts';
+import { InvalidDocuments } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import type { YamlDocument } from '../../documents/yaml-document.ts';
@@ -8,17 +6,23 @@ import { readExperiment } from '../../experiments/definition.ts';
 import type { Experiment, KnownVersions } from '../../experiments/definition.ts';
 import { NO_EXPERIMENTS, assembleExperiments } from '../../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
+import { SettledFolder } from './settled-folder.ts';
+import type { Look } from './settled-folder.ts';
 
 /** What a look at the folder brought. */
 export interface ReloadReport {
   /** Files whose new text, or removal, took effect. */
   readonly changed: readonly string[];
-  /** Files whose new text was refused, told once for each text; of these the last good version stays. */
-  readonly refused: readonly string[];
-  readonly problems: readonly Problem[];
+  /** What was refused, told once for each text; the last good version stays. */
+  readonly refused: readonly Refusal[];
 }
 
-const NOTHING_NEW: ReloadReport = { changed: [], refused: [], problems: [] };
+export interface Refusal {
+  /** The file, or the folder where it can't be read. */
+  readonly file: string;
+  /** At least one. */
+  readonly problems: readonly Problem[];
+}
 
 /** A file's experiment, and where it was written. */
 interface Source {
@@ -27,20 +31,20 @@ interface Source {
   readonly experiment: Experiment;
 }
 
+type Sources = ReadonlyMap<string, Source>;
+
 /** The experiments of a folder, one YAML file each. A good edit takes effect; of a bad one the last good version stays. */
 export class ExperimentFiles {
-  readonly #folder: string | undefined;
+  readonly #folder: SettledFolder | undefined;
   readonly #knownVersions: KnownVersions;
-  #sources: ReadonlyMap<string, Source> = new Map();
+  #sources: Sources = new Map();
   #set: ExperimentSet = NO_EXPERIMENTS;
-  /** What the last look saw, so that a file that is still being written is left for the next one. */
-  #seen: ReadonlyMap<string, string> = new Map();
-  /** The texts that were refused: told once, not at every look. */
-  #refused: ReadonlyMap<string, string> = new Map();
+  /** What has been told of each file that is refused. */
+  #told: ReadonlyMap<string, string> = new Map();
 
   /** @param folder undefined: there are no experiments */
   constructor(folder: string | undefined, knownVersions: KnownVersions) {
-    this.#folder = folder;
+    this.#folder = folder === undefined ? undefined : new SettledFolder(folder);
     this.#knownVersions = knownVersions;
   }
 
@@ -55,120 +59,93 @@ export class ExperimentFiles {
    * @throws InvalidDocuments with everything that is wrong with all of the files
    */
   async load(): Promise<void> {
-    const texts = await this.#read();
-    const { sources, problems } = this.#parse(texts);
-    const { set, problems: conflicts } = assemble(sources);
-    if (problems.length + conflicts.length > 0) throw new InvalidDocuments([...problems, ...conflicts]);
-    this.#seen = texts;
-    this.#sources = sources;
-    this.#set = set;
+    if (this.#folder === undefined) return;
+    const { refused } = this.#apply(await this.#folder.open());
+    if (refused.length === 0) return;
+    this.#sources = new Map();
+    this.#set = NO_EXPERIMENTS;
+    throw new InvalidDocuments(refused.flatMap(({ problems }) => problems));
   }
 
-  /** Looks whether a file changed. An edit takes effect when two looks in a row saw the same text. */
+  /** Looks whether a file changed. An edit takes effect when two looks in a row saw the same. */
   async refresh(): Promise<ReloadReport> {
-    let texts: ReadonlyMap<string, string>;
+    return this.#folder === undefined ? { changed: [], refused: [] } : this.#apply(await this.#folder.look());
+  }
+
+  #apply({ files, problem }: Look): ReloadReport {
+    const refused = new Map<string, readonly Problem[]>();
+    if (problem !== undefined) refused.set(problem.file, [problem]);
+    const fresh = new Map<string, Source>();
+    for (const [file, state] of files) {
+      if (state.kind === 'unreadable') refused.set(file, [state.problem]);
+      else if (this.#sources.get(file)?.text !== state.text) {
+        const read = this.#parse(file, state.text);
+        if (read instanceof InvalidDocuments) refused.set(file, read.problems);
+        else fresh.set(file, read);
+      }
+    }
+    const kept = new Map([...this.#sources].filter(([file]) => files.has(file)));
+    const { accepted, clashes } = accept(kept, fresh);
+    for (const [file, problems] of clashes) refused.set(file, problems);
+
+    const before = this.#sources;
+    const known = new Set([...before.keys(), ...accepted.keys()]);
+    const changed = [...known].filter((file) => before.get(file) !== accepted.get(file));
+    if (changed.length > 0) {
+      this.#sources = accepted;
+      this.#set = assemble(accepted).set;
+    }
+    return { changed, refused: this.#news(refused) };
+  }
+
+  /** Of what is refused, what has not been told yet. */
+  #news(refused: ReadonlyMap<string, readonly Problem[]>): readonly Refusal[] {
+    const told = this.#told;
+    this.#told = new Map([...refused].map(([file, problems]) => [file, JSON.stringify(problems)]));
+    return [...refused]
+      .filter(([file]) => told.get(file) !== this.#told.get(file))
+      .map(([file, problems]) => ({ file, problems }));
+  }
+
+  #parse(file: string, text: string): Source | InvalidDocuments {
     try {
-      texts = await this.#read();
+      const document = parseYaml(text, file);
+      return { text, document, experiment: readExperiment(document, this.#knownVersions) };
     } catch (error) {
-      if (!(error instanceof InvalidDocuments)) throw error;
-      return this.#report([], new Map([[this.#folder ?? '', error.message]]), error.problems);
-    }
-    const settled = new Map<string, string>();
-    for (const [file, text] of texts) {
-      const known = this.#seen.get(file) === text ? text : this.#sources.get(file)?.text;
-      if (known !== undefined) settled.set(file, known);
-    }
-    this.#seen = texts;
-    return this.#apply(settled);
-  }
-
-  #apply(texts: ReadonlyMap<string, string>): ReloadReport {
-    const edited = [...texts]
-      .filter(([file, text]) => this.#sources.get(file)?.text !== text)
-      .map(([file]) => file);
-    const removed = [...this.#sources.keys()].filter((file) => !texts.has(file));
-    if (edited.length + removed.length === 0) return this.#report([], new Map(), []);
-
-    const kept = new Map([...this.#sources].filter(([file]) => texts.has(file)));
-    const { sources: fresh, problems } = this.#parse(
-      new Map(edited.map((file) => [file, texts.get(file) ?? ''])),
-    );
-    const refused = new Map(
-      edited.filter((file) => !fresh.has(file)).map((file) => [file, texts.get(file) ?? '']),
-    );
-    const faults = [...problems];
-    let sources = new Map([...kept, ...fresh]);
-    let assembled = assemble(sources);
-    if (assembled.problems.length > 0) {
-      // Some edit clashes with another experiment: take them one by one, and leave out those that do.
-      sources = kept;
-      for (const [file, source] of fresh) {
-        const next = new Map([...sources, [file, source]]);
-        const tried = assemble(next);
-        if (tried.problems.length === 0) sources = next;
-        else {
-          refused.set(file, source.text);
-          faults.push(...tried.problems);
-        }
-      }
-      assembled = assemble(sources);
-    }
-    const changed = [...removed, ...fresh.keys()].filter(
-      (file) => sources.get(file) !== this.#sources.get(file),
-    );
-    this.#sources = sources;
-    this.#set = assembled.set;
-    return this.#report(changed, refused, faults);
-  }
-
-  /** Tells of a refusal once. */
-  #report(
-    changed: readonly string[],
-    refused: ReadonlyMap<string, string>,
-    problems: readonly Problem[],
-  ): ReloadReport {
-    const isNews = [...refused].some(([file, text]) => this.#refused.get(file) !== text);
-    this.#refused = refused;
-    if (isNews) return { changed, refused: [...refused.keys()], problems };
-    return changed.length > 0 ? { changed, refused: [], problems: [] } : NOTHING_NEW;
-  }
-
-  #parse(texts: ReadonlyMap<string, string>): {
-    readonly sources: ReadonlyMap<string, Source>;
-    readonly problems: readonly Problem[];
-  } {
-    const sources = new Map<string, Source>();
-    const problems: Problem[] = [];
-    for (const [file, text] of texts) {
-      try {
-        const document = parseYaml(text, file);
-        sources.set(file, { text, document, experiment: readExperiment(document, this.#knownVersions) });
-      } catch (error) {
-        if (!(error instanceof InvalidDocuments)) throw error;
-        problems.push(...error.problems);
-      }
-    }
-    return { sources, problems };
-  }
-
-  async #read(): Promise<ReadonlyMap<string, string>> {
-    const folder = this.#folder;
-    if (folder === undefined) return new Map();
-    try {
-      const names = (await readdir(folder)).filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort();
-      const texts = names.map(async (name) => {
-        const file = join(folder, name);
-        return [file, await readFile(file, 'utf8')] as const;
-      });
-      return new Map(await Promise.all(texts));
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new InvalidDocuments([fileProblem(folder, `can't be read: ${reason}`)]);
+      if (error instanceof InvalidDocuments) return error;
+      throw error;
     }
   }
 }
 
-function assemble(sources: ReadonlyMap<string, Source>): {
+/**
+ * Adds fresh experiments to those that are kept: all of them where they go together, else as many as do, whatever their
+ * order. A clash is the fault of the file that was edited.
+ */
+function accept(
+  kept: Sources,
+  fresh: Sources,
+): { readonly accepted: Sources; readonly clashes: ReadonlyMap<string, readonly Problem[]> } {
+  const together = new Map([...kept, ...fresh]);
+  if (assemble(together).problems.length === 0) return { accepted: together, clashes: new Map() };
+
+  let accepted = kept;
+  let waiting = fresh;
+  for (;;) {
+    const clashes = new Map<string, readonly Problem[]>();
+    for (const [file, source] of waiting) {
+      // Last, so that a clash stands in this file and names the other.
+      const next = new Map([...accepted].filter(([name]) => name !== file)).set(file, source);
+      const { problems } = assemble(next);
+      if (problems.length === 0) accepted = next;
+      else clashes.set(file, problems);
+    }
+    if (clashes.size === 0 || clashes.size === waiting.size) return { accepted, clashes };
+    waiting = new Map([...waiting].filter(([file]) => clashes.has(file)));
+  }
+}
+
+function assemble(sources: Sources): {
   readonly set: ExperimentSet;
   readonly problems: readonly Problem[];
 } {

@@ -48,8 +48,11 @@ export function stringAt(object: JsonObject, key: string, where: string): string
 
 export function optionalObjectAt(object: JsonObject, key: string, where: string): JsonObject {
   const value = own(object, key);
-  return value === undefined ? {} : objectAt(value, `${where}.${key}`);
+  return value === undefined ? NOTHING : objectAt(value, `${where}.${key}`);
 }
+
+/** What an object that is left out stands for. */
+export const NOTHING: JsonObject = Object.freeze({});
 
 /** A boolean parameter; false where it is left out. */
 export function flagAt(object: JsonObject, key: string, where: string): boolean {

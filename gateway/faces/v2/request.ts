@@ -2,6 +2,7 @@ import { DATATYPES, isDatatype } from '../../../backends/tensor/datatype.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
 import { GatewayError } from '../../errors.ts';
 import {
+  NOTHING,
   arrayAt,
   flagAt,
   invalid,
@@ -126,6 +127,7 @@ function readOutputs(root: JsonObject): Pick<V2Request, 'outputs' | 'binaryByOut
 }
 
 function refuseUnsupported(parameters: JsonObject, where: string): void {
+  if (parameters === NOTHING) return;
   for (const [name, advice] of Object.entries(UNSUPPORTED_PARAMETERS)) {
     const value = own(parameters, name);
     if (value !== undefined && value !== 0 && value !== '') {

@@ -47,7 +47,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     });
     describeAnswer(reply, answered);
     const { body, jsonBytes } = answered.encoded;
-    if (jsonBytes === undefined) return reply.type('application/json').send(body);
+    if (jsonBytes === undefined) return reply.type('application/json; charset=utf-8').send(body);
     reply.header('inference-header-content-length', jsonBytes);
     return reply.type('application/octet-stream').send(body);
   };

@@ -1,0 +1,225 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadConfig } from '../../../gateway/config/config.ts';
+import type { Config } from '../../../gateway/config/config.ts';
+import { refusals } from '../../documents/refusals.ts';
+import { temporaryFolder } from '../../models/temporary-folder.ts';
+
+const LEAST = 'listen: { http: 127.0.0.1:8000 }\nmodels: { repository: ./models }\n';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+async function load(text: string, environment: Environment = {}): Promise<Config> {
+  await using folder = await temporaryFolder({ 'signalbox.yaml': text });
+  return await loadConfig(join(folder.path, 'signalbox.yaml'), environment);
+}
+
+/** What a configuration is refused for, with the file's name in place of its path. */
+async function refusalsOf(text: string, environment: Environment = {}): Promise<readonly string[]> {
+  const lines = await refusals(() => load(text, environment));
+  return lines.map((line) => line.replace(/^.*signalbox\.yaml/, 'signalbox.yaml'));
+}
+
+test('what a file leaves out has its default, and no timeout is endless', async () => {
+  const config = await load(LEAST);
+  const folder = join(config.file, '..');
+  expect(config).toEqual({
+    file: join(folder, 'signalbox.yaml'),
+    listen: { http: { host: '127.0.0.1', port: 8000 }, metrics: undefined },
+    server: { name: 'signalbox', bodyLimitBytes: 64 * 1024 * 1024 },
+    models: { roots: [join(folder, 'models')], control: 'poll', defaultModel: undefined },
+    experiments: undefined,
+    timeouts: {
+      requestMs: 60_000,
+      headersMs: 10_000,
+      keepAliveMs: 72_000,
+      inferenceMs: 30_000,
+      graceMs: 1000,
+      drainMs: 30_000,
+    },
+    limits: { imagePixels: 64_000_000 },
+    logLevel: 'info',
+  });
+});
+
+test('every key of a file is read', async () => {
+  const config = await load(`\
+listen: { http: 0.0.0.0:80, metrics: localhost:0 }
+server: { name: triton, bodyLimit: 512KiB }
+models: { repository: [/srv/models, more], control: none, defaultModel: digits }
+experiments: experiments
+timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, grace: 0s, drain: 1.5s }
+limits: { imagePixels: 1000000 }
+telemetry: { logs: { level: warn } }
+`);
+  const folder = join(config.file, '..');
+  expect(config).toEqual({
+    file: config.file,
+    listen: { http: { host: '0.0.0.0', port: 80 }, metrics: { host: 'localhost', port: 0 } },
+    server: { name: 'triton', bodyLimitBytes: 524_288 },
+    models: { roots: ['/srv/models', join(folder, 'more')], control: 'none', defaultModel: 'digits' },
+    experiments: join(folder, 'experiments'),
+    timeouts: {
+      requestMs: 60_000,
+      headersMs: 5000,
+      keepAliveMs: 3_600_000,
+      inferenceMs: 500,
+      graceMs: 0,
+      drainMs: 1500,
+    },
+    limits: { imagePixels: 1_000_000 },
+    logLevel: 'warn',
+  });
+});
+
+test('a configuration that was read can not be changed', async () => {
+  expect(Object.isFrozen(await load(LEAST))).toBe(true);
+});
+
+test.each([
+  ['1B', 1],
+  ['512KiB', 524_288],
+  ['64MiB', 67_108_864],
+  ['2GiB', 2_147_483_648],
+])('a size of %s is %d bytes', async (size, bytes) => {
+  expect((await load(`${LEAST}server: { bodyLimit: ${size} }\n`)).server.bodyLimitBytes).toBe(bytes);
+});
+
+test.each(['64', '64MB', '64 MiB', '-1MiB', '1.5GiB', 'MiB'])('a size of %s is refused', async (size) => {
+  expect(await refusalsOf(`${LEAST}server: { bodyLimit: "${size}" }\n`)).toEqual([
+    `signalbox.yaml:3:22: server.bodyLimit: is "${size}"; expected a size as 512KiB or 64MiB`,
+  ]);
+});
+
+test.each([
+  ['1ms', 1],
+  ['500ms', 500],
+  ['30s', 30_000],
+  ['1.5s', 1500],
+  ['5m', 300_000],
+  ['1h', 3_600_000],
+])('a duration of %s is %d milliseconds', async (duration, milliseconds) => {
+  const { timeouts } = await load(`${LEAST}timeouts: { inference: ${duration} }\n`);
+  expect(timeouts.inferenceMs).toBe(milliseconds);
+});
+
+test.each(['30', '30 s', '-1s', '1e3s', '1d', 's', 'Infinity', '.5s'])(
+  'a duration of %s is refused',
+  async (duration) => {
+    expect(await refusalsOf(`${LEAST}timeouts: { inference: "${duration}" }\n`)).toEqual([
+      `signalbox.yaml:3:24: timeouts.inference: is "${duration}"; expected a duration as 500ms, 30s, 5m or 1h`,
+    ]);
+  },
+);
+
+test('a body limit of nothing is refused, which the server would not start with', async () => {
+  const [first = ''] = await refusalsOf(`${LEAST}server: { bodyLimit: 0B }\n`);
+  expect(first).toMatch(/^signalbox\.yaml:3:22: server\.bodyLimit: /);
+});
+
+test.each([
+  ['that is no whole number of milliseconds, which the server needs,', '0.5ms'],
+  ['that is longer than the 24.8 days that a timer can wait', '600h'],
+])('a duration %s is refused at its line and column', async (_, duration) => {
+  const [first = ''] = await refusalsOf(`${LEAST}timeouts: { request: ${duration} }\n`);
+  expect(first).toMatch(/^signalbox\.yaml:3:22: timeouts\.request: /);
+});
+
+test.each([
+  ['127.0.0.1:8000', '127.0.0.1', 8000],
+  ['0.0.0.0:0', '0.0.0.0', 0],
+  ['localhost:65535', 'localhost', 65_535],
+  ['my-host.example_1.com:1', 'my-host.example_1.com', 1],
+  ['"[::1]:8000"', '::1', 8000],
+  ['"[::]:0"', '::', 0],
+  ['"[2001:DB8::8:800:200C:417A]:443"', '2001:DB8::8:800:200C:417A', 443],
+  ['"[::ffff:127.0.0.1]:8000"', '::ffff:127.0.0.1', 8000],
+])('the address %s is read', async (address, host, port) => {
+  const { listen } = await load(`listen: { http: ${address} }\nmodels: { repository: . }\n`);
+  expect(listen.http).toEqual({ host, port });
+});
+
+test.each([
+  '8000',
+  '":8000"',
+  '"localhost"',
+  '"localhost:"',
+  '"::1:8000"',
+  '"[::1]"',
+  '"http://a:80"',
+  '"a:8000/x"',
+  '"a b:1"',
+])('the address %s is refused', async (address) => {
+  const [first = ''] = await refusalsOf(`listen: { http: ${address} }\nmodels: { repository: . }\n`);
+  expect(first).toBe(
+    `signalbox.yaml:1:17: listen.http: is ${address}; ` +
+      'expected an address as 127.0.0.1:8000 or [::1]:8000; port 0 takes a free one',
+  );
+});
+
+test('a port that there is not is refused, on every plane at once', async () => {
+  const text = 'listen:\n  http: 127.0.0.1:70000\n  metrics: "[::1]:65536"\nmodels: { repository: . }\n';
+  expect(await refusalsOf(text)).toEqual([
+    'signalbox.yaml:2:9: listen.http: has port 70000; the highest is 65535',
+    'signalbox.yaml:3:12: listen.metrics: has port 65536; the highest is 65535',
+  ]);
+});
+
+test('all that is wrong is told at once, in the order of the file', async () => {
+  expect(
+    await refusalsOf(`\
+listen: { http: 80, htpp: x }
+models: { repository: [], control: sometimes }
+timeouts: { inference: soon }
+limits: { imagePixels: 0 }
+telemetry: { logs: { level: loud } }
+colour: red
+`),
+  ).toEqual([
+    'signalbox.yaml:1:17: listen.http: is 80; expected an address as 127.0.0.1:8000 or [::1]:8000; port 0 takes a free one',
+    'signalbox.yaml:1:27: listen.htpp: is an unknown key; known here: http, metrics',
+    "signalbox.yaml:2:11: models.repository: is a list of 0; expected a folder's path, or a list of them",
+    'signalbox.yaml:2:36: models.control: is "sometimes"; expected one of none, poll',
+    'signalbox.yaml:3:24: timeouts.inference: is "soon"; expected a duration as 500ms, 30s, 5m or 1h',
+    'signalbox.yaml:4:24: limits.imagePixels: is 0; expected a whole number of pixels',
+    'signalbox.yaml:5:29: telemetry.logs.level: is "loud"; expected one of debug, info, warn, error, silent',
+    'signalbox.yaml:6:9: colour: is an unknown key; known here: listen, server, models, experiments, timeouts, limits, telemetry',
+  ]);
+});
+
+test('an empty file is told what it needs', async () => {
+  expect(await refusalsOf('')).toEqual([
+    'signalbox.yaml:1:1: is empty; expected a map with at least listen and models',
+  ]);
+  expect(await refusalsOf('{}')).toEqual([
+    'signalbox.yaml:1:1: listen: is missing; expected a map of planes to addresses',
+    'signalbox.yaml:1:1: models: is missing; expected a map with repository',
+  ]);
+});
+
+test('a syntax error is told with its place', async () => {
+  const [first = ''] = await refusalsOf('listen: { http: a:1 }\nmodels: ]\n');
+  expect(first).toMatch(/^signalbox\.yaml:2:9: /);
+});
+
+test('a file that is missing, or is none, is named with the reason', async () => {
+  await using folder = await temporaryFolder();
+  const missing = join(folder.path, 'nope.yaml');
+  expect(await refusals(() => loadConfig(missing, {}))).toEqual([
+    expect.stringMatching(/nope\.yaml: can't be read: ENOENT/),
+  ]);
+  expect(await refusals(() => loadConfig(folder.path, {}))).toEqual([
+    expect.stringMatching(/: can't be read: EISDIR/),
+  ]);
+});
+
+test.each(['__proto__', 'constructor'])('a key named %s is refused and does no harm', async (key) => {
+  const [first = ''] = await refusalsOf(`${LEAST}${key}: { polluted: true }\n`);
+  expect(first).toMatch(new RegExp(`^signalbox\\.yaml:3:1: ${key}: is an unknown key; known here: listen`));
+  expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
+});
+
+test('an alias inside its own anchor is refused', async () => {
+  const [first = ''] = await refusalsOf(`${LEAST}timeouts: &t { drain: *t }\n`);
+  expect(first).toMatch(/^signalbox\.yaml/);
+});

@@ -1,0 +1,367 @@
+import { rename, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { formatProblem } from '../../../documents/problem.ts';
+import { ExperimentFiles } from '../../../gateway/reload/experiment-files.ts';
+import { refusals } from '../../documents/refusals.ts';
+import { temporaryFolder } from '../../models/temporary-folder.ts';
+import { NOTHING_NEW, WatchedFolder, experiment } from './watched-folder.ts';
+
+const BAD_WEIGHT = 'is -1; expected a whole number from 0 to 1000000 (for 99.5 % to 0.5 % write 995 and 5)';
+
+describe('the first reading', () => {
+  test('takes every YAML file of the folder, and nothing else', async () => {
+    await using watched = await WatchedFolder.start({
+      'a.yaml': experiment(),
+      'b.yml': experiment({ key: 'b' }),
+      'notes.txt': 'no: experiment',
+      '.hidden.yaml': 'no: experiment',
+      'a.yaml~': 'no: experiment',
+      'old/c.yaml': experiment({ key: 'c' }),
+    });
+    expect(watched.weights).toEqual({ a: 10, b: 10 });
+  });
+
+  test('of no folder is of no experiments', async () => {
+    const files = new ExperimentFiles(undefined, () => []);
+    await files.load();
+    expect(files.current.byKey.size).toBe(0);
+    expect(await files.refresh()).toEqual({ changed: [], refused: [] });
+  });
+
+  test('refuses a folder that is missing', async () => {
+    await using folder = await temporaryFolder();
+    const files = new ExperimentFiles(join(folder.path, 'nope'), () => []);
+    expect(await refusals(() => files.load())).toEqual([
+      expect.stringMatching(/nope: can't be read: ENOENT/),
+    ]);
+  });
+
+  test('tells what is wrong with all of the files at once, and which of them clash', async () => {
+    await using folder = await temporaryFolder({
+      'a.yaml': experiment({ weight: -1 }),
+      'b.yaml': experiment({ key: 'b', version: 7 }),
+      'c.yaml': experiment({ key: 'c' }),
+      'd.yaml': experiment({ key: 'd', model: 'c' }),
+      'e.yaml': experiment({ key: 'c', model: 'e' }),
+    });
+    const files = new ExperimentFiles(folder.path, () => [1, 2]);
+    const lines = await refusals(() => files.load());
+    expect(lines.map((line) => line.replaceAll(`${folder.path}/`, '')).sort()).toEqual([
+      `a.yaml:7:37: variants[1].weight: ${BAD_WEIGHT}`,
+      'b.yaml:7:26: variants[1].version: is 7, but model "b" has no such version; the repository has 1, 2',
+      'd.yaml:3:9: status: is running on model "c", where "c" is running; ' +
+        'one experiment answers for a model, so make one of them a draft (c.yaml)',
+      'e.yaml:1:6: key: "c" is taken (c.yaml)',
+    ]);
+    expect(files.current.byKey.size).toBe(0);
+  });
+
+  test('refuses a file of nothing but unknown keys, however many, and leaves none out in silence', async () => {
+    const keys = Array.from({ length: 1200 }, (_, index) => `key${index}: 1\n`).join('');
+    await using folder = await temporaryFolder({ 'a.yaml': `${experiment()}${keys}` });
+    const files = new ExperimentFiles(folder.path, () => [1, 2]);
+    expect((await refusals(() => files.load())).length).toBeGreaterThan(0);
+  });
+});
+
+describe('an edit', () => {
+  test('takes effect when two looks in a row saw the same', async () => {
+    await using watched = await WatchedFolder.start({
+      'a.yaml': experiment(),
+      'b.yaml': experiment({ key: 'b' }),
+    });
+    await watched.write({ 'a.yaml': experiment({ weight: 20 }) });
+    expect(await watched.look()).toEqual(NOTHING_NEW);
+    expect(watched.weights).toEqual({ a: 10, b: 10 });
+    expect(await watched.look()).toEqual({ changed: ['a.yaml'], refused: [], problems: [] });
+    expect(watched.weights).toEqual({ a: 20, b: 10 });
+    expect(await watched.look()).toEqual(NOTHING_NEW);
+  });
+
+  test('leaves the experiments of untouched files the very same', async () => {
+    await using watched = await WatchedFolder.start({
+      'a.yaml': experiment(),
+      'b.yaml': experiment({ key: 'b' }),
+    });
+    const before = watched.files.current.byKey.get('b');
+    await watched.write({ 'a.yaml': experiment({ weight: 20 }) });
+    await watched.lookTwice();
+    expect(watched.files.current.byKey.get('b')).toBe(before);
+  });
+
+  test('that is half written at a look does not take effect, even where the half is a good file', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+    const whole = experiment({ weight: 20 });
+    const half = whole.slice(0, whole.indexOf('  - { name: v2'));
+    await watched.write({ 'a.yaml': half });
+    expect(await watched.look()).toEqual(NOTHING_NEW);
+    await watched.write({ 'a.yaml': whole });
+    expect(await watched.look()).toEqual(NOTHING_NEW);
+    expect(watched.weights).toEqual({ a: 10 });
+    expect(await watched.look()).toMatchObject({ changed: ['a.yaml'] });
+    expect(watched.weights).toEqual({ a: 20 });
+  });
+
+  test('that is bad is refused with its problems, told once, and the last good version stays', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+    await watched.write({ 'a.yaml': experiment({ weight: -1 }) });
+    expect(await watched.lookTwice()).toEqual({
+      changed: [],
+      refused: ['a.yaml'],
+      problems: [`a.yaml:7:37: variants[1].weight: ${BAD_WEIGHT}`],
+    });
+    expect(await watched.look()).toEqual(NOTHING_NEW);
+    expect(await watched.look()).toEqual(NOTHING_NEW);
+    expect(watched.weights).toEqual({ a: 10 });
+  });
+
+  test('that is bad in another way is told again', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+    await watched.write({ 'a.yaml': 'a: [' });
+    expect(await watched.lookTwice()).toMatchObject({ refused: ['a.yaml'] });
+    await watched.write({ 'a.yaml': 'a: ]' });
+    expect(await watched.look()).toMatchObject({ changed: [] });
+    expect((await watched.look()).refused).toEqual(['a.yaml']);
+    expect(watched.weights).toEqual({ a: 10 });
+  });
+
+  test('that is bad does not keep the good ones beside it from taking effect', async () => {
+    await using watched = await WatchedFolder.start({
+      'a.yaml': experiment(),
+      'b.yaml': experiment({ key: 'b' }),
+      'c.yaml': experiment({ key: 'c' }),
+    });
+    await watched.write({
+      'a.yaml': experiment({ weight: 20 }),
+      'b.yaml': experiment({ key: 'b', weight: -1 }),
+      'c.yaml': experiment({ key: 'c', weight: 30 }),
+    });
+    expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml', 'c.yaml'], refused: ['b.yaml'] });
+    expect(watched.weights).toEqual({ a: 20, b: 10, c: 30 });
+  });
+
+  test('that is mended takes effect, and one that is taken back changes nothing', async () => {
+    await using watched = await WatchedFolder.start({
+      'a.yaml': experiment(),
+      'b.yaml': experiment({ key: 'b' }),
+    });
+    await watched.write({
+      'a.yaml': experiment({ weight: -1 }),
+      'b.yaml': experiment({ key: 'b', weight: -1 }),
+    });
+    await watched.lookTwice();
+    await watched.write({ 'a.yaml': experiment({ weight: 30 }), 'b.yaml': experiment({ key: 'b' }) });
+    await watched.look();
+    expect(await watched.look()).toEqual({ changed: ['a.yaml'], refused: [], problems: [] });
+    expect(watched.weights).toEqual({ a: 30, b: 10 });
+  });
+
+  test('that is refused is not told again because another one is', async () => {
+    await using watched = await WatchedFolder.start({
+      'a.yaml': experiment(),
+      'b.yaml': experiment({ key: 'b' }),
+    });
+    await watched.write({ 'a.yaml': experiment({ weight: -1 }) });
+    expect(await watched.lookTwice()).toMatchObject({ refused: ['a.yaml'] });
+    await watched.write({ 'b.yaml': experiment({ key: 'b', weight: -1 }) });
+    expect(await watched.lookTwice()).toEqual({
+      changed: [],
+      refused: ['b.yaml'],
+      problems: [`b.yaml:7:37: variants[1].weight: ${BAD_WEIGHT}`],
+    });
+  });
+
+  test('that names a version which is missing becomes good without an edit once the version is there', async () => {
+    const versions = [1, 2];
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() }, () => versions);
+    await watched.write({ 'a.yaml': experiment({ version: 3, weight: 20 }) });
+    expect(await watched.lookTwice()).toMatchObject({
+      refused: ['a.yaml'],
+      problems: [expect.stringContaining('is 3, but model "a" has no such version; the repository has 1, 2')],
+    });
+    expect(await watched.look()).toEqual(NOTHING_NEW);
+    versions.push(3);
+    expect(await watched.look()).toEqual({ changed: ['a.yaml'], refused: [], problems: [] });
+    expect(watched.weights).toEqual({ a: 20 });
+  });
+});
+
+describe('a new file', () => {
+  test('takes effect when two looks in a row saw the same', async () => {
+    await using watched = await WatchedFolder.start({});
+    await watched.write({ 'a.yaml': experiment().slice(0, 20) });
+    expect(await watched.look()).toEqual(NOTHING_NEW);
+    await watched.write({ 'a.yaml': experiment() });
+    expect(await watched.lookTwice()).toEqual({ changed: ['a.yaml'], refused: [], problems: [] });
+    expect(watched.weights).toEqual({ a: 10 });
+  });
+
+  test('that is bad is refused, and serves nothing', async () => {
+    await using watched = await WatchedFolder.start({});
+    await watched.write({ 'a.yaml': experiment({ weight: -1 }) });
+    expect(await watched.lookTwice()).toMatchObject({ changed: [], refused: ['a.yaml'] });
+    expect(watched.weights).toEqual({});
+  });
+});
+
+describe('two files that clash', () => {
+  test('have the new one refused, where it stands, and the other stays', async () => {
+    await using watched = await WatchedFolder.start({ 'b.yaml': experiment({ key: 'b' }) });
+    await watched.write({ 'c.yaml': experiment({ key: 'c', model: 'b' }) });
+    expect(await watched.lookTwice()).toEqual({
+      changed: [],
+      refused: ['c.yaml'],
+      problems: [
+        'c.yaml:3:9: status: is running on model "b", where "b" is running; ' +
+          'one experiment answers for a model, so make one of them a draft (b.yaml)',
+      ],
+    });
+    expect(await watched.look()).toEqual(NOTHING_NEW);
+    expect(watched.weights).toEqual({ b: 10 });
+  });
+
+  test('have the edited one refused, where it stands, though it is the first by name', async () => {
+    await using watched = await WatchedFolder.start({
+      'a.yaml': experiment({ model: 'b', status: 'draft' }),
+      'b.yaml': experiment({ key: 'b' }),
+    });
+    await watched.write({ 'a.yaml': experiment({ model: 'b' }) });
+    expect(await watched.lookTwice()).toEqual({
+      changed: [],
+      refused: ['a.yaml'],
+      problems: [
+        'a.yaml:3:9: status: is running on model "b", where "b" is running; ' +
+          'one experiment answers for a model, so make one of them a draft (b.yaml)',
+      ],
+    });
+    expect(watched.weights).toEqual({ b: 10 });
+  });
+
+  test('over a key are refused too', async () => {
+    await using watched = await WatchedFolder.start({ 'b.yaml': experiment({ key: 'b' }) });
+    await watched.write({ 'c.yaml': experiment({ key: 'b', model: 'c' }) });
+    expect(await watched.lookTwice()).toMatchObject({
+      refused: ['c.yaml'],
+      problems: ['c.yaml:1:6: key: "b" is taken (b.yaml)'],
+    });
+  });
+
+  test('do not keep the good edits beside them from taking effect', async () => {
+    await using watched = await WatchedFolder.start({
+      'a.yaml': experiment(),
+      'b.yaml': experiment({ key: 'b' }),
+    });
+    await watched.write({
+      'a.yaml': experiment({ weight: 20 }),
+      'b.yaml': experiment({ key: 'b', weight: 30 }),
+      'c.yaml': experiment({ key: 'c', model: 'b' }),
+    });
+    expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml', 'b.yaml'], refused: ['c.yaml'] });
+    expect(watched.weights).toEqual({ a: 20, b: 30 });
+  });
+
+  test('are served once the one in the way is gone, without an edit', async () => {
+    await using watched = await WatchedFolder.start({ 'b.yaml': experiment({ key: 'b' }) });
+    await watched.write({ 'c.yaml': experiment({ key: 'c', model: 'b', weight: 40 }) });
+    await watched.lookTwice();
+    await rm(watched.path('b.yaml'));
+    await watched.look();
+    await watched.look();
+    expect(watched.weights).toEqual({ c: 40 });
+  });
+});
+
+test('two edits that only go together take effect together: one starts what the other stops', async () => {
+  await using watched = await WatchedFolder.start({
+    'a.yaml': experiment({ model: 'm', status: 'draft' }),
+    'b.yaml': experiment({ key: 'b', model: 'm' }),
+  });
+  await watched.write({
+    'a.yaml': experiment({ model: 'm' }),
+    'b.yaml': experiment({ key: 'b', model: 'm', status: 'draft' }),
+  });
+  expect(await watched.lookTwice()).toEqual({ changed: ['a.yaml', 'b.yaml'], refused: [], problems: [] });
+  expect(watched.files.current.byModel.get('m')?.key).toBe('a');
+});
+
+test('two edits that only go together take effect together, though a third one is refused', async () => {
+  await using watched = await WatchedFolder.start({
+    'a.yaml': experiment({ model: 'm', status: 'draft' }),
+    'b.yaml': experiment({ key: 'b', model: 'm' }),
+    'c.yaml': experiment({ key: 'c' }),
+  });
+  await watched.write({
+    'a.yaml': experiment({ model: 'm' }),
+    'b.yaml': experiment({ key: 'b', model: 'm', status: 'draft' }),
+    'd.yaml': experiment({ key: 'd', model: 'c' }),
+  });
+  expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml', 'b.yaml'], refused: ['d.yaml'] });
+  expect(watched.files.current.byModel.get('m')?.key).toBe('a');
+});
+
+describe('a file that is removed', () => {
+  test('takes its experiment with it', async () => {
+    await using watched = await WatchedFolder.start({
+      'a.yaml': experiment(),
+      'b.yaml': experiment({ key: 'b' }),
+    });
+    await rm(watched.path('a.yaml'));
+    const looks = [await watched.look(), await watched.look()];
+    expect(looks.flatMap(({ changed }) => changed)).toEqual(['a.yaml']);
+    expect(watched.weights).toEqual({ b: 10 });
+    expect(await watched.look()).toEqual(NOTHING_NEW);
+  });
+
+  test('takes its experiment with it also where its last edit was refused', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+    await watched.write({ 'a.yaml': experiment({ weight: -1 }) });
+    await watched.lookTwice();
+    await rm(watched.path('a.yaml'));
+    await watched.look();
+    await watched.look();
+    expect(watched.weights).toEqual({});
+  });
+
+  test('and is back at the next look, as editors save, was never gone', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+    await rename(watched.path('a.yaml'), watched.path('a.yaml~'));
+    expect(await watched.look()).toEqual(NOTHING_NEW);
+    expect(watched.weights).toEqual({ a: 10 });
+    await watched.write({ 'a.yaml': experiment({ weight: 20 }) });
+    expect(await watched.lookTwice()).toEqual({ changed: ['a.yaml'], refused: [], problems: [] });
+    expect(watched.weights).toEqual({ a: 20 });
+  });
+});
+
+test('a folder that goes missing is told once; what it held stays, and edits count again when it is back', async () => {
+  await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+  const folder = watched.path('.');
+  await rename(folder, `${folder}-away`);
+  const report = await watched.files.refresh();
+  expect(report).toMatchObject({ changed: [], refused: [{ file: folder }] });
+  expect(report.refused[0]?.problems.map(formatProblem)).toEqual([
+    expect.stringMatching(/can't be read: ENOENT/),
+  ]);
+  expect(await watched.look()).toEqual(NOTHING_NEW);
+  expect(watched.weights).toEqual({ a: 10 });
+  await rename(`${folder}-away`, folder);
+  expect(await watched.look()).toEqual(NOTHING_NEW);
+  await watched.write({ 'a.yaml': experiment({ weight: 20 }) });
+  await watched.lookTwice();
+  expect(watched.weights).toEqual({ a: 20 });
+});
+
+test('a file that can not be read is refused by its name, and does not hold up the others', async () => {
+  await using watched = await WatchedFolder.start({
+    'a.yaml': experiment(),
+    'b.yaml': experiment({ key: 'b' }),
+  });
+  await rm(watched.path('b.yaml'));
+  await symlink('nowhere', watched.path('b.yaml'));
+  await watched.write({ 'a.yaml': experiment({ weight: 20 }) });
+  const looks = [await watched.look(), await watched.look()];
+  expect(looks.flatMap(({ changed }) => changed)).toEqual(['a.yaml']);
+  expect(looks.flatMap(({ refused }) => refused)).toEqual(['b.yaml']);
+  expect(watched.weights).toEqual({ a: 20, b: 10 });
+});
