@@ -29,8 +29,8 @@ describe('signalbox serve', () => {
     await using server = signalbox('serve', '--config', join(folder.path, 'signalbox.yaml'));
     const ready = await server.ready();
     expect(server.stdout()).toMatch(/^ready http=127\.0\.0\.1:\d+ metrics=127\.0\.0\.1:\d+ pid=\d+\n$/);
-    expect(Number(ready['pid'])).toBe(server.child.pid);
-    expect((await fetch(`http://${ready['http'] ?? ''}/v2/health/ready`)).status).toBe(200);
+    expect(Number(ready.pid)).toBe(server.child.pid);
+    expect((await fetch(`http://${ready.http ?? ''}/v2/health/ready`)).status).toBe(200);
     server.child.kill('SIGTERM');
     expect(await server.ended).toBe(0);
     expect(server.stdout().split('\n')).toHaveLength(2);
@@ -44,7 +44,7 @@ describe('signalbox serve', () => {
       const ready = await server.ready();
       server.child.kill(signal);
       expect(await server.ended).toBe(0);
-      await expect(fetch(`http://${ready['http'] ?? ''}/v2/health/live`)).rejects.toThrow();
+      await expect(fetch(`http://${ready.http ?? ''}/v2/health/live`)).rejects.toThrow();
     },
   );
 

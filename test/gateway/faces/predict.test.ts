@@ -33,7 +33,7 @@ function predict(
 
 function form(files: readonly Uint8Array[], field = 'file'): FormData {
   const data = new FormData();
-  for (const file of files) data.append(field, new Blob([file as Uint8Array<ArrayBuffer>]), 'scan.png');
+  for (const file of files) data.append(field, new Blob([file]), 'scan.png');
   return data;
 }
 
