@@ -83,7 +83,7 @@ function checkTensor({ model }: ModelSignature, spec: TensorSpec, input: Tensor)
   }
   const fits =
     input.shape.length === spec.shape.length &&
-    input.shape.every((size, axis) => spec.shape[axis] === -1 || spec.shape[axis] === size);
+    input.shape.every((size, axis) => isSize(size) && (spec.shape[axis] === -1 || spec.shape[axis] === size));
   if (!fits) {
     throw invalid(
       `unexpected shape for input '${input.name}' for model '${model}'. ` +
@@ -97,6 +97,16 @@ function checkTensor({ model }: ModelSignature, spec: TensorSpec, input: Tensor)
         `its shape [${input.shape.join(',')}] takes ${expected}`,
     );
   }
+  const cut = input.datatype === 'BYTES' ? input.data.findIndex((text) => text.includes('\0')) : -1;
+  if (cut >= 0) {
+    throw invalid(
+      `input '${input.name}' has a zero byte in its element ${cut}, where ONNX Runtime would cut it`,
+    );
+  }
+}
+
+function isSize(size: number): boolean {
+  return Number.isInteger(size) && size >= 0;
 }
 
 /** The sizes that the model leaves free and the request chose; empty where only the rows are free. */

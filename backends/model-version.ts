@@ -64,6 +64,7 @@ export class ModelVersion implements ModelSignature {
     const instances = [first];
     try {
       const plan = await planModel(first, options.config.maxBatchSize);
+      refuseUnreachable(options.config.preferredBatchSizes, plan.maxBatchSize);
       const version = new ModelVersion(options, first, plan.maxBatchSize, plan.outputs);
       for (let count = 1; count < options.config.instances; count++) instances.push(await start());
       for (const instance of instances) version.#adopt(instance);
@@ -191,4 +192,13 @@ export class ModelVersion implements ModelSignature {
     await Promise.race([waited, this.#closing.promise]);
     clearTimeout(timer);
   }
+}
+
+/** A preferred size above the largest batch would never be reached: a mistake that would otherwise show as waiting. */
+function refuseUnreachable(preferredBatchSizes: readonly number[], maxBatchSize: number): void {
+  const unreachable = preferredBatchSizes.find((rows) => rows > maxBatchSize);
+  if (unreachable === undefined) return;
+  throw new Error(
+    `preferred_batch_size has ${unreachable}, but the model's max_batch_size is ${maxBatchSize}`,
+  );
 }

@@ -27,8 +27,13 @@ function spread(values: readonly number[], digits = 2): string {
 }
 
 function httpRequest(path: string, headers: Readonly<Record<string, string | number>>, body: Buffer): Buffer {
-  const lines = Object.entries({ ...headers, 'content-length': body.length }).map(([name, value]) => `${name}: ${value}`);
-  return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\nhost: bench\r\n${lines.join('\r\n')}\r\n\r\n`), body]);
+  const lines = Object.entries({ ...headers, 'content-length': body.length }).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
+  return Buffer.concat([
+    Buffer.from(`POST ${path} HTTP/1.1\r\nhost: bench\r\n${lines.join('\r\n')}\r\n\r\n`),
+    body,
+  ]);
 }
 
 /** Requests of many users, each with a scan's worth of numbers. */
@@ -50,7 +55,9 @@ async function benchDigits(): Promise<void> {
       `listen: { http: 127.0.0.1:0 }\nmodels: { repository: ${join(demo, 'models')} }\n` +
       `experiments: ${join(demo, 'experiments')}\n`,
   });
-  await using gateway = await startServer('./servers/gateway.ts', { config: join(folder.path, 'signalbox.yaml') });
+  await using gateway = await startServer('./servers/gateway.ts', {
+    config: join(folder.path, 'signalbox.yaml'),
+  });
   await using bare = await startServer('./servers/bare-fastify.ts');
   await using inHandler = await startServer('./servers/in-handler.ts', { models: [digits(1), digits(2)] });
   const requests = digitRequests();
@@ -69,11 +76,30 @@ async function benchDigits(): Promise<void> {
     });
   }
   const saturated = await gateway.measure();
-  print(`  gateway                    ${spread(rounds.map((round) => round.gateway), 0)} requests/s`);
-  print(`  bare Fastify route         ${spread(rounds.map((round) => round.bare), 0)} requests/s`);
-  print(`  model in the handler       ${spread(rounds.map((round) => round.inHandler), 0)} requests/s`);
-  print(`  (a) gateway / bare         ${spread(rounds.map((round) => round.gateway / round.bare))}   asked: >= 0.70`);
-  print(`  (b) gateway / in-handler   ${spread(rounds.map((round) => round.gateway / round.inHandler))}   asked: >= 1.40`);
+  print(
+    `  gateway                    ${spread(
+      rounds.map((round) => round.gateway),
+      0,
+    )} requests/s`,
+  );
+  print(
+    `  bare Fastify route         ${spread(
+      rounds.map((round) => round.bare),
+      0,
+    )} requests/s`,
+  );
+  print(
+    `  model in the handler       ${spread(
+      rounds.map((round) => round.inHandler),
+      0,
+    )} requests/s`,
+  );
+  print(
+    `  (a) gateway / bare         ${spread(rounds.map((round) => round.gateway / round.bare))}   asked: >= 0.70`,
+  );
+  print(
+    `  (b) gateway / in-handler   ${spread(rounds.map((round) => round.gateway / round.inHandler))}   asked: >= 1.40`,
+  );
   print(`  average batch              ${saturated.averageBatch?.toFixed(1) ?? '-'} rows`);
   print(`  event loop held at most    ${saturated.longestHoldMs.toFixed(1)} ms   asked: <= 20`);
 
@@ -84,12 +110,20 @@ async function benchDigits(): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     const here = await halfLoad(gateway);
     const there = await halfLoad(bare);
-    latencies.push({ p50: here.p50Ms, p99: here.p99Ms, barePercentiles: { p50: there.p50Ms, p99: there.p99Ms } });
+    latencies.push({
+      p50: here.p50Ms,
+      p99: here.p99Ms,
+      barePercentiles: { p50: there.p50Ms, p99: there.p99Ms },
+    });
   }
   const half = await gateway.measure();
   print(`  at half load (${ratePerSecond.toFixed(0)} requests/s, open loop), added to the bare route:`);
-  print(`    p50                      ${spread(latencies.map((l) => l.p50 - l.barePercentiles.p50))} ms, of ${spread(latencies.map((l) => l.p50))}`);
-  print(`    p99                      ${spread(latencies.map((l) => l.p99 - l.barePercentiles.p99))} ms, of ${spread(latencies.map((l) => l.p99))}`);
+  print(
+    `    p50                      ${spread(latencies.map((l) => l.p50 - l.barePercentiles.p50))} ms, of ${spread(latencies.map((l) => l.p50))}`,
+  );
+  print(
+    `    p99                      ${spread(latencies.map((l) => l.p99 - l.barePercentiles.p99))} ms, of ${spread(latencies.map((l) => l.p99))}`,
+  );
   print(`    average batch            ${half.averageBatch?.toFixed(1) ?? '-'} rows`);
   print(`    event loop held at most  ${half.longestHoldMs.toFixed(1)} ms`);
 }
@@ -97,7 +131,9 @@ async function benchDigits(): Promise<void> {
 async function benchResnet(): Promise<void> {
   const { model, parameters } = resnet18();
   print();
-  print(`ResNet-18-sized graph (${(parameters / 1e6).toFixed(1)} M parameters), binary bodies, one intra-op thread, ${ROUNDS} rounds`);
+  print(
+    `ResNet-18-sized graph (${(parameters / 1e6).toFixed(1)} M parameters), binary bodies, one intra-op thread, ${ROUNDS} rounds`,
+  );
   await using folder = await temporaryFolder({
     'models/resnet18/1/model.onnx': model,
     'models/resnet18/config.yaml':
@@ -109,7 +145,12 @@ async function benchResnet(): Promise<void> {
   const json = Buffer.from(
     JSON.stringify({
       inputs: [
-        { name: 'image', shape: [1, ...shape], datatype: 'FP32', parameters: { binary_data_size: data.byteLength } },
+        {
+          name: 'image',
+          shape: [1, ...shape],
+          datatype: 'FP32',
+          parameters: { binary_data_size: data.byteLength },
+        },
       ],
       parameters: { binary_data_output: true },
     }),
@@ -125,7 +166,9 @@ async function benchResnet(): Promise<void> {
     shape,
     secondsEach: SECONDS,
   };
-  await using gateway = await startServer('./servers/gateway.ts', { config: join(folder.path, 'signalbox.yaml') });
+  await using gateway = await startServer('./servers/gateway.ts', {
+    config: join(folder.path, 'signalbox.yaml'),
+  });
   const load = { host: '127.0.0.1', port: gateway.port, requests: [request], connections: 16 };
   await loadFromOutside({ ...load, seconds: SECONDS });
   await gateway.measure();
@@ -135,9 +178,21 @@ async function benchResnet(): Promise<void> {
     rounds.push({ gateway: perSecond, offline: await askOnce('./servers/offline-loop.ts', question) });
   }
   const { averageBatch, longestHoldMs } = await gateway.measure();
-  print(`  gateway                    ${spread(rounds.map((round) => round.gateway), 1)} images/s`);
-  print(`  best offline loop          ${spread(rounds.map((round) => round.offline.rowsPerSecond), 1)} images/s`);
-  print(`  (c) gateway / offline      ${spread(rounds.map((round) => round.gateway / round.offline.rowsPerSecond))}   asked: >= 0.90`);
+  print(
+    `  gateway                    ${spread(
+      rounds.map((round) => round.gateway),
+      1,
+    )} images/s`,
+  );
+  print(
+    `  best offline loop          ${spread(
+      rounds.map((round) => round.offline.rowsPerSecond),
+      1,
+    )} images/s`,
+  );
+  print(
+    `  (c) gateway / offline      ${spread(rounds.map((round) => round.gateway / round.offline.rowsPerSecond))}   asked: >= 0.90`,
+  );
   print(`  average batch              ${averageBatch?.toFixed(1) ?? '-'} rows`);
   print(`  event loop held at most    ${longestHoldMs.toFixed(1)} ms   asked: <= 20`);
 }

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { LoadOptions, LoadResult } from './load/http-load.ts';
+import type { ServerMeasure, ServerQuestion } from './servers/messages.ts';
 
 function start(file: string): ChildProcess {
   const path = fileURLToPath(new URL(file, import.meta.url));
@@ -25,7 +26,8 @@ export async function loadFromOutside(options: LoadOptions): Promise<LoadResult>
   const result = nextMessage<LoadResult>(child);
   child.send(options);
   const answered = await result;
-  if (answered.failures > 0) throw new Error(`${answered.failures} of ${answered.answers} answers were errors`);
+  if (answered.failures > 0)
+    throw new Error(`${answered.failures} of ${answered.answers} answers were errors`);
   return answered;
 }
 
@@ -44,14 +46,7 @@ export interface ServerProcess extends AsyncDisposable {
   measure(): Promise<ServerMeasure>;
 }
 
-export interface ServerMeasure {
-  /** The longest time the main thread's event loop was held, in milliseconds. */
-  readonly longestHoldMs: number;
-  /** Rows a batch, on average; undefined for a server that doesn't batch. */
-  readonly averageBatch: number | undefined;
-}
-
-export async function startServer(file: string, question: object = {}): Promise<ServerProcess> {
+export async function startServer(file: string, question: ServerQuestion = {}): Promise<ServerProcess> {
   const child = start(file);
   const ready = nextMessage<{ readonly port: number }>(child);
   child.send(question);

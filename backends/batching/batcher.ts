@@ -32,6 +32,9 @@ export interface BatcherOptions {
 /** Times a request is sent to a model again because the instance died under it. */
 const MAX_ATTEMPTS = 2;
 
+/** The longest that a timer of Node waits; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export class Batcher {
   readonly #options: BatcherOptions;
   /** Requests that can share a batch, oldest first; the key says what they have in common. */
@@ -130,13 +133,14 @@ export class Batcher {
     this.#queued += 1;
   }
 
-  /** Puts requests whose instance died back where they came from: ahead of all that came later. */
+  /** Puts requests whose instance died back where they came from: in the order of their arrival. */
   #requeue(members: readonly Pending[]): void {
     const [first] = members;
     if (first === undefined) return;
-    const later = [...(this.#lanes.get(first.lane)?.members ?? [])];
-    for (const pending of later) this.#unqueue(pending);
-    for (const pending of [...members, ...later]) this.#enqueue(pending);
+    const waiting = [...(this.#lanes.get(first.lane)?.members ?? [])];
+    for (const pending of waiting) this.#unqueue(pending);
+    const all = [...members, ...waiting].sort((a, b) => a.arrivalMs - b.arrivalMs);
+    for (const pending of all) this.#enqueue(pending);
   }
 
   #unqueue(pending: Pending): void {
@@ -161,6 +165,8 @@ export class Batcher {
     clearTimeout(this.#delayTimer);
     this.#delayTimer = undefined;
     const nowMs = performance.now();
+    // The timer may be late: when the loop was held, or the deadline had passed on arrival.
+    if (this.#expiry !== undefined && this.#expiry.atMs <= nowMs) this.#expire();
     while (this.#idle.length > 0 && this.#queued > 0) {
       const release = this.#nextRelease(nowMs);
       if (release === undefined) return;
@@ -200,7 +206,7 @@ export class Batcher {
     if (lane.rows >= maxRows) return { lane, rows: maxRows, reason: 'full' };
     if (this.#draining) return { lane, rows: maxRows, reason: 'drain' };
     if (maxQueueDelayMs === 0) return { lane, rows: maxRows, reason: 'idle' };
-    const preferred = Math.max(0, ...preferredRows.filter((rows) => rows <= lane.rows));
+    const preferred = largestPrefix(lane, preferredRows);
     if (preferred > 0) return { lane, rows: preferred, reason: 'preferred' };
     return remainingMs <= 0 ? { lane, rows: maxRows, reason: 'delay' } : undefined;
   }
@@ -245,13 +251,15 @@ export class Batcher {
         result.release();
         return;
       }
+      let isLent = true;
       member.resolve({
         outputs: result.outputsOf(index),
         queueMs: startMs - member.arrivalMs,
         computeMs: result.computeMs,
         batchRows: rows,
         release: () => {
-          result.release();
+          if (isLent) result.release();
+          isLent = false;
         },
       });
     });
@@ -275,13 +283,15 @@ export class Batcher {
     if (!Number.isFinite(deadlineMs) || (this.#expiry !== undefined && this.#expiry.atMs <= deadlineMs))
       return;
     clearTimeout(this.#expiry?.timer);
+    const waitMs = Math.min(Math.max(1, deadlineMs - performance.now()), LONGEST_TIMER_MS);
     const timer = setTimeout(() => {
       this.#expire();
-    }, deadlineMs - performance.now());
+    }, waitMs);
     this.#expiry = { timer, atMs: deadlineMs };
   }
 
   #expire(): void {
+    clearTimeout(this.#expiry?.timer);
     this.#expiry = undefined;
     const nowMs = performance.now();
     let nextMs = Infinity;
@@ -327,6 +337,20 @@ interface Release {
   /** Rows to take at the most. */
   readonly rows: number;
   readonly reason: ReleaseReason;
+}
+
+/** The largest preferred size that the oldest members of a lane add up to; 0 where there is none. */
+function largestPrefix(lane: Lane, preferredRows: readonly number[]): number {
+  if (preferredRows.length === 0) return 0;
+  const largest = Math.max(...preferredRows);
+  let found = 0;
+  let rows = 0;
+  for (const pending of lane.members) {
+    rows += pending.rows;
+    if (rows > largest) break;
+    if (preferredRows.includes(rows)) found = rows;
+  }
+  return found;
 }
 
 function errorText(error: unknown): string {

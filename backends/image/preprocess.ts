@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import type { Sharp } from 'sharp';
+import { READ_FORMATS, formatOf } from './format.ts';
 import type { ImageSpec, Size } from './image-spec.ts';
 import { channelsOf } from './image-spec.ts';
 
@@ -22,9 +23,6 @@ export interface ImageTensor {
   readonly data: Float32Array;
 }
 
-/** Pages of nothing but pixels; what else libvips can open is not for strangers. */
-const FORMATS = ['jpeg', 'png', 'webp'];
-
 const KERNELS = { bilinear: 'linear', bicubic: 'cubic', nearest: 'nearest' } as const;
 
 /**
@@ -40,8 +38,10 @@ export async function imageToTensor(
   maxPixels: number,
 ): Promise<ImageTensor> {
   const upright = await open(file, maxPixels);
+  const resized = resizedSize(upright.size, spec.resize);
+  refuseMorePixels('the image would be resized to', resized, maxPixels);
   try {
-    return await render(upright, spec);
+    return await render(upright, resized, spec);
   } catch (cause) {
     throw new InvalidImage('undecodable', `the image is damaged: ${reasonOf(cause)}`, { cause });
   }
@@ -55,36 +55,35 @@ interface OpenedImage {
 
 async function open(file: Uint8Array, maxPixels: number): Promise<OpenedImage> {
   if (file.length === 0) throw new InvalidImage('undecodable', 'the image is empty (0 bytes)');
+  const readable = READ_FORMATS.join(', ');
+  const format = formatOf(file);
+  if (format === undefined) {
+    throw new InvalidImage('undecodable', `the upload is not an image that can be read (${readable})`);
+  }
+  if (!READ_FORMATS.includes(format)) {
+    throw new InvalidImage('undecodable', `images of format ${format} are not read; send ${readable}`);
+  }
   const options = { limitInputPixels: false, failOn: 'error', pages: 1 } as const;
   let metadata: Awaited<ReturnType<Sharp['metadata']>>;
   try {
     metadata = await sharp(file, options).metadata();
   } catch (cause) {
-    const message = `the upload is not an image that can be read (${FORMATS.join(', ')})`;
-    throw new InvalidImage('undecodable', message, { cause });
+    throw new InvalidImage('undecodable', `the image is damaged: ${reasonOf(cause)}`, { cause });
   }
-  const { format, width, height, orientation = 1 } = metadata;
-  if (!FORMATS.includes(format)) {
-    throw new InvalidImage(
-      'undecodable',
-      `images of format ${format} are not read; send ${FORMATS.join(', ')}`,
-    );
-  }
-  if (width * height > maxPixels) {
-    throw new InvalidImage(
-      'too_large',
-      `the image has ${width}x${height} pixels; at most ${maxPixels} are decoded`,
-    );
-  }
+  const { width, height, orientation = 1 } = metadata;
+  refuseMorePixels('the image has', [height, width], maxPixels);
   const lies = orientation >= 5;
   return { image: sharp(file, options).rotate(), size: lies ? [width, height] : [height, width] };
 }
 
-async function render({ image, size }: OpenedImage, spec: ImageSpec): Promise<ImageTensor> {
-  const channels = channelsOf(spec.color);
-  const resized = resizedSize(size, spec.resize);
+function refuseMorePixels(what: string, [height, width]: Size, maxPixels: number): void {
+  if (height * width <= maxPixels) return;
+  throw new InvalidImage('too_large', `${what} ${width}x${height} pixels; at most ${maxPixels} are decoded`);
+}
+
+async function render({ image, size }: OpenedImage, resized: Size, spec: ImageSpec): Promise<ImageTensor> {
   const kept = spec.crop ?? resized;
-  let pixels = image.flatten({ background: '#000000' }).toColourspace(channels === 1 ? 'b-w' : 'srgb');
+  let pixels = image.flatten({ background: '#000000' }).toColourspace('srgb');
   if (resized[0] !== size[0] || resized[1] !== size[1]) {
     const [height, width] = resized;
     pixels = pixels.resize({
@@ -112,34 +111,57 @@ interface RawImage {
   readonly data: Uint8Array;
   readonly height: number;
   readonly width: number;
-  /** Interleaved; the first ones are grey, or red, green and blue. */
+  /** Interleaved: red, green and blue. */
   readonly channels: number;
 }
 
 /** Crops the centre and writes the tensor, in one pass; what a crop needs beyond the image's border is black. */
 function normalise(raw: RawImage, [height, width]: Size, spec: ImageSpec): ImageTensor {
   const channels = channelsOf(spec.color);
-  const top = Math.round((raw.height - height) / 2);
-  const left = Math.round((raw.width - width) / 2);
+  const top = marginOf(raw.height, height);
+  const left = marginOf(raw.width, width);
   const data = new Float32Array(channels * height * width);
   const planar = spec.layout === 'nchw';
   for (let channel = 0; channel < channels; channel++) {
-    const source = spec.color === 'bgr' ? channels - 1 - channel : channel;
+    const read = readerOf(raw, spec.color, channel);
     const table = normalisation(spec, channel);
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const at = y * width + x;
-        const pixel = pixelAt(raw, y + top, x + left, source);
-        data[planar ? channel * height * width + at : at * channels + channel] = table[pixel] ?? 0;
+        const value = table[read(y + top, x + left)] ?? 0;
+        data[planar ? channel * height * width + at : at * channels + channel] = value;
       }
     }
   }
   return { shape: planar ? [channels, height, width] : [height, width, channels], data };
 }
 
-function pixelAt({ data, height, width, channels }: RawImage, y: number, x: number, channel: number): number {
-  const inside = y >= 0 && y < height && x >= 0 && x < width;
-  return inside ? (data[(y * width + x) * channels + channel] ?? 0) : 0;
+/** Reads a channel of the tensor; beyond the border it is black. */
+function readerOf(
+  { data, height, width, channels }: RawImage,
+  color: ImageSpec['color'],
+  channel: number,
+): (y: number, x: number) => number {
+  const source = color === 'bgr' ? 2 - channel : channel;
+  const isGray = color === 'gray';
+  return (y, x) => {
+    if (y < 0 || y >= height || x < 0 || x >= width) return 0;
+    const at = (y * width + x) * channels;
+    return isGray ? luma(data[at] ?? 0, data[at + 1] ?? 0, data[at + 2] ?? 0) : (data[at + source] ?? 0);
+  };
+}
+
+/** ITU-R BT.601's weights in 16 bits, as Pillow's `convert("L")`; of three equal values it is that value. */
+function luma(red: number, green: number, blue: number): number {
+  return (red * 19_595 + green * 38_470 + blue * 7471 + 0x8000) >> 16;
+}
+
+/** Where a centre crop begins, as torchvision's `CenterCrop` has it: halves go to the even pixel, and padding is cut down. */
+function marginOf(side: number, kept: number): number {
+  const margin = (side - kept) / 2;
+  if (margin < 0) return Math.ceil(margin);
+  const nearest = Math.round(margin);
+  return margin % 1 === 0.5 && nearest % 2 === 1 ? nearest - 1 : nearest;
 }
 
 /** The value of each of the 256 pixel values of a channel. */

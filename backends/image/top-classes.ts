@@ -1,3 +1,4 @@
+import { toNumbers } from '../tensor/datatype.ts';
 import type { NumericTensor } from '../tensor/tensor.ts';
 import type { ImageSpec } from './image-spec.ts';
 
@@ -23,7 +24,7 @@ export function topClasses(
   const rows = output.shape[0] ?? 1;
   const classes = rows === 0 ? 0 : output.data.length / rows;
   return Array.from({ length: rows }, (_, row) => {
-    const scores = Array.from(output.data.subarray(row * classes, (row + 1) * classes), Number);
+    const scores = toNumbers(output.datatype, output.data.subarray(row * classes, (row + 1) * classes));
     const values = spec.activation === 'softmax' ? softmax(scores) : scores;
     return values
       .map((confidence, classId) => ({ classId, label: labels[classId] ?? String(classId), confidence }))

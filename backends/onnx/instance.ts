@@ -42,6 +42,8 @@ export class OnnxInstance {
   #current: CurrentRun | undefined;
   #gone: string | undefined;
   #closing = false;
+  /** Settles with the run in progress. */
+  #idle: PromiseWithResolvers<undefined> | undefined;
 
   /**
    * Starts a worker and loads the model in it.
@@ -52,7 +54,6 @@ export class OnnxInstance {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options });
     return new Promise((resolve, reject) => {
       const onFirst = (message: FromWorker): void => {
-        worker.off('error', reject);
         worker.off('exit', onExit);
         if (message.kind === 'ready') resolve(new OnnxInstance(worker, message.inputs, message.outputs));
         else
@@ -84,9 +85,7 @@ export class OnnxInstance {
     });
     worker.on('exit', (code) => {
       this.#gone = reason ?? `exit code ${code}`;
-      const current = this.#current;
-      this.#current = undefined;
-      current?.reject(new InstanceDied(this.#gone));
+      this.#takeCurrent()?.reject(new InstanceDied(this.#gone));
       if (!this.#closing) died.resolve(this.#gone);
       exited.resolve(undefined);
     });
@@ -105,6 +104,7 @@ export class OnnxInstance {
       }
       if (this.#current !== undefined) throw new Error('an instance runs one batch at a time');
       this.#current = { resolve, reject };
+      this.#idle = Promise.withResolvers<undefined>();
       this.#post(message);
     });
   }
@@ -112,6 +112,7 @@ export class OnnxInstance {
   /** Waits for the run in progress, releases the session and ends the thread: terminating a run aborts the process. */
   async close(): Promise<void> {
     this.#closing = true;
+    await this.#idle?.promise;
     this.#post({ kind: 'close' });
     await this.#exited;
   }
@@ -120,9 +121,15 @@ export class OnnxInstance {
     this.#worker.postMessage(message);
   }
 
-  #settle(message: FromWorker): void {
+  #takeCurrent(): CurrentRun | undefined {
     const current = this.#current;
     this.#current = undefined;
+    this.#idle?.resolve(undefined);
+    return current;
+  }
+
+  #settle(message: FromWorker): void {
+    const current = this.#takeCurrent();
     if (current === undefined) return;
     if (message.kind === 'done') current.resolve(message);
     else current.reject(new RunFailed(message.kind === 'failed' ? message.reason : `said ${message.kind}`));

@@ -54,7 +54,8 @@ function specOf(metadata: InferenceSession.ValueMetadata): TensorSpec {
 }
 
 async function openSession({ modelFile, threads }: WorkerOptions): Promise<InferenceSession> {
-  ort.env.logLevel = 'error';
+  // A failed run is thrown and answered; a line on stderr for each would let callers flood the log.
+  ort.env.logLevel = 'fatal';
   return ort.InferenceSession.create(modelFile, {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,

@@ -39,7 +39,8 @@ export async function scanRepository(root: string): Promise<readonly ModelFolder
 async function scanModel(root: string, name: string): Promise<ModelFolder | undefined> {
   const directory = join(root, name);
   if ((await stat(directory).catch(() => undefined))?.isDirectory() !== true) return undefined;
-  const entries = await readdir(directory);
+  // A folder may vanish, or be closed to us, between two looks: that is its own affair, not the others'.
+  const entries = await readdir(directory).catch((): readonly string[] => []);
   const versions = await Promise.all(
     entries.filter((entry) => /^[1-9][0-9]{0,14}$/.test(entry)).map((entry) => scanVersion(directory, entry)),
   );

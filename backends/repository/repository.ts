@@ -31,7 +31,9 @@ export class ModelRepository {
   readonly #models = new Map<string, ServedModel>();
   /** What the last scan saw of each version: a file that still grows is not loaded. */
   #seen = new Map<string, string | undefined>();
+  readonly #told = new Map<string, string>();
   readonly #closing = new Set<Promise<void>>();
+  #isClosed = false;
   #refreshing: Promise<void> | undefined;
 
   /**
@@ -68,6 +70,7 @@ export class ModelRepository {
    * the next one, as it may still be being written. One refresh at a time: a call during another joins it.
    */
   async refresh(): Promise<void> {
+    if (this.#isClosed) return;
     this.#refreshing ??= this.#scan()
       .then((folders) => this.#reconcile(folders, 'when settled'))
       .finally(() => {
@@ -78,6 +81,7 @@ export class ModelRepository {
 
   /** Answers what is in flight, then frees every worker. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#refreshing?.catch(() => undefined);
     for (const model of this.#models.values()) {
       for (const version of model.takeAll()) this.#close(version);
@@ -91,11 +95,7 @@ export class ModelRepository {
     for (const folder of folders) {
       const first = byName.get(folder.name);
       if (first === undefined) byName.set(folder.name, folder);
-      else
-        this.#options.events.onFolder(
-          folder.directory,
-          `model "${folder.name}" is served from ${first.directory}`,
-        );
+      else this.#tell(folder.directory, `model "${folder.name}" is served from ${first.directory}`);
     }
     return [...byName.values()];
   }
@@ -112,10 +112,7 @@ export class ModelRepository {
       const model = this.#models.get(folder.name) ?? new ServedModel(folder.name);
       const settings = await readSettings(folder);
       if (!this.#models.has(folder.name) && folder.versions.length === 0) {
-        this.#options.events.onFolder(
-          folder.directory,
-          'has no version: expected a folder named 1 with a model.onnx',
-        );
+        this.#tell(folder.directory, 'has no version: expected a folder named 1 with a model.onnx');
       }
       this.#models.set(folder.name, model);
       for (const version of folder.versions) {
@@ -175,6 +172,13 @@ export class ModelRepository {
       if (dropped !== undefined) this.#close(dropped);
       this.#options.events.onVersion(model.name, version, 'unloaded');
     }
+  }
+
+  /** Once for each folder and reason, not at every look. */
+  #tell(folder: string, reason: string): void {
+    if (this.#told.get(folder) === reason) return;
+    this.#told.set(folder, reason);
+    this.#options.events.onFolder(folder, reason);
   }
 
   #close(version: ModelVersion): void {

@@ -82,3 +82,10 @@ export function viewOf(
 export function allocate(datatype: NumericDatatype, length: number): NumericArray {
   return viewOf(datatype, new ArrayBuffer(length * bytesPerElement(datatype)), 0, length);
 }
+
+/** A tensor's elements as JavaScript numbers; 64-bit integers beyond 2^53 lose their last digits. */
+export function toNumbers(datatype: NumericDatatype, data: NumericArray): readonly number[] {
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array)
+    return Array.from<bigint, number>(data, Number);
+  return Array.from(datatype === 'FP16' ? new Float16Array(data.buffer, data.byteOffset, data.length) : data);
+}

@@ -159,7 +159,8 @@ async function openLoop(
   await new Promise<void>((resolve) => {
     const tick = (): void => {
       const nowMs = performance.now();
-      while (startMs + (count * 1000) / ratePerSecond <= nowMs) due.push(startMs + (count++ * 1000) / ratePerSecond);
+      while (startMs + (count * 1000) / ratePerSecond <= nowMs)
+        due.push(startMs + (count++ * 1000) / ratePerSecond);
       pump();
       if (nowMs >= endMs) resolve();
       else setImmediate(tick);

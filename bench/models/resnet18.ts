@@ -32,7 +32,11 @@ export function resnet18(seed = 18): { readonly model: Uint8Array; readonly para
     initializers.push({ name, shape, data: Float32Array.from({ length }, () => random() * scale) });
     return name;
   };
-  const node = (op: string, inputs: readonly string[], attributes: NonNullable<Node['attributes']> = {}): string => {
+  const node = (
+    op: string,
+    inputs: readonly string[],
+    attributes: NonNullable<Node['attributes']> = {},
+  ): string => {
     const output = `t${names++}`;
     nodes.push({ op, inputs, outputs: [output], attributes });
     return output;

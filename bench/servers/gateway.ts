@@ -4,8 +4,11 @@ import { loadConfig } from '../../gateway/config/config.ts';
 import { serve } from '../../gateway/server.ts';
 import { serveBench } from './server-process.ts';
 
-serveBench(async ({ config }: { config: string }) => {
-  const server = await serve(await loadConfig(config, process.env), pino({ level: 'warn' }, pino.destination(2)));
+serveBench(async ({ config = 'signalbox.yaml' }) => {
+  const server = await serve(
+    await loadConfig(config, process.env),
+    pino({ level: 'warn' }, pino.destination(2)),
+  );
   const port = Number(server.bound.http?.split(':').at(-1));
   let [rowsBefore, batchesBefore] = [0, 0];
   return {

@@ -11,7 +11,7 @@ interface V2Body {
 /** The same 90/10 as the gateway's experiment, at no cost. */
 const SPLIT = Array.from({ length: 10 }, (_, turn) => (turn === 9 ? 1 : 0));
 
-serveBench(async ({ models }: { models: readonly string[] }) => {
+serveBench(async ({ models = [] }) => {
   const options: ort.InferenceSession.SessionOptions = { intraOpNumThreads: 1, interOpNumThreads: 1 };
   const sessions = await Promise.all(models.map((model) => ort.InferenceSession.create(model, options)));
   const app = fastify();
@@ -26,7 +26,9 @@ serveBench(async ({ models }: { models: readonly string[] }) => {
     return {
       model_name: 'digits',
       model_version: String(version + 1),
-      outputs: [{ name: 'logits', datatype: 'FP32', shape: [1, 10], data: Array.from(logits?.data as Float32Array) }],
+      outputs: [
+        { name: 'logits', datatype: 'FP32', shape: [1, 10], data: Array.from(logits?.data as Float32Array) },
+      ],
     };
   });
   await app.listen({ host: '127.0.0.1', port: 0 });

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { ServerMeasure } from '../process.ts';
+import type { ServerMeasure, ServerQuestion } from './messages.ts';
 
 /** How far apart the event loop's own samples are; a hold shows as what is beyond that. */
 const SAMPLE_MS = 1;
@@ -11,8 +11,8 @@ export interface RunningServer {
 }
 
 /** Answers the bench's messages: a server under test, in a process of its own. */
-export function serveBench<Question>(start: (question: Question) => Promise<RunningServer>): void {
-  process.once('message', (question: Question) => {
+export function serveBench(start: (question: ServerQuestion) => Promise<RunningServer>): void {
+  process.once('message', (question: ServerQuestion) => {
     void start(question).then((server) => {
       const delay = monitorEventLoopDelay({ resolution: SAMPLE_MS });
       delay.enable();

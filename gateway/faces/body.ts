@@ -9,46 +9,43 @@ import { GatewayError } from '../errors.ts';
 export function acceptAnyBody(app: FastifyInstance, limitBytes: number): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => {
-    receive(payload, limitBytes).then(
-      (body) => {
-        done(null, body);
-      },
-      (error: unknown) => {
-        done(error as Error);
-      },
-    );
+    receive(payload, limitBytes, done);
   });
 }
 
-function receive(payload: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
-  const announced = Number(payload.headers['content-length'] ?? Number.NaN);
-  const tooLarge = (bytes: string): GatewayError =>
-    new GatewayError('body_too_large', `the body has ${bytes} bytes; at most ${limitBytes} are taken`);
-  return new Promise((resolve, reject) => {
-    if (announced > limitBytes) {
-      reject(tooLarge(String(announced)));
-      return;
+function receive(
+  payload: IncomingMessage,
+  limitBytes: number,
+  done: (error: Error | null, body?: Uint8Array) => void,
+): void {
+  const announced = Number(payload.headers['content-length']);
+  if (announced > limitBytes) {
+    done(tooLarge(String(announced), limitBytes));
+    return;
+  }
+  const chunks: Buffer[] = [];
+  let block: Buffer | undefined;
+  let received = 0;
+  payload.on('data', (chunk: Buffer) => {
+    // Most bodies come in one piece; the others of a known length are put together as they come.
+    if (received === 0 && announced > chunk.length) block = Buffer.allocUnsafeSlow(announced);
+    if (block === undefined) chunks.push(chunk);
+    else chunk.copy(block, received);
+    received += chunk.length;
+    if (received > limitBytes) {
+      block = undefined;
+      chunks.length = 0;
+      payload.removeAllListeners('data').removeAllListeners('end').resume();
+      done(tooLarge(`more than ${limitBytes}`, limitBytes));
     }
-    const chunks: Buffer[] = [];
-    let block: Buffer | undefined;
-    let received = 0;
-    payload.on('data', (chunk: Buffer) => {
-      // Most bodies come in one piece; the others of a known length are put together as they come.
-      if (received === 0 && announced > chunk.length) block = Buffer.allocUnsafeSlow(announced);
-      if (block === undefined) chunks.push(chunk);
-      else chunk.copy(block, received);
-      received += chunk.length;
-      if (received > limitBytes) {
-        block = undefined;
-        chunks.length = 0;
-        payload.removeAllListeners('data').resume();
-        reject(tooLarge(`more than ${limitBytes}`));
-      }
-    });
-    payload.once('end', () => {
-      const [first] = chunks;
-      resolve(block ?? (chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)));
-    });
-    payload.once('error', reject);
   });
+  payload.on('end', () => {
+    const [first] = chunks;
+    done(null, block ?? (chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)));
+  });
+  payload.on('error', done);
+}
+
+function tooLarge(bytes: string, limitBytes: number): GatewayError {
+  return new GatewayError('body_too_large', `the body has ${bytes} bytes; at most ${limitBytes} are taken`);
 }

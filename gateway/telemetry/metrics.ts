@@ -1,6 +1,9 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
+import type { Counter } from 'prom-client';
 import type { BatchReport } from '../../backends/inference.ts';
 import type { Reason } from '../../experiments/decision.ts';
+import { CellFamily } from './cells.ts';
+import type { CounterCell, HistogramCell, Labels } from './cells.ts';
 
 /** How a request ended, as the metrics count it. */
 export type Outcome =
@@ -45,78 +48,74 @@ const SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
 
-const ROUTE_LABELS = ['model', 'version', 'experiment', 'variant'] as const;
+/** The series of one route. */
+interface RouteCells {
+  /** By reason, outcome and protocol. */
+  readonly requests: Map<string, CounterCell>;
+  /** Undefined for requests that were refused before they were routed. */
+  readonly times: Readonly<Record<'duration' | 'queue' | 'compute', HistogramCell>> | undefined;
+}
+
+/** The series of one version's batches. */
+interface BatchCells {
+  readonly size: HistogramCell;
+  readonly batches: Map<string, CounterCell>;
+}
 
 /** The gateway's metrics, under the contract's names. Label values come from the configuration, never from a request. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #requests: Counter;
-  readonly #duration: Histogram;
-  readonly #queue: Histogram;
-  readonly #compute: Histogram;
-  readonly #batchSize: Histogram;
-  readonly #batches: Counter;
-  readonly #workerRestarts: Counter;
-  readonly #reloads: Counter;
+  readonly #requests = CellFamily.counter(
+    'signalbox_requests_total',
+    'Requests by where they went and how they ended.',
+  );
+  readonly #duration = CellFamily.histogram(
+    'signalbox_request_duration_seconds',
+    'Time from the arrival of a request to its encoded answer.',
+    SECONDS,
+  );
+  readonly #queue = CellFamily.histogram(
+    'signalbox_queue_duration_seconds',
+    'Time a request waited for its batch to start.',
+    SECONDS,
+  );
+  readonly #compute = CellFamily.histogram(
+    'signalbox_compute_duration_seconds',
+    "Time a request's batch took in the model.",
+    SECONDS,
+  );
+  readonly #batchSize = CellFamily.histogram(
+    'signalbox_batch_size',
+    'Rows of the batches that were run.',
+    [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+  );
+  readonly #batches = CellFamily.counter('signalbox_batches_total', 'Batches by why they were released.');
+  readonly #workerRestarts = CellFamily.counter(
+    'signalbox_worker_restarts_total',
+    'Workers that died and were replaced.',
+  );
+  readonly #reloads = CellFamily.counter(
+    'signalbox_config_reloads_total',
+    'Edits of experiment files that took effect (success) or were refused (failure).',
+  );
+  readonly #routeCells = new WeakMap<RouteLabels, RouteCells>();
+  readonly #batchCells = new Map<string, BatchCells>();
 
   constructor(sources: GaugeSources) {
-    const registers = [this.#registry];
-    const histogram = (
-      name: string,
-      help: string,
-      labelNames: readonly string[],
-      buckets: number[],
-    ): Histogram => new Histogram({ name, help, labelNames: [...labelNames], buckets, registers });
-    const counter = (name: string, help: string, labelNames: readonly string[]): Counter =>
-      new Counter({ name, help, labelNames: [...labelNames], registers });
-
-    this.#requests = counter('signalbox_requests_total', 'Requests by where they went and how they ended.', [
-      ...ROUTE_LABELS,
-      'reason',
-      'outcome',
-      'protocol',
-    ]);
-    this.#duration = histogram(
-      'signalbox_request_duration_seconds',
-      'Time from the arrival of a request to its encoded answer.',
-      ROUTE_LABELS,
-      SECONDS,
-    );
-    this.#queue = histogram(
-      'signalbox_queue_duration_seconds',
-      'Time a request waited for its batch to start.',
-      ROUTE_LABELS,
-      SECONDS,
-    );
-    this.#compute = histogram(
-      'signalbox_compute_duration_seconds',
-      "Time a request's batch took in the model.",
-      ROUTE_LABELS,
-      SECONDS,
-    );
-    this.#batchSize = histogram(
-      'signalbox_batch_size',
-      'Rows of the batches that were run.',
-      ['model', 'version'],
-      [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
-    );
-    this.#batches = counter('signalbox_batches_total', 'Batches by why they were released.', [
-      'model',
-      'version',
-      'release_reason',
-    ]);
-    this.#workerRestarts = counter(
-      'signalbox_worker_restarts_total',
-      'Workers that died and were replaced.',
-      ['model', 'version'],
-    );
-    this.#reloads = counter(
-      'signalbox_config_reloads_total',
-      'Edits of experiment files that took effect (success) or were refused (failure).',
-      ['result'],
-    );
-    this.#reloads.inc({ result: 'success' }, 0);
-    this.#reloads.inc({ result: 'failure' }, 0);
+    const families: readonly (CellFamily<CounterCell> | CellFamily<HistogramCell>)[] = [
+      this.#requests,
+      this.#duration,
+      this.#queue,
+      this.#compute,
+      this.#batchSize,
+      this.#batches,
+      this.#workerRestarts,
+      this.#reloads,
+    ];
+    // The registry only ever asks a metric for its name and `get()`; its type names the client's own classes.
+    for (const family of families) this.#registry.registerMetric(family as unknown as Counter);
+    this.#reloads.cell({ result: 'success' });
+    this.#reloads.cell({ result: 'failure' });
     this.#addGauges(sources);
   }
 
@@ -129,27 +128,61 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  recordRequest(record: RequestRecord): void {
-    const { route, reason, outcome, protocol } = record;
-    this.#requests.inc({ ...route, reason, outcome, protocol });
-    if (route === UNROUTED) return;
-    const labels = { ...route };
-    this.#duration.observe(labels, record.totalMs / 1000);
-    if (record.queueMs !== undefined) this.#queue.observe(labels, record.queueMs / 1000);
-    if (record.computeMs !== undefined) this.#compute.observe(labels, record.computeMs / 1000);
+  recordRequest({ route, reason, outcome, protocol, totalMs, queueMs, computeMs }: RequestRecord): void {
+    const cells = this.#cellsOf(route);
+    const key = `${reason} ${outcome} ${protocol}`;
+    let requests = cells.requests.get(key);
+    if (requests === undefined) {
+      requests = this.#requests.cell({ ...route, reason, outcome, protocol });
+      cells.requests.set(key, requests);
+    }
+    requests.add(1);
+    cells.times?.duration.observe(totalMs / 1000);
+    if (queueMs !== undefined) cells.times?.queue.observe(queueMs / 1000);
+    if (computeMs !== undefined) cells.times?.compute.observe(computeMs / 1000);
   }
 
   recordBatch({ model, version, rows, reason }: BatchReport): void {
-    this.#batchSize.observe({ model, version }, rows);
-    this.#batches.inc({ model, version, release_reason: reason });
+    const labels = { model, version: String(version) };
+    const key = `${model} ${version}`;
+    let cells = this.#batchCells.get(key);
+    if (cells === undefined) {
+      cells = { size: this.#batchSize.cell(labels), batches: new Map() };
+      this.#batchCells.set(key, cells);
+    }
+    let batches = cells.batches.get(reason);
+    if (batches === undefined) {
+      batches = this.#batches.cell({ ...labels, release_reason: reason });
+      cells.batches.set(reason, batches);
+    }
+    cells.size.observe(rows);
+    batches.add(1);
   }
 
   recordWorkerRestart(model: string, version: number): void {
-    this.#workerRestarts.inc({ model, version });
+    this.#workerRestarts.cell({ model, version: String(version) }).add(1);
   }
 
   recordReload(result: 'success' | 'failure'): void {
-    this.#reloads.inc({ result });
+    this.#reloads.cell({ result }).add(1);
+  }
+
+  #cellsOf(route: RouteLabels): RouteCells {
+    let cells = this.#routeCells.get(route);
+    if (cells === undefined) {
+      const times = route === UNROUTED ? undefined : this.#timesOf({ ...route });
+      cells = { requests: new Map(), times };
+      this.#routeCells.set(route, cells);
+    }
+    return cells;
+  }
+
+  #timesOf(labels: Labels): RouteCells['times'] {
+    return {
+      duration: this.#duration.cell(labels),
+      queue: this.#queue.cell(labels),
+      compute: this.#compute.cell(labels),
+    };
   }
 
   #addGauges(sources: GaugeSources): void {

@@ -1,4 +1,4 @@
-import { allocate } from '../../../backends/tensor/datatype.ts';
+import { allocate, toNumbers } from '../../../backends/tensor/datatype.ts';
 import type { NumericArray, NumericDatatype } from '../../../backends/tensor/datatype.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
 import { GatewayError } from '../../errors.ts';
@@ -135,7 +135,7 @@ export function tensorToJson(tensor: Tensor): readonly (number | string | boolea
   if (tensor.datatype === 'BYTES') return tensor.data;
   const { name, datatype, data } = tensor;
   if (datatype === 'BOOL') return Array.from(data as Uint8Array, (value) => value !== 0);
-  const values = numbersOf(datatype, data);
+  const values = toNumbers(datatype, data);
   const wide = datatype === 'INT64' || datatype === 'UINT64';
   if (!values.every(wide ? Number.isSafeInteger : Number.isFinite)) {
     const what = wide ? 'whole numbers beyond 2^53' : 'NaN or infinite values';
@@ -146,10 +146,4 @@ export function tensorToJson(tensor: Tensor): readonly (number | string | boolea
     );
   }
   return values;
-}
-
-function numbersOf(datatype: NumericDatatype, data: NumericArray): readonly number[] {
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array)
-    return Array.from<bigint, number>(data, Number);
-  return Array.from(datatype === 'FP16' ? new Float16Array(data.buffer, data.byteOffset, data.length) : data);
 }

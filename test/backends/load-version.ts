@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { vi } from 'vitest';
+import { ModelVersion } from '../../backends/model-version.ts';
+import type { BackendEvents } from '../../backends/model-version.ts';
+import { DEFAULT_MODEL_CONFIG } from '../../backends/repository/model-config.ts';
+import type { ModelConfig } from '../../backends/repository/model-config.ts';
+import { temporaryFolder } from '../models/temporary-folder.ts';
+
+export interface LoadedVersion extends AsyncDisposable {
+  readonly version: ModelVersion;
+  readonly events: {
+    readonly [Event in keyof BackendEvents]: ReturnType<typeof vi.fn<BackendEvents[Event]>>;
+  };
+}
+
+/** Serves a model's bytes as version 1 of the model `tested`, until it is disposed of. */
+export async function loadVersion(
+  model: Uint8Array,
+  config: Partial<ModelConfig> = {},
+): Promise<LoadedVersion> {
+  const folder = await temporaryFolder({ 'model.onnx': model });
+  const events = {
+    onBatch: vi.fn<BackendEvents['onBatch']>(),
+    onWorkerRestart: vi.fn<BackendEvents['onWorkerRestart']>(),
+  };
+  try {
+    const version = await ModelVersion.load({
+      model: 'tested',
+      version: 1,
+      modelFile: join(folder.path, 'model.onnx'),
+      config: { ...DEFAULT_MODEL_CONFIG, ...config },
+      labels: [],
+      threads: 1,
+      events,
+    });
+    return {
+      version,
+      events,
+      async [Symbol.asyncDispose]() {
+        await version.close();
+        await folder[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await folder[Symbol.asyncDispose]();
+    throw error;
+  }
+}
