@@ -6,11 +6,12 @@ import { temporaryFolder } from '../test/models/temporary-folder.ts';
 import { resnet18 } from './models/resnet18.ts';
 import { askOnce, loadFromOutside, startServer } from './process.ts';
 import type { ServerProcess } from './process.ts';
+import type { ServerMeasure } from './servers/messages.ts';
 import type { OfflineAnswer, OfflineQuestion } from './servers/offline-loop.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 const SECONDS = 4;
-const CONNECTIONS = 64;
+const CONNECTIONS = 128;
 
 const print = (line = ''): void => {
   process.stdout.write(`${line}\n`);
@@ -24,6 +25,10 @@ function median(values: readonly number[]): number {
 function spread(values: readonly number[], digits = 2): string {
   const shown = (value: number): string => value.toFixed(digits);
   return `${shown(median(values))} (${shown(Math.min(...values))} to ${shown(Math.max(...values))})`;
+}
+
+function turn({ longestTurnMs, longestTurnByClockMs }: ServerMeasure): string {
+  return `${longestTurnMs.toFixed(1)} ms of its own time (${longestTurnByClockMs.toFixed(1)} ms by the clock)`;
 }
 
 function httpRequest(path: string, headers: Readonly<Record<string, string | number>>, body: Buffer): Buffer {
@@ -67,6 +72,7 @@ async function benchDigits(): Promise<void> {
 
   for (const server of [gateway, bare, inHandler]) await throughput(server); // Warm-up, not counted.
   await gateway.measure();
+  await bare.measure();
   const rounds: { gateway: number; bare: number; inHandler: number }[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     rounds.push({
@@ -101,7 +107,8 @@ async function benchDigits(): Promise<void> {
     `  (b) gateway / in-handler   ${spread(rounds.map((round) => round.gateway / round.inHandler))}   asked: >= 1.40`,
   );
   print(`  average batch              ${saturated.averageBatch?.toFixed(1) ?? '-'} rows`);
-  print(`  event loop held at most    ${saturated.longestHoldMs.toFixed(1)} ms   asked: <= 20`);
+  print(`  longest event loop turn    ${turn(saturated)}   asked: <= 20`);
+  print(`    of the bare route        ${turn(await bare.measure())}`);
 
   const ratePerSecond = median(rounds.map((round) => round.gateway)) / 2;
   const halfLoad = async (server: ServerProcess) =>
@@ -125,7 +132,7 @@ async function benchDigits(): Promise<void> {
     `    p99                      ${spread(latencies.map((l) => l.p99 - l.barePercentiles.p99))} ms, of ${spread(latencies.map((l) => l.p99))}`,
   );
   print(`    average batch            ${half.averageBatch?.toFixed(1) ?? '-'} rows`);
-  print(`    event loop held at most  ${half.longestHoldMs.toFixed(1)} ms`);
+  print(`    longest event loop turn  ${turn(half)}`);
 }
 
 async function benchResnet(): Promise<void> {
@@ -177,7 +184,7 @@ async function benchResnet(): Promise<void> {
     const { perSecond } = await loadFromOutside({ ...load, seconds: SECONDS * 2 });
     rounds.push({ gateway: perSecond, offline: await askOnce('./servers/offline-loop.ts', question) });
   }
-  const { averageBatch, longestHoldMs } = await gateway.measure();
+  const measured = await gateway.measure();
   print(
     `  gateway                    ${spread(
       rounds.map((round) => round.gateway),
@@ -193,8 +200,8 @@ async function benchResnet(): Promise<void> {
   print(
     `  (c) gateway / offline      ${spread(rounds.map((round) => round.gateway / round.offline.rowsPerSecond))}   asked: >= 0.90`,
   );
-  print(`  average batch              ${averageBatch?.toFixed(1) ?? '-'} rows`);
-  print(`  event loop held at most    ${longestHoldMs.toFixed(1)} ms   asked: <= 20`);
+  print(`  average batch              ${measured.averageBatch?.toFixed(1) ?? '-'} rows`);
+  print(`  longest event loop turn    ${turn(measured)}   asked: <= 20`);
 }
 
 print(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}`);

@@ -79,13 +79,22 @@ export function viewOf(
   return NUMERIC_TYPES[datatype].view(buffer, byteOffset, length);
 }
 
-export function allocate(datatype: NumericDatatype, length: number): NumericArray {
-  return viewOf(datatype, new ArrayBuffer(length * bytesPerElement(datatype)), 0, length);
+/** Tensors up to this size share blocks of memory: a block for each would cost more than filling it. */
+const POOLED_BYTES = 4096;
+
+/** Memory for a tensor that is about to be filled: what it holds before is undefined. */
+export function allocateUnsafe(datatype: NumericDatatype, length: number): NumericArray {
+  const bytes = length * bytesPerElement(datatype);
+  if (bytes > POOLED_BYTES) return viewOf(datatype, new ArrayBuffer(bytes), 0, length);
+  // Node aligns what it takes from its pool to eight bytes, the largest element's size.
+  const { buffer, byteOffset } = Buffer.allocUnsafe(bytes);
+  return viewOf(datatype, buffer, byteOffset, length);
 }
 
 /** A tensor's elements as JavaScript numbers; 64-bit integers beyond 2^53 lose their last digits. */
 export function toNumbers(datatype: NumericDatatype, data: NumericArray): readonly number[] {
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array)
-    return Array.from<bigint, number>(data, Number);
-  return Array.from(datatype === 'FP16' ? new Float16Array(data.buffer, data.byteOffset, data.length) : data);
+  const values = datatype === 'FP16' ? new Float16Array(data.buffer, data.byteOffset, data.length) : data;
+  const numbers = new Array<number>(values.length);
+  for (let index = 0; index < values.length; index++) numbers[index] = Number(values[index]);
+  return numbers;
 }

@@ -7,8 +7,10 @@ export interface ServerQuestion {
 }
 
 export interface ServerMeasure {
-  /** The longest time the main thread's event loop was held, in milliseconds. */
-  readonly longestHoldMs: number;
+  /** The longest turn of the main thread's event loop, in milliseconds of that thread's own processor time. */
+  readonly longestTurnMs: number;
+  /** The same by the clock: with the time that other processes, or the machine's other guests, had the processor. */
+  readonly longestTurnByClockMs: number;
   /** Rows a batch, on average; undefined for a server that doesn't batch. */
   readonly averageBatch: number | undefined;
 }

@@ -1,8 +1,4 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { ServerMeasure, ServerQuestion } from './messages.ts';
-
-/** How far apart the event loop's own samples are; a hold shows as what is beyond that. */
-const SAMPLE_MS = 1;
 
 export interface RunningServer {
   readonly port: number;
@@ -14,23 +10,48 @@ export interface RunningServer {
 export function serveBench(start: (question: ServerQuestion) => Promise<RunningServer>): void {
   process.once('message', (question: ServerQuestion) => {
     void start(question).then((server) => {
-      const delay = monitorEventLoopDelay({ resolution: SAMPLE_MS });
-      delay.enable();
+      const turns = new LoopTurns();
       process.on('message', (message) => {
         if (message === 'stop') {
-          delay.disable();
+          turns.stop();
           void server.stop().then(() => {
             process.disconnect();
           });
           return;
         }
         void server.averageBatch().then((averageBatch) => {
-          const longestHoldMs = delay.max / 1e6 - SAMPLE_MS;
-          delay.reset();
-          process.send?.({ longestHoldMs, averageBatch } satisfies ServerMeasure);
+          process.send?.({ ...turns.take(), averageBatch } satisfies ServerMeasure);
         });
       });
       process.send?.({ port: server.port });
     });
   });
+}
+
+/** Looks at the clock and at the thread's processor time at every turn of the event loop, or every millisecond when it idles. */
+class LoopTurns {
+  #cpu = process.threadCpuUsage();
+  #clockMs = performance.now();
+  #longestMs = 0;
+  #longestByClockMs = 0;
+  readonly #timer = setInterval(() => {
+    const used = process.threadCpuUsage(this.#cpu);
+    const nowMs = performance.now();
+    this.#longestMs = Math.max(this.#longestMs, (used.user + used.system) / 1000);
+    this.#longestByClockMs = Math.max(this.#longestByClockMs, nowMs - this.#clockMs);
+    this.#cpu = process.threadCpuUsage();
+    this.#clockMs = nowMs;
+  }, 1);
+
+  /** The longest since the last time it was asked. */
+  take(): Pick<ServerMeasure, 'longestTurnMs' | 'longestTurnByClockMs'> {
+    const taken = { longestTurnMs: this.#longestMs, longestTurnByClockMs: this.#longestByClockMs };
+    this.#longestMs = 0;
+    this.#longestByClockMs = 0;
+    return taken;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
 }

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Answered, Call } from '../pipeline/call.ts';
 
@@ -8,7 +10,7 @@ export interface ModelPath {
 }
 
 /** The head of an HTTP call. */
-export function httpCall(request: FastifyRequest, reply: FastifyReply, path: ModelPath): Call {
+export function httpCall(request: FastifyRequest, path: ModelPath): Call {
   const { headers } = request.raw;
   return {
     protocol: 'http',
@@ -19,7 +21,7 @@ export function httpCall(request: FastifyRequest, reply: FastifyReply, path: Mod
       return value === undefined ? undefined : utf8Of(typeof value === 'string' ? value : value.join(', '));
     },
     arrivalMs: request.arrivalMs,
-    signal: hangUpSignal(reply),
+    signal: hangUpSignal(request.raw.socket),
   };
 }
 
@@ -30,13 +32,19 @@ function utf8Of(value: string): string {
 
 const BEYOND_ASCII = /[\u0080-\u00ff]/;
 
-/** Aborted when the connection closes before the answer was sent. */
-function hangUpSignal(reply: FastifyReply): AbortSignal {
+const hangUps = new WeakMap<Socket, AbortSignal>();
+
+/** Aborted when the caller's connection closes; made once for a connection, as most carry many calls. */
+function hangUpSignal(socket: Socket): AbortSignal {
+  const known = hangUps.get(socket);
+  if (known !== undefined) return known;
   const controller = new AbortController();
-  const { raw } = reply;
-  raw.once('close', () => {
-    if (!raw.writableFinished) controller.abort();
+  // Each call under way listens, and there is no limit to those that a caller pipelines.
+  setMaxListeners(0, controller.signal);
+  socket.once('close', () => {
+    controller.abort();
   });
+  hangUps.set(socket, controller.signal);
   return controller.signal;
 }
 

@@ -99,28 +99,33 @@ export function identityModel(
   });
 }
 
-/** `INPUT` `[batch, 1]` to `OUTPUT` `[batch, 1]`, the same value after a second or so of arithmetic on one thread. */
-export function slowModel(rounds = 60, size = 1000): Uint8Array {
+/**
+ * `INPUT` `[batch, 1]` to `OUTPUT` `[batch, 1]`, the same value after half a second or more of arithmetic on one thread:
+ * products of large squares that come to nothing, and that depend on the input, so that no optimiser can do them before.
+ */
+export function slowModel(rounds = 12, size = 1000): Uint8Array {
+  const filled = (length: number, value: number): Float32Array => new Float32Array(length).fill(value);
   const square = Float32Array.from({ length: size * size }, (_, index) => Math.sin(index) / size);
   const products = Array.from({ length: rounds }, (_, round): Node => ({
     op: 'MatMul',
-    inputs: [round === 0 ? 'spread' : `p${round - 1}`, 'square'],
-    outputs: [`p${round}`],
+    inputs: [round === 0 ? 'spread' : `product${round - 1}`, 'square'],
+    outputs: [`product${round}`],
   }));
   return encodeModel({
     inputs: [{ name: 'INPUT', datatype: 'FP32', shape: ['batch', 1] }],
     outputs: [{ name: 'OUTPUT', datatype: 'FP32', shape: ['batch', 1] }],
     initializers: [
-      { name: 'column', shape: [size, 1], data: new Float32Array(size).fill(1) },
-      { name: 'row', shape: [1, size], data: new Float32Array(size).fill(0) },
-      { name: 'zero', shape: [size, 1], data: new Float32Array(size).fill(0) },
+      { name: 'column', shape: [size, 1], data: filled(size, 1) },
+      { name: 'row', shape: [1, size], data: filled(size, 1) },
+      { name: 'zero', shape: [size, 1], data: filled(size, 0) },
       { name: 'square', shape: [size, size], data: square },
     ],
     nodes: [
-      // [batch, 1] x [1, size] gives [batch, size] of zeros, which a column of ones makes a square of zeros to multiply.
-      { op: 'MatMul', inputs: ['column', 'row'], outputs: ['spread'] },
+      { op: 'ReduceSum', inputs: ['INPUT'], outputs: ['seed'], attributes: { keepdims: 1 } },
+      { op: 'MatMul', inputs: ['column', 'seed'], outputs: ['seeds'] },
+      { op: 'MatMul', inputs: ['seeds', 'row'], outputs: ['spread'] },
       ...products,
-      { op: 'MatMul', inputs: [`p${rounds - 1}`, 'zero'], outputs: ['sum'] },
+      { op: 'MatMul', inputs: [`product${rounds - 1}`, 'zero'], outputs: ['sum'] },
       { op: 'ReduceSum', inputs: ['sum'], outputs: ['nothing'], attributes: { keepdims: 0 } },
       { op: 'Add', inputs: ['INPUT', 'nothing'], outputs: ['OUTPUT'] },
     ],

@@ -53,7 +53,7 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
 
   const predict = async (request: FastifyRequest<{ Params: { model?: string } }>, reply: FastifyReply) => {
     const model = request.params.model ?? requireDefaultModel(gateway);
-    const answered = await pipeline.infer(httpCall(request, reply, { model }), {
+    const answered = await pipeline.infer(httpCall(request, { model }), {
       decode: (version) => decode(request, version),
       encode: (read, answer, target) => describeClasses(read, answer, target),
     });

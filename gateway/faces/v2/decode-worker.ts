@@ -1,5 +1,5 @@
 /** Reads large v2 requests off the main thread. */
-import { parentPort } from 'node:worker_threads';
+import { isMarkedAsUntransferable, parentPort } from 'node:worker_threads';
 import { GatewayError } from '../../errors.ts';
 import type { DecodeJob, DecodeResult } from './decoder.ts';
 import { readV2Request } from './request.ts';
@@ -15,9 +15,11 @@ port.on('message', (job: DecodeJob | 'close') => {
   const { id, body, jsonBytes } = job;
   try {
     const request = readV2Request(body, jsonBytes);
-    // Binary inputs are views of one block, which goes back as a whole.
+    // Binary inputs are views of one block, which goes back as a whole; small tensors share a block, and are copied.
     const blocks = new Set(request.inputs.flatMap(({ data }) => ('buffer' in data ? [data.buffer] : [])));
-    const transfer = [...blocks].filter((block) => block instanceof ArrayBuffer);
+    const transfer = [...blocks].filter(
+      (block): block is ArrayBuffer => block instanceof ArrayBuffer && !isMarkedAsUntransferable(block),
+    );
     port.postMessage({ id, kind: 'read', request } satisfies DecodeResult, transfer);
   } catch (error) {
     const refused =

@@ -54,7 +54,7 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
       `Inference-Header-Content-Length is ${jsonBytes}, but the body has only ${body.length} bytes`,
     );
   }
-  const jsonPart = body.subarray(0, jsonBytes ?? body.length);
+  const jsonPart = jsonBytes === undefined ? body : body.subarray(0, jsonBytes);
   const root = objectAt(parseJson(textOf(jsonPart)), 'the request');
   const parameters = optionalObjectAt(root, 'parameters', 'the request');
   refuseUnsupported(parameters, 'the request');
@@ -173,5 +173,6 @@ class BinaryPart {
 }
 
 function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return buffer.toString('utf8');
 }

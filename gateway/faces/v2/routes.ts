@@ -41,7 +41,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     request: FastifyRequest<{ Params: ModelPath }>,
     reply: FastifyReply,
   ): Promise<FastifyReply> => {
-    const answered = await pipeline.infer(httpCall(request, reply, request.params), {
+    const answered = await pipeline.infer(httpCall(request, request.params), {
       decode: () => decoder.decode(request.body as Uint8Array | undefined, jsonBytesOf(request)),
       encode: (read, answer, target) => writeV2Response(read, target.version, answer.outputs),
     });

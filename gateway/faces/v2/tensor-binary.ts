@@ -1,4 +1,4 @@
-import { allocate, bytesPerElement, viewOf } from '../../../backends/tensor/datatype.ts';
+import { allocateUnsafe, bytesPerElement, viewOf } from '../../../backends/tensor/datatype.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
 import { elementCount } from '../../../backends/tensor/tensor.ts';
 import { invalid } from './json-values.ts';
@@ -33,8 +33,8 @@ export function tensorFromBytes(
   if (bytes.byteOffset % bytesPerElement(datatype) === 0) {
     return { name, datatype, shape, data: viewOf(datatype, bytes.buffer, bytes.byteOffset, length) };
   }
-  const data = allocate(datatype, length);
-  new Uint8Array(data.buffer).set(bytes);
+  const data = allocateUnsafe(datatype, length);
+  new Uint8Array(data.buffer, data.byteOffset, data.byteLength).set(bytes);
   return { name, datatype, shape, data };
 }
 

@@ -1,4 +1,4 @@
-import { allocate, toNumbers } from '../../../backends/tensor/datatype.ts';
+import { allocateUnsafe, toNumbers } from '../../../backends/tensor/datatype.ts';
 import type { NumericArray, NumericDatatype } from '../../../backends/tensor/datatype.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
 import { GatewayError } from '../../errors.ts';
@@ -51,7 +51,7 @@ function numbersFromJson(datatype: NumericDatatype, values: readonly unknown[], 
     fillFloats(halves, values, datatype, where);
     return new Uint16Array(halves.buffer);
   }
-  const array = allocate(datatype, values.length);
+  const array = allocateUnsafe(datatype, values.length);
   if (array instanceof Float32Array || array instanceof Float64Array)
     fillFloats(array, values, datatype, where);
   else if (datatype === 'BOOL') fillBooleans(array as Uint8Array, values, where);

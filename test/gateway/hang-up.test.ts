@@ -1,0 +1,40 @@
+import { connect } from 'node:net';
+import { expect, test } from 'vitest';
+import { slowModel } from '../models/onnx-graph.ts';
+import { eventually, metricValue, startGateway } from './running-gateway.ts';
+
+test('a caller that hangs up leaves the queue, and is counted as cancelled', async () => {
+  await using gateway = await startGateway({
+    files: { 'models/slow/1/model.onnx': slowModel(), 'models/slow/config.yaml': 'max_batch_size: 1\n' },
+  });
+  const body = JSON.stringify({ inputs: [{ name: 'INPUT', shape: [1, 1], datatype: 'FP32', data: [1] }] });
+  const path = '/v2/models/slow/infer';
+  const first = fetch(gateway.url(path), { method: 'POST', body });
+  await eventually(() => gateway.server.gateway.pipeline.inFlight === 1);
+
+  const { hostname, port } = new URL(gateway.url('/'));
+  const caller = connect(Number(port), hostname);
+  caller.write(`POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  const queued = async () => metricValue(await gateway.metrics(), 'signalbox_queue_depth', { model: 'slow' });
+  await eventually(async () => (await queued()) === 1);
+  caller.destroy();
+  await eventually(async () => (await queued()) === 0);
+
+  expect((await first).status).toBe(200);
+  const text = await gateway.metrics();
+  const count = (outcome: string): number => metricValue(text, 'signalbox_requests_total', { outcome });
+  expect([count('ok'), count('cancelled'), count('error')]).toEqual([1, 1, 0]);
+  expect(metricValue(text, 'signalbox_batches_total')).toBe(1);
+});
+
+test('a call that takes longer than the configured time is a 504, and the next one is answered', async () => {
+  await using gateway = await startGateway({
+    config: 'timeouts: { inference: 50ms }',
+    files: { 'models/slow/1/model.onnx': slowModel() },
+  });
+  const body = JSON.stringify({ inputs: [{ name: 'INPUT', shape: [1, 1], datatype: 'FP32', data: [1] }] });
+  const response = await fetch(gateway.url('/v2/models/slow/infer'), { method: 'POST', body });
+  expect(response.status).toBe(504);
+  expect(await response.json()).toEqual({ error: 'Request timeout expired while the model ran' });
+  expect(metricValue(await gateway.metrics(), 'signalbox_requests_total', { outcome: 'timeout' })).toBe(1);
+});
