@@ -6,8 +6,8 @@
  * delay tells it to wait for a bigger batch; one that was cancelled or is past its deadline never reaches the model.
  * Nothing is polled: arrivals, finished batches and two timers move it.
  *
- * What arrives in one turn of the event loop is batched together at no cost in time; beyond that, the queue that
- * builds up while the instances are busy makes the next batch. Set a queue delay only where the model gains more from
+ * What arrives in one turn of the event loop is batched together at no cost in time, and what arrives in the next few when
+ * they bring more and more; beyond that, the queue that builds up while the instances are busy makes the next batch. Set a queue delay only where the model gains more from
  * bigger batches than the callers lose by waiting.
  */
 import { BackendError } from '../errors.ts';
@@ -29,6 +29,9 @@ export interface BatcherOptions {
   readonly onBatch?: (rows: number, reason: ReleaseReason) => void;
 }
 
+/** Turns of the event loop that a batch is filled over, at the most, while an instance is idle. */
+const MOST_TURNS = 4;
+
 /** Times a request is sent to a model again because the instance died under it. */
 const MAX_ATTEMPTS = 2;
 
@@ -42,6 +45,8 @@ export class Batcher {
   readonly #idle: BatchRunner[] = [];
   readonly #running = new Set<Pending>();
   #queued = 0;
+  /** Requests that were ever queued. */
+  #arrived = 0;
   #dispatchIsDue = false;
   #draining = false;
   #delayTimer: NodeJS.Timeout | undefined;
@@ -100,6 +105,7 @@ export class Batcher {
         this.#giveUp(pending, new BackendError('cancelled', 'the caller hung up'));
       });
       this.#enqueue(pending);
+      this.#arrived += 1;
       this.#watchDeadline(request.deadlineMs);
       this.#dispatchSoon();
     });
@@ -151,14 +157,32 @@ export class Batcher {
     if (lane.members.size === 0) this.#lanes.delete(lane.key);
   }
 
-  /** After this turn of the event loop, so that all it brought can share a batch. */
+  /** At the end of this turn of the event loop, so that all it brought can share a batch. */
   #dispatchSoon(): void {
     if (this.#dispatchIsDue || this.#idle.length === 0 || this.#queued === 0) return;
     this.#dispatchIsDue = true;
+    this.#dispatchAfterTurn(MOST_TURNS);
+  }
+
+  /**
+   * While each turn brings more, the loop is what is busy, not the instances: a bigger batch then wakes fewer threads, and
+   * costs no request more than a few turns.
+   */
+  #dispatchAfterTurn(turnsLeft: number): void {
+    const arrivedBefore = this.#arrived;
     setImmediate(() => {
+      if (this.#arrived > arrivedBefore && turnsLeft > 1 && !this.#hasFullBatch()) {
+        this.#dispatchAfterTurn(turnsLeft - 1);
+        return;
+      }
       this.#dispatchIsDue = false;
       this.#dispatch();
     });
+  }
+
+  #hasFullBatch(): boolean {
+    for (const lane of this.#lanes.values()) if (lane.rows >= this.#options.maxRows) return true;
+    return false;
   }
 
   #dispatch(): void {

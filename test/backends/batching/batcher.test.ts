@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { FakeRunner, ask, batcherOf, outcomeOf } from './fake-runner.ts';
+import { FakeRunner, ask, batcherOf, outcomeOf, someTurns } from './fake-runner.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({
-    toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'],
+    toFake: ['setTimeout', 'clearTimeout', 'performance'],
   });
 });
 
@@ -13,7 +13,7 @@ afterEach(() => {
 
 /** Lets this turn of the event loop end. */
 async function turn(): Promise<void> {
-  await vi.advanceTimersByTimeAsync(0);
+  await someTurns();
 }
 
 test('all that arrive in one turn of the event loop share a batch', async () => {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { RunnerGone } from '../../../backends/batching/runner.ts';
 import { BackendError } from '../../../backends/errors.ts';
-import { FakeRunner, ask, batcherOf, outcomeOf } from './fake-runner.ts';
+import { FakeRunner, ask, batcherOf, outcomeOf, someTurns } from './fake-runner.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({
-    toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'],
+    toFake: ['setTimeout', 'clearTimeout', 'performance'],
   });
 });
 
@@ -14,7 +14,7 @@ afterEach(() => {
 });
 
 async function turn(): Promise<void> {
-  await vi.advanceTimersByTimeAsync(0);
+  await someTurns();
 }
 
 const gone = (): RunnerGone => new RunnerGone(new Error('out of heap'));

@@ -109,3 +109,8 @@ export async function outcomeOf(answer: Promise<InferAnswer>): Promise<string> {
 function nameOf(request: InferRequest): string {
   return request.outputs?.join() ?? '';
 }
+
+/** As many turns of the event loop as a batch may be filled over; the clock, where it is a fake, stands still. */
+export async function someTurns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+}

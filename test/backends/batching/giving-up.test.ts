@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { FakeRunner, ask, batcherOf, outcomeOf } from './fake-runner.ts';
+import { FakeRunner, ask, batcherOf, outcomeOf, someTurns } from './fake-runner.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({
-    toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'],
+    toFake: ['setTimeout', 'clearTimeout', 'performance'],
   });
 });
 
@@ -17,7 +17,7 @@ async function busyBatcher(): Promise<ReturnType<typeof batcherOf> & { readonly 
   const runner = new FakeRunner();
   made.batcher.addRunner(runner);
   void ask(made.batcher, 'blocker');
-  await vi.advanceTimersByTimeAsync(0);
+  await someTurns();
   return { ...made, runner };
 }
 
@@ -32,7 +32,7 @@ describe('a caller that hangs up', () => {
     expect(await outcomeOf(gone)).toBe('cancelled');
     expect(batcher.queued).toBe(2);
     runner.batch(0).finish();
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     runner.batch(1).finish();
     expect(runner.names).toEqual([['blocker'], ['before', 'after']]);
     expect(await Promise.all([before, after].map(outcomeOf))).toEqual(['before', 'after']);
@@ -51,7 +51,7 @@ describe('a caller that hangs up', () => {
     const caller = new AbortController();
     const gone = ask(batcher, 'gone', { signal: caller.signal });
     const stays = ask(batcher, 'stays');
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     caller.abort();
     expect(await outcomeOf(gone)).toBe('cancelled');
     expect(runner.batch(0).released).toBe(0);
@@ -67,7 +67,7 @@ describe('a caller that hangs up', () => {
     const caller = new AbortController();
     const answered = ask(batcher, 'answered', { signal: caller.signal });
     runner.batch(0).finish();
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     runner.batch(1).finish();
     const answer = await answered;
     caller.abort();
@@ -84,6 +84,7 @@ describe('a caller that hangs up', () => {
     void ask(batcher, 'a', { rows: 1 });
     caller.abort();
     void ask(batcher, 'b', { rows: 6 });
+    await someTurns();
     await vi.advanceTimersByTimeAsync(20);
     expect(told).toEqual([[7, 'delay']]);
   });
@@ -102,7 +103,7 @@ describe('a deadline', () => {
       message: 'Request timeout expired while it was queued',
     });
     runner.batch(0).finish();
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     expect(runner.names).toEqual([['blocker']]);
   });
 
@@ -123,7 +124,7 @@ describe('a deadline', () => {
     const held = performance.now() + 50;
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => held);
     runner.batch(0).finish();
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     clock.mockRestore();
     expect(runner.names).toEqual([['blocker']]);
     await vi.advanceTimersByTimeAsync(50);
@@ -142,7 +143,7 @@ describe('a deadline', () => {
     });
     expect(runner.batch(0).released).toBe(0);
     runner.batch(0).finish();
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     expect(runner.batch(0).released).toBe(1);
   });
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { FakeRunner, ask, batcherOf } from './fake-runner.ts';
+import { FakeRunner, ask, batcherOf, someTurns } from './fake-runner.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({
-    toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'],
+    toFake: ['setTimeout', 'clearTimeout', 'performance'],
   });
 });
 
@@ -16,7 +16,7 @@ describe('with no queue delay', () => {
     const { batcher, told } = batcherOf({ maxRows: 8 });
     batcher.addRunner(new FakeRunner());
     void ask(batcher, 'a', { rows: 3 });
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     expect(told).toEqual([[3, 'idle']]);
   });
 
@@ -25,7 +25,7 @@ describe('with no queue delay', () => {
     batcher.addRunner(new FakeRunner());
     void ask(batcher, 'a', { rows: 3 });
     void ask(batcher, 'b', { rows: 5 });
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     expect(told).toEqual([[8, 'full']]);
   });
 
@@ -33,7 +33,7 @@ describe('with no queue delay', () => {
     const { batcher, told } = batcherOf({ maxRows: 8, preferredRows: [4] });
     batcher.addRunner(new FakeRunner());
     void ask(batcher, 'a', { rows: 5 });
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     expect(told).toEqual([[5, 'idle']]);
   });
 });
@@ -61,7 +61,7 @@ describe('with a queue delay', () => {
     void ask(batcher, 'a', { rows: 6 });
     await vi.advanceTimersByTimeAsync(5);
     void ask(batcher, 'b', { rows: 2 });
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     expect(told).toEqual([[8, 'full']]);
   });
 
@@ -72,7 +72,7 @@ describe('with a queue delay', () => {
     await vi.advanceTimersByTimeAsync(5);
     expect(told).toEqual([]);
     void ask(batcher, 'b');
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     expect(told).toEqual([[4, 'preferred']]);
   });
 
@@ -82,6 +82,7 @@ describe('with a queue delay', () => {
     batcher.addRunner(runner);
     batcher.addRunner(runner);
     for (const name of ['a', 'b', 'c', 'd', 'e']) void ask(batcher, name);
+    await someTurns();
     await vi.advanceTimersByTimeAsync(19);
     expect(told).toEqual([[4, 'preferred']]);
     await vi.advanceTimersByTimeAsync(1);
@@ -97,6 +98,7 @@ describe('with a queue delay', () => {
     batcher.addRunner(new FakeRunner());
     void ask(batcher, 'a', { rows: 3 });
     void ask(batcher, 'b', { rows: 3 });
+    await someTurns();
     await vi.advanceTimersByTimeAsync(20);
     expect(told).toEqual([[6, 'delay']]);
   });
@@ -106,12 +108,12 @@ describe('with a queue delay', () => {
     const runner = new FakeRunner();
     batcher.addRunner(runner);
     void ask(batcher, 'blocker', { rows: 8 });
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     void ask(batcher, 'a');
     await vi.advanceTimersByTimeAsync(30);
     expect(told).toEqual([[8, 'full']]);
     runner.batch(0).finish();
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     expect(told).toEqual([
       [8, 'full'],
       [1, 'delay'],
@@ -125,7 +127,7 @@ describe('with a queue delay', () => {
     void ask(batcher, 'old', { lane: 'old' });
     await vi.advanceTimersByTimeAsync(1);
     void ask(batcher, 'full', { lane: 'full', rows: 8 });
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     expect(runner.names).toEqual([['full']]);
   });
 
@@ -151,7 +153,7 @@ describe('with a queue delay', () => {
     void ask(batcher, 'a');
     await vi.advanceTimersByTimeAsync(1);
     void batcher.drain();
-    await vi.advanceTimersByTimeAsync(0);
+    await someTurns();
     expect(told).toEqual([[1, 'drain']]);
   });
 });

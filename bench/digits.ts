@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { temporaryFolder } from '../test/models/temporary-folder.ts';
+import { httpRequest } from './load/http-request.ts';
+import { loadFromOutside, startServer } from './process.ts';
+import type { ServerProcess } from './process.ts';
+import { median, print, printFigure, spread, turn } from './report.ts';
+
+const SECONDS = 4;
+const CONNECTIONS = 128;
+
+const DEMO = fileURLToPath(new URL('../demo/', import.meta.url));
+const MODELS = [1, 2].map((version) => join(DEMO, `models/digits/${version}/model.onnx`));
+
+/** Requests of many users, each with a scan's worth of numbers. */
+function digitRequests(headers: Readonly<Record<string, string>> = {}): readonly Buffer[] {
+  return Array.from({ length: 997 }, (_, user) => {
+    const data = Array.from({ length: 64 }, (_value, index) => ((index * 7 + user) % 17) / 16);
+    const inputs = [{ name: 'image', shape: [1, 1, 8, 8], datatype: 'FP32', data }];
+    return httpRequest(
+      '/v2/models/digits/infer',
+      { 'content-type': 'application/json', 'x-user-id': `user-${user}`, ...headers },
+      Buffer.from(JSON.stringify({ inputs })),
+    );
+  });
+}
+
+/** The gateway over the demo's experiment against a bare route, and against the model in the request's handler. */
+export async function benchDigits(rounds: number): Promise<void> {
+  print(`digits model, v2 JSON, ${CONNECTIONS} connections, ${rounds} rounds of ${SECONDS} s each, in turn`);
+  await using folder = await temporaryFolder({
+    'signalbox.yaml':
+      `listen: { http: 127.0.0.1:0 }\nmodels: { repository: ${join(DEMO, 'models')} }\n` +
+      `experiments: ${join(DEMO, 'experiments')}\n`,
+  });
+  const config = join(folder.path, 'signalbox.yaml');
+  await using gateway = await startServer('./servers/gateway.ts', { config });
+  await using bare = await startServer('./servers/bare-fastify.ts');
+  await using split = await startServer('./servers/in-handler.ts', { models: MODELS });
+  await using cnn = await startServer('./servers/in-handler.ts', { models: MODELS.slice(1) });
+  const users = digitRequests();
+  const forced = digitRequests({ 'x-experiment': 'v2' });
+
+  const contenders = {
+    gateway: { server: gateway, requests: users },
+    bare: { server: bare, requests: users },
+    handler: { server: split, requests: users },
+    gatewayCnn: { server: gateway, requests: forced },
+    handlerCnn: { server: cnn, requests: users },
+  };
+  type Name = keyof typeof contenders;
+  const names = Object.keys(contenders) as Name[];
+  const perSecond: Record<Name, number[]> = {
+    gateway: [],
+    bare: [],
+    handler: [],
+    gatewayCnn: [],
+    handlerCnn: [],
+  };
+  // The first round warms up, and is not counted.
+  for (let round = 0; round <= rounds; round++) {
+    if (round === 1) for (const server of [gateway, bare]) await server.measure();
+    for (const name of names) {
+      const { server, requests } = contenders[name];
+      const load = {
+        host: '127.0.0.1',
+        port: server.port,
+        requests,
+        connections: CONNECTIONS,
+        seconds: SECONDS,
+      };
+      const result = await loadFromOutside(load);
+      if (round > 0) perSecond[name].push(result.perSecond);
+    }
+  }
+  const ratios = (a: Name, b: Name): readonly number[] =>
+    perSecond[a].map((value, round) => value / (perSecond[b][round] ?? Number.NaN));
+
+  printFigure('gateway, 90/10', `${spread(perSecond.gateway, 0)} requests/s`);
+  printFigure('bare Fastify route', `${spread(perSecond.bare, 0)} requests/s`);
+  printFigure('models in the handler, 90/10', `${spread(perSecond.handler, 0)} requests/s`);
+  printFigure('gateway, all to the CNN', `${spread(perSecond.gatewayCnn, 0)} requests/s`);
+  printFigure('the CNN in the handler', `${spread(perSecond.handlerCnn, 0)} requests/s`);
+  printFigure('(a) gateway / bare route', spread(ratios('gateway', 'bare')), '>= 0.70');
+  printFigure('(b) gateway / in the handler', spread(ratios('gateway', 'handler')), '>= 1.40');
+  printFigure('    the same, all to the CNN', spread(ratios('gatewayCnn', 'handlerCnn')));
+  const saturated = await gateway.measure();
+  printFigure('average batch', `${saturated.averageBatch?.toFixed(1) ?? '-'} rows`);
+  printFigure('longest event loop turn', turn(saturated), '<= 20');
+  printFigure('  of the bare route', turn(await bare.measure()));
+  await benchHalfLoad(gateway, bare, users, median(perSecond.gateway) / 2, rounds);
+}
+
+/** Latency at half the throughput, open loop: what the gateway adds to a bare route. */
+async function benchHalfLoad(
+  gateway: ServerProcess,
+  bare: ServerProcess,
+  requests: readonly Buffer[],
+  ratePerSecond: number,
+  rounds: number,
+): Promise<void> {
+  const at = (server: ServerProcess) =>
+    loadFromOutside({
+      host: '127.0.0.1',
+      port: server.port,
+      requests,
+      connections: CONNECTIONS,
+      seconds: SECONDS,
+      ratePerSecond,
+    });
+  const pairs: { gateway: Awaited<ReturnType<typeof at>>; bare: Awaited<ReturnType<typeof at>> }[] = [];
+  for (let round = 0; round < rounds; round++)
+    pairs.push({ gateway: await at(gateway), bare: await at(bare) });
+  const { averageBatch } = await gateway.measure();
+  print(`  at half load (${ratePerSecond.toFixed(0)} requests/s, open loop):`);
+  for (const quantile of ['p50Ms', 'p99Ms'] as const) {
+    const added = spread(pairs.map((pair) => pair.gateway[quantile] - pair.bare[quantile]));
+    const whole = spread(pairs.map((pair) => pair.gateway[quantile]));
+    printFigure(`  ${quantile.slice(0, 3)} added to the bare route`, `${added} ms, of ${whole} ms`);
+  }
+  printFigure('  average batch', `${averageBatch?.toFixed(1) ?? '-'} rows`);
+}
