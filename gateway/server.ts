@@ -46,6 +46,7 @@ export async function serve(config: Config, log: Logger): Promise<Server> {
       planes.push(plane);
       metrics = await listen(plane, config.listen.metrics);
     }
+    warnIfOpen(config, log);
     gateway.start();
     return {
       gateway,
@@ -61,6 +62,19 @@ export async function serve(config: Config, log: Logger): Promise<Server> {
     throw error;
   }
 }
+
+/** Without keys, an address is all that keeps strangers out. */
+function warnIfOpen({ listen }: Config, log: Logger): void {
+  for (const [plane, address] of Object.entries(listen)) {
+    if (address === undefined || LOOPBACK.test(address.host)) continue;
+    log.warn(
+      { plane, host: address.host },
+      'anyone who can reach this address can call it: there are no keys',
+    );
+  }
+}
+
+const LOOPBACK = /^(localhost|127\..*|::1)$/;
 
 async function closeWithin(
   drainMs: number,
