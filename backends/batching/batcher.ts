@@ -14,6 +14,9 @@ import { BackendError } from '../errors.ts';
 import type { InferAnswer, InferRequest, ReleaseReason } from '../inference.ts';
 import type { BatchResult, BatchRunner } from './runner.ts';
 import { RunnerGone } from './runner.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
+import { LaneQueue, largestPreferred } from './lane-queue.ts';
+import type { Lane } from './lane-queue.ts';
 import { Pending } from './pending.ts';
 
 export interface BatcherOptions {
@@ -35,22 +38,19 @@ const MOST_TURNS = 4;
 /** Times a request is sent to a model again because the instance died under it. */
 const MAX_ATTEMPTS = 2;
 
-/** The longest that a timer of Node waits; a longer one would fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
 export class Batcher {
   readonly #options: BatcherOptions;
-  /** Requests that can share a batch, oldest first; the key says what they have in common. */
-  readonly #lanes = new Map<string, Lane>();
+  readonly #queue = new LaneQueue();
   readonly #idle: BatchRunner[] = [];
   readonly #running = new Set<Pending>();
-  #queued = 0;
   /** Requests that were ever queued. */
   #arrived = 0;
   #dispatchIsDue = false;
   #draining = false;
   #delayTimer: NodeJS.Timeout | undefined;
-  #expiry: { readonly timer: NodeJS.Timeout; readonly atMs: number } | undefined;
+  readonly #deadlines = new DeadlineTimer(() => {
+    this.#expire();
+  });
   readonly #drained = Promise.withResolvers<undefined>();
 
   constructor(options: BatcherOptions) {
@@ -59,7 +59,7 @@ export class Batcher {
 
   /** Requests that wait. */
   get queued(): number {
-    return this.#queued;
+    return this.#queue.length;
   }
 
   /** Requests in a batch that runs now. */
@@ -92,7 +92,7 @@ export class Batcher {
         reject(new BackendError('unavailable', 'the version is being unloaded'));
         return;
       }
-      if (this.#queued >= this.#options.maxQueuedRequests) {
+      if (this.#queue.length >= this.#options.maxQueuedRequests) {
         const { maxQueuedRequests } = this.#options;
         reject(new BackendError('queue_full', `Exceeds maximum queue size (${maxQueuedRequests} requests)`));
         return;
@@ -104,9 +104,9 @@ export class Batcher {
       const pending = new Pending(request, rows, lane, { resolve, reject }, () => {
         this.#giveUp(pending, new BackendError('cancelled', 'the caller hung up'));
       });
-      this.#enqueue(pending);
+      this.#queue.add(pending);
       this.#arrived += 1;
-      this.#watchDeadline(request.deadlineMs);
+      this.#deadlines.watch(request.deadlineMs);
       this.#dispatchSoon();
     });
   }
@@ -118,48 +118,17 @@ export class Batcher {
     this.#settleDrain();
     await this.#drained.promise;
     clearTimeout(this.#delayTimer);
-    clearTimeout(this.#expiry?.timer);
+    this.#deadlines.stop();
   }
 
   /** Fails all that wait, because no instance is left that could answer. */
   failQueued(error: BackendError): void {
-    for (const lane of [...this.#lanes.values()]) {
-      for (const pending of [...lane.members]) this.#giveUp(pending, error);
-    }
-  }
-
-  #enqueue(pending: Pending): void {
-    let lane = this.#lanes.get(pending.lane);
-    if (lane === undefined) {
-      lane = { key: pending.lane, members: new Set(), rows: 0 };
-      this.#lanes.set(pending.lane, lane);
-    }
-    lane.members.add(pending);
-    lane.rows += pending.rows;
-    this.#queued += 1;
-  }
-
-  /** Puts requests whose instance died back where they came from: in the order of their arrival. */
-  #requeue(members: readonly Pending[]): void {
-    const [first] = members;
-    if (first === undefined) return;
-    const waiting = [...(this.#lanes.get(first.lane)?.members ?? [])];
-    for (const pending of waiting) this.#unqueue(pending);
-    const all = [...members, ...waiting].sort((a, b) => a.arrivalMs - b.arrivalMs);
-    for (const pending of all) this.#enqueue(pending);
-  }
-
-  #unqueue(pending: Pending): void {
-    const lane = this.#lanes.get(pending.lane);
-    if (lane?.members.delete(pending) !== true) return;
-    lane.rows -= pending.rows;
-    this.#queued -= 1;
-    if (lane.members.size === 0) this.#lanes.delete(lane.key);
+    for (const pending of this.#queue.members) this.#giveUp(pending, error);
   }
 
   /** At the end of this turn of the event loop, so that all it brought can share a batch. */
   #dispatchSoon(): void {
-    if (this.#dispatchIsDue || this.#idle.length === 0 || this.#queued === 0) return;
+    if (this.#dispatchIsDue || this.#idle.length === 0 || this.#queue.length === 0) return;
     this.#dispatchIsDue = true;
     this.#dispatchAfterTurn(MOST_TURNS);
   }
@@ -181,7 +150,7 @@ export class Batcher {
   }
 
   #hasFullBatch(): boolean {
-    for (const lane of this.#lanes.values()) if (lane.rows >= this.#options.maxRows) return true;
+    for (const lane of this.#queue.lanes) if (lane.rows >= this.#options.maxRows) return true;
     return false;
   }
 
@@ -189,14 +158,13 @@ export class Batcher {
     clearTimeout(this.#delayTimer);
     this.#delayTimer = undefined;
     const nowMs = performance.now();
-    // The timer may be late: when the loop was held, or the deadline had passed on arrival.
-    if (this.#expiry !== undefined && this.#expiry.atMs <= nowMs) this.#expire();
-    while (this.#idle.length > 0 && this.#queued > 0) {
+    if (this.#deadlines.isDue(nowMs)) this.#expire();
+    while (this.#idle.length > 0 && this.#queue.length > 0) {
       const release = this.#nextRelease(nowMs);
       if (release === undefined) return;
       const runner = this.#idle.shift();
       if (runner === undefined) return;
-      void this.#run(runner, this.#take(release), release.reason, nowMs);
+      void this.#run(runner, this.#queue.take(release.lane, release.rows), release.reason, nowMs);
     }
   }
 
@@ -205,7 +173,7 @@ export class Batcher {
     let next: Release | undefined;
     let oldestMs = Infinity;
     let waitMs = Infinity;
-    for (const lane of this.#lanes.values()) {
+    for (const lane of this.#queue.lanes) {
       const [head] = lane.members;
       if (head === undefined) continue;
       const { maxQueueDelayMs } = this.#options;
@@ -230,21 +198,9 @@ export class Batcher {
     if (lane.rows >= maxRows) return { lane, rows: maxRows, reason: 'full' };
     if (this.#draining) return { lane, rows: maxRows, reason: 'drain' };
     if (maxQueueDelayMs === 0) return { lane, rows: maxRows, reason: 'idle' };
-    const preferred = largestPrefix(lane, preferredRows);
+    const preferred = largestPreferred(lane, preferredRows);
     if (preferred > 0) return { lane, rows: preferred, reason: 'preferred' };
     return remainingMs <= 0 ? { lane, rows: maxRows, reason: 'delay' } : undefined;
-  }
-
-  #take({ lane, rows }: Release): readonly Pending[] {
-    const taken: Pending[] = [];
-    let taking = 0;
-    for (const pending of lane.members) {
-      if (taken.length > 0 && taking + pending.rows > rows) break;
-      taken.push(pending);
-      taking += pending.rows;
-    }
-    for (const pending of taken) this.#unqueue(pending);
-    return taken;
   }
 
   async #run(
@@ -299,61 +255,39 @@ export class Batcher {
       else if (error instanceof BackendError) member.reject(error);
       else member.reject(new BackendError('run_failed', errorText(error), { cause: error }));
     }
-    this.#requeue(again);
-  }
-
-  /** One timer, for the earliest deadline of all that wait or run. */
-  #watchDeadline(deadlineMs: number): void {
-    if (!Number.isFinite(deadlineMs) || (this.#expiry !== undefined && this.#expiry.atMs <= deadlineMs))
-      return;
-    clearTimeout(this.#expiry?.timer);
-    const waitMs = Math.min(Math.max(1, deadlineMs - performance.now()), LONGEST_TIMER_MS);
-    const timer = setTimeout(() => {
-      this.#expire();
-    }, waitMs);
-    this.#expiry = { timer, atMs: deadlineMs };
+    this.#queue.putBack(again);
   }
 
   #expire(): void {
-    clearTimeout(this.#expiry?.timer);
-    this.#expiry = undefined;
+    this.#deadlines.stop();
     const nowMs = performance.now();
-    let nextMs = Infinity;
     const visit = (pending: Pending, error: () => BackendError): void => {
       const { deadlineMs } = pending.request;
       if (pending.isSettled) return;
       if (deadlineMs <= nowMs) this.#giveUp(pending, error());
-      else nextMs = Math.min(nextMs, deadlineMs);
+      else this.#deadlines.watch(deadlineMs);
     };
-    for (const lane of [...this.#lanes.values()]) {
-      for (const pending of [...lane.members]) {
-        visit(
-          pending,
-          () => new BackendError('expired_in_queue', 'Request timeout expired while it was queued'),
-        );
-      }
+    for (const pending of this.#queue.members) {
+      visit(
+        pending,
+        () => new BackendError('expired_in_queue', 'Request timeout expired while it was queued'),
+      );
     }
     for (const pending of this.#running) {
       visit(pending, () => new BackendError('expired_in_run', 'Request timeout expired while the model ran'));
     }
-    this.#watchDeadline(nextMs);
   }
 
   #giveUp(pending: Pending, error: BackendError): void {
-    this.#unqueue(pending);
+    this.#queue.remove(pending);
     pending.reject(error);
     this.#settleDrain();
   }
 
   #settleDrain(): void {
-    if (this.#draining && this.#queued === 0 && this.#running.size === 0) this.#drained.resolve(undefined);
+    if (this.#draining && this.#queue.length === 0 && this.#running.size === 0)
+      this.#drained.resolve(undefined);
   }
-}
-
-interface Lane {
-  readonly key: string;
-  readonly members: Set<Pending>;
-  rows: number;
 }
 
 interface Release {
@@ -361,20 +295,6 @@ interface Release {
   /** Rows to take at the most. */
   readonly rows: number;
   readonly reason: ReleaseReason;
-}
-
-/** The largest preferred size that the oldest members of a lane add up to; 0 where there is none. */
-function largestPrefix(lane: Lane, preferredRows: readonly number[]): number {
-  if (preferredRows.length === 0) return 0;
-  const largest = Math.max(...preferredRows);
-  let found = 0;
-  let rows = 0;
-  for (const pending of lane.members) {
-    rows += pending.rows;
-    if (rows > largest) break;
-    if (preferredRows.includes(rows)) found = rows;
-  }
-  return found;
 }
 
 function errorText(error: unknown): string {
