@@ -11,12 +11,14 @@ export function serveBench(start: (question: ServerQuestion) => Promise<RunningS
   process.once('message', (question: ServerQuestion) => {
     void start(question).then((server) => {
       const turns = new LoopTurns();
+      // Told to stop, or left alone because the bench itself was stopped.
+      process.once('disconnect', () => {
+        turns.stop();
+        void server.stop();
+      });
       process.on('message', (message) => {
         if (message === 'stop') {
-          turns.stop();
-          void server.stop().then(() => {
-            process.disconnect();
-          });
+          process.disconnect();
           return;
         }
         void server.averageBatch().then((averageBatch) => {
