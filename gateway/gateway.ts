@@ -22,6 +22,8 @@ export class Gateway {
 
   #state: 'starting' | 'ready' | 'stopping' = 'starting';
   #look: Promise<void> = Promise.resolve();
+  /** Why the model repository could not be read at the last look. */
+  #modelsFault = '';
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -124,12 +126,22 @@ export class Gateway {
     }, LOOK_EVERY_MS);
   }
 
-  async #lookAtFolders(): Promise<void> {
+  async #refreshModels(): Promise<void> {
     try {
-      if (this.config.models.control === 'poll') await this.repository.refresh();
+      await this.repository.refresh();
+      this.#modelsFault = '';
     } catch (error) {
-      this.log.error({ err: error }, 'the model repository could not be read; what is loaded stays');
+      const fault = error instanceof Error ? error.message : String(error);
+      // Once, not at every look.
+      if (fault !== this.#modelsFault)
+        this.log.error({ fault }, 'a model repository can not be read; what is loaded stays');
+      this.#modelsFault = fault;
     }
+  }
+
+  async #lookAtFolders(): Promise<void> {
+    // Not waited for: a large model takes long to load, and an edited experiment must not wait for it.
+    if (this.config.models.control === 'poll') void this.#refreshModels();
     const { changed, refused } = await this.experiments.refresh();
     for (const file of changed) {
       this.metrics.recordReload('success');

@@ -41,6 +41,7 @@ export class Pipeline {
     let answer: InferAnswer | undefined;
     let outcome: Outcome = 'ok';
     try {
+      const startMs = performance.now();
       target = this.#options.router.route(call);
       const routedMs = performance.now();
       const decoded = face.decode(target.version);
@@ -56,7 +57,7 @@ export class Pipeline {
         encoded,
         target,
         timings: {
-          routeMs: routedMs - call.arrivalMs,
+          routeMs: routedMs - startMs,
           queueMs: answer.queueMs,
           computeMs: answer.computeMs,
           totalMs: performance.now() - call.arrivalMs,

@@ -1,7 +1,7 @@
-import { cp, writeFile } from 'node:fs/promises';
+import { cp, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { identityModel } from '../models/onnx-graph.ts';
+import { identityModel, slowModel } from '../models/onnx-graph.ts';
 import { eventually, experimentFile, metricValue, startGateway } from './running-gateway.ts';
 import type { GatewayFiles, RunningGateway } from './running-gateway.ts';
 
@@ -210,4 +210,33 @@ test('requests are counted per variant, reason and outcome, with their times and
   expect(metricValue(text, 'signalbox_experiment_weight', { experiment: 'digits-cnn', variant: 'v2' })).toBe(
     0.1,
   );
+});
+
+test('an edited experiment does not wait for a model that takes long to load', async () => {
+  await using gateway = await startGateway({
+    files: { ...MODELS, 'experiments/digits.yaml': experimentFile() },
+  });
+  await gateway.folder.write({
+    // It is run once over zeros when it is loaded, which takes a second or more.
+    'models/slow/1/model.onnx': slowModel(30),
+    'experiments/digits.yaml': experimentFile({ status: 'paused' }),
+  });
+  const lineWith = (text: string): number => gateway.log.findIndex((line) => line.includes(text));
+  await eventually(() => lineWith('"model":"slow","version":1,"msg":"version ready"') >= 0);
+  const told = [lineWith('experiment file took effect'), lineWith('"model":"slow"')];
+  expect(told[0]).toBeGreaterThanOrEqual(0);
+  expect(told[0]).toBeLessThan(told[1] ?? 0);
+});
+
+test('a model repository that goes missing is told once, and what is loaded stays', async () => {
+  await using gateway = await startGateway({ files: MODELS });
+  const models = join(gateway.folder.path, 'models');
+  await rename(models, `${models}-away`);
+  const told = () => gateway.log.filter((line) => line.includes('a model repository can not be read')).length;
+  await eventually(() => told() > 0);
+  expect((await call(gateway)).status).toBe(200);
+  await rename(`${models}-away`, models);
+  await cp(join(models, 'digits/3'), join(models, 'digits/4'), { recursive: true });
+  await eventually(() => gateway.log.some((line) => line.includes('"version":4,"msg":"version ready"')));
+  expect(told()).toBe(1);
 });

@@ -205,7 +205,7 @@ describe('bad input is told apart, and the process serves on', () => {
     expect(await errorOf(announced)).toContain(
       `the body has ${large.length} bytes; at most 8388608 are taken`,
     );
-    const streamed = await gateway.postStream('/v2/models/simple/infer', new Blob([large]));
+    const streamed = await gateway.postStream('/v2/models/simple/infer', new Blob([large]).stream());
     expect(streamed.status).toBe(400);
     expect(await errorOf(streamed)).toContain('more than 8388608 bytes');
   });

@@ -42,8 +42,8 @@ export class V2Gateway implements AsyncDisposable {
   }
 
   /** Sends a body whose length is not announced. */
-  postStream(path: string, body: Blob): Promise<Response> {
-    const options = { method: 'POST', body: body.stream(), duplex: 'half' };
+  postStream(path: string, body: ReadableStream): Promise<Response> {
+    const options = { method: 'POST', body, duplex: 'half' };
     return fetch(this.#gateway.url(path), options as RequestInit);
   }
 
