@@ -207,24 +207,3 @@ test('a unit beyond ASCII is hashed as the UTF-8 that was sent', async () => {
   const response = await gateway.post('/v2/models/simple/infer', { inputs: [INPUT] }, { 'x-user-id': unit });
   expect(response.headers.get('x-experiment')).toBe('simple-ab=v2');
 });
-
-test('the time to receive the body counts in the total, not as routing', async () => {
-  const [head = '', ...rest] = JSON.stringify({ inputs: [INPUT] }).match(/.{1,40}/g) ?? [];
-  const encoder = new TextEncoder();
-  const startMs = performance.now();
-  let sentMs = 0;
-  const body = new ReadableStream({
-    async start(controller) {
-      controller.enqueue(encoder.encode(head));
-      for (let call = 0; call < 20; call++) await gateway.get('/v2/health/live');
-      sentMs = performance.now() - startMs;
-      controller.enqueue(encoder.encode(rest.join('')));
-      controller.close();
-    },
-  });
-  const response = await gateway.postStream('/v2/models/simple/infer', body);
-  const timing = response.headers.get('server-timing') ?? '';
-  const routeMs = Number(/route;dur=([\d.]+)/.exec(timing)?.[1]);
-  expect(response.status).toBe(200);
-  expect(routeMs).toBeLessThan(sentMs / 2);
-});

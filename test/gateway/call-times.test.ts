@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { slowModel } from '../models/onnx-graph.ts';
+import { identityModel, slowModel } from '../models/onnx-graph.ts';
 import { eventually, metricValue, startGateway } from './running-gateway.ts';
 
 test('a caller that hangs up leaves the queue, and is counted as cancelled', async () => {
@@ -37,4 +41,30 @@ test('a call that takes longer than the configured time is a 504, and the next o
   expect(response.status).toBe(504);
   expect(await response.json()).toEqual({ error: 'Request timeout expired while the model ran' });
   expect(metricValue(await gateway.metrics(), 'signalbox_requests_total', { outcome: 'timeout' })).toBe(1);
+});
+
+test('the time to receive the body counts in the total, not as routing', async () => {
+  await using gateway = await startGateway({
+    files: { 'models/simple/1/model.onnx': identityModel('FP32', ['batch', 1]) },
+  });
+  const body = JSON.stringify({ inputs: [{ name: 'INPUT', shape: [1, 1], datatype: 'FP32', data: [1] }] });
+  const headers = { 'content-length': body.length };
+  const call = request(gateway.url('/v2/models/simple/infer'), { method: 'POST', headers });
+  const answer = once(call, 'response') as Promise<[IncomingMessage]>;
+  const [socket] = (await once(call, 'socket')) as [Socket];
+  call.write(body.slice(0, 1));
+  if (socket.connecting) await once(socket, 'connect');
+  // The first of these is answered after the head of the call has been read; the others are the time it is kept waiting.
+  await fetch(gateway.url('/v2/health/live'));
+  const headReadMs = performance.now();
+  for (let turn = 0; turn < 20; turn++) await fetch(gateway.url('/v2/health/live'));
+  const waitedMs = performance.now() - headReadMs;
+  call.end(body.slice(1));
+  const [response] = await answer;
+  response.resume();
+  const timing = String(response.headers['server-timing']);
+  const partMs = (part: string): number => Number(new RegExp(`${part};dur=([\\d.]+)`).exec(timing)?.[1]);
+  expect(response.statusCode).toBe(200);
+  expect(partMs('total')).toBeGreaterThan(waitedMs / 2);
+  expect(partMs('route')).toBeLessThan(waitedMs);
 });
