@@ -10,6 +10,15 @@ interface CatalogueEntry {
 
 /** Every error that the gateway answers with. `docs/errors.md` is held equal to it by a test. */
 export const ERRORS = {
+  unauthorized: { status: 401, meaning: 'The call has no key, or one that is unknown or has expired.' },
+  forbidden: {
+    status: 403,
+    meaning: 'The key lacks the scope or the model; without keys, control from another machine.',
+  },
+  rate_limited: {
+    status: 429,
+    meaning: 'The caller sends more than its rate; `Retry-After` says when the next would pass.',
+  },
   unknown_model: { status: 404, meaning: 'No model of that name is served, or it has no such version.' },
   unknown_path: { status: 404, meaning: 'There is nothing at that path, or not for that method.' },
   invalid_version: { status: 400, meaning: 'The version in the path is not a whole number above 0.' },
@@ -58,11 +67,18 @@ export type ErrorCode = keyof typeof ERRORS;
 /** An answer that is an error. The message goes to the caller: it names what was wrong and what would be right. */
 export class GatewayError extends Error {
   readonly code: ErrorCode;
+  /** What the answer says beside the message, by lower-case header names. */
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly headers?: Readonly<Record<string, string>> },
+  ) {
     super(message, options);
     this.name = 'GatewayError';
     this.code = code;
+    this.headers = options?.headers ?? {};
   }
 
   get status(): number {

@@ -1,0 +1,73 @@
+import { Type } from 'typebox';
+import { InvalidDocuments } from '../../documents/problem.ts';
+import type { Problem } from '../../documents/problem.ts';
+import { checkDocument } from '../../documents/schema-check.ts';
+import type { Path, YamlDocument } from '../../documents/yaml-document.ts';
+import { KEY_ID } from './api-key.ts';
+import type { Principal } from './principal.ts';
+import { RATE_EXPECTED, RATE_PATTERN, parseRate } from './rate.ts';
+import { SCOPES } from './scopes.ts';
+
+/** One key as the file keeps it: never the key itself. */
+const KeySchema = Type.Object(
+  {
+    id: Type.String({ pattern: KEY_ID.source, expected: 'the part of the key between its underscores' }),
+    hash: Type.String({ pattern: '^[0-9a-f]{64}$', expected: "the key's SHA-256, 64 hexadecimal digits" }),
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 100, expected: 'whose key it is' })),
+    scopes: Type.Array(Type.Enum([...SCOPES]), { minItems: 1, expected: `a list of ${SCOPES.join(', ')}` }),
+    models: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), { minItems: 1, expected: 'a list of models; left out: all' }),
+    ),
+    rate: Type.Optional(Type.String({ pattern: RATE_PATTERN, expected: RATE_EXPECTED })),
+    expires: Type.Optional(
+      Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+Z)?$', expected: 'a date as 2027-01-31' }),
+    ),
+  },
+  { additionalProperties: false, expected: 'a map with id, hash and scopes' },
+);
+
+export const KeysSchema = Type.Object(
+  { keys: Type.Array(KeySchema, { expected: 'a list of keys, [] for none' }) },
+  { additionalProperties: false, expected: 'a map with keys' },
+);
+
+/** A key, who holds it, and until when. */
+export interface KeyEntry extends Principal {
+  /** SHA-256 of the key, 32 bytes. */
+  readonly hash: Buffer;
+  /** Whose it is; the id where the file says nothing. */
+  readonly name: string;
+  /** Milliseconds since the epoch; Infinity: never. */
+  readonly expiresAtMs: number;
+}
+
+/**
+ * Reads `keys.yaml`.
+ *
+ * @throws InvalidDocuments with everything that is wrong with it
+ */
+export function readKeys(document: YamlDocument): ReadonlyMap<string, KeyEntry> {
+  const { keys } = checkDocument(document, KeysSchema);
+  const problems: Problem[] = [];
+  const refuse = (path: Path, message: string): void => {
+    problems.push(document.problemAt(path, message));
+  };
+  const entries = new Map<string, KeyEntry>();
+  keys.forEach(({ id, hash, name, scopes, models, rate, expires }, index) => {
+    if (entries.has(id)) refuse(['keys', index, 'id'], `"${id}" is there twice`);
+    const expiresAtMs = expires === undefined ? Infinity : Date.parse(expires);
+    if (Number.isNaN(expiresAtMs))
+      refuse(['keys', index, 'expires'], `is ${expires ?? ''}, which is no date`);
+    entries.set(id, {
+      id,
+      hash: Buffer.from(hash, 'hex'),
+      name: name ?? id,
+      scopes: new Set(scopes),
+      models: models === undefined ? undefined : new Set(models),
+      rate: rate === undefined ? undefined : parseRate(rate),
+      expiresAtMs,
+    });
+  });
+  if (problems.length > 0) throw new InvalidDocuments(problems);
+  return entries;
+}
