@@ -61,7 +61,7 @@ export class Admission {
       case 'known':
         return checked.key;
       case 'unknown':
-        throw new GatewayError('unauthorized', 'the key is not one of this gateway’s');
+        throw new GatewayError('unauthorized', "the key is not one of this gateway's");
       case 'expired':
         throw new GatewayError(
           'unauthorized',
@@ -121,7 +121,7 @@ function lacksScope(principal: Principal, scope: RouteScope, hasKeys: boolean): 
     'forbidden',
     hasKeys
       ? `the key ${principal.id} has not the scope ${scope}; it has ${[...principal.scopes].join(', ')}`
-      : 'without keys this is answered on the gateway’s own machine only; configure auth.keys to use it from elsewhere',
+      : "without keys this is answered on the gateway's own machine only; configure auth.keys to use it from elsewhere",
   );
 }
 

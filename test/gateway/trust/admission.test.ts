@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest';
+import { parseYaml } from '../../../documents/yaml-document.ts';
+import { GatewayError } from '../../../gateway/errors.ts';
+import { Admission } from '../../../gateway/trust/admission.ts';
+import type { CallerHead } from '../../../gateway/trust/admission.ts';
+import { createKey } from '../../../gateway/trust/api-key.ts';
+import { KeyRing } from '../../../gateway/trust/key-ring.ts';
+import { readKeys } from '../../../gateway/trust/keys-file.ts';
+import type { RouteScope } from '../../../gateway/trust/scopes.ts';
+
+const made = createKey();
+
+function withKeys(fields = '', now?: () => number): Admission {
+  const text = `keys: [{ id: "${made.id}", hash: "${made.hash}", scopes: [infer, metrics]${fields} }]`;
+  const keys = new KeyRing(readKeys(parseYaml(text, 'keys.yaml')));
+  return new Admission({ keys, addressRate: undefined, ...(now !== undefined && { now }) });
+}
+
+const open = new Admission({ keys: undefined, addressRate: { limit: 2, periodMs: 1000, burst: 2 } });
+
+function head(headers: Readonly<Record<string, string>>, address = '127.0.0.1'): CallerHead {
+  return { header: (name) => headers[name], address };
+}
+
+const bearer = head({ authorization: `Bearer ${made.text}` });
+
+function refusal(admission: Admission, caller: CallerHead, scope: RouteScope): GatewayError {
+  try {
+    admission.admit(caller, scope);
+  } catch (error) {
+    if (error instanceof GatewayError) return error;
+    throw error;
+  }
+  return expect.fail('the call was let in');
+}
+
+describe('with keys', () => {
+  test.each([
+    ['Authorization: Bearer', { authorization: `Bearer ${made.text}` }],
+    ['the word in small letters', { authorization: `bearer ${made.text}` }],
+    ['X-API-Key', { 'x-api-key': made.text }],
+    ['both, with the same key', { authorization: `Bearer ${made.text}`, 'x-api-key': made.text }],
+  ])('a key is taken from %s', (_, headers) => {
+    expect(withKeys().admit(head(headers), 'infer').principal.id).toBe(made.id);
+  });
+
+  test.each([
+    ['no key', {}, 'a key is needed'],
+    ['another scheme', { authorization: `Basic ${made.text}` }, 'is not "Bearer" and a key'],
+    ['a stranger’s key', { 'x-api-key': createKey().text }, 'not one of this gateway'],
+    ['an empty key', { 'x-api-key': '' }, 'not one of this gateway'],
+    [
+      'two keys that differ',
+      { authorization: `Bearer ${made.text}`, 'x-api-key': createKey().text },
+      'different keys',
+    ],
+  ])('%s is a 401', (_, headers, message) => {
+    const error = refusal(withKeys(), head(headers), 'infer');
+    expect(error).toMatchObject({ code: 'unauthorized', status: 401 });
+    expect(error.message).toContain(message);
+    expect(error.message).not.toContain(made.text.slice(-43));
+  });
+
+  test('an expired key says when it ended', () => {
+    const admission = withKeys(', expires: 2027-01-31', () => Date.UTC(2027, 1, 1));
+    expect(refusal(admission, bearer, 'infer').message).toBe('the key expired at 2027-01-31T00:00:00.000Z');
+  });
+
+  test('a key without the scope is a 403 that names it', () => {
+    const error = refusal(withKeys(), bearer, 'admin:write');
+    expect(error).toMatchObject({ code: 'forbidden', status: 403 });
+    expect(error.message).toBe(`the key ${made.id} has not the scope admin:write; it has infer, metrics`);
+  });
+
+  test('an open route asks for nothing', () => {
+    expect(withKeys().admit(head({}), 'open').principal.id).toBe('');
+  });
+
+  test('a key above its rate is a 429 that says when to come again', () => {
+    const admission = withKeys(', rate: 2/m burst 2');
+    expect(admission.admit(bearer, 'infer').rate?.verdict.remaining).toBe(1);
+    admission.admit(bearer, 'infer');
+    const error = refusal(admission, bearer, 'infer');
+    expect(error).toMatchObject({ code: 'rate_limited', status: 429 });
+    expect(error.headers).toEqual({
+      'ratelimit-limit': '2',
+      'ratelimit-remaining': '0',
+      'ratelimit-reset': '60',
+      'retry-after': '30',
+    });
+    expect(error.message).toBe('2 requests a minute, 2 of them at once, are allowed; try again later');
+  });
+});
+
+describe('without keys', () => {
+  test('this machine may do everything', () => {
+    for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
+      expect(open.admit(head({}, address), 'admin:write').principal.scopes.has('admin:write')).toBe(true);
+    }
+  });
+
+  test('another machine may infer, and not control', () => {
+    expect(open.admit(head({}, '10.0.0.1'), 'infer').principal.id).toBe('');
+    expect(refusal(open, head({}, '10.0.0.2'), 'admin:write')).toMatchObject({ status: 403 });
+  });
+
+  test('each address has a rate of its own', () => {
+    const caller = head({}, '10.0.0.3');
+    open.admit(caller, 'infer');
+    open.admit(caller, 'infer');
+    expect(refusal(open, caller, 'infer').status).toBe(429);
+    expect(open.admit(head({}, '10.0.0.4'), 'infer').rate?.verdict.remaining).toBe(1);
+  });
+});
