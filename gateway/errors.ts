@@ -11,6 +11,10 @@ interface CatalogueEntry {
 /** Every error that the gateway answers with. `docs/errors.md` is held equal to it by a test. */
 export const ERRORS = {
   unauthorized: { status: 401, meaning: 'The call has no key, or one that is unknown or has expired.' },
+  issuer_unavailable: {
+    status: 503,
+    meaning: "The keys that tokens are checked with can't be had from their issuer.",
+  },
   forbidden: {
     status: 403,
     meaning: 'The key lacks the scope or the model; without keys, control from another machine.',
