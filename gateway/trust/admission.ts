@@ -1,11 +1,13 @@
 import { GatewayError } from '../errors.ts';
+import { idOf } from './api-key.ts';
+import type { TokenVerifier } from './jwt.ts';
 import type { KeyRing } from './key-ring.ts';
 import { ANYBODY, STRANGER, isLoopback } from './principal.ts';
 import type { Principal } from './principal.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import type { Rate } from './rate.ts';
 import type { RateVerdict } from './gcra.ts';
-import type { RouteScope } from './scopes.ts';
+import type { RouteScope, Scope } from './scopes.ts';
 
 /** What admission looks at: the head of a call, before a byte of its body is parsed. */
 export interface CallerHead {
@@ -23,8 +25,10 @@ export interface Admitted {
 }
 
 export interface AdmissionOptions {
-  /** Undefined: the gateway is open. */
+  /** Undefined: there are no keys. Without keys and tokens the gateway is open. */
   readonly keys: KeyRing | undefined;
+  /** Undefined: no tokens are taken. */
+  readonly tokens?: TokenVerifier | undefined;
   /** For each address that calls without a key. */
   readonly addressRate: Rate | undefined;
   /** Milliseconds since the epoch. */
@@ -34,34 +38,54 @@ export interface AdmissionOptions {
 /** The first step of every call: whose it is, whether that is enough for what it asks, and whether it comes too often. */
 export class Admission {
   readonly #keys: KeyRing | undefined;
+  readonly #tokens: TokenVerifier | undefined;
   readonly #now: () => number;
   readonly #addresses: RateLimiter | undefined;
   /** By key; replaced when the key's rate is another one. */
   readonly #limiters = new Map<string, RateLimiter>();
 
-  constructor({ keys, addressRate, now = Date.now }: AdmissionOptions) {
+  constructor({ keys, tokens, addressRate, now = Date.now }: AdmissionOptions) {
     this.#keys = keys;
+    this.#tokens = tokens;
     this.#now = now;
     this.#addresses = addressRate === undefined ? undefined : new RateLimiter(addressRate);
   }
 
-  /** @throws GatewayError `unauthorized`, `forbidden`, `rate_limited` */
-  admit(head: CallerHead, scope: RouteScope): Admitted {
-    if (scope === 'open') return { principal: ANYBODY, rate: undefined };
+  /** Whether everybody who can reach the gateway may call it. */
+  get isOpen(): boolean {
+    return this.#keys === undefined && this.#tokens === undefined;
+  }
+
+  /**
+   * @returns at once, unless a token has to be checked
+   * @throws GatewayError `unauthorized`, `forbidden`, `rate_limited`, `issuer_unavailable`
+   */
+  admit(head: CallerHead, scope: RouteScope): Admitted | Promise<Admitted> {
+    if (scope === 'open') return OPEN;
     const principal = this.#identify(head);
-    if (!principal.scopes.has(scope)) throw lacksScope(principal, scope, this.#keys !== undefined);
+    return principal instanceof Promise
+      ? principal.then((found) => this.#grant(found, head, scope))
+      : this.#grant(principal, head, scope);
+  }
+
+  #grant(principal: Principal, head: CallerHead, scope: Scope): Admitted {
+    if (!principal.scopes.has(scope)) throw lacksScope(principal, scope, this.isOpen);
     return { principal, rate: this.#spend(principal, head.address) };
   }
 
-  #identify(head: CallerHead): Principal {
-    if (this.#keys === undefined) return isLoopback(head.address) ? ANYBODY : STRANGER;
-    const text = keyIn(head);
+  #identify(head: CallerHead): Principal | Promise<Principal> {
+    if (this.isOpen) return isLoopback(head.address) ? ANYBODY : STRANGER;
+    const text = credentialIn(head);
+    if (this.#tokens !== undefined && (this.#keys === undefined || idOf(text) === undefined)) {
+      return this.#tokens.check(text, this.#now());
+    }
+    if (this.#keys === undefined) throw new GatewayError('unauthorized', NOT_OURS);
     const checked = this.#keys.check(text, this.#now());
     switch (checked.kind) {
       case 'known':
         return checked.key;
       case 'unknown':
-        throw new GatewayError('unauthorized', "the key is not one of this gateway's");
+        throw new GatewayError('unauthorized', NOT_OURS);
       case 'expired':
         throw new GatewayError(
           'unauthorized',
@@ -92,8 +116,12 @@ export class Admission {
   }
 }
 
-/** @throws GatewayError where there is no key, or two that differ */
-function keyIn(head: CallerHead): string {
+const OPEN: Admitted = Object.freeze({ principal: ANYBODY, rate: undefined });
+
+const NOT_OURS = "the key is not one of this gateway's";
+
+/** @throws GatewayError where there is no key or token, or two that differ */
+function credentialIn(head: CallerHead): string {
   const authorization = head.header('authorization');
   const apiKey = head.header('x-api-key');
   const bearer = authorization === undefined ? undefined : /^Bearer +(\S+)$/i.exec(authorization)?.[1];
@@ -116,11 +144,11 @@ function keyIn(head: CallerHead): string {
   return text;
 }
 
-function lacksScope(principal: Principal, scope: RouteScope, hasKeys: boolean): GatewayError {
+function lacksScope(principal: Principal, scope: Scope, isOpen: boolean): GatewayError {
   return new GatewayError(
     'forbidden',
-    hasKeys
-      ? `the key ${principal.id} has not the scope ${scope}; it has ${[...principal.scopes].join(', ')}`
+    !isOpen
+      ? `${principal.id} has not the scope ${scope}; it has ${[...principal.scopes].join(', ') || 'none'}`
       : "without keys this is answered on the gateway's own machine only; configure auth.keys to use it from elsewhere",
   );
 }

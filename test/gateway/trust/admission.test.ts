@@ -2,11 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { parseYaml } from '../../../documents/yaml-document.ts';
 import { GatewayError } from '../../../gateway/errors.ts';
 import { Admission } from '../../../gateway/trust/admission.ts';
-import type { CallerHead } from '../../../gateway/trust/admission.ts';
+import type { Admitted, CallerHead } from '../../../gateway/trust/admission.ts';
 import { createKey } from '../../../gateway/trust/api-key.ts';
 import { KeyRing } from '../../../gateway/trust/key-ring.ts';
 import { readKeys } from '../../../gateway/trust/keys-file.ts';
+import { TokenVerifier } from '../../../gateway/trust/jwt.ts';
 import type { RouteScope } from '../../../gateway/trust/scopes.ts';
+import { startIssuer } from './local-issuer.ts';
 
 const made = createKey();
 
@@ -24,9 +26,15 @@ function head(headers: Readonly<Record<string, string>>, address = '127.0.0.1'):
 
 const bearer = head({ authorization: `Bearer ${made.text}` });
 
+/** Who is let in, where that is known at once. */
+function admitted(admission: Admission, caller: CallerHead, scope: RouteScope): Admitted {
+  const found = admission.admit(caller, scope);
+  return found instanceof Promise ? expect.fail('only tokens are waited for') : found;
+}
+
 function refusal(admission: Admission, caller: CallerHead, scope: RouteScope): GatewayError {
   try {
-    admission.admit(caller, scope);
+    admitted(admission, caller, scope);
   } catch (error) {
     if (error instanceof GatewayError) return error;
     throw error;
@@ -41,7 +49,7 @@ describe('with keys', () => {
     ['X-API-Key', { 'x-api-key': made.text }],
     ['both, with the same key', { authorization: `Bearer ${made.text}`, 'x-api-key': made.text }],
   ])('a key is taken from %s', (_, headers) => {
-    expect(withKeys().admit(head(headers), 'infer').principal.id).toBe(made.id);
+    expect(admitted(withKeys(), head(headers), 'infer').principal.id).toBe(made.id);
   });
 
   test.each([
@@ -69,17 +77,17 @@ describe('with keys', () => {
   test('a key without the scope is a 403 that names it', () => {
     const error = refusal(withKeys(), bearer, 'admin:write');
     expect(error).toMatchObject({ code: 'forbidden', status: 403 });
-    expect(error.message).toBe(`the key ${made.id} has not the scope admin:write; it has infer, metrics`);
+    expect(error.message).toBe(`${made.id} has not the scope admin:write; it has infer, metrics`);
   });
 
   test('an open route asks for nothing', () => {
-    expect(withKeys().admit(head({}), 'open').principal.id).toBe('');
+    expect(admitted(withKeys(), head({}), 'open').principal.id).toBe('');
   });
 
   test('a key above its rate is a 429 that says when to come again', () => {
     const admission = withKeys(', rate: 2/m burst 2');
-    expect(admission.admit(bearer, 'infer').rate?.verdict.remaining).toBe(1);
-    admission.admit(bearer, 'infer');
+    expect(admitted(admission, bearer, 'infer').rate?.verdict.remaining).toBe(1);
+    admitted(admission, bearer, 'infer');
     const error = refusal(admission, bearer, 'infer');
     expect(error).toMatchObject({ code: 'rate_limited', status: 429 });
     expect(error.headers).toEqual({
@@ -95,20 +103,50 @@ describe('with keys', () => {
 describe('without keys', () => {
   test('this machine may do everything', () => {
     for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
-      expect(open.admit(head({}, address), 'admin:write').principal.scopes.has('admin:write')).toBe(true);
+      expect(admitted(open, head({}, address), 'admin:write').principal.scopes.has('admin:write')).toBe(true);
     }
   });
 
   test('another machine may infer, and not control', () => {
-    expect(open.admit(head({}, '10.0.0.1'), 'infer').principal.id).toBe('');
+    expect(admitted(open, head({}, '10.0.0.1'), 'infer').principal.id).toBe('');
     expect(refusal(open, head({}, '10.0.0.2'), 'admin:write')).toMatchObject({ status: 403 });
   });
 
   test('each address has a rate of its own', () => {
     const caller = head({}, '10.0.0.3');
-    open.admit(caller, 'infer');
-    open.admit(caller, 'infer');
+    admitted(open, caller, 'infer');
+    admitted(open, caller, 'infer');
     expect(refusal(open, caller, 'infer').status).toBe(429);
-    expect(open.admit(head({}, '10.0.0.4'), 'infer').rate?.verdict.remaining).toBe(1);
+    expect(admitted(open, head({}, '10.0.0.4'), 'infer').rate?.verdict.remaining).toBe(1);
   });
+});
+
+test('beside keys, tokens of the issuer open too, and have its rate', async () => {
+  await using issuer = await startIssuer();
+  const rate = { limit: 1, periodMs: 60_000, burst: 1 };
+  const tokens = new TokenVerifier({
+    issuer: issuer.url,
+    audience: 'signalbox',
+    jwks: undefined,
+    scopesClaim: 'scope',
+    rate,
+  });
+  const ring = new KeyRing(
+    readKeys(parseYaml(`keys: [{ id: "${made.id}", hash: "${made.hash}", scopes: [infer] }]`, 'k')),
+  );
+  const admission = new Admission({ keys: ring, tokens, addressRate: undefined });
+  const claims = {
+    iss: issuer.url,
+    aud: 'signalbox',
+    sub: 'ada',
+    exp: Date.now() / 1000 + 60,
+    scope: 'infer',
+  };
+  const caller = head({ authorization: `Bearer ${await issuer.sign(claims)}` });
+  expect((await admission.admit(caller, 'infer')).principal.id).toBe('jwt:ada');
+  expect(admitted(admission, bearer, 'infer').principal.id).toBe(made.id);
+  expect(refusal(admission, caller, 'infer').status).toBe(429);
+  expect(refusal(admission, caller, 'admin:write').message).toBe(
+    'jwt:ada has not the scope admin:write; it has infer',
+  );
 });
