@@ -1,0 +1,22 @@
+/** Compiles what the package runs into `dist/`: JavaScript, types, source maps, and the demo. */
+import { spawnSync } from 'node:child_process';
+import { cp, glob, readFile, rm, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Files that the code opens beside itself by name: the compiler rewrites imports only. */
+const BESIDE_ITSELF = /(new URL\('\.{1,2}\/[^']+)\.ts(', import\.meta\.url\))/g;
+
+await rm(`${ROOT}dist`, { recursive: true, force: true });
+const compiled = spawnSync('tsc', ['--project', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' });
+if (compiled.status !== 0) process.exit(compiled.status ?? 1);
+for await (const file of glob('dist/**/*.js', { cwd: ROOT })) {
+  const text = await readFile(`${ROOT}${file}`, 'utf8');
+  const rewritten = text.replaceAll(BESIDE_ITSELF, '$1.js$2');
+  if (rewritten !== text) await writeFile(`${ROOT}${file}`, rewritten);
+}
+await cp(`${ROOT}demo`, `${ROOT}dist/demo`, {
+  recursive: true,
+  filter: (source) => !source.startsWith(`${ROOT}demo/train`),
+});
