@@ -92,6 +92,8 @@ const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   timeout: 'timeout',
   cancelled: 'cancelled',
   queue_full: 'shed',
+  // The caller asked for what the gateway never does: no fault of the model or of the variant.
+  unsupported: 'client_error',
 };
 
 function toGatewayError(error: unknown): GatewayError {
