@@ -6,6 +6,10 @@ export interface InferRequest {
   readonly inputs: readonly Tensor[];
   /** The names of the wanted outputs; all where it is left out. */
   readonly outputs?: readonly string[];
+  /** Level 1 is served first; left out: the model's default level. */
+  readonly priority?: number;
+  /** Milliseconds the request may wait in the queue; may only shorten the model's own limit. */
+  readonly timeoutMs?: number;
   /** When the answer is of no more use, in `performance.now()` milliseconds. */
   readonly deadlineMs: number;
   /** Aborted when the caller hangs up: the request then leaves the queue. */

@@ -10,6 +10,8 @@ import { planModel } from './onnx/plan.ts';
 import { OnnxRunner } from './onnx/runner.ts';
 import { SlabPool } from './onnx/slab.ts';
 import type { ModelConfig } from './repository/model-config.ts';
+import { StatisticsRecorder } from './statistics.ts';
+import type { VersionStatistics } from './statistics.ts';
 
 export interface VersionOptions {
   readonly model: string;
@@ -49,6 +51,7 @@ export class ModelVersion implements ModelSignature {
   readonly #options: VersionOptions;
   readonly #batcher: Batcher;
   readonly #slabs = new SlabPool();
+  readonly #statistics = new StatisticsRecorder();
   readonly #plannedOutputs: readonly PlannedOutput[];
   readonly #instances = new Set<OnnxInstance>();
   readonly #closing = Promise.withResolvers<undefined>();
@@ -117,10 +120,29 @@ export class ModelVersion implements ModelSignature {
     return this.#slabs.lent;
   }
 
+  /** What it has done since it was loaded. */
+  get statistics(): VersionStatistics {
+    return this.#statistics.read();
+  }
+
+  /** What its configuration says; what that leaves out was taken from the graph. */
+  get config(): ModelConfig {
+    return this.#options.config;
+  }
+
   /** @throws BackendError */
   async infer(request: InferRequest): Promise<InferAnswer> {
     const checked = checkRequest(this, request);
-    return this.#batcher.submit(checked.request, checked.rows, checked.lane);
+    const startMs = performance.now();
+    try {
+      const answer = await this.#batcher.submit(checked.request, checked.rows, checked.lane);
+      this.#statistics.recordSuccess(performance.now() - startMs, answer.queueMs);
+      return answer;
+    } catch (error) {
+      const fault = error instanceof BackendError ? error.fault : 'run_failed';
+      this.#statistics.recordFailure(fault, performance.now() - startMs);
+      throw error;
+    }
   }
 
   /**
@@ -149,7 +171,13 @@ export class ModelVersion implements ModelSignature {
   }
 
   #adopt(instance: OnnxInstance): void {
-    const runner = new OnnxRunner(instance, this.#slabs, this.#plannedOutputs, this.maxBatchSize > 0);
+    const runner = new OnnxRunner(
+      instance,
+      this.#slabs,
+      this.#plannedOutputs,
+      this.maxBatchSize > 0,
+      this.#statistics,
+    );
     this.#instances.add(instance);
     this.#batcher.addRunner(runner);
     void instance.died.then((reason) => {

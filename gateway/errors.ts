@@ -55,6 +55,14 @@ export const ERRORS = {
   image_too_large: { status: 413, meaning: 'The image has more pixels than `limits.imagePixels`.' },
   no_image_calls: { status: 400, meaning: "The model's configuration says nothing of images." },
   unsupported: { status: 501, meaning: 'The request asks for a part of the protocol that is not served.' },
+  control_is_local: {
+    status: 403,
+    meaning: 'Without keys, what changes the gateway answers on loopback only.',
+  },
+  load_not_allowed: {
+    status: 503,
+    meaning: "`models.control` doesn't leave loading and unloading to calls.",
+  },
   non_finite_output: {
     status: 422,
     meaning: "The model's output has NaN or infinities, which JSON can't carry: ask for binary output.",

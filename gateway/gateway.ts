@@ -21,6 +21,7 @@ export class Gateway {
   readonly pipeline: Pipeline;
 
   #state: 'starting' | 'ready' | 'stopping' = 'starting';
+  readonly #readinessListeners = new Set<() => void>();
   #look: Promise<void> = Promise.resolve();
   /** Why the model repository could not be read at the last look. */
   #modelsFault = '';
@@ -92,6 +93,16 @@ export class Gateway {
     return this.#state === 'ready';
   }
 
+  /**
+   * Tells a listener whenever the gateway becomes ready, or stops being so.
+   *
+   * @returns ends that
+   */
+  onReadiness(listener: () => void): () => void {
+    this.#readinessListeners.add(listener);
+    return () => this.#readinessListeners.delete(listener);
+  }
+
   /** The model of a call that names none: the configured one, or the only one there is. */
   get defaultModel(): string | undefined {
     const { models } = this.repository;
@@ -100,13 +111,13 @@ export class Gateway {
 
   /** Starts to watch the folders, and says that it is ready. */
   start(): void {
-    this.#state = 'ready';
+    this.#become('ready');
     this.#scheduleLook();
   }
 
   /** From now on readiness fails; calls are still answered. */
   beginStop(): void {
-    this.#state = 'stopping';
+    this.#become('stopping');
     clearTimeout(this.#timer);
   }
 
@@ -115,6 +126,12 @@ export class Gateway {
     this.beginStop();
     await this.#look;
     await this.repository.close();
+  }
+
+  #become(state: 'ready' | 'stopping'): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    for (const listener of this.#readinessListeners) listener();
   }
 
   #scheduleLook(): void {

@@ -3,10 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildDataPlane, buildMetricsPlane } from './app.ts';
 import type { Address, Config } from './config/config.ts';
+import { GrpcPlane } from './faces/grpc/plane.ts';
 import { Gateway } from './gateway.ts';
 
 /** The planes' addresses as they were bound, `host:port`. */
-export type Bound = Readonly<Partial<Record<'http' | 'metrics', string>>>;
+export type Bound = Readonly<Partial<Record<'http' | 'grpc' | 'metrics', string>>>;
 
 /** A gateway that listens. */
 export interface Server {
@@ -29,10 +30,11 @@ export interface Server {
 export async function serve(config: Config, log: Logger): Promise<Server> {
   const gateway = await Gateway.open(config, log);
   const planes: FastifyInstance[] = [];
+  let grpc: GrpcPlane | undefined;
   const closeAll = async (): Promise<void> => {
     // The metrics last: what happens while it stops is counted too.
     const [data, ...others] = planes;
-    await data?.close();
+    await Promise.all([data?.close(), grpc?.close()]);
     await gateway.close();
     for (const plane of others) await plane.close();
   };
@@ -40,6 +42,7 @@ export async function serve(config: Config, log: Logger): Promise<Server> {
     const data = await buildDataPlane(gateway);
     planes.push(data);
     const http = await listen(data, config.listen.http);
+    if (config.listen.grpc !== undefined) grpc = await GrpcPlane.listen(gateway, config.listen.grpc);
     let metrics: string | undefined;
     if (config.listen.metrics !== undefined) {
       const plane = buildMetricsPlane(gateway);
@@ -50,11 +53,18 @@ export async function serve(config: Config, log: Logger): Promise<Server> {
     gateway.start();
     return {
       gateway,
-      bound: { http, ...(metrics !== undefined && { metrics }) },
+      bound: {
+        http,
+        ...(grpc !== undefined && { grpc: textOf(grpc.address) }),
+        ...(metrics !== undefined && { metrics }),
+      },
       async stop(graceMs = 0) {
         gateway.beginStop();
         if (graceMs > 0) await new Promise((resolve) => setTimeout(resolve, graceMs));
-        return closeWithin(config.timeouts.drainMs, planes, closeAll);
+        return closeWithin(config.timeouts.drainMs, closeAll, () => {
+          for (const plane of planes) plane.server.closeAllConnections();
+          grpc?.closeAllConnections();
+        });
       },
     };
   } catch (error) {
@@ -78,8 +88,8 @@ const LOOPBACK = /^(localhost|127\..*|::1)$/;
 
 async function closeWithin(
   drainMs: number,
-  planes: readonly FastifyInstance[],
   closeAll: () => Promise<void>,
+  hangUp: () => void,
 ): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<'late'>((resolve) => {
@@ -90,12 +100,15 @@ async function closeWithin(
   clearTimeout(timer);
   if (first !== 'late') return true;
   // Whoever still waits is hung up on: that empties the queues, and lets the workers end between two runs.
-  for (const plane of planes) plane.server.closeAllConnections();
+  hangUp();
   return false;
 }
 
 async function listen(app: FastifyInstance, { host, port }: Address): Promise<string> {
   await app.listen({ host, port });
-  const { address, port: bound } = app.server.address() as AddressInfo;
-  return address.includes(':') ? `[${address}]:${bound}` : `${address}:${bound}`;
+  return textOf(app.server.address() as AddressInfo);
+}
+
+function textOf({ address, port }: AddressInfo): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

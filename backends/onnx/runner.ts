@@ -1,6 +1,7 @@
 import type { BatchMember, BatchResult, BatchRunner } from '../batching/runner.ts';
 import { RunnerGone } from '../batching/runner.ts';
 import { BackendError } from '../errors.ts';
+import type { StatisticsRecorder } from '../statistics.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { elementCount } from '../tensor/tensor.ts';
 import { viewOf } from '../tensor/datatype.ts';
@@ -16,16 +17,28 @@ export class OnnxRunner implements BatchRunner {
   readonly #slabs: SlabPool;
   readonly #outputs: readonly PlannedOutput[];
   readonly #batches: boolean;
+  readonly #statistics: StatisticsRecorder;
 
-  /** @param batches whether the model takes several rows at once; else each request is a batch of its own */
-  constructor(instance: OnnxInstance, slabs: SlabPool, outputs: readonly PlannedOutput[], batches: boolean) {
+  /**
+   * @param batches whether the model takes several rows at once; else each request is a batch of its own
+   * @param statistics is told of every run that gave outputs
+   */
+  constructor(
+    instance: OnnxInstance,
+    slabs: SlabPool,
+    outputs: readonly PlannedOutput[],
+    batches: boolean,
+    statistics: StatisticsRecorder,
+  ) {
     this.instance = instance;
     this.#slabs = slabs;
     this.#outputs = outputs;
     this.#batches = batches;
+    this.#statistics = statistics;
   }
 
   async run(members: readonly BatchMember[], totalRows: number): Promise<BatchResult> {
+    const startMs = performance.now();
     const requests = members.map((member) => member.request);
     const [first] = requests;
     if (first === undefined) throw new Error('a batch has at least one request');
@@ -36,6 +49,7 @@ export class OnnxRunner implements BatchRunner {
     try {
       const inputs = gather(requests, layout, slab.buffer, rows);
       const { placedOutputs, sentOutputs } = layout;
+      const sentMs = performance.now();
       const result = await this.instance.run({
         kind: 'run',
         slab: slab.buffer,
@@ -45,7 +59,16 @@ export class OnnxRunner implements BatchRunner {
       });
       const outputs = outputsOfBatch(layout, slab, result);
       if (rows !== undefined) checkRows(outputs, rows);
-      return this.#scatter(members, outputs, slab, result.computeMs);
+      const inferMs = result.computeMs;
+      // All that isn't gathering or running: the messages to the worker and back, and reading its outputs.
+      const outputMs = Math.max(0, performance.now() - sentMs - inferMs);
+      const scattered = this.#scatter(members, outputs, slab, inferMs);
+      this.#statistics.recordExecution(members.length, totalRows, {
+        inputMs: sentMs - startMs,
+        inferMs,
+        outputMs,
+      });
+      return scattered;
     } catch (error) {
       members.forEach(() => {
         slab.release();

@@ -24,6 +24,8 @@ export interface Config {
   readonly listen: {
     readonly http: Address;
     /** Undefined: the plane is off. */
+    readonly grpc: Address | undefined;
+    /** Undefined: the plane is off. */
     readonly metrics: Address | undefined;
   };
   readonly server: { readonly name: string; readonly bodyLimitBytes: number };
@@ -76,7 +78,7 @@ function readConfig(document: YamlDocument): Config {
   const refuse = (path: Path, message: string): void => {
     problems.push(document.problemAt(path, message));
   };
-  const address = (plane: 'http' | 'metrics', text: string): Address => {
+  const address = (plane: 'http' | 'grpc' | 'metrics', text: string): Address => {
     const colon = text.lastIndexOf(':');
     const port = Number(text.slice(colon + 1));
     if (port > 65_535) refuse(['listen', plane], `has port ${port}; the highest is 65535`);
@@ -107,6 +109,7 @@ function readConfig(document: YamlDocument): Config {
     file: document.file,
     listen: {
       http: address('http', listen.http),
+      grpc: listen.grpc === undefined ? undefined : address('grpc', listen.grpc),
       metrics: listen.metrics === undefined ? undefined : address('metrics', listen.metrics),
     },
     server: {

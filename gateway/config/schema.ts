@@ -15,7 +15,7 @@ const Folder = () => Type.String({ minLength: 1, expected: "a folder's path, rel
 export const ConfigSchema = Type.Object(
   {
     listen: Type.Object(
-      { http: Address(), metrics: Type.Optional(Address()) },
+      { http: Address(), grpc: Type.Optional(Address()), metrics: Type.Optional(Address()) },
       { additionalProperties: false, expected: 'a map of planes to addresses' },
     ),
     server: Type.Optional(

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { GatewayError } from '../errors.ts';
+import { inflated } from './content-coding.ts';
 
 /**
  * Takes bodies of any content type, or of none, as bytes: Triton's clients send JSON as `application/octet-stream`.
@@ -18,15 +20,26 @@ function receive(
   limitBytes: number,
   done: (error: Error | null, body?: Uint8Array) => void,
 ): void {
-  const announced = Number(payload.headers['content-length']);
-  if (announced > limitBytes) {
-    done(tooLarge(String(announced), limitBytes));
+  const sent = Number(payload.headers['content-length']);
+  if (sent > limitBytes) {
+    done(tooLarge(String(sent), limitBytes));
     return;
   }
+  let source: Readable;
+  try {
+    source = inflated(payload);
+  } catch (error) {
+    payload.resume();
+    done(error instanceof Error ? error : new Error(String(error)));
+    return;
+  }
+  const isCompressed = source !== payload;
+  // What a compressed body will become is not announced.
+  const announced = isCompressed ? Number.NaN : sent;
   const chunks: Buffer[] = [];
   let block: Buffer | undefined;
   let received = 0;
-  payload.on('data', (chunk: Buffer) => {
+  source.on('data', (chunk: Buffer) => {
     // Most bodies come in one piece; the others of a known length are put together as they come.
     if (received === 0 && announced > chunk.length) block = Buffer.allocUnsafeSlow(announced);
     if (block === undefined) chunks.push(chunk);
@@ -35,15 +48,38 @@ function receive(
     if (received > limitBytes) {
       block = undefined;
       chunks.length = 0;
-      payload.removeAllListeners('data').removeAllListeners('end').resume();
+      source.removeAllListeners('data').removeAllListeners('end').off('error', onError).on('error', ignore);
+      stopReading(payload, source);
       done(tooLarge(`more than ${limitBytes}`, limitBytes));
     }
   });
-  payload.on('end', () => {
+  source.on('end', () => {
     const [first] = chunks;
     done(null, block ?? (chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)));
   });
-  payload.on('error', done);
+  const onError = (cause: Error): void => {
+    if (!isCompressed || payload.errored !== null) {
+      done(cause);
+      return;
+    }
+    stopReading(payload, source);
+    const message = `the body is not what its Content-Encoding says: ${cause.message}`;
+    done(new GatewayError('invalid_request', message, { cause }));
+  };
+  source.on('error', onError);
+}
+
+/** Lets the rest of a body pass unread. */
+function stopReading(payload: IncomingMessage, source: Readable): void {
+  if (source !== payload) {
+    payload.unpipe();
+    source.destroy();
+  }
+  payload.resume();
+}
+
+function ignore(): void {
+  // A body that was refused already may go on to break off.
 }
 
 function tooLarge(bytes: string, limitBytes: number): GatewayError {

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Answered, Call } from '../pipeline/call.ts';
+import type { FastifyRequest } from 'fastify';
+import type { Call } from '../pipeline/call.ts';
 
 /** The model and the version that a path names. */
 export interface ModelPath {
@@ -46,19 +46,4 @@ function hangUpSignal(socket: Socket): AbortSignal {
   });
   hangUps.set(socket, controller.signal);
   return controller.signal;
-}
-
-/** What every inference answer says in its headers, whichever face gave it. */
-export function describeAnswer(reply: FastifyReply, { target, timings }: Answered<unknown>): void {
-  if (target.choice !== undefined) {
-    const { experiment, variant, reason } = target.choice;
-    reply.header('x-experiment', `${experiment.key}=${variant.name}`);
-    reply.header('x-experiment-reason', reason);
-  }
-  const { routeMs, queueMs, computeMs, totalMs } = timings;
-  reply.header(
-    'server-timing',
-    `route;dur=${routeMs.toFixed(3)}, queue;dur=${queueMs.toFixed(3)}, ` +
-      `compute;dur=${computeMs.toFixed(3)}, total;dur=${totalMs.toFixed(3)}`,
-  );
 }

@@ -15,6 +15,8 @@ export interface Call {
   header(name: string): string | undefined;
   /** When it arrived, in `performance.now()` milliseconds. */
   readonly arrivalMs: number;
+  /** When its caller stops waiting, in `performance.now()` milliseconds; left out: it didn't say. */
+  readonly deadlineMs?: number;
   /** Aborted when the caller hangs up. */
   readonly signal: AbortSignal;
 }
@@ -39,7 +41,7 @@ export interface Timings {
 }
 
 /** A call's body, read: the tensors, and what else the face wants to remember until it answers. */
-export type Decoded = Pick<InferRequest, 'inputs' | 'outputs'>;
+export type Decoded = Pick<InferRequest, 'inputs' | 'outputs' | 'priority' | 'timeoutMs'>;
 
 /** What a face does for the pipeline: everything of its protocol, and nothing else. */
 export interface Face<Read extends Decoded, Encoded> {

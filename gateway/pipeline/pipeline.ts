@@ -49,7 +49,9 @@ export class Pipeline {
       answer = await target.version.infer({
         inputs: read.inputs,
         ...(read.outputs !== undefined && { outputs: read.outputs }),
-        deadlineMs: call.arrivalMs + this.#options.inferenceTimeoutMs,
+        ...(read.priority !== undefined && { priority: read.priority }),
+        ...(read.timeoutMs !== undefined && { timeoutMs: read.timeoutMs }),
+        deadlineMs: Math.min(call.arrivalMs + this.#options.inferenceTimeoutMs, call.deadlineMs ?? Infinity),
         signal: call.signal,
       });
       const encoded = face.encode(read, answer, target);
@@ -90,6 +92,8 @@ const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   timeout: 'timeout',
   cancelled: 'cancelled',
   queue_full: 'shed',
+  // The caller asked for what the gateway never does: no fault of the model or of the variant.
+  unsupported: 'client_error',
 };
 
 function toGatewayError(error: unknown): GatewayError {

@@ -9,7 +9,8 @@ import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { Decoded, Target } from '../../pipeline/call.ts';
 import { acceptAnyBody } from '../body.ts';
-import { describeAnswer, httpCall } from '../http-call.ts';
+import { describeAnswer } from '../answer-headers.ts';
+import { httpCall } from '../http-call.ts';
 import { stackImages } from './stack-images.ts';
 import { readUploads } from './uploads.ts';
 

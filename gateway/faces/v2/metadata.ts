@@ -2,7 +2,17 @@ import type { ModelVersion } from '../../../backends/model-version.ts';
 import type { ServedModel } from '../../../backends/repository/served-model.ts';
 
 /** The extensions of the Open Inference Protocol that are served. */
-export const EXTENSIONS: readonly string[] = ['binary_tensor_data'];
+export const EXTENSIONS: readonly string[] = [
+  'classification',
+  'model_repository',
+  'schedule_policy',
+  'model_configuration',
+  'binary_tensor_data',
+  'parameters',
+  'statistics',
+  'trace',
+  'logging',
+];
 
 /** Model metadata: `GET /v2/models/{model}[/versions/{version}]`. -1 stands for a dimension of any size. */
 export function modelMetadata(model: ServedModel, version: ModelVersion): object {

@@ -1,8 +1,6 @@
 import { DATATYPES, isDatatype } from '../../../backends/tensor/datatype.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
-import { GatewayError } from '../../errors.ts';
 import {
-  NOTHING,
   arrayAt,
   flagAt,
   invalid,
@@ -14,31 +12,32 @@ import {
   stringAt,
 } from './json-values.ts';
 import type { JsonObject } from './json-values.ts';
+import { readClassification, readSchedulePolicy, refuseUnsupported } from './parameters.ts';
+import type { SchedulePolicy } from './parameters.ts';
 import { tensorFromBytes } from './tensor-binary.ts';
 import { tensorFromJson } from './tensor-json.ts';
 
+/** How each output of a request is wanted. */
+export interface WantedOutputs {
+  /** The outputs that say for themselves whether they come as binary data. */
+  readonly binaryByOutput: ReadonlyMap<string, boolean>;
+  /** The outputs in whose place so many classes are wanted. */
+  readonly classesByOutput: ReadonlyMap<string, number>;
+  /** Whether outputs that say nothing of it come as binary data. */
+  readonly binaryOutput: boolean;
+}
+
 /** An inference request of the Open Inference Protocol over HTTP, read. */
-export interface V2Request {
+export interface V2Request extends WantedOutputs, SchedulePolicy {
   /** Sent back with the answer. */
   readonly id: string | undefined;
   readonly inputs: readonly Tensor[];
   /** The names of the wanted outputs; left out: all of them. */
   readonly outputs?: readonly string[];
-  /** The outputs that say for themselves whether they come as binary data. */
-  readonly binaryByOutput: ReadonlyMap<string, boolean>;
-  /** Whether outputs that say nothing of it come as binary data. */
-  readonly binaryOutput: boolean;
 }
 
 /** Dimensions of a tensor; ONNX Runtime itself has models of six at most in practice. */
 const MAX_RANK = 32;
-
-/** Parts of the protocol that a request may name and that are not served: refused, never passed over. */
-const UNSUPPORTED_PARAMETERS: Readonly<Record<string, string>> = {
-  shared_memory_region: 'shared memory is not supported; send the tensor in the request',
-  classification: 'the classification extension is not supported; ask for the output itself',
-  sequence_id: 'sequences are not supported; send each request on its own',
-};
 
 /**
  * Reads a request's body.
@@ -69,6 +68,7 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
     id,
     inputs,
     ...readOutputs(root),
+    ...readSchedulePolicy(parameters, 'the request'),
     binaryOutput: flagAt(parameters, 'binary_data_output', 'the request.parameters'),
   };
 }
@@ -108,9 +108,10 @@ function readShape(input: JsonObject, where: string): readonly number[] {
   });
 }
 
-function readOutputs(root: JsonObject): Pick<V2Request, 'outputs' | 'binaryByOutput'> {
+function readOutputs(root: JsonObject): Pick<V2Request, 'outputs' | 'binaryByOutput' | 'classesByOutput'> {
+  if (own(root, 'outputs') === undefined) return NOTHING_SAID;
   const binaryByOutput = new Map<string, boolean>();
-  if (own(root, 'outputs') === undefined) return { binaryByOutput };
+  const classesByOutput = new Map<string, number>();
   const names = new Set<string>();
   for (const [index, value] of arrayAt(root, 'outputs', 'the request').entries()) {
     const where = `outputs[${index}]`;
@@ -122,19 +123,17 @@ function readOutputs(root: JsonObject): Pick<V2Request, 'outputs' | 'binaryByOut
     refuseUnsupported(parameters, where);
     const said = own(parameters, 'binary_data') !== undefined;
     if (said) binaryByOutput.set(name, flagAt(parameters, 'binary_data', `${where}.parameters`));
+    const classes = readClassification(parameters, where);
+    if (classes > 0) classesByOutput.set(name, classes);
   }
-  return names.size > 0 ? { outputs: [...names], binaryByOutput } : { binaryByOutput };
+  return names.size > 0 ? { outputs: [...names], binaryByOutput, classesByOutput } : NOTHING_SAID;
 }
 
-function refuseUnsupported(parameters: JsonObject, where: string): void {
-  if (parameters === NOTHING) return;
-  for (const [name, advice] of Object.entries(UNSUPPORTED_PARAMETERS)) {
-    const value = own(parameters, name);
-    if (value !== undefined && value !== 0 && value !== '') {
-      throw new GatewayError('unsupported', `${where}.parameters.${name}: ${advice}`);
-    }
-  }
-}
+/** Of a request that wants every output, each as the request's own parameters say. */
+const NOTHING_SAID = Object.freeze({
+  binaryByOutput: new Map<string, boolean>(),
+  classesByOutput: new Map<string, number>(),
+});
 
 /** The bytes behind the JSON, taken input by input. */
 class BinaryPart {

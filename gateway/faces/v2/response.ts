@@ -1,4 +1,6 @@
+import type { ModelVersion } from '../../../backends/model-version.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
+import { classify } from './classification.ts';
 import { tensorToBytes } from './tensor-binary.ts';
 import { tensorToJson } from './tensor-json.ts';
 import type { V2Request } from './request.ts';
@@ -10,6 +12,19 @@ export interface V2Response {
   readonly jsonBytes: number | undefined;
 }
 
+/** What an answer needs to know of the version that gave it. */
+export type AnsweringVersion = Pick<ModelVersion, 'model' | 'version' | 'labels' | 'maxBatchSize'>;
+
+/** The output itself, or the classes that are wanted in its place. */
+export function asWanted(
+  output: Tensor,
+  classesByOutput: ReadonlyMap<string, number>,
+  version: AnsweringVersion,
+): Tensor {
+  const classes = classesByOutput.get(output.name);
+  return classes === undefined ? output : classify(output, classes, version);
+}
+
 /**
  * Writes an answer, each output as JSON or as binary data, as the request wants it.
  *
@@ -17,11 +32,12 @@ export interface V2Response {
  */
 export function writeV2Response(
   request: V2Request,
-  model: { readonly model: string; readonly version: number },
+  model: AnsweringVersion,
   outputs: readonly Tensor[],
 ): V2Response {
   const chunks: Uint8Array[] = [];
-  const described = outputs.map((tensor) => {
+  const described = outputs.map((output) => {
+    const tensor = asWanted(output, request.classesByOutput, model);
     const { name, datatype, shape } = tensor;
     const binary = request.binaryByOutput.get(name) ?? request.binaryOutput;
     if (!binary) return { name, datatype, shape, data: tensorToJson(tensor) };

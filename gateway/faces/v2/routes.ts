@@ -1,17 +1,20 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ModelVersion } from '../../../backends/model-version.ts';
-import type { ServedModel } from '../../../backends/repository/served-model.ts';
-import { GatewayError } from '../../errors.ts';
-import { RELEASE } from '../../release.ts';
 import type { Gateway } from '../../gateway.ts';
-import { findVersion, noVersionReady, unknownModel } from '../../pipeline/route.ts';
+import { RELEASE } from '../../release.ts';
+import { describeAnswer } from '../answer-headers.ts';
 import { acceptAnyBody } from '../body.ts';
-import { describeAnswer, httpCall } from '../http-call.ts';
+import { compress, wantedCoding } from '../content-coding.ts';
+import { httpCall } from '../http-call.ts';
 import type { ModelPath } from '../http-call.ts';
+import { v2ControlRoutes } from './control-routes.ts';
 import { V2Decoder } from './decoder.ts';
-import { EXTENSIONS, modelMetadata } from './metadata.ts';
 import { invalid } from './json-values.ts';
+import { readyVersion, servedModel } from './lookup.ts';
+import { EXTENSIONS, modelMetadata } from './metadata.ts';
+import { modelConfigJson } from './model-config.ts';
+import { readRawRequest } from './raw-request.ts';
 import { writeV2Response } from './response.ts';
+import { modelStatistics } from './statistics.ts';
 
 /** The Open Inference Protocol v2 over HTTP. */
 export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
@@ -20,44 +23,48 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
   const decoder = new V2Decoder();
   app.addHook('onClose', () => decoder.close());
 
+  v2ControlRoutes(app, gateway);
   app.get('/v2', () => ({ name: config.server.name, version: RELEASE, extensions: EXTENSIONS }));
   app.get('/v2/health/live', (_request, reply) => reply.send());
   app.get('/v2/health/ready', (_request, reply) => reply.code(gateway.isReady ? 200 : 503).send());
-
-  const modelOf = (path: ModelPath): ServedModel => {
-    const model = repository.model(path.model);
-    if (model === undefined) throw unknownModel(path.model);
-    return model;
-  };
-  const versionOf = (path: ModelPath): ModelVersion => {
-    const model = modelOf(path);
-    if (path.version !== undefined) return findVersion(model, path.version);
-    const version = model.highestReady;
-    if (version === undefined) throw new GatewayError('model_unavailable', noVersionReady(model));
-    return version;
-  };
 
   const infer = async (
     request: FastifyRequest<{ Params: ModelPath }>,
     reply: FastifyReply,
   ): Promise<FastifyReply> => {
     const answered = await pipeline.infer(httpCall(request, request.params), {
-      decode: () => decoder.decode(request.body as Uint8Array | undefined, jsonBytesOf(request)),
+      decode: (version) => {
+        const body = request.body as Uint8Array | undefined;
+        const jsonBytes = jsonBytesOf(request);
+        // No JSON at all: the body is the only input's own bytes.
+        if (jsonBytes === 0) return readRawRequest(body ?? new Uint8Array(), version);
+        return decoder.decode(body, jsonBytes);
+      },
       encode: (read, answer, target) => writeV2Response(read, target.version, answer.outputs),
     });
     describeAnswer(reply, answered);
     const { body, jsonBytes } = answered.encoded;
-    if (jsonBytes === undefined) return reply.type('application/json; charset=utf-8').send(body);
-    reply.header('inference-header-content-length', jsonBytes);
-    return reply.type('application/octet-stream').send(body);
+    reply.type(jsonBytes === undefined ? 'application/json; charset=utf-8' : 'application/octet-stream');
+    if (jsonBytes !== undefined) reply.header('inference-header-content-length', jsonBytes);
+    const coding = wantedCoding(request.headers['accept-encoding']);
+    if (coding === undefined) return reply.send(body);
+    reply.header('content-encoding', coding).header('vary', 'accept-encoding');
+    return reply.send(await compress(body, coding));
   };
 
+  app.get('/v2/models/stats', () => modelStatistics(repository, undefined));
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
-    app.get<{ Params: ModelPath }>(path, ({ params }) => modelMetadata(modelOf(params), versionOf(params)));
+    app.get<{ Params: ModelPath }>(path, ({ params }) =>
+      modelMetadata(servedModel(repository, params.model), readyVersion(repository, params)),
+    );
     app.get<{ Params: ModelPath }>(`${path}/ready`, ({ params }, reply) => {
-      versionOf(params);
+      readyVersion(repository, params);
       return reply.send();
     });
+    app.get<{ Params: ModelPath }>(`${path}/config`, ({ params }) =>
+      modelConfigJson(readyVersion(repository, params)),
+    );
+    app.get<{ Params: ModelPath }>(`${path}/stats`, ({ params }) => modelStatistics(repository, params));
     app.post<{ Params: ModelPath }>(`${path}/infer`, infer);
   }
 }

@@ -93,10 +93,22 @@ describe('bad input is told apart, and the process serves on', () => {
       'shared memory is not supported',
     ],
     [
-      'classification',
-      { inputs: [INPUT], outputs: [{ name: 'OUTPUT', parameters: { classification: 3 } }] },
-      501,
-      'the classification extension is not supported',
+      'classes that are no number',
+      { inputs: [INPUT], outputs: [{ name: 'OUTPUT', parameters: { classification: 'all' } }] },
+      400,
+      'parameters.classification is the string "all"; expected a whole number of classes >= 0',
+    ],
+    [
+      'a priority that is no level',
+      { inputs: [INPUT], parameters: { priority: -1 } },
+      400,
+      'parameters.priority is the number -1; expected a priority level, a whole number >= 0',
+    ],
+    [
+      'a timeout that is no time',
+      { inputs: [INPUT], parameters: { timeout: 1.5 } },
+      400,
+      'parameters.timeout is the number 1.5; expected a whole number of microseconds >= 0',
     ],
     ['a sequence', { inputs: [INPUT], parameters: { sequence_id: 7 } }, 501, 'sequences are not supported'],
     [

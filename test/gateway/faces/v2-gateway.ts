@@ -21,6 +21,12 @@ export class V2Gateway implements AsyncDisposable {
         'models/integers/1/model.onnx': identityModel('INT64', ['batch', 2]),
         'models/text/1/model.onnx': identityModel('BYTES', ['batch', 2]),
         'models/log/1/model.onnx': logOfInput,
+        'models/labelled/1/model.onnx': identityModel('FP32', ['batch', 4]),
+        'models/labelled/config.yaml':
+          'max_batch_size: 8\ndynamic_batching: { preferred_batch_size: [4], max_queue_delay_microseconds: 500 }\n' +
+          'signalbox: { labels: labels.txt }\n',
+        'models/labelled/labels.txt': 'ant\nbee\ncat\n',
+        'models/unbatched/1/model.onnx': identityModel('FP16', [3, 'width']),
         'models/broken/1/model.onnx': 'this is not ONNX',
         'experiments/simple.yaml': experimentFile({ key: 'simple-ab', model: 'simple' }),
       },
@@ -34,6 +40,16 @@ export class V2Gateway implements AsyncDisposable {
 
   get(path: string): Promise<Response> {
     return fetch(this.#gateway.url(path));
+  }
+
+  /** The level that it logs from. */
+  get logLevel(): string {
+    return this.#gateway.server.gateway.log.level;
+  }
+
+  /** Host and port of the data plane over HTTP. */
+  get address(): string {
+    return new URL(this.#gateway.url('/')).host;
   }
 
   post(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Response> {

@@ -13,7 +13,17 @@ describe('what the server and its models say of themselves', () => {
     expect(await response.json()).toEqual({
       name: 'triton',
       version: '0.1.0',
-      extensions: ['binary_tensor_data'],
+      extensions: [
+        'classification',
+        'model_repository',
+        'schedule_policy',
+        'model_configuration',
+        'binary_tensor_data',
+        'parameters',
+        'statistics',
+        'trace',
+        'logging',
+      ],
     });
   });
 

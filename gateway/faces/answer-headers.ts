@@ -1,0 +1,25 @@
+import type { Answered, Target } from '../pipeline/call.ts';
+
+/** What takes an answer's headers: a reply over HTTP, the metadata of gRPC, the parameters of a stream's answer. */
+export interface AnswerHeaders {
+  header(name: string, value: string): unknown;
+}
+
+/** What every inference answer says in its headers, whichever face gave it. */
+export function describeAnswer(headers: AnswerHeaders, { target, timings }: Answered<unknown>): void {
+  describeTarget(headers, target);
+  const { routeMs, queueMs, computeMs, totalMs } = timings;
+  headers.header(
+    'server-timing',
+    `route;dur=${routeMs.toFixed(3)}, queue;dur=${queueMs.toFixed(3)}, ` +
+      `compute;dur=${computeMs.toFixed(3)}, total;dur=${totalMs.toFixed(3)}`,
+  );
+}
+
+/** Whom a call was routed to, and why. */
+export function describeTarget(headers: AnswerHeaders, { choice }: Target): void {
+  if (choice === undefined) return;
+  const { experiment, variant, reason } = choice;
+  headers.header('x-experiment', `${experiment.key}=${variant.name}`);
+  headers.header('x-experiment-reason', reason);
+}

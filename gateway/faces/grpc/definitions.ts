@@ -1,0 +1,69 @@
+import { fileURLToPath } from 'node:url';
+import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+
+/** A service as its .proto file has it. */
+export interface Definition {
+  /** Its full name, as `grpc.health.v1.Health`. */
+  readonly name: string;
+  readonly service: ServiceDefinition;
+  /** Everything that its package names: the service, its messages and enums. */
+  readonly symbols: readonly string[];
+  /** A FileDescriptorProto of the package, serialised: what reflection answers with. */
+  readonly file: Buffer;
+}
+
+/** Reads a .proto file that has one service and imports nothing. */
+function define(file: string): Definition {
+  const path = fileURLToPath(new URL(`./protos/${file}`, import.meta.url));
+  const definitions = loadSync(path, {
+    keepCase: true,
+    longs: Number,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+  });
+  let found: { readonly name: string; readonly service: ServiceDefinition } | undefined;
+  let descriptor: Buffer | undefined;
+  for (const [name, definition] of Object.entries(definitions)) {
+    if (isType(definition)) descriptor ??= definition.fileDescriptorProtos[0];
+    else found = { name, service: definition };
+  }
+  if (found === undefined || descriptor === undefined) throw new Error(`${path} has no service`);
+  return { ...found, symbols: Object.keys(definitions), file: descriptor };
+}
+
+type Loaded = ReturnType<typeof loadSync>[string];
+type LoadedType = Extract<Loaded, { fileDescriptorProtos: Buffer[] }>;
+
+function isType(definition: Loaded): definition is LoadedType {
+  return 'fileDescriptorProtos' in definition && Array.isArray(definition.fileDescriptorProtos);
+}
+
+const inference = define('inference.proto');
+
+/** Requests and answers of tensors stay bytes: they are read and written in place, by the face itself. */
+const AS_BYTES: Pick<MethodDefinition<Buffer, Buffer>, 'requestDeserialize' | 'responseSerialize'> = {
+  requestDeserialize: (bytes) => bytes,
+  responseSerialize: (bytes) => bytes,
+};
+
+export const INFERENCE: Definition = {
+  ...inference,
+  service: {
+    ...inference.service,
+    ModelInfer: { ...methodOf(inference, 'ModelInfer'), ...AS_BYTES },
+    ModelStreamInfer: { ...methodOf(inference, 'ModelStreamInfer'), ...AS_BYTES },
+  },
+};
+
+export const HEALTH = define('health.proto');
+
+/** The same protocol twice: older clients ask for its first name. */
+export const REFLECTIONS = [define('reflection-v1.proto'), define('reflection-v1alpha.proto')];
+
+function methodOf({ name, service }: Definition, method: string): ServiceDefinition[string] {
+  const found = service[method];
+  if (found === undefined) throw new Error(`${name} has no method ${method}`);
+  return found;
+}

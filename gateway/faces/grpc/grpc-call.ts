@@ -1,0 +1,53 @@
+import type { Metadata, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
+import type { Call } from '../../pipeline/call.ts';
+import type { InferMessage } from './infer-message.ts';
+
+/** A call of gRPC, of one request or of a stream of them. */
+export type GrpcServerCall = ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+
+/**
+ * gRPC's own deadline timer counts in whole milliseconds and may be early: a call that it ends this close to the deadline ran
+ * out of time, and wasn't cancelled by its caller.
+ */
+const TIMER_SLACK_MS = 2;
+
+/** A caller at the other end of a call, who may hang up. */
+export interface Caller {
+  readonly metadata: Metadata;
+  /** When it stops waiting, in `performance.now()` milliseconds; infinite where it didn't say. */
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Watches a call for its end before the answer. */
+export function callerOf(call: GrpcServerCall): Caller {
+  const deadline = call.getDeadline();
+  const deadlineMs = deadline === Infinity ? Infinity : performance.now() + Number(deadline) - Date.now();
+  const controller = new AbortController();
+  call.once('cancelled', () => {
+    // Past the deadline the queue's own timer has the last word, so that it counts as a timeout.
+    if (performance.now() < deadlineMs - TIMER_SLACK_MS) controller.abort('the caller hung up');
+  });
+  return { metadata: call.metadata, deadlineMs, signal: controller.signal };
+}
+
+/** The head of an inference over gRPC. */
+export function inferCall({ metadata, deadlineMs, signal }: Caller, message: InferMessage): Call {
+  return {
+    protocol: 'grpc',
+    model: message.model,
+    version: message.version === '' ? undefined : message.version,
+    header(name) {
+      const values = metadata.get(name);
+      return values.length === 0 ? undefined : values.map(String).join(', ');
+    },
+    arrivalMs: performance.now(),
+    deadlineMs,
+    signal,
+  };
+}
+
+/** The address of the other end, without its port. */
+export function peerAddress(call: Pick<GrpcServerCall, 'getPeer'>): string {
+  return call.getPeer().replace(/:\d+$/, '');
+}

@@ -1,0 +1,155 @@
+import type { ServerUnaryCall, UntypedServiceImplementation, handleUnaryCall } from '@grpc/grpc-js';
+import { GatewayError } from '../../errors.ts';
+import type { Gateway } from '../../gateway.ts';
+import { RELEASE } from '../../release.ts';
+import type { ModelPath } from '../http-call.ts';
+import { requireControl } from '../v2/control.ts';
+import type { JsonObject } from '../v2/json-values.ts';
+import { changeLogSettings } from '../v2/log-settings.ts';
+import { readyVersion, servedModel } from '../v2/lookup.ts';
+import { EXTENSIONS, modelMetadata } from '../v2/metadata.ts';
+import { modelConfigJson } from '../v2/model-config.ts';
+import {
+  NO_CONTROL,
+  readLoadOverride,
+  repositoryIndex,
+  requireOneRepository,
+  unloadsDependents,
+} from '../v2/repository-control.ts';
+import { modelStatistics } from '../v2/statistics.ts';
+import { TRACE_SETTINGS, changeTraceSettings } from '../v2/trace-settings.ts';
+import { peerAddress } from './grpc-call.ts';
+import { modelInfer } from './inference.ts';
+import { modelStreamInfer } from './inference-stream.ts';
+import type { OpenStreams } from './open-streams.ts';
+import { toGatewayError, toStatus } from './status.ts';
+
+interface NamedModel {
+  readonly name: string;
+  /** Empty: none is named. */
+  readonly version: string;
+}
+
+/** A oneof as it is read: the name of its choice, and the choice under that name. */
+type Choice = Readonly<Record<string, unknown>> & { readonly parameter_choice?: string };
+
+interface ControlRequest {
+  readonly repository_name: string;
+  readonly model_name: string;
+  readonly parameters: Readonly<Record<string, Choice>>;
+}
+
+interface TraceRequest {
+  readonly model_name: string;
+  readonly settings: Readonly<Record<string, { readonly value: readonly string[] }>>;
+}
+
+/** `inference.GRPCInferenceService`: the Open Inference Protocol over gRPC, over the same pipeline as HTTP. */
+export function inferenceService(gateway: Gateway, open: OpenStreams): UntypedServiceImplementation {
+  const { config, repository, log } = gateway;
+
+  const unary =
+    <Request>(
+      handle: (request: Request, call: ServerUnaryCall<Request, object>) => object | Promise<object>,
+    ) =>
+    (...[call, answer]: Parameters<handleUnaryCall<Request, object>>): void => {
+      // In a promise, so that what is thrown at once is answered too.
+      Promise.resolve(call)
+        .then(() => handle(call.request, call))
+        .then(
+          (message) => {
+            answer(null, message);
+          },
+          (error: unknown) => {
+            answer(toStatus(toGatewayError(error, log)));
+          },
+        );
+    };
+  const control = (call: Pick<ServerUnaryCall<object, object>, 'metadata' | 'getPeer' | 'getPath'>): void => {
+    const isForwarded = ['forwarded', 'x-forwarded-for'].some((name) => call.metadata.get(name).length > 0);
+    requireControl({ address: peerAddress(call), isForwarded }, call.getPath());
+  };
+
+  return {
+    ServerLive: unary(() => ({ live: true })),
+    ServerReady: unary(() => ({ ready: gateway.isReady })),
+    ModelReady: unary((request: NamedModel) => ({ ready: isReady(gateway, pathOf(request)) })),
+    ServerMetadata: unary(() => ({ name: config.server.name, version: RELEASE, extensions: EXTENSIONS })),
+    ModelMetadata: unary((request: NamedModel) =>
+      modelMetadata(servedModel(repository, request.name), readyVersion(repository, pathOf(request))),
+    ),
+    ModelConfig: unary((request: NamedModel) => ({
+      config: modelConfigJson(readyVersion(repository, pathOf(request))),
+    })),
+    ModelStatistics: unary((request: NamedModel) =>
+      modelStatistics(repository, request.name === '' ? undefined : pathOf(request)),
+    ),
+    RepositoryIndex: unary(({ repository_name, ready }: { repository_name: string; ready: boolean }) => {
+      requireOneRepository(repository_name);
+      return { models: repositoryIndex(repository, { ready }) };
+    }),
+    RepositoryModelLoad: unary(async (request: ControlRequest, call) => {
+      control(call);
+      requireOneRepository(request.repository_name);
+      await NO_CONTROL.load(request.model_name, readLoadOverride(valuesOf(request.parameters), bytesIn));
+      return {};
+    }),
+    RepositoryModelUnload: unary(async (request: ControlRequest, call) => {
+      control(call);
+      requireOneRepository(request.repository_name);
+      await NO_CONTROL.unload(request.model_name, unloadsDependents(valuesOf(request.parameters)));
+      return {};
+    }),
+    TraceSetting: unary(({ model_name, settings }: TraceRequest, call) => {
+      if (model_name !== '') servedModel(repository, model_name);
+      const changes = Object.fromEntries(
+        Object.entries(settings).map(([name, { value }]) => [name, value.length === 0 ? null : value]),
+      );
+      if (Object.keys(changes).length > 0) control(call);
+      changeTraceSettings(changes);
+      const entries = Object.entries(TRACE_SETTINGS);
+      return {
+        settings: Object.fromEntries(entries.map(([name, value]) => [name, { value: [value].flat() }])),
+      };
+    }),
+    LogSettings: unary(({ settings }: { settings: Readonly<Record<string, Choice>> }, call) => {
+      const changes = valuesOf(settings);
+      if (Object.keys(changes).length > 0) control(call);
+      const entries = Object.entries<string | number | boolean>({ ...changeLogSettings(log, changes) });
+      return { settings: Object.fromEntries(entries.map(([name, value]) => [name, choiceOf(value)])) };
+    }),
+    ModelInfer: modelInfer(gateway),
+    ModelStreamInfer: modelStreamInfer(gateway, open),
+  };
+}
+
+function pathOf({ name, version }: NamedModel): ModelPath {
+  return version === '' ? { model: name } : { model: name, version };
+}
+
+/** Triton's clients ask for models that may not be there: that is an answer, and no error. */
+function isReady({ repository, isReady: gatewayIsReady }: Gateway, path: ModelPath): boolean {
+  try {
+    readyVersion(repository, path);
+    return gatewayIsReady;
+  } catch (error) {
+    if (error instanceof GatewayError && error.status !== 400) return false;
+    throw error;
+  }
+}
+
+/** Parameters by their plain values. */
+function valuesOf(choices: Readonly<Record<string, Choice>>): JsonObject {
+  return Object.fromEntries(
+    Object.entries(choices).map(([name, choice]) => [name, choice[choice.parameter_choice ?? '']]),
+  );
+}
+
+function bytesIn(value: unknown): Uint8Array | undefined {
+  return value instanceof Uint8Array ? value : undefined;
+}
+
+function choiceOf(value: string | number | boolean): object {
+  if (typeof value === 'boolean') return { bool_param: value };
+  return typeof value === 'number' ? { uint32_param: value } : { string_param: value };
+}

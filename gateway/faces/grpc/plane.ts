@@ -1,0 +1,91 @@
+import { createServer } from 'node:net';
+import type { AddressInfo, Server as SocketServer } from 'node:net';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { Address } from '../../config/config.ts';
+import type { Gateway } from '../../gateway.ts';
+import { HEALTH, INFERENCE, REFLECTIONS } from './definitions.ts';
+import { healthService } from './health.ts';
+import { inferenceService } from './inference-service.ts';
+import { OpenStreams } from './open-streams.ts';
+import { reflectionService } from './reflection.ts';
+
+/** What a message may have beside a body of the largest size: its names, shapes and parameters. */
+const HEAD_BYTES = 64 * 1024;
+
+/** Bytes that a connection may have under way: with HTTP/2's own 64 KiB a large tensor waits for an answer every few packets. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** Calls that one connection may have under way at once. */
+const MOST_CALLS = 1024;
+
+/** A caller whose machine is gone is found out by pings at this distance, and given that long to answer one. */
+const PING_EVERY_MS = 60_000;
+const PING_TIMEOUT_MS = 20_000;
+
+/** The data plane over gRPC. It listens on a socket of its own making, and hands each connection to gRPC. */
+export class GrpcPlane {
+  readonly #server: Server;
+  readonly #sockets: SocketServer;
+  readonly #open: OpenStreams;
+
+  /** @throws Error where the address can't be bound */
+  static async listen(gateway: Gateway, { host, port }: Address): Promise<GrpcPlane> {
+    const open = new OpenStreams();
+    const server = grpcServer(gateway, open);
+    const connections = server.createConnectionInjector(ServerCredentials.createInsecure());
+    const sockets = createServer({ noDelay: true }, (socket) => {
+      connections.injectConnection(socket);
+    });
+    await new Promise<void>((resolve, reject) => {
+      sockets.once('error', reject);
+      sockets.listen({ host, port }, () => {
+        sockets.off('error', reject);
+        resolve();
+      });
+    });
+    return new GrpcPlane(server, sockets, open);
+  }
+
+  private constructor(server: Server, sockets: SocketServer, open: OpenStreams) {
+    this.#server = server;
+    this.#sockets = sockets;
+    this.#open = open;
+  }
+
+  /** Where it listens. */
+  get address(): AddressInfo {
+    return this.#sockets.address() as AddressInfo;
+  }
+
+  /** Takes no new connections or calls, and answers what is in flight. */
+  async close(): Promise<void> {
+    this.#sockets.close();
+    this.#open.stop();
+    await new Promise((resolve) => {
+      this.#server.tryShutdown(resolve);
+    });
+  }
+
+  /** Hangs up on everybody who still waits. */
+  closeAllConnections(): void {
+    this.#server.forceShutdown();
+  }
+}
+
+function grpcServer(gateway: Gateway, open: OpenStreams): Server {
+  const server = new Server({
+    'grpc.max_receive_message_length': gateway.config.server.bodyLimitBytes + HEAD_BYTES,
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': MOST_CALLS,
+    'grpc.keepalive_time_ms': PING_EVERY_MS,
+    'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
+    'grpc-node.flow_control_window': WINDOW_BYTES,
+    // Its registry of calls and sockets would be kept for nobody.
+    'grpc.enable_channelz': 0,
+  });
+  server.addService(INFERENCE.service, inferenceService(gateway, open));
+  server.addService(HEALTH.service, healthService(gateway, open));
+  const reflection = reflectionService([INFERENCE, HEALTH, ...REFLECTIONS], open);
+  for (const { service } of REFLECTIONS) server.addService(service, reflection);
+  return server;
+}

@@ -1,0 +1,47 @@
+import { status } from '@grpc/grpc-js';
+import type { StatusObject } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import { GatewayError } from '../../errors.ts';
+import type { ErrorCode } from '../../errors.ts';
+
+/** The status that each error of the catalogue is answered with over gRPC; `docs/grpc.md` says the same. */
+export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
+  unknown_model: status.NOT_FOUND,
+  unknown_path: status.UNIMPLEMENTED,
+  invalid_version: status.INVALID_ARGUMENT,
+  model_unavailable: status.UNAVAILABLE,
+  variant_unavailable: status.UNAVAILABLE,
+  no_experiment: status.INVALID_ARGUMENT,
+  unknown_experiment: status.INVALID_ARGUMENT,
+  unknown_variant: status.INVALID_ARGUMENT,
+  ambiguous_override: status.INVALID_ARGUMENT,
+  pinned_override: status.INVALID_ARGUMENT,
+  invalid_request: status.INVALID_ARGUMENT,
+  invalid_input: status.INVALID_ARGUMENT,
+  body_too_large: status.RESOURCE_EXHAUSTED,
+  invalid_image: status.INVALID_ARGUMENT,
+  image_too_large: status.INVALID_ARGUMENT,
+  no_image_calls: status.INVALID_ARGUMENT,
+  unsupported: status.UNIMPLEMENTED,
+  control_is_local: status.PERMISSION_DENIED,
+  load_not_allowed: status.UNAVAILABLE,
+  non_finite_output: status.INTERNAL,
+  queue_full: status.UNAVAILABLE,
+  timeout: status.DEADLINE_EXCEEDED,
+  cancelled: status.CANCELLED,
+  inference_failed: status.INTERNAL,
+  internal: status.INTERNAL,
+};
+
+/** An error as an error of the catalogue; what is the gateway's own fault is logged, and told to nobody. */
+export function toGatewayError(error: unknown, log: Logger): GatewayError {
+  if (error instanceof GatewayError) return error;
+  log.error({ err: error }, 'request failed');
+  return new GatewayError('internal', 'internal error; the log of the gateway has the details', {
+    cause: error,
+  });
+}
+
+export function toStatus(error: GatewayError): Partial<StatusObject> {
+  return { code: GRPC_STATUS[error.code], details: error.message };
+}

@@ -1,0 +1,95 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { GatewayError } from '../../errors.ts';
+import type { Gateway } from '../../gateway.ts';
+import { requireControl } from './control.ts';
+import { NOTHING, objectAt, parseJson } from './json-values.ts';
+import type { JsonObject } from './json-values.ts';
+import { changeLogSettings, readLogSettings } from './log-settings.ts';
+import { servedModel } from './lookup.ts';
+import {
+  NO_CONTROL,
+  bytesOfBase64,
+  controlParameters,
+  readLoadOverride,
+  repositoryIndex,
+  requireOneRepository,
+  unloadsDependents,
+} from './repository-control.ts';
+import { TRACE_SETTINGS, changeTraceSettings } from './trace-settings.ts';
+
+interface RepositoryPath {
+  readonly repository?: string;
+  readonly model: string;
+}
+
+/** The model repository, trace and logging extensions over HTTP; what changes anything is for callers on loopback. */
+export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
+  const { repository, log } = gateway;
+  for (const prefix of ['/v2/repository', '/v2/repository/:repository']) {
+    app.post<{ Params: RepositoryPath }>(`${prefix}/index`, (request) => {
+      requireOneRepository(request.params.repository);
+      return repositoryIndex(repository, bodyOf(request));
+    });
+    app.post<{ Params: RepositoryPath }>(`${prefix}/models/:model/load`, async (request, reply) => {
+      requireHttpControl(request);
+      requireOneRepository(request.params.repository);
+      const override = readLoadOverride(controlParameters(bodyOf(request)), bytesOfBase64);
+      await NO_CONTROL.load(request.params.model, override);
+      return reply.send();
+    });
+    app.post<{ Params: RepositoryPath }>(`${prefix}/models/:model/unload`, async (request, reply) => {
+      requireHttpControl(request);
+      requireOneRepository(request.params.repository);
+      await NO_CONTROL.unload(request.params.model, unloadsDependents(controlParameters(bodyOf(request))));
+      return reply.send();
+    });
+  }
+
+  app.get('/v2/logging', () => readLogSettings(log));
+  app.post('/v2/logging', (request) => {
+    requireHttpControl(request);
+    return changeLogSettings(log, bodyOf(request));
+  });
+
+  app.get('/v2/trace/setting', () => TRACE_SETTINGS);
+  app.post('/v2/trace/setting', (request) => {
+    requireHttpControl(request);
+    return changeTraceSettings(bodyOf(request));
+  });
+  const traceOfModel = '/v2/models/:model/trace/setting';
+  app.get<{ Params: RepositoryPath }>(traceOfModel, ({ params }) => {
+    servedModel(repository, params.model);
+    return TRACE_SETTINGS;
+  });
+  app.post<{ Params: RepositoryPath }>(traceOfModel, (request) => {
+    requireHttpControl(request);
+    servedModel(repository, request.params.model);
+    return changeTraceSettings(bodyOf(request));
+  });
+
+  for (const kind of ['system', 'cuda']) {
+    const path = `/v2/${kind}sharedmemory`;
+    app.all(`${path}/*`, () => {
+      throw new GatewayError(
+        'unsupported',
+        `${kind} shared memory is not supported; send tensors in the request`,
+      );
+    });
+  }
+}
+
+/** A body may be left out, which stands for an empty object. */
+function bodyOf(request: FastifyRequest<{ Params: RepositoryPath }> | FastifyRequest): JsonObject {
+  const { body } = request;
+  if (!(body instanceof Uint8Array) || body.length === 0) return NOTHING;
+  return objectAt(parseJson(new TextDecoder().decode(body)), 'the request');
+}
+
+function requireHttpControl(request: FastifyRequest<{ Params: RepositoryPath }> | FastifyRequest): void {
+  const { headers, socket } = request.raw;
+  const isForwarded = headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined;
+  requireControl(
+    { address: socket.remoteAddress, isForwarded },
+    `${request.method} ${request.url.split('?')[0] ?? ''}`,
+  );
+}

@@ -1,0 +1,107 @@
+import type { ModelRepository } from '../../../backends/repository/repository.ts';
+import { GatewayError } from '../../errors.ts';
+import { flagAt, invalid, nameOf, optionalObjectAt } from './json-values.ts';
+import type { JsonObject } from './json-values.ts';
+
+/** What a load puts in the place of what the repository holds. */
+export interface LoadOverride {
+  /** A ModelConfig in JSON. */
+  readonly config: string | undefined;
+  /** Contents by path in the model's folder, as `1/model.onnx`. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Loads and unloads models by name, where the configuration leaves that to calls. */
+export interface RepositoryControl {
+  load(model: string, override: LoadOverride): Promise<void>;
+  unload(model: string, unloadDependents: boolean): Promise<void>;
+}
+
+/** Where the folders alone say what is served. */
+export const NO_CONTROL: RepositoryControl = {
+  load: (model) => Promise.reject(notAllowed('load', model)),
+  unload: (model) => Promise.reject(notAllowed('unload', model)),
+};
+
+function notAllowed(what: string, model: string): GatewayError {
+  return new GatewayError(
+    'load_not_allowed',
+    `failed to ${what} '${model.slice(0, 64)}', explicit model load / unload is not allowed if polling is enabled; ` +
+      'change the folders of the repository instead',
+  );
+}
+
+/** A line of the repository's index, as the extension has it. */
+export interface IndexLine {
+  readonly name: string;
+  readonly version: string;
+  readonly state: string;
+  readonly reason: string;
+}
+
+/** @param request `{"ready": true}`: only what can answer */
+export function repositoryIndex(repository: ModelRepository, request: JsonObject): readonly IndexLine[] {
+  const onlyReady = flagAt(request, 'ready', 'the request');
+  return repository
+    .index()
+    .filter(({ state }) => !onlyReady || state === 'READY')
+    .map(({ name, version, state, reason }) => ({ name, version: String(version), state, reason }));
+}
+
+/** Refuses to name a repository: models go by their names alone. */
+export function requireOneRepository(repository: string | undefined): void {
+  if (repository === undefined || repository === '') return;
+  throw new GatewayError(
+    'unsupported',
+    `'repository_name' specification is not supported: '${repository.slice(0, 64)}'; leave it out`,
+  );
+}
+
+const FILE = 'file:';
+
+/**
+ * Reads the parameters of a load.
+ *
+ * @param bytesOf a file's content, as the protocol carries it; undefined where it is none
+ * @throws GatewayError
+ */
+export function readLoadOverride(
+  parameters: JsonObject,
+  bytesOf: (value: unknown) => Uint8Array | undefined,
+): LoadOverride {
+  const files = new Map<string, Uint8Array>();
+  let config: string | undefined;
+  for (const [name, value] of Object.entries(parameters)) {
+    const where = `parameters['${name.slice(0, 64)}']`;
+    if (name === 'config') {
+      if (typeof value !== 'string') throw invalid(`${where} is ${nameOf(value)}; expected JSON in a string`);
+      config = value;
+    } else if (name.startsWith(FILE)) {
+      const bytes = bytesOf(value);
+      if (bytes === undefined) throw invalid(`${where} is ${nameOf(value)}; expected a file's content`);
+      files.set(name.slice(FILE.length), bytes);
+    } else throw invalid(`${where} is unknown; a load takes config and file:<version>/<file>`);
+  }
+  if (files.size > 0 && config === undefined)
+    throw invalid('a load with files needs the parameter config, the configuration that goes with them');
+  return { config, files };
+}
+
+/** @throws GatewayError */
+export function unloadsDependents(parameters: JsonObject): boolean {
+  for (const name of Object.keys(parameters)) {
+    if (name !== 'unload_dependents')
+      throw invalid(`parameters['${name.slice(0, 64)}'] is unknown; an unload takes unload_dependents`);
+  }
+  return flagAt(parameters, 'unload_dependents', 'parameters');
+}
+
+/** The parameters of a load or an unload over HTTP. */
+export function controlParameters(request: JsonObject): JsonObject {
+  return optionalObjectAt(request, 'parameters', 'the request');
+}
+
+/** Base64, as JSON carries files. */
+export function bytesOfBase64(value: unknown): Uint8Array | undefined {
+  return typeof value === 'string' ? Buffer.from(value, 'base64') : undefined;
+}

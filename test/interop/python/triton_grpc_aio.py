@@ -1,0 +1,58 @@
+"""tritonclient.grpc.aio against a running gateway."""
+
+import asyncio
+
+import numpy as np
+import tritonclient.grpc.aio as triton
+from tritonclient.grpc import InferInput
+
+from cases import addresses, run
+from tensors import EXAMPLES, same
+
+
+def tensor(array, datatype):
+    made = InferInput("INPUT", list(array.shape), datatype)
+    made.set_data_from_numpy(array)
+    return made
+
+
+async def test_infer_side_by_side(address):
+    async with triton.InferenceServerClient(address) as client:
+        assert await client.is_server_ready() and await client.is_model_ready("simple")
+        arrays = [np.full((1, 4), i, dtype=np.float32) for i in range(32)]
+        results = await asyncio.gather(*(client.infer("simple", [tensor(array, "FP32")]) for array in arrays))
+        assert all(same(result.as_numpy("OUTPUT"), array) for result, array in zip(results, arrays))
+
+
+async def test_every_datatype(address):
+    async with triton.InferenceServerClient(address) as client:
+        for datatype, array in EXAMPLES.items():
+            result = await client.infer(f"types_{datatype.lower()}", [tensor(array, datatype)])
+            assert same(result.as_numpy("OUTPUT"), array), datatype
+
+
+async def test_stream_is_answered_in_order(address):
+    arrays = [np.full((1, 4), i, dtype=np.float32) for i in range(100)]
+
+    async def requests():
+        for array in arrays:
+            yield {"model_name": "simple", "inputs": [tensor(array, "FP32")]}
+
+    async with triton.InferenceServerClient(address) as client:
+        got = []
+        async for result, error in client.stream_infer(requests()):
+            assert error is None
+            got.append(result.as_numpy("OUTPUT"))
+        assert len(got) == 100 and all(same(a, b) for a, b in zip(got, arrays))
+
+
+async def test_metadata_config_statistics_and_index(address):
+    async with triton.InferenceServerClient(address) as client:
+        assert (await client.get_server_metadata()).name == "triton"
+        assert (await client.get_model_config("labelled")).config.max_batch_size == 8
+        assert (await client.get_inference_statistics("simple")).model_stats[0].name == "simple"
+        assert len((await client.get_model_repository_index()).models) > 10
+
+
+_, grpc_address = addresses()
+run(globals(), grpc_address)
