@@ -4,6 +4,7 @@ import { answerErrors } from './faces/error-answers.ts';
 import { healthRoutes } from './faces/health.ts';
 import { metricsRoutes } from './faces/metrics.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
+import { admitByScope } from './faces/scoped-routes.ts';
 import { v2Routes } from './faces/v2/routes.ts';
 import type { Gateway } from './gateway.ts';
 
@@ -17,11 +18,6 @@ declare module 'fastify' {
 /** The data plane's HTTP application; it listens to nothing yet. */
 export async function buildDataPlane(gateway: Gateway): Promise<FastifyInstance> {
   const app = baseApp(gateway);
-  app.decorateRequest('arrivalMs', 0);
-  app.addHook('onRequest', (request, _reply, done) => {
-    request.arrivalMs = performance.now();
-    done();
-  });
   await app.register((scope) => {
     v2Routes(scope, gateway);
     healthRoutes(scope, gateway);
@@ -37,7 +33,7 @@ export function buildMetricsPlane(gateway: Gateway): FastifyInstance {
   return app;
 }
 
-function baseApp({ config, log }: Gateway): FastifyInstance {
+function baseApp({ config, log, admission }: Gateway): FastifyInstance {
   const { requestMs, headersMs, keepAliveMs } = config.timeouts;
   const app = fastify({
     // Fastify's own logging makes a child logger for every request; what is worth a line is logged by name instead.
@@ -52,5 +48,11 @@ function baseApp({ config, log }: Gateway): FastifyInstance {
     routerOptions: { maxParamLength: 200 },
   });
   answerErrors(app, log);
+  app.decorateRequest('arrivalMs', 0);
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.arrivalMs = performance.now();
+    done();
+  });
+  admitByScope(app, admission);
   return app;
 }

@@ -7,6 +7,9 @@ import { Pipeline } from './pipeline/pipeline.ts';
 import { Router } from './pipeline/route.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import type { GaugeSources } from './telemetry/metrics.ts';
+import { Admission } from './trust/admission.ts';
+import { TokenVerifier } from './trust/jwt.ts';
+import { WatchedKeys } from './trust/watched-keys.ts';
 
 /** Time between two looks at the folders; a change takes effect when two looks saw the same. */
 const LOOK_EVERY_MS = 500;
@@ -18,7 +21,10 @@ export class Gateway {
   readonly repository: ModelRepository;
   readonly experiments: ExperimentFiles;
   readonly metrics: Metrics;
+  readonly admission: Admission;
   readonly pipeline: Pipeline;
+
+  readonly #keys: WatchedKeys | undefined;
 
   #state: 'starting' | 'ready' | 'stopping' = 'starting';
   readonly #readinessListeners = new Set<() => void>();
@@ -33,6 +39,8 @@ export class Gateway {
    * @throws InvalidDocuments, Error where a model repository can't be read
    */
   static async open(config: Config, log: Logger): Promise<Gateway> {
+    const { keysFile } = config.auth;
+    const keys = keysFile === undefined ? undefined : await WatchedKeys.open(keysFile);
     // The events of loading come before there is a gateway to count them.
     let metrics: Metrics | undefined;
     const repository = await ModelRepository.open({
@@ -59,7 +67,7 @@ export class Gateway {
       );
       await experiments.load();
       metrics = new Metrics(gaugeSources(repository, experiments));
-      return new Gateway(config, log, repository, experiments, metrics);
+      return new Gateway(config, log, repository, experiments, metrics, keys);
     } catch (error) {
       await repository.close();
       throw error;
@@ -72,12 +80,23 @@ export class Gateway {
     repository: ModelRepository,
     experiments: ExperimentFiles,
     metrics: Metrics,
+    keys: WatchedKeys | undefined,
   ) {
     this.config = config;
     this.log = log;
     this.repository = repository;
     this.experiments = experiments;
     this.metrics = metrics;
+    this.#keys = keys;
+    const { tokens } = config.auth;
+    this.admission = new Admission({
+      keys: keys?.ring,
+      tokens: tokens === undefined ? undefined : new TokenVerifier(tokens),
+      addressRate: config.limits.addressRate,
+      onRefused: (outcome, protocol) => {
+        metrics.recordRefusal(outcome, protocol);
+      },
+    });
     this.pipeline = new Pipeline({
       router: new Router(repository, () => experiments.current),
       metrics,
@@ -156,9 +175,30 @@ export class Gateway {
     }
   }
 
+  async #refreshKeys(): Promise<void> {
+    if (this.#keys === undefined) return;
+    const { file } = this.#keys;
+    const look = await this.#keys.refresh();
+    switch (look.kind) {
+      case 'same':
+        return;
+      case 'changed':
+        this.metrics.recordReload('success');
+        this.log.info({ file, keys: look.count }, 'keys file took effect');
+        return;
+      case 'refused':
+        this.metrics.recordReload('failure');
+        this.log.error(
+          { file, problems: look.problems.map(formatProblem) },
+          'keys file refused; the last good keys stay',
+        );
+    }
+  }
+
   async #lookAtFolders(): Promise<void> {
     // Not waited for: a large model takes long to load, and an edited experiment must not wait for it.
     if (this.config.models.control === 'poll') void this.#refreshModels();
+    await this.#refreshKeys();
     const { changed, refused } = await this.experiments.refresh();
     for (const file of changed) {
       this.metrics.recordReload('success');

@@ -74,7 +74,8 @@ export async function serve(config: Config, log: Logger): Promise<Server> {
 }
 
 /** Without keys, an address is all that keeps strangers out. */
-function warnIfOpen({ listen }: Config, log: Logger): void {
+function warnIfOpen({ listen, auth }: Config, log: Logger): void {
+  if (auth.keysFile !== undefined || auth.tokens !== undefined) return;
   for (const [plane, address] of Object.entries(listen)) {
     if (address === undefined || LOOPBACK.test(address.host)) continue;
     log.warn(

@@ -8,6 +8,9 @@ import type { Path, YamlDocument } from '../../documents/yaml-document.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import { interpolate } from './interpolate.ts';
 import type { Environment } from './interpolate.ts';
+import { parseRate } from '../trust/rate.ts';
+import type { Rate } from '../trust/rate.ts';
+import type { TokenIssuer } from '../trust/jwt.ts';
 import { ConfigSchema } from './schema.ts';
 
 export interface Address {
@@ -38,6 +41,12 @@ export interface Config {
   };
   /** Absolute path of the folder; undefined: no experiments. */
   readonly experiments: string | undefined;
+  readonly auth: {
+    /** Absolute path of the keys file; undefined: there are no keys. */
+    readonly keysFile: string | undefined;
+    /** Undefined: no tokens are taken. */
+    readonly tokens: TokenIssuer | undefined;
+  };
   readonly timeouts: {
     /** To receive a whole request. */
     readonly requestMs: number;
@@ -52,7 +61,11 @@ export interface Config {
     /** To answer what is in flight when the process is told to stop. */
     readonly drainMs: number;
   };
-  readonly limits: { readonly imagePixels: number };
+  readonly limits: {
+    readonly imagePixels: number;
+    /** For each address that calls without a key; undefined: none. */
+    readonly addressRate: Rate | undefined;
+  };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -103,8 +116,10 @@ function readConfig(document: YamlDocument): Config {
   if (bodyLimitBytes < 1 || bodyLimitBytes > LARGEST_BODY_BYTES) {
     refuse(['server', 'bodyLimit'], `is ${read.server?.bodyLimit ?? ''}; expected from 1B to 2GiB`);
   }
-  const folder = (path: string): string => resolve(dirname(document.file), path);
-  const { listen, models } = read;
+  const rate = (text: string | undefined): Rate | undefined =>
+    text === undefined ? undefined : parseRate(text);
+  const absolute = (path: string): string => resolve(dirname(document.file), path);
+  const { auth, listen, models } = read;
   const config: Config = {
     file: document.file,
     listen: {
@@ -117,11 +132,24 @@ function readConfig(document: YamlDocument): Config {
       bodyLimitBytes,
     },
     models: {
-      roots: [models.repository].flat().map(folder),
+      roots: [models.repository].flat().map(absolute),
       control: models.control ?? 'poll',
       defaultModel: models.defaultModel,
     },
-    experiments: read.experiments === undefined ? undefined : folder(read.experiments),
+    experiments: read.experiments === undefined ? undefined : absolute(read.experiments),
+    auth: {
+      keysFile: auth?.keys === undefined ? undefined : absolute(auth.keys),
+      tokens:
+        auth?.jwt === undefined
+          ? undefined
+          : {
+              issuer: auth.jwt.issuer,
+              audience: auth.jwt.audience,
+              jwks: auth.jwt.jwks,
+              scopesClaim: auth.jwt.scopesClaim ?? 'scope',
+              rate: rate(auth.jwt.rate),
+            },
+    },
     timeouts: {
       requestMs: duration('request', '60s'),
       headersMs: duration('headers', '10s'),
@@ -130,7 +158,10 @@ function readConfig(document: YamlDocument): Config {
       graceMs: duration('grace', '1s', 0),
       drainMs: duration('drain', '30s'),
     },
-    limits: { imagePixels: read.limits?.imagePixels ?? 64_000_000 },
+    limits: {
+      imagePixels: read.limits?.imagePixels ?? 64_000_000,
+      addressRate: rate(read.limits?.addressRate),
+    },
     logLevel: read.telemetry?.logs?.level ?? 'info',
   };
   if (problems.length > 0) throw new InvalidDocuments(problems);

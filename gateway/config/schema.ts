@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { RATE_EXPECTED, RATE_PATTERN } from '../trust/rate.ts';
 
 const Duration = (expected = 'a duration as 500ms, 30s, 5m or 1h') =>
   Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$', expected });
@@ -10,6 +11,10 @@ const Address = () =>
   });
 
 const Folder = () => Type.String({ minLength: 1, expected: "a folder's path, relative to this file" });
+
+const RateText = () => Type.String({ pattern: RATE_PATTERN, expected: RATE_EXPECTED });
+
+const HttpUrl = (expected: string) => Type.String({ pattern: '^https?://[^\\s]+$', expected });
 
 /** `signalbox.yaml`. A key that is not here is refused: nothing that a file says is passed over in silence. */
 export const ConfigSchema = Type.Object(
@@ -42,6 +47,28 @@ export const ConfigSchema = Type.Object(
       { additionalProperties: false, expected: 'a map with repository' },
     ),
     experiments: Type.Optional(Folder()),
+    auth: Type.Optional(
+      Type.Object(
+        {
+          keys: Type.Optional(
+            Type.String({ minLength: 1, expected: "the keys file's path, relative to this file" }),
+          ),
+          jwt: Type.Optional(
+            Type.Object(
+              {
+                issuer: HttpUrl("the issuer's URL, as its tokens have it in iss"),
+                audience: Type.String({ minLength: 1, expected: 'what tokens have in aud' }),
+                jwks: Type.Optional(HttpUrl("the URL of the issuer's keys")),
+                scopesClaim: Type.Optional(Type.String({ minLength: 1, expected: "a claim's name" })),
+                rate: Type.Optional(RateText()),
+              },
+              { additionalProperties: false, expected: 'a map with issuer and audience' },
+            ),
+          ),
+        },
+        { additionalProperties: false, minProperties: 1, expected: 'a map with keys, jwt, or both' },
+      ),
+    ),
     timeouts: Type.Optional(
       Type.Object(
         {
@@ -61,8 +88,9 @@ export const ConfigSchema = Type.Object(
           imagePixels: Type.Optional(
             Type.Integer({ minimum: 1, maximum: 1_000_000_000, expected: 'a whole number of pixels' }),
           ),
+          addressRate: Type.Optional(RateText()),
         },
-        { additionalProperties: false, expected: 'a map with imagePixels' },
+        { additionalProperties: false, expected: 'a map of limits' },
       ),
     ),
     telemetry: Type.Optional(

@@ -25,6 +25,8 @@ function sendError(reply: FastifyReply, url: string, error: GatewayError): void 
   // Triton answers a body over the limit with 400, and its clients expect that.
   const status = error.code === 'body_too_large' && url.startsWith('/v2') ? 400 : error.status;
   if (error.status === 503) reply.header('retry-after', '1');
+  if (error.status === 401) reply.header('www-authenticate', 'Bearer');
+  reply.headers(error.headers);
   // The rest of a body that is refused is not read: the connection can't be used again.
   if (error.code === 'body_too_large') reply.header('connection', 'close');
   void reply.code(status).send({ error: error.message });

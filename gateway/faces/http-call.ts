@@ -1,7 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Call } from '../pipeline/call.ts';
+import { NOBODY } from '../trust/principal.ts';
 
 /** The model and the version that a path names. */
 export interface ModelPath {
@@ -16,13 +18,16 @@ export function httpCall(request: FastifyRequest, path: ModelPath): Call {
     protocol: 'http',
     model: path.model,
     version: path.version,
-    header(name) {
-      const value = headers[name];
-      return value === undefined ? undefined : utf8Of(typeof value === 'string' ? value : value.join(', '));
-    },
+    header: (name) => headerOf(headers, name),
+    principal: request.principal ?? NOBODY,
     arrivalMs: request.arrivalMs,
     signal: hangUpSignal(request.raw.socket),
   };
+}
+
+export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return value === undefined ? undefined : utf8Of(typeof value === 'string' ? value : value.join(', '));
 }
 
 /** Node reads headers as Latin-1; what a unit is called is hashed as the UTF-8 that was sent. */

@@ -2,6 +2,7 @@ import type { ModelVersion } from '../../backends/model-version.ts';
 import type { InferAnswer, InferRequest } from '../../backends/inference.ts';
 import type { Experiment, Variant } from '../../experiments/definition.ts';
 import type { Reason } from '../../experiments/decision.ts';
+import type { Principal } from '../trust/principal.ts';
 import type { RouteLabels } from '../telemetry/metrics.ts';
 
 /** The head of a call: all that is known of it before a byte of its body is parsed. */
@@ -12,7 +13,9 @@ export interface Call {
   /** The version as it was sent; undefined for an unversioned call, which experiments route. */
   readonly version: string | undefined;
   /** The value of a request header, by its lower-case name. */
-  header(name: string): string | undefined;
+  readonly header: (name: string) => string | undefined;
+  /** Who calls: admitted by its face, for this kind of call. */
+  readonly principal: Principal;
   /** When it arrived, in `performance.now()` milliseconds. */
   readonly arrivalMs: number;
   /** When its caller stops waiting, in `performance.now()` milliseconds; left out: it didn't say. */

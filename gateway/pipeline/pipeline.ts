@@ -3,6 +3,7 @@ import { InvalidImage } from '../../backends/image/preprocess.ts';
 import type { InferAnswer } from '../../backends/inference.ts';
 import { CODE_OF_FAULT, GatewayError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
+import { requireModel, requireOverride } from '../trust/rights.ts';
 import { UNROUTED } from '../telemetry/metrics.ts';
 import type { Metrics, Outcome } from '../telemetry/metrics.ts';
 import type { Answered, Call, Decoded, Face, Target } from './call.ts';
@@ -41,6 +42,7 @@ export class Pipeline {
     let answer: InferAnswer | undefined;
     let outcome: Outcome = 'ok';
     try {
+      checkRights(call);
       const startMs = performance.now();
       target = this.#options.router.route(call);
       const routedMs = performance.now();
@@ -87,11 +89,18 @@ export class Pipeline {
   }
 }
 
+/** The names of what is asked for are looked up after this, so that they are told to nobody who has no right to them. */
+function checkRights({ principal, model, header }: Call): void {
+  requireModel(principal, model);
+  if (header('x-experiment') !== undefined) requireOverride(principal);
+}
+
 /** The errors that are counted under a name of their own; the rest go by their status. */
 const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   timeout: 'timeout',
   cancelled: 'cancelled',
   queue_full: 'shed',
+  forbidden: 'denied',
   // The caller asked for what the gateway never does: no fault of the model or of the variant.
   unsupported: 'client_error',
 };

@@ -142,6 +142,12 @@ export class Metrics {
     if (computeMs !== undefined) cells.times?.compute.observe(computeMs / 1000);
   }
 
+  /** A call that was not let in, and so was not routed. */
+  recordRefusal(outcome: 'denied' | 'limited', protocol: RequestRecord['protocol']): void {
+    const [queueMs, computeMs] = [undefined, undefined];
+    this.recordRequest({ route: UNROUTED, reason: '', outcome, protocol, totalMs: 0, queueMs, computeMs });
+  }
+
   recordBatch({ model, version, rows, reason }: BatchReport): void {
     const labels = { model, version: String(version) };
     const key = `${model} ${version}`;

@@ -4,6 +4,7 @@ import type { TokenVerifier } from './jwt.ts';
 import type { KeyRing } from './key-ring.ts';
 import { ANYBODY, STRANGER, isLoopback } from './principal.ts';
 import type { Principal } from './principal.ts';
+import { requireModel } from './rights.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import type { Rate } from './rate.ts';
 import type { RateVerdict } from './gcra.ts';
@@ -15,7 +16,11 @@ export interface CallerHead {
   header(name: string): string | undefined;
   /** The caller's address. */
   readonly address: string;
+  /** The model that it names; undefined where it names none. */
+  readonly model?: string | undefined;
 }
+
+export type Protocol = 'http' | 'grpc';
 
 /** Somebody who was let in. */
 export interface Admitted {
@@ -31,6 +36,8 @@ export interface AdmissionOptions {
   readonly tokens?: TokenVerifier | undefined;
   /** For each address that calls without a key. */
   readonly addressRate: Rate | undefined;
+  /** Told of every call that is not let in. */
+  readonly onRefused?: (outcome: 'denied' | 'limited', protocol: Protocol) => void;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -40,14 +47,16 @@ export class Admission {
   readonly #keys: KeyRing | undefined;
   readonly #tokens: TokenVerifier | undefined;
   readonly #now: () => number;
+  readonly #onRefused: NonNullable<AdmissionOptions['onRefused']>;
   readonly #addresses: RateLimiter | undefined;
   /** By key; replaced when the key's rate is another one. */
   readonly #limiters = new Map<string, RateLimiter>();
 
-  constructor({ keys, tokens, addressRate, now = Date.now }: AdmissionOptions) {
+  constructor({ keys, tokens, addressRate, onRefused = () => undefined, now = Date.now }: AdmissionOptions) {
     this.#keys = keys;
     this.#tokens = tokens;
     this.#now = now;
+    this.#onRefused = onRefused;
     this.#addresses = addressRate === undefined ? undefined : new RateLimiter(addressRate);
   }
 
@@ -60,21 +69,35 @@ export class Admission {
    * @returns at once, unless a token has to be checked
    * @throws GatewayError `unauthorized`, `forbidden`, `rate_limited`, `issuer_unavailable`
    */
-  admit(head: CallerHead, scope: RouteScope): Admitted | Promise<Admitted> {
+  admit(head: CallerHead, scope: RouteScope, protocol: Protocol): Admitted | Promise<Admitted> {
     if (scope === 'open') return OPEN;
-    const principal = this.#identify(head);
-    return principal instanceof Promise
-      ? principal.then((found) => this.#grant(found, head, scope))
-      : this.#grant(principal, head, scope);
+    try {
+      const principal = this.#identify(head);
+      if (!(principal instanceof Promise)) return this.#grant(principal, head, scope);
+      return principal
+        .then((found) => this.#grant(found, head, scope))
+        .catch((error: unknown) => {
+          throw this.#refuse(error, protocol);
+        });
+    } catch (error) {
+      throw this.#refuse(error, protocol);
+    }
+  }
+
+  #refuse(error: unknown, protocol: Protocol): unknown {
+    const isLimit = error instanceof GatewayError && error.code === 'rate_limited';
+    this.#onRefused(isLimit ? 'limited' : 'denied', protocol);
+    return error;
   }
 
   #grant(principal: Principal, head: CallerHead, scope: Scope): Admitted {
     if (!principal.scopes.has(scope)) throw lacksScope(principal, scope, this.isOpen);
+    if (head.model !== undefined) requireModel(principal, head.model);
     return { principal, rate: this.#spend(principal, head.address) };
   }
 
   #identify(head: CallerHead): Principal | Promise<Principal> {
-    if (this.isOpen) return isLoopback(head.address) ? ANYBODY : STRANGER;
+    if (this.isOpen) return isLocal(head) ? ANYBODY : STRANGER;
     const text = credentialIn(head);
     if (this.#tokens !== undefined && (this.#keys === undefined || idOf(text) === undefined)) {
       return this.#tokens.check(text, this.#now());
@@ -116,6 +139,15 @@ export class Admission {
   }
 }
 
+/** From this machine, and not passed on for somebody else by a proxy on it. */
+function isLocal(head: CallerHead): boolean {
+  return (
+    isLoopback(head.address) &&
+    head.header('x-forwarded-for') === undefined &&
+    head.header('forwarded') === undefined
+  );
+}
+
 const OPEN: Admitted = Object.freeze({ principal: ANYBODY, rate: undefined });
 
 const NOT_OURS = "the key is not one of this gateway's";
@@ -145,12 +177,14 @@ function credentialIn(head: CallerHead): string {
 }
 
 function lacksScope(principal: Principal, scope: Scope, isOpen: boolean): GatewayError {
-  return new GatewayError(
-    'forbidden',
-    !isOpen
-      ? `${principal.id} has not the scope ${scope}; it has ${[...principal.scopes].join(', ') || 'none'}`
-      : "without keys this is answered on the gateway's own machine only; configure auth.keys to use it from elsewhere",
-  );
+  if (isOpen) {
+    return new GatewayError(
+      'control_is_local',
+      "without keys this is answered on the gateway's own machine only; configure auth.keys to use it from elsewhere",
+    );
+  }
+  const has = [...principal.scopes].join(', ') || 'none';
+  return new GatewayError('forbidden', `${principal.id} has not the scope ${scope}; it has ${has}`);
 }
 
 /** `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`, whose unit is seconds. */

@@ -27,6 +27,9 @@ export const STRANGER: Principal = Object.freeze({
   scopes: new Set(SCOPES.filter((scope) => !scope.startsWith('admin:'))),
 });
 
+/** Somebody who was not admitted, and may do nothing. */
+export const NOBODY: Principal = Object.freeze({ ...ANYBODY, scopes: new Set<Scope>() });
+
 /** Whether an address is this machine's own. */
 export function isLoopback(address: string): boolean {
   return /^(127\.|::1$|::ffff:127\.)/.test(address);

@@ -1,5 +1,8 @@
 import type { Metadata, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Call } from '../../pipeline/call.ts';
+import type { Admission, Admitted } from '../../trust/admission.ts';
+import type { Principal } from '../../trust/principal.ts';
+import type { RouteScope } from '../../trust/scopes.ts';
 import type { InferMessage } from './infer-message.ts';
 
 /** A call of gRPC, of one request or of a stream of them. */
@@ -31,23 +34,41 @@ export function callerOf(call: GrpcServerCall): Caller {
   return { metadata: call.metadata, deadlineMs, signal: controller.signal };
 }
 
+/**
+ * Lets a call in, or not; a stream asks for each of its messages.
+ *
+ * @throws GatewayError
+ */
+export function admit(
+  call: Pick<GrpcServerCall, 'metadata' | 'getPeer'>,
+  admission: Admission,
+  scope: RouteScope,
+  model?: string,
+): Admitted | Promise<Admitted> {
+  const { metadata } = call;
+  const address = call.getPeer().replace(/:\d+$/, '');
+  return admission.admit({ header: (name) => headerOf(metadata, name), address, model }, scope, 'grpc');
+}
+
+function headerOf(metadata: Metadata, name: string): string | undefined {
+  const values = metadata.get(name);
+  return values.length === 0 ? undefined : values.map(String).join(', ');
+}
+
 /** The head of an inference over gRPC. */
-export function inferCall({ metadata, deadlineMs, signal }: Caller, message: InferMessage): Call {
+export function inferCall(
+  { metadata, deadlineMs, signal }: Caller,
+  message: InferMessage,
+  principal: Principal,
+): Call {
   return {
     protocol: 'grpc',
     model: message.model,
     version: message.version === '' ? undefined : message.version,
-    header(name) {
-      const values = metadata.get(name);
-      return values.length === 0 ? undefined : values.map(String).join(', ');
-    },
+    header: (name) => headerOf(metadata, name),
+    principal,
     arrivalMs: performance.now(),
     deadlineMs,
     signal,
   };
-}
-
-/** The address of the other end, without its port. */
-export function peerAddress(call: Pick<GrpcServerCall, 'getPeer'>): string {
-  return call.getPeer().replace(/:\d+$/, '');
 }

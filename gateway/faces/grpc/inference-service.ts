@@ -2,8 +2,8 @@ import type { ServerUnaryCall, UntypedServiceImplementation, handleUnaryCall } f
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { RELEASE } from '../../release.ts';
+import type { RouteScope } from '../../trust/scopes.ts';
 import type { ModelPath } from '../http-call.ts';
-import { requireControl } from '../v2/control.ts';
 import type { JsonObject } from '../v2/json-values.ts';
 import { changeLogSettings } from '../v2/log-settings.ts';
 import { readyVersion, servedModel } from '../v2/lookup.ts';
@@ -18,7 +18,7 @@ import {
 } from '../v2/repository-control.ts';
 import { modelStatistics } from '../v2/statistics.ts';
 import { TRACE_SETTINGS, changeTraceSettings } from '../v2/trace-settings.ts';
-import { peerAddress } from './grpc-call.ts';
+import { admit } from './grpc-call.ts';
 import { modelInfer } from './inference.ts';
 import { modelStreamInfer } from './inference-stream.ts';
 import type { OpenStreams } from './open-streams.ts';
@@ -46,15 +46,17 @@ interface TraceRequest {
 
 /** `inference.GRPCInferenceService`: the Open Inference Protocol over gRPC, over the same pipeline as HTTP. */
 export function inferenceService(gateway: Gateway, open: OpenStreams): UntypedServiceImplementation {
-  const { config, repository, log } = gateway;
+  const { admission, config, repository, log } = gateway;
 
   const unary =
     <Request>(
+      scope: RouteScope,
       handle: (request: Request, call: ServerUnaryCall<Request, object>) => object | Promise<object>,
     ) =>
     (...[call, answer]: Parameters<handleUnaryCall<Request, object>>): void => {
       // In a promise, so that what is thrown at once is answered too.
       Promise.resolve(call)
+        .then(() => admit(call, admission, scope, modelIn(call.request)))
         .then(() => handle(call.request, call))
         .then(
           (message) => {
@@ -65,62 +67,73 @@ export function inferenceService(gateway: Gateway, open: OpenStreams): UntypedSe
           },
         );
     };
-  const control = (call: Pick<ServerUnaryCall<object, object>, 'metadata' | 'getPeer' | 'getPath'>): void => {
-    const isForwarded = ['forwarded', 'x-forwarded-for'].some((name) => call.metadata.get(name).length > 0);
-    requireControl({ address: peerAddress(call), isForwarded }, call.getPath());
-  };
 
   return {
-    ServerLive: unary(() => ({ live: true })),
-    ServerReady: unary(() => ({ ready: gateway.isReady })),
-    ModelReady: unary((request: NamedModel) => ({ ready: isReady(gateway, pathOf(request)) })),
-    ServerMetadata: unary(() => ({ name: config.server.name, version: RELEASE, extensions: EXTENSIONS })),
-    ModelMetadata: unary((request: NamedModel) =>
+    ServerLive: unary('open', () => ({ live: true })),
+    ServerReady: unary('open', () => ({ ready: gateway.isReady })),
+    ModelReady: unary('open', (request: NamedModel) => ({ ready: isReady(gateway, pathOf(request)) })),
+    ServerMetadata: unary('infer', () => ({
+      name: config.server.name,
+      version: RELEASE,
+      extensions: EXTENSIONS,
+    })),
+    ModelMetadata: unary('infer', (request: NamedModel) =>
       modelMetadata(servedModel(repository, request.name), readyVersion(repository, pathOf(request))),
     ),
-    ModelConfig: unary((request: NamedModel) => ({
+    ModelConfig: unary('infer', (request: NamedModel) => ({
       config: modelConfigJson(readyVersion(repository, pathOf(request))),
     })),
-    ModelStatistics: unary((request: NamedModel) =>
+    ModelStatistics: unary('infer', (request: NamedModel) =>
       modelStatistics(repository, request.name === '' ? undefined : pathOf(request)),
     ),
-    RepositoryIndex: unary(({ repository_name, ready }: { repository_name: string; ready: boolean }) => {
-      requireOneRepository(repository_name);
-      return { models: repositoryIndex(repository, { ready }) };
-    }),
-    RepositoryModelLoad: unary(async (request: ControlRequest, call) => {
-      control(call);
+    RepositoryIndex: unary(
+      'infer',
+      ({ repository_name, ready }: { repository_name: string; ready: boolean }) => {
+        requireOneRepository(repository_name);
+        return { models: repositoryIndex(repository, { ready }) };
+      },
+    ),
+    RepositoryModelLoad: unary('admin:write', async (request: ControlRequest) => {
       requireOneRepository(request.repository_name);
       await NO_CONTROL.load(request.model_name, readLoadOverride(valuesOf(request.parameters), bytesIn));
       return {};
     }),
-    RepositoryModelUnload: unary(async (request: ControlRequest, call) => {
-      control(call);
+    RepositoryModelUnload: unary('admin:write', async (request: ControlRequest) => {
       requireOneRepository(request.repository_name);
       await NO_CONTROL.unload(request.model_name, unloadsDependents(valuesOf(request.parameters)));
       return {};
     }),
-    TraceSetting: unary(({ model_name, settings }: TraceRequest, call) => {
+    TraceSetting: unary('infer', async ({ model_name, settings }: TraceRequest, call) => {
       if (model_name !== '') servedModel(repository, model_name);
       const changes = Object.fromEntries(
         Object.entries(settings).map(([name, { value }]) => [name, value.length === 0 ? null : value]),
       );
-      if (Object.keys(changes).length > 0) control(call);
+      if (Object.keys(changes).length > 0) await admit(call, admission, 'admin:write');
       changeTraceSettings(changes);
       const entries = Object.entries(TRACE_SETTINGS);
       return {
         settings: Object.fromEntries(entries.map(([name, value]) => [name, { value: [value].flat() }])),
       };
     }),
-    LogSettings: unary(({ settings }: { settings: Readonly<Record<string, Choice>> }, call) => {
-      const changes = valuesOf(settings);
-      if (Object.keys(changes).length > 0) control(call);
-      const entries = Object.entries<string | number | boolean>({ ...changeLogSettings(log, changes) });
-      return { settings: Object.fromEntries(entries.map(([name, value]) => [name, choiceOf(value)])) };
-    }),
+    LogSettings: unary(
+      'infer',
+      async ({ settings }: { settings: Readonly<Record<string, Choice>> }, call) => {
+        const changes = valuesOf(settings);
+        if (Object.keys(changes).length > 0) await admit(call, admission, 'admin:write');
+        const entries = Object.entries<string | number | boolean>({ ...changeLogSettings(log, changes) });
+        return { settings: Object.fromEntries(entries.map(([name, value]) => [name, choiceOf(value)])) };
+      },
+    ),
     ModelInfer: modelInfer(gateway),
     ModelStreamInfer: modelStreamInfer(gateway, open),
   };
+}
+
+/** The model that a request names, whatever its message calls it. */
+function modelIn(request: unknown): string | undefined {
+  const { name, model_name } = request as { readonly name?: string; readonly model_name?: string };
+  const model = name ?? model_name;
+  return model === '' ? undefined : model;
 }
 
 function pathOf({ name, version }: NamedModel): ModelPath {

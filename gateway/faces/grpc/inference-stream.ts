@@ -3,7 +3,7 @@ import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { describeTarget } from '../answer-headers.ts';
 import { own } from '../v2/json-values.ts';
-import { callerOf, inferCall } from './grpc-call.ts';
+import { admit, callerOf, inferCall } from './grpc-call.ts';
 import type { Caller } from './grpc-call.ts';
 import { readInferMessage } from './infer-message.ts';
 import { readGrpcRequest } from './infer-request.ts';
@@ -86,12 +86,14 @@ class InferenceStream {
     const parameters: Record<string, string | boolean> = {};
     let id = '';
     try {
+      const { admission } = this.#gateway;
+      const { principal } = await admit(this.#call, admission, 'infer');
       const message = readInferMessage(bytes);
       id = message.id;
       // Every answer here is its request's only one, and so the last.
       if (own(message.parameters, 'triton_enable_empty_final_response') === true)
         parameters.triton_final_response = true;
-      const { encoded } = await this.#gateway.pipeline.infer(inferCall(this.#caller, message), {
+      const { encoded } = await this.#gateway.pipeline.infer(inferCall(this.#caller, message, principal), {
         decode: () => readGrpcRequest(message),
         encode: (read, { outputs }, target) => {
           describeTarget({ header: (name, value) => (parameters[name] = value) }, target);

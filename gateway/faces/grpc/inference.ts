@@ -2,26 +2,30 @@ import { Metadata } from '@grpc/grpc-js';
 import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { Gateway } from '../../gateway.ts';
 import { describeAnswer } from '../answer-headers.ts';
-import { callerOf, inferCall } from './grpc-call.ts';
+import { rateHeaders } from '../../trust/admission.ts';
+import { admit, callerOf, inferCall } from './grpc-call.ts';
 import { readInferMessage } from './infer-message.ts';
 import { readGrpcRequest } from './infer-request.ts';
 import { writeInferResponse } from './infer-response.ts';
-import { toGatewayError, toStatus } from './status.ts';
+import { setAll, toGatewayError, toStatus } from './status.ts';
 
 /** ModelInfer: one request, one answer; the answer's headers are its initial metadata. */
-export function modelInfer({ pipeline, log }: Gateway): handleUnaryCall<Buffer, Buffer> {
+export function modelInfer({ pipeline, admission, log }: Gateway): handleUnaryCall<Buffer, Buffer> {
   const infer: (...call: Parameters<handleUnaryCall<Buffer, Buffer>>) => Promise<void> = async (
     call,
     answer,
   ) => {
     try {
+      const admitting = admit(call, admission, 'infer');
+      const { principal, rate } = admitting instanceof Promise ? await admitting : admitting;
       const message = readInferMessage(call.request);
-      const answered = await pipeline.infer(inferCall(callerOf(call), message), {
+      const answered = await pipeline.infer(inferCall(callerOf(call), message, principal), {
         decode: () => readGrpcRequest(message),
         encode: (read, { outputs }, { version }) => writeInferResponse(read, version, outputs),
       });
       const metadata = new Metadata();
       describeAnswer({ header: metadata.set.bind(metadata) }, answered);
+      if (rate !== undefined) setAll(metadata, rateHeaders(rate.limit, rate.verdict));
       call.sendMetadata(metadata);
       answer(null, answered.encoded);
     } catch (error) {

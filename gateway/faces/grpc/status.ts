@@ -1,4 +1,4 @@
-import { status } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import type { StatusObject } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { GatewayError } from '../../errors.ts';
@@ -6,6 +6,10 @@ import type { ErrorCode } from '../../errors.ts';
 
 /** The status that each error of the catalogue is answered with over gRPC; `docs/grpc.md` says the same. */
 export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
+  unauthorized: status.UNAUTHENTICATED,
+  issuer_unavailable: status.UNAVAILABLE,
+  forbidden: status.PERMISSION_DENIED,
+  rate_limited: status.RESOURCE_EXHAUSTED,
   unknown_model: status.NOT_FOUND,
   unknown_path: status.UNIMPLEMENTED,
   invalid_version: status.INVALID_ARGUMENT,
@@ -43,5 +47,11 @@ export function toGatewayError(error: unknown, log: Logger): GatewayError {
 }
 
 export function toStatus(error: GatewayError): Partial<StatusObject> {
-  return { code: GRPC_STATUS[error.code], details: error.message };
+  const metadata = new Metadata();
+  setAll(metadata, error.headers);
+  return { code: GRPC_STATUS[error.code], details: error.message, metadata };
+}
+
+export function setAll(metadata: Metadata, headers: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
 }

@@ -11,6 +11,7 @@ import type { Decoded, Target } from '../../pipeline/call.ts';
 import { acceptAnyBody } from '../body.ts';
 import { describeAnswer } from '../answer-headers.ts';
 import { httpCall } from '../http-call.ts';
+import { scope } from '../scoped-routes.ts';
 import { stackImages } from './stack-images.ts';
 import { readUploads } from './uploads.ts';
 
@@ -61,8 +62,8 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
     describeAnswer(reply, answered);
     return reply.send(answered.encoded);
   };
-  app.post<{ Params: { model?: string } }>('/predict', predict);
-  app.post<{ Params: { model?: string } }>('/predict/:model', predict);
+  app.post<{ Params: { model?: string } }>('/predict', scope('infer'), predict);
+  app.post<{ Params: { model?: string } }>('/predict/:model', scope('infer'), predict);
 }
 
 function requireDefaultModel(gateway: Gateway): string {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GatewayError } from '../../errors.ts';
+import { scope } from '../scoped-routes.ts';
 import type { Gateway } from '../../gateway.ts';
-import { requireControl } from './control.ts';
 import { NOTHING, objectAt, parseJson } from './json-values.ts';
 import type { JsonObject } from './json-values.ts';
 import { changeLogSettings, readLogSettings } from './log-settings.ts';
@@ -22,54 +22,57 @@ interface RepositoryPath {
   readonly model: string;
 }
 
-/** The model repository, trace and logging extensions over HTTP; what changes anything is for callers on loopback. */
+/** The model repository, trace and logging extensions over HTTP; what changes anything needs the scope admin:write. */
 export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
   const { repository, log } = gateway;
   for (const prefix of ['/v2/repository', '/v2/repository/:repository']) {
-    app.post<{ Params: RepositoryPath }>(`${prefix}/index`, (request) => {
+    app.post<{ Params: RepositoryPath }>(`${prefix}/index`, scope('infer'), (request) => {
       requireOneRepository(request.params.repository);
       return repositoryIndex(repository, bodyOf(request));
     });
-    app.post<{ Params: RepositoryPath }>(`${prefix}/models/:model/load`, async (request, reply) => {
-      requireHttpControl(request);
-      requireOneRepository(request.params.repository);
-      const override = readLoadOverride(controlParameters(bodyOf(request)), bytesOfBase64);
-      await NO_CONTROL.load(request.params.model, override);
-      return reply.send();
-    });
-    app.post<{ Params: RepositoryPath }>(`${prefix}/models/:model/unload`, async (request, reply) => {
-      requireHttpControl(request);
-      requireOneRepository(request.params.repository);
-      await NO_CONTROL.unload(request.params.model, unloadsDependents(controlParameters(bodyOf(request))));
-      return reply.send();
-    });
+    app.post<{ Params: RepositoryPath }>(
+      `${prefix}/models/:model/load`,
+      scope('admin:write'),
+      async (request, reply) => {
+        requireOneRepository(request.params.repository);
+        const override = readLoadOverride(controlParameters(bodyOf(request)), bytesOfBase64);
+        await NO_CONTROL.load(request.params.model, override);
+        return reply.send();
+      },
+    );
+    app.post<{ Params: RepositoryPath }>(
+      `${prefix}/models/:model/unload`,
+      scope('admin:write'),
+      async (request, reply) => {
+        requireOneRepository(request.params.repository);
+        await NO_CONTROL.unload(request.params.model, unloadsDependents(controlParameters(bodyOf(request))));
+        return reply.send();
+      },
+    );
   }
 
-  app.get('/v2/logging', () => readLogSettings(log));
-  app.post('/v2/logging', (request) => {
-    requireHttpControl(request);
+  app.get('/v2/logging', scope('infer'), () => readLogSettings(log));
+  app.post('/v2/logging', scope('admin:write'), (request) => {
     return changeLogSettings(log, bodyOf(request));
   });
 
-  app.get('/v2/trace/setting', () => TRACE_SETTINGS);
-  app.post('/v2/trace/setting', (request) => {
-    requireHttpControl(request);
+  app.get('/v2/trace/setting', scope('infer'), () => TRACE_SETTINGS);
+  app.post('/v2/trace/setting', scope('admin:write'), (request) => {
     return changeTraceSettings(bodyOf(request));
   });
   const traceOfModel = '/v2/models/:model/trace/setting';
-  app.get<{ Params: RepositoryPath }>(traceOfModel, ({ params }) => {
+  app.get<{ Params: RepositoryPath }>(traceOfModel, scope('infer'), ({ params }) => {
     servedModel(repository, params.model);
     return TRACE_SETTINGS;
   });
-  app.post<{ Params: RepositoryPath }>(traceOfModel, (request) => {
-    requireHttpControl(request);
+  app.post<{ Params: RepositoryPath }>(traceOfModel, scope('admin:write'), (request) => {
     servedModel(repository, request.params.model);
     return changeTraceSettings(bodyOf(request));
   });
 
   for (const kind of ['system', 'cuda']) {
     const path = `/v2/${kind}sharedmemory`;
-    app.all(`${path}/*`, () => {
+    app.all(`${path}/*`, scope('infer'), () => {
       throw new GatewayError(
         'unsupported',
         `${kind} shared memory is not supported; send tensors in the request`,
@@ -83,13 +86,4 @@ function bodyOf(request: FastifyRequest<{ Params: RepositoryPath }> | FastifyReq
   const { body } = request;
   if (!(body instanceof Uint8Array) || body.length === 0) return NOTHING;
   return objectAt(parseJson(new TextDecoder().decode(body)), 'the request');
-}
-
-function requireHttpControl(request: FastifyRequest<{ Params: RepositoryPath }> | FastifyRequest): void {
-  const { headers, socket } = request.raw;
-  const isForwarded = headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined;
-  requireControl(
-    { address: socket.remoteAddress, isForwarded },
-    `${request.method} ${request.url.split('?')[0] ?? ''}`,
-  );
 }

@@ -6,6 +6,7 @@ import { acceptAnyBody } from '../body.ts';
 import { compress, wantedCoding } from '../content-coding.ts';
 import { httpCall } from '../http-call.ts';
 import type { ModelPath } from '../http-call.ts';
+import { scope } from '../scoped-routes.ts';
 import { v2ControlRoutes } from './control-routes.ts';
 import { V2Decoder } from './decoder.ts';
 import { invalid } from './json-values.ts';
@@ -24,9 +25,15 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
   app.addHook('onClose', () => decoder.close());
 
   v2ControlRoutes(app, gateway);
-  app.get('/v2', () => ({ name: config.server.name, version: RELEASE, extensions: EXTENSIONS }));
-  app.get('/v2/health/live', (_request, reply) => reply.send());
-  app.get('/v2/health/ready', (_request, reply) => reply.code(gateway.isReady ? 200 : 503).send());
+  app.get('/v2', scope('infer'), () => ({
+    name: config.server.name,
+    version: RELEASE,
+    extensions: EXTENSIONS,
+  }));
+  app.get('/v2/health/live', scope('open'), (_request, reply) => reply.send());
+  app.get('/v2/health/ready', scope('open'), (_request, reply) =>
+    reply.code(gateway.isReady ? 200 : 503).send(),
+  );
 
   const infer = async (
     request: FastifyRequest<{ Params: ModelPath }>,
@@ -52,20 +59,22 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     return reply.send(await compress(body, coding));
   };
 
-  app.get('/v2/models/stats', () => modelStatistics(repository, undefined));
+  app.get('/v2/models/stats', scope('infer'), () => modelStatistics(repository, undefined));
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
-    app.get<{ Params: ModelPath }>(path, ({ params }) =>
+    app.get<{ Params: ModelPath }>(path, scope('infer'), ({ params }) =>
       modelMetadata(servedModel(repository, params.model), readyVersion(repository, params)),
     );
-    app.get<{ Params: ModelPath }>(`${path}/ready`, ({ params }, reply) => {
+    app.get<{ Params: ModelPath }>(`${path}/ready`, scope('open'), ({ params }, reply) => {
       readyVersion(repository, params);
       return reply.send();
     });
-    app.get<{ Params: ModelPath }>(`${path}/config`, ({ params }) =>
+    app.get<{ Params: ModelPath }>(`${path}/config`, scope('infer'), ({ params }) =>
       modelConfigJson(readyVersion(repository, params)),
     );
-    app.get<{ Params: ModelPath }>(`${path}/stats`, ({ params }) => modelStatistics(repository, params));
-    app.post<{ Params: ModelPath }>(`${path}/infer`, infer);
+    app.get<{ Params: ModelPath }>(`${path}/stats`, scope('infer'), ({ params }) =>
+      modelStatistics(repository, params),
+    );
+    app.post<{ Params: ModelPath }>(`${path}/infer`, scope('infer'), infer);
   }
 }
 

@@ -37,7 +37,8 @@ test('what a file leaves out has its default, and no timeout is endless', async 
       graceMs: 1000,
       drainMs: 30_000,
     },
-    limits: { imagePixels: 64_000_000 },
+    auth: { keysFile: undefined, tokens: undefined },
+    limits: { imagePixels: 64_000_000, addressRate: undefined },
     logLevel: 'info',
   });
 });
@@ -49,7 +50,10 @@ server: { name: triton, bodyLimit: 512KiB }
 models: { repository: [/srv/models, more], control: none, defaultModel: digits }
 experiments: experiments
 timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, grace: 0s, drain: 1.5s }
-limits: { imagePixels: 1000000 }
+auth:
+  keys: ./keys.yaml
+  jwt: { issuer: 'https://id.example', audience: box, jwks: 'https://id.example/keys', scopesClaim: roles, rate: 5/s }
+limits: { imagePixels: 1000000, addressRate: 60/m burst 9 }
 telemetry: { logs: { level: warn } }
 `);
   const folder = join(config.file, '..');
@@ -67,7 +71,17 @@ telemetry: { logs: { level: warn } }
       graceMs: 0,
       drainMs: 1500,
     },
-    limits: { imagePixels: 1_000_000 },
+    auth: {
+      keysFile: join(folder, 'keys.yaml'),
+      tokens: {
+        issuer: 'https://id.example',
+        audience: 'box',
+        jwks: 'https://id.example/keys',
+        scopesClaim: 'roles',
+        rate: { limit: 5, periodMs: 1000, burst: 5 },
+      },
+    },
+    limits: { imagePixels: 1_000_000, addressRate: { limit: 60, periodMs: 60_000, burst: 9 } },
     logLevel: 'warn',
   });
 });
@@ -183,7 +197,7 @@ colour: red
     'signalbox.yaml:3:24: timeouts.inference: is "soon"; expected a duration as 500ms, 30s, 5m or 1h',
     'signalbox.yaml:4:24: limits.imagePixels: is 0; expected a whole number of pixels',
     'signalbox.yaml:5:29: telemetry.logs.level: is "loud"; expected one of debug, info, warn, error, silent',
-    'signalbox.yaml:6:9: colour: is an unknown key; known here: listen, server, models, experiments, timeouts, limits, telemetry',
+    'signalbox.yaml:6:9: colour: is an unknown key; known here: listen, server, models, experiments, auth, timeouts, limits, telemetry',
   ]);
 });
 

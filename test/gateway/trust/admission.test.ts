@@ -28,7 +28,7 @@ const bearer = head({ authorization: `Bearer ${made.text}` });
 
 /** Who is let in, where that is known at once. */
 function admitted(admission: Admission, caller: CallerHead, scope: RouteScope): Admitted {
-  const found = admission.admit(caller, scope);
+  const found = admission.admit(caller, scope, 'http');
   return found instanceof Promise ? expect.fail('only tokens are waited for') : found;
 }
 
@@ -102,15 +102,24 @@ describe('with keys', () => {
 
 describe('without keys', () => {
   test('this machine may do everything', () => {
-    for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
+    for (const address of ['127.0.0.1', '127.8.8.8', '::1', '::ffff:127.0.0.1']) {
       expect(admitted(open, head({}, address), 'admin:write').principal.scopes.has('admin:write')).toBe(true);
     }
   });
 
   test('another machine may infer, and not control', () => {
     expect(admitted(open, head({}, '10.0.0.1'), 'infer').principal.id).toBe('');
-    expect(refusal(open, head({}, '10.0.0.2'), 'admin:write')).toMatchObject({ status: 403 });
+    for (const address of ['10.0.0.2', '::ffff:10.0.0.2', '128.0.0.1', '2001:db8::1', '']) {
+      expect(refusal(open, head({}, address), 'admin:write').code).toBe('control_is_local');
+    }
   });
+
+  test.each(['x-forwarded-for', 'forwarded'])(
+    'what a proxy on this machine passes on (%s) is not its own',
+    (name) => {
+      expect(refusal(open, head({ [name]: '203.0.113.9' }), 'admin:write').code).toBe('control_is_local');
+    },
+  );
 
   test('each address has a rate of its own', () => {
     const caller = head({}, '10.0.0.3');
@@ -143,7 +152,7 @@ test('beside keys, tokens of the issuer open too, and have its rate', async () =
     scope: 'infer',
   };
   const caller = head({ authorization: `Bearer ${await issuer.sign(claims)}` });
-  expect((await admission.admit(caller, 'infer')).principal.id).toBe('jwt:ada');
+  expect((await admission.admit(caller, 'infer', 'http')).principal.id).toBe('jwt:ada');
   expect(admitted(admission, bearer, 'infer').principal.id).toBe(made.id);
   expect(refusal(admission, caller, 'infer').status).toBe(429);
   expect(refusal(admission, caller, 'admin:write').message).toBe(
