@@ -1,3 +1,5 @@
+import { createServer } from 'node:https';
+import type { RequestListener, Server } from 'node:http';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { answerErrors } from './faces/error-answers.ts';
@@ -5,7 +7,9 @@ import { healthRoutes } from './faces/health.ts';
 import { metricsRoutes } from './faces/metrics.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
 import { v2Routes } from './faces/v2/routes.ts';
+import type { Config } from './config/config.ts';
 import type { Gateway } from './gateway.ts';
+import type { TlsCredentials } from './tls.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -15,8 +19,8 @@ declare module 'fastify' {
 }
 
 /** The data plane's HTTP application; it listens to nothing yet. */
-export async function buildDataPlane(gateway: Gateway): Promise<FastifyInstance> {
-  const app = baseApp(gateway);
+export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Promise<FastifyInstance> {
+  const app = baseApp(gateway, tls);
   app.decorateRequest('arrivalMs', 0);
   app.addHook('onRequest', (request, _reply, done) => {
     request.arrivalMs = performance.now();
@@ -37,15 +41,18 @@ export function buildMetricsPlane(gateway: Gateway): FastifyInstance {
   return app;
 }
 
-function baseApp({ config, log }: Gateway): FastifyInstance {
+function baseApp({ config, log }: Gateway, tls?: TlsCredentials): FastifyInstance {
   const { requestMs, headersMs, keepAliveMs } = config.timeouts;
-  const app = fastify({
+  const app = fastify<Server>({
     // Fastify's own logging makes a child logger for every request; what is worth a line is logged by name instead.
     logger: false,
     bodyLimit: config.server.bodyLimitBytes,
     requestTimeout: requestMs,
     keepAliveTimeout: keepAliveMs,
     http: { headersTimeout: headersMs },
+    ...(tls !== undefined && {
+      serverFactory: (handler: RequestListener) => httpsServer(handler, tls, config.timeouts),
+    }),
     // What arrives on an open connection while it stops is answered, and the connection closed after it.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -53,4 +60,24 @@ function baseApp({ config, log }: Gateway): FastifyInstance {
   });
   answerErrors(app, log);
   return app;
+}
+
+/** What the framework would make, over TLS. */
+function httpsServer(
+  handler: RequestListener,
+  { cert, key, ca }: TlsCredentials,
+  { headersMs, requestMs, keepAliveMs }: Config['timeouts'],
+): Server {
+  return createServer(
+    {
+      cert,
+      key,
+      ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: true }),
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      keepAliveTimeout: keepAliveMs,
+      handshakeTimeout: headersMs,
+    },
+    handler,
+  );
 }

@@ -17,6 +17,13 @@ export interface Address {
   readonly port: number;
 }
 
+/** Absolute paths of PEM files. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca?: string;
+}
+
 /** A gateway's configuration, every default filled in. */
 export interface Config {
   /** The file it was read from, as the user named it. */
@@ -53,6 +60,8 @@ export interface Config {
     readonly drainMs: number;
   };
   readonly limits: { readonly imagePixels: number };
+  /** Undefined: the plane is not encrypted. */
+  readonly tls: Readonly<Record<'http' | 'grpc', TlsFiles | undefined>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -104,6 +113,13 @@ function readConfig(document: YamlDocument): Config {
     refuse(['server', 'bodyLimit'], `is ${read.server?.bodyLimit ?? ''}; expected from 1B to 2GiB`);
   }
   const folder = (path: string): string => resolve(dirname(document.file), path);
+  const tlsFiles = (plane: 'http' | 'grpc'): TlsFiles | undefined => {
+    const files = read.tls?.[plane];
+    if (files === undefined) return undefined;
+    if (read.listen[plane] === undefined) refuse(['tls', plane], `is there, but listen.${plane} is not`);
+    const { cert, key, ca } = files;
+    return { cert: folder(cert), key: folder(key), ...(ca !== undefined && { ca: folder(ca) }) };
+  };
   const { listen, models } = read;
   const config: Config = {
     file: document.file,
@@ -130,6 +146,7 @@ function readConfig(document: YamlDocument): Config {
       graceMs: duration('grace', '1s', 0),
       drainMs: duration('drain', '30s'),
     },
+    tls: { http: tlsFiles('http'), grpc: tlsFiles('grpc') },
     limits: { imagePixels: read.limits?.imagePixels ?? 64_000_000 },
     logLevel: read.telemetry?.logs?.level ?? 'info',
   };

@@ -11,6 +11,21 @@ const Address = () =>
 
 const Folder = () => Type.String({ minLength: 1, expected: "a folder's path, relative to this file" });
 
+const PemFile = (what: string) => Type.String({ minLength: 1, expected: `the path of a PEM file, ${what}` });
+
+const TlsFiles = () =>
+  Type.Object(
+    {
+      cert: PemFile("the plane's certificate"),
+      key: PemFile("the certificate's key"),
+      ca: Type.Optional(PemFile("the issuers of callers' certificates")),
+    },
+    {
+      additionalProperties: false,
+      expected: 'a map of cert, key and, where callers must show a certificate, ca',
+    },
+  );
+
 /** `signalbox.yaml`. A key that is not here is refused: nothing that a file says is passed over in silence. */
 export const ConfigSchema = Type.Object(
   {
@@ -63,6 +78,12 @@ export const ConfigSchema = Type.Object(
           ),
         },
         { additionalProperties: false, expected: 'a map with imagePixels' },
+      ),
+    ),
+    tls: Type.Optional(
+      Type.Object(
+        { http: Type.Optional(TlsFiles()), grpc: Type.Optional(TlsFiles()) },
+        { additionalProperties: false, expected: 'a map of planes' },
       ),
     ),
     telemetry: Type.Optional(
