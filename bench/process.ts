@@ -11,12 +11,14 @@ function start(file: string): ChildProcess {
 
 function nextMessage<Message>(child: ChildProcess): Promise<Message> {
   return new Promise((resolve, reject) => {
+    const onExit = (code: number | null): void => {
+      reject(new Error(`a process of the bench ended with ${String(code)} before it answered`));
+    };
     child.once('message', (message) => {
+      child.off('exit', onExit);
       resolve(message as Message);
     });
-    child.once('exit', (code) => {
-      reject(new Error(`a process of the bench ended with ${String(code)} before it answered`));
-    });
+    child.once('exit', onExit);
   });
 }
 
@@ -42,17 +44,20 @@ export async function askOnce<Answer>(file: string, question: object): Promise<A
 /** A server under test, in a process of its own. */
 export interface ServerProcess extends AsyncDisposable {
   readonly port: number;
+  /** Where it serves gRPC too. */
+  readonly grpcPort: number | undefined;
   /** Asks the server what it has measured of itself since the last time it was asked. */
   measure(): Promise<ServerMeasure>;
 }
 
 export async function startServer(file: string, question: ServerQuestion = {}): Promise<ServerProcess> {
   const child = start(file);
-  const ready = nextMessage<{ readonly port: number }>(child);
+  const ready = nextMessage<Pick<ServerProcess, 'port' | 'grpcPort'>>(child);
   child.send(question);
-  const { port } = await ready;
+  const { port, grpcPort } = await ready;
   return {
     port,
+    grpcPort,
     measure() {
       const measured = nextMessage<ServerMeasure>(child);
       child.send('measure');

@@ -1,3 +1,5 @@
+import { createServer } from 'node:https';
+import type { RequestListener, Server } from 'node:http';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { answerErrors } from './faces/error-answers.ts';
@@ -6,7 +8,9 @@ import { metricsRoutes } from './faces/metrics.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
 import { admitByScope } from './faces/scoped-routes.ts';
 import { v2Routes } from './faces/v2/routes.ts';
+import type { Config } from './config/config.ts';
 import type { Gateway } from './gateway.ts';
+import type { TlsCredentials } from './tls.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -16,8 +20,8 @@ declare module 'fastify' {
 }
 
 /** The data plane's HTTP application; it listens to nothing yet. */
-export async function buildDataPlane(gateway: Gateway): Promise<FastifyInstance> {
-  const app = baseApp(gateway);
+export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Promise<FastifyInstance> {
+  const app = baseApp(gateway, tls);
   await app.register((scope) => {
     v2Routes(scope, gateway);
     healthRoutes(scope, gateway);
@@ -33,15 +37,18 @@ export function buildMetricsPlane(gateway: Gateway): FastifyInstance {
   return app;
 }
 
-function baseApp({ config, log, admission }: Gateway): FastifyInstance {
+function baseApp({ config, log, admission }: Gateway, tls?: TlsCredentials): FastifyInstance {
   const { requestMs, headersMs, keepAliveMs } = config.timeouts;
-  const app = fastify({
+  const app = fastify<Server>({
     // Fastify's own logging makes a child logger for every request; what is worth a line is logged by name instead.
     logger: false,
     bodyLimit: config.server.bodyLimitBytes,
     requestTimeout: requestMs,
     keepAliveTimeout: keepAliveMs,
     http: { headersTimeout: headersMs },
+    ...(tls !== undefined && {
+      serverFactory: (handler: RequestListener) => httpsServer(handler, tls, config.timeouts),
+    }),
     // What arrives on an open connection while it stops is answered, and the connection closed after it.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -55,4 +62,24 @@ function baseApp({ config, log, admission }: Gateway): FastifyInstance {
   });
   admitByScope(app, admission);
   return app;
+}
+
+/** What the framework would make, over TLS. */
+function httpsServer(
+  handler: RequestListener,
+  { cert, key, ca }: TlsCredentials,
+  { headersMs, requestMs, keepAliveMs }: Config['timeouts'],
+): Server {
+  return createServer(
+    {
+      cert,
+      key,
+      ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: true }),
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      keepAliveTimeout: keepAliveMs,
+      handshakeTimeout: headersMs,
+    },
+    handler,
+  );
 }

@@ -5,6 +5,7 @@ import { buildDataPlane, buildMetricsPlane } from './app.ts';
 import type { Address, Config } from './config/config.ts';
 import { GrpcPlane } from './faces/grpc/plane.ts';
 import { Gateway } from './gateway.ts';
+import { readTls } from './tls.ts';
 
 /** The planes' addresses as they were bound, `host:port`. */
 export type Bound = Readonly<Partial<Record<'http' | 'grpc' | 'metrics', string>>>;
@@ -28,6 +29,8 @@ export interface Server {
  * @throws InvalidDocuments, Error where an address can't be bound
  */
 export async function serve(config: Config, log: Logger): Promise<Server> {
+  const httpTls = config.tls.http && (await readTls('http', config.tls.http));
+  const grpcTls = config.tls.grpc && (await readTls('grpc', config.tls.grpc));
   const gateway = await Gateway.open(config, log);
   const planes: FastifyInstance[] = [];
   let grpc: GrpcPlane | undefined;
@@ -39,10 +42,10 @@ export async function serve(config: Config, log: Logger): Promise<Server> {
     for (const plane of others) await plane.close();
   };
   try {
-    const data = await buildDataPlane(gateway);
+    const data = await buildDataPlane(gateway, httpTls);
     planes.push(data);
     const http = await listen(data, config.listen.http);
-    if (config.listen.grpc !== undefined) grpc = await GrpcPlane.listen(gateway, config.listen.grpc);
+    if (config.listen.grpc !== undefined) grpc = await GrpcPlane.listen(gateway, config.listen.grpc, grpcTls);
     let metrics: string | undefined;
     if (config.listen.metrics !== undefined) {
       const plane = buildMetricsPlane(gateway);

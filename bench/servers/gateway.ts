@@ -9,10 +9,11 @@ serveBench(async ({ config = 'signalbox.yaml' }) => {
     await loadConfig(config, process.env),
     pino({ level: 'warn' }, pino.destination(2)),
   );
-  const port = Number(server.bound.http?.split(':').at(-1));
+  const portOf = (address: string | undefined): number => Number(address?.split(':').at(-1));
   let [rowsBefore, batchesBefore] = [0, 0];
   return {
-    port,
+    port: portOf(server.bound.http),
+    ...(server.bound.grpc !== undefined && { grpcPort: portOf(server.bound.grpc) }),
     async averageBatch() {
       const text = await server.gateway.metrics.render();
       const total = (name: string): number =>

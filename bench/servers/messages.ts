@@ -11,6 +11,8 @@ export interface ServerMeasure {
   readonly longestTurnMs: number;
   /** The same by the clock: with the time that other processes, or the machine's other guests, had the processor. */
   readonly longestTurnByClockMs: number;
+  /** Processor time that the main thread used, in milliseconds. */
+  readonly mainThreadMs: number;
   /** Rows a batch, on average; undefined for a server that doesn't batch. */
   readonly averageBatch: number | undefined;
 }

@@ -2,6 +2,8 @@ import type { ServerMeasure, ServerQuestion } from './messages.ts';
 
 export interface RunningServer {
   readonly port: number;
+  /** Where it serves gRPC too. */
+  readonly grpcPort?: number;
   averageBatch(): Promise<number | undefined>;
   stop(): Promise<unknown>;
 }
@@ -25,7 +27,7 @@ export function serveBench(start: (question: ServerQuestion) => Promise<RunningS
           process.send?.({ ...turns.take(), averageBatch } satisfies ServerMeasure);
         });
       });
-      process.send?.({ port: server.port });
+      process.send?.({ port: server.port, grpcPort: server.grpcPort });
     });
   });
 }
@@ -36,6 +38,7 @@ class LoopTurns {
   #clockMs = performance.now();
   #longestMs = 0;
   #longestByClockMs = 0;
+  #taken = process.threadCpuUsage();
   readonly #timer = setInterval(() => {
     const used = process.threadCpuUsage(this.#cpu);
     const nowMs = performance.now();
@@ -46,8 +49,14 @@ class LoopTurns {
   }, 1);
 
   /** The longest since the last time it was asked. */
-  take(): Pick<ServerMeasure, 'longestTurnMs' | 'longestTurnByClockMs'> {
-    const taken = { longestTurnMs: this.#longestMs, longestTurnByClockMs: this.#longestByClockMs };
+  take(): Omit<ServerMeasure, 'averageBatch'> {
+    const used = process.threadCpuUsage(this.#taken);
+    const taken = {
+      longestTurnMs: this.#longestMs,
+      longestTurnByClockMs: this.#longestByClockMs,
+      mainThreadMs: (used.user + used.system) / 1000,
+    };
+    this.#taken = process.threadCpuUsage();
     this.#longestMs = 0;
     this.#longestByClockMs = 0;
     return taken;

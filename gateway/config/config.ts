@@ -20,6 +20,13 @@ export interface Address {
   readonly port: number;
 }
 
+/** Absolute paths of PEM files. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca?: string;
+}
+
 /** A gateway's configuration, every default filled in. */
 export interface Config {
   /** The file it was read from, as the user named it. */
@@ -66,6 +73,8 @@ export interface Config {
     /** For each address that calls without a key; undefined: none. */
     readonly addressRate: Rate | undefined;
   };
+  /** Undefined: the plane is not encrypted. */
+  readonly tls: Readonly<Record<'http' | 'grpc', TlsFiles | undefined>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -119,6 +128,13 @@ function readConfig(document: YamlDocument): Config {
   const rate = (text: string | undefined): Rate | undefined =>
     text === undefined ? undefined : parseRate(text);
   const absolute = (path: string): string => resolve(dirname(document.file), path);
+  const tlsFiles = (plane: 'http' | 'grpc'): TlsFiles | undefined => {
+    const files = read.tls?.[plane];
+    if (files === undefined) return undefined;
+    if (read.listen[plane] === undefined) refuse(['tls', plane], `is there, but listen.${plane} is not`);
+    const { cert, key, ca } = files;
+    return { cert: absolute(cert), key: absolute(key), ...(ca !== undefined && { ca: absolute(ca) }) };
+  };
   const { auth, listen, models } = read;
   const config: Config = {
     file: document.file,
@@ -162,6 +178,7 @@ function readConfig(document: YamlDocument): Config {
       imagePixels: read.limits?.imagePixels ?? 64_000_000,
       addressRate: rate(read.limits?.addressRate),
     },
+    tls: { http: tlsFiles('http'), grpc: tlsFiles('grpc') },
     logLevel: read.telemetry?.logs?.level ?? 'info',
   };
   if (problems.length > 0) throw new InvalidDocuments(problems);

@@ -15,6 +15,20 @@ const Folder = () => Type.String({ minLength: 1, expected: "a folder's path, rel
 const RateText = () => Type.String({ pattern: RATE_PATTERN, expected: RATE_EXPECTED });
 
 const HttpUrl = (expected: string) => Type.String({ pattern: '^https?://[^\\s]+$', expected });
+const PemFile = (what: string) => Type.String({ minLength: 1, expected: `the path of a PEM file, ${what}` });
+
+const TlsFiles = () =>
+  Type.Object(
+    {
+      cert: PemFile("the plane's certificate"),
+      key: PemFile("the certificate's key"),
+      ca: Type.Optional(PemFile("the issuers of callers' certificates")),
+    },
+    {
+      additionalProperties: false,
+      expected: 'a map of cert, key and, where callers must show a certificate, ca',
+    },
+  );
 
 /** `signalbox.yaml`. A key that is not here is refused: nothing that a file says is passed over in silence. */
 export const ConfigSchema = Type.Object(
@@ -91,6 +105,12 @@ export const ConfigSchema = Type.Object(
           addressRate: Type.Optional(RateText()),
         },
         { additionalProperties: false, expected: 'a map of limits' },
+      ),
+    ),
+    tls: Type.Optional(
+      Type.Object(
+        { http: Type.Optional(TlsFiles()), grpc: Type.Optional(TlsFiles()) },
+        { additionalProperties: false, expected: 'a map of planes' },
       ),
     ),
     telemetry: Type.Optional(

@@ -11,7 +11,7 @@ const DEMO_MODELS = join(DEMO_FOLDER, 'models');
 
 function config(repository: string): string {
   return (
-    'listen: { http: "127.0.0.1:0", metrics: "127.0.0.1:0" }\n' +
+    'listen: { http: "127.0.0.1:0", grpc: "127.0.0.1:0", metrics: "127.0.0.1:0" }\n' +
     `models: { repository: ${repository} }\nexperiments: ./experiments\n`
   );
 }
@@ -28,7 +28,9 @@ describe('signalbox serve', () => {
     await using folder = await demoLikeFolder();
     await using server = signalbox('serve', '--config', join(folder.path, 'signalbox.yaml'));
     const ready = await server.ready();
-    expect(server.stdout()).toMatch(/^ready http=127\.0\.0\.1:\d+ metrics=127\.0\.0\.1:\d+ pid=\d+\n$/);
+    expect(server.stdout()).toMatch(
+      /^ready http=127\.0\.0\.1:\d+ grpc=127\.0\.0\.1:\d+ metrics=127\.0\.0\.1:\d+ pid=\d+\n$/,
+    );
     expect(Number(ready.pid)).toBe(server.child.pid);
     expect((await fetch(`http://${ready.http ?? ''}/v2/health/ready`)).status).toBe(200);
     server.child.kill('SIGTERM');
@@ -85,7 +87,7 @@ describe('signalbox serve', () => {
     expect(server.stderr()).toBe(
       `${file}:1:17: listen.http: is 8000; expected an address as 127.0.0.1:8000 or [::1]:8000; port 0 takes a free one\n` +
         `${file}:2:42: models.contorl: is an unknown key; known here: repository, control, defaultModel\n` +
-        `${file}:3:10: secrets: is an unknown key; known here: listen, server, models, experiments, timeouts, limits, telemetry\n` +
+        `${file}:3:10: secrets: is an unknown key; known here: listen, server, models, experiments, timeouts, limits, tls, telemetry\n` +
         '3 problems; nothing was started\n',
     );
   });

@@ -7,7 +7,7 @@ export interface Definition {
   /** Its full name, as `grpc.health.v1.Health`. */
   readonly name: string;
   readonly service: ServiceDefinition;
-  /** Everything that its package names: the service, its messages and enums. */
+  /** Everything that its package names: the service, its methods, messages and enums. */
   readonly symbols: readonly string[];
   /** A FileDescriptorProto of the package, serialised: what reflection answers with. */
   readonly file: Buffer;
@@ -25,12 +25,18 @@ function define(file: string): Definition {
   });
   let found: { readonly name: string; readonly service: ServiceDefinition } | undefined;
   let descriptor: Buffer | undefined;
+  const symbols: string[] = [];
   for (const [name, definition] of Object.entries(definitions)) {
-    if (isType(definition)) descriptor ??= definition.fileDescriptorProtos[0];
-    else found = { name, service: definition };
+    if (isType(definition)) {
+      descriptor ??= definition.fileDescriptorProtos[0];
+      symbols.push(name, ...symbolsInside(definition.type, name));
+    } else {
+      found = { name, service: definition };
+      symbols.push(name, ...Object.keys(definition).map((method) => `${name}.${method}`));
+    }
   }
   if (found === undefined || descriptor === undefined) throw new Error(`${path} has no service`);
-  return { ...found, symbols: Object.keys(definitions), file: descriptor };
+  return { ...found, symbols, file: descriptor };
 }
 
 type Loaded = ReturnType<typeof loadSync>[string];
@@ -38,6 +44,25 @@ type LoadedType = Extract<Loaded, { fileDescriptorProtos: Buffer[] }>;
 
 function isType(definition: Loaded): definition is LoadedType {
   return 'fileDescriptorProtos' in definition && Array.isArray(definition.fileDescriptorProtos);
+}
+
+/** The full names of the messages and enums that a message has inside. */
+function symbolsInside(descriptor: object, name: string): readonly string[] {
+  const { nestedType = [], enumType = [] } = descriptor as Descriptor;
+  return [
+    ...enumType.map((inner) => `${name}.${inner.name}`),
+    ...nestedType.flatMap((inner) => [
+      `${name}.${inner.name}`,
+      ...symbolsInside(inner, `${name}.${inner.name}`),
+    ]),
+  ];
+}
+
+/** What is looked at of a DescriptorProto or EnumDescriptorProto, which the loader types as any object. */
+interface Descriptor {
+  readonly name: string;
+  readonly nestedType?: readonly Descriptor[];
+  readonly enumType?: readonly Descriptor[];
 }
 
 const inference = define('inference.proto');

@@ -3,6 +3,7 @@ import type { AddressInfo, Server as SocketServer } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Address } from '../../config/config.ts';
 import type { Gateway } from '../../gateway.ts';
+import type { TlsCredentials } from '../../tls.ts';
 import { HEALTH, INFERENCE, REFLECTIONS } from './definitions.ts';
 import { healthService } from './health.ts';
 import { inferenceService } from './inference-service.ts';
@@ -29,10 +30,10 @@ export class GrpcPlane {
   readonly #open: OpenStreams;
 
   /** @throws Error where the address can't be bound */
-  static async listen(gateway: Gateway, { host, port }: Address): Promise<GrpcPlane> {
+  static async listen(gateway: Gateway, { host, port }: Address, tls?: TlsCredentials): Promise<GrpcPlane> {
     const open = new OpenStreams();
     const server = grpcServer(gateway, open);
-    const connections = server.createConnectionInjector(ServerCredentials.createInsecure());
+    const connections = server.createConnectionInjector(credentialsOf(tls));
     const sockets = createServer({ noDelay: true }, (socket) => {
       connections.injectConnection(socket);
     });
@@ -70,6 +71,12 @@ export class GrpcPlane {
   closeAllConnections(): void {
     this.#server.forceShutdown();
   }
+}
+
+function credentialsOf(tls: TlsCredentials | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const { cert, key, ca } = tls;
+  return ServerCredentials.createSsl(ca ?? null, [{ cert_chain: cert, private_key: key }], ca !== undefined);
 }
 
 function grpcServer(gateway: Gateway, open: OpenStreams): Server {

@@ -17,10 +17,9 @@ export function reflectionService(
 ): UntypedServiceImplementation {
   const files = new Map<string, Buffer>();
   const filesBySymbol = new Map<string, Buffer>();
-  for (const { name, service, symbols, file } of definitions) {
+  for (const { symbols, file } of definitions) {
     files.set(nameOfFile(file), file);
     for (const symbol of symbols) filesBySymbol.set(symbol, file);
-    for (const method of Object.keys(service)) filesBySymbol.set(`${name}.${method}`, file);
   }
   const answerOf = (request: ReflectionRequest): object => {
     switch (request.message_request) {

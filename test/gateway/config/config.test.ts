@@ -25,7 +25,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
   const folder = join(config.file, '..');
   expect(config).toEqual({
     file: join(folder, 'signalbox.yaml'),
-    listen: { http: { host: '127.0.0.1', port: 8000 }, metrics: undefined },
+    listen: { http: { host: '127.0.0.1', port: 8000 }, grpc: undefined, metrics: undefined },
     server: { name: 'signalbox', bodyLimitBytes: 64 * 1024 * 1024 },
     models: { roots: [join(folder, 'models')], control: 'poll', defaultModel: undefined },
     experiments: undefined,
@@ -39,13 +39,14 @@ test('what a file leaves out has its default, and no timeout is endless', async 
     },
     auth: { keysFile: undefined, tokens: undefined },
     limits: { imagePixels: 64_000_000, addressRate: undefined },
+    tls: { http: undefined, grpc: undefined },
     logLevel: 'info',
   });
 });
 
 test('every key of a file is read', async () => {
   const config = await load(`\
-listen: { http: 0.0.0.0:80, metrics: localhost:0 }
+listen: { http: 0.0.0.0:80, grpc: '[::1]:81', metrics: localhost:0 }
 server: { name: triton, bodyLimit: 512KiB }
 models: { repository: [/srv/models, more], control: none, defaultModel: digits }
 experiments: experiments
@@ -54,12 +55,17 @@ auth:
   keys: ./keys.yaml
   jwt: { issuer: 'https://id.example', audience: box, jwks: 'https://id.example/keys', scopesClaim: roles, rate: 5/s }
 limits: { imagePixels: 1000000, addressRate: 60/m burst 9 }
+tls: { http: { cert: a.pem, key: b.pem }, grpc: { cert: /c.pem, key: d.pem, ca: e.pem } }
 telemetry: { logs: { level: warn } }
 `);
   const folder = join(config.file, '..');
   expect(config).toEqual({
     file: config.file,
-    listen: { http: { host: '0.0.0.0', port: 80 }, metrics: { host: 'localhost', port: 0 } },
+    listen: {
+      http: { host: '0.0.0.0', port: 80 },
+      grpc: { host: '::1', port: 81 },
+      metrics: { host: 'localhost', port: 0 },
+    },
     server: { name: 'triton', bodyLimitBytes: 524_288 },
     models: { roots: ['/srv/models', join(folder, 'more')], control: 'none', defaultModel: 'digits' },
     experiments: join(folder, 'experiments'),
@@ -82,8 +88,18 @@ telemetry: { logs: { level: warn } }
       },
     },
     limits: { imagePixels: 1_000_000, addressRate: { limit: 60, periodMs: 60_000, burst: 9 } },
+    tls: {
+      http: { cert: join(folder, 'a.pem'), key: join(folder, 'b.pem') },
+      grpc: { cert: '/c.pem', key: join(folder, 'd.pem'), ca: join(folder, 'e.pem') },
+    },
     logLevel: 'warn',
   });
+});
+
+test('TLS for a plane that is off is refused', async () => {
+  expect(await refusalsOf(`${LEAST}tls: { grpc: { cert: a.pem, key: b.pem } }\n`)).toEqual([
+    'signalbox.yaml:3:8: tls.grpc: is there, but listen.grpc is not',
+  ]);
 });
 
 test('a configuration that was read can not be changed', async () => {
@@ -191,13 +207,13 @@ colour: red
 `),
   ).toEqual([
     'signalbox.yaml:1:17: listen.http: is 80; expected an address as 127.0.0.1:8000 or [::1]:8000; port 0 takes a free one',
-    'signalbox.yaml:1:27: listen.htpp: is an unknown key; known here: http, metrics',
+    'signalbox.yaml:1:27: listen.htpp: is an unknown key; known here: http, grpc, metrics',
     "signalbox.yaml:2:11: models.repository: is a list of 0; expected a folder's path, or a list of them",
     'signalbox.yaml:2:36: models.control: is "sometimes"; expected one of none, poll',
     'signalbox.yaml:3:24: timeouts.inference: is "soon"; expected a duration as 500ms, 30s, 5m or 1h',
     'signalbox.yaml:4:24: limits.imagePixels: is 0; expected a whole number of pixels',
     'signalbox.yaml:5:29: telemetry.logs.level: is "loud"; expected one of debug, info, warn, error, silent',
-    'signalbox.yaml:6:9: colour: is an unknown key; known here: listen, server, models, experiments, auth, timeouts, limits, telemetry',
+    'signalbox.yaml:6:9: colour: is an unknown key; known here: listen, server, models, experiments, auth, timeouts, limits, tls, telemetry',
   ]);
 });
 
