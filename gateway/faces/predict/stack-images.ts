@@ -1,4 +1,4 @@
-import type { ImageTensor } from '../../../backends/image/preprocess.ts';
+import type { ImageTensor } from '../../../backends/image/normalise.ts';
 import type { Tensor, TensorSpec } from '../../../backends/tensor/tensor.ts';
 import { GatewayError } from '../../errors.ts';
 
@@ -25,14 +25,18 @@ export function stackImages(input: TensorSpec, images: readonly ImageTensor[]): 
       `${images.length} images were sent; the model takes one at a time`,
     );
   }
-  const data = new Float32Array(images.length * first.data.length);
-  images.forEach((image, row) => {
-    data.set(image.data, row * first.data.length);
-  });
   return {
     name: input.name,
     datatype: 'FP32',
     shape: hasRows ? [images.length, ...first.shape] : first.shape,
-    data,
+    data: images.length === 1 ? first.data : joined(images, first.data.length),
   };
+}
+
+function joined(images: readonly ImageTensor[], length: number): Float32Array {
+  const data = new Float32Array(images.length * length);
+  images.forEach((image, row) => {
+    data.set(image.data, row * length);
+  });
+  return data;
 }
