@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import { Worker, isMarkedAsUntransferable } from 'node:worker_threads';
 // The library has to be in memory before the first thread loads it, and stay there when the last one ends: on Linux with glibc
 // a thread that is the first to load it takes it along when it goes.
 import 'sharp';
@@ -178,11 +178,11 @@ function end(worker: Worker): void {
   worker.postMessage(message);
 }
 
-/** A file that is a part of a larger block is copied: sending it would send all of the block. */
+/** The file's own block, or a copy of the part of a larger one: sending that would send all of it. */
 function ownBlock(file: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer } = file;
   const owns = buffer instanceof ArrayBuffer && buffer.byteLength === file.byteLength;
-  return owns ? new Uint8Array(buffer) : Uint8Array.from(file);
+  return owns && !isMarkedAsUntransferable(buffer) ? new Uint8Array(buffer) : Uint8Array.from(file);
 }
 
 function closing(): BackendError {

@@ -1,7 +1,7 @@
 import type { Region } from './geometry.ts';
 import type { ImageSpec } from './image-spec.ts';
-import { channelsOf } from './image-spec.ts';
 import type { Pixels } from './pixels.ts';
+import { channelsOf } from './pixels.ts';
 
 /** One image as a model takes it. */
 export interface ImageTensor {

@@ -7,6 +7,10 @@ export interface Pixels {
   readonly channels: 1 | 3;
 }
 
+export function channelsOf(color: 'rgb' | 'bgr' | 'gray'): Pixels['channels'] {
+  return color === 'gray' ? 1 : 3;
+}
+
 /** RGB to grey by ITU-R BT.601's weights in 16 bits, as Pillow's `convert("L")`; of three equal values it is that value. */
 export function toGray({ data, height, width }: Pixels): Pixels {
   const gray = new Uint8Array(height * width);
