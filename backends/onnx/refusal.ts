@@ -5,8 +5,6 @@ const UNCARRIED_TYPES: Readonly<Record<string, string>> = {
   '18': 'float8e4m3fnuz',
   '19': 'float8e5m2',
   '20': 'float8e5m2fnuz',
-  '21': 'uint4',
-  '22': 'int4',
 };
 
 /** ONNX Runtime's reason for not loading a model, in words that say what to do where its own don't. */
