@@ -345,6 +345,17 @@ describe('files of other kinds of pixels', () => {
     expect(Math.max(...data.subarray(45, 48))).toBeLessThan(60);
   });
 
+  test('a colour profile: it is passed over, as Pillow does it', async () => {
+    const image = picture(8, 8, () => [250, 20, 30]);
+    const wide = await image.clone().withIccProfile('p3').png().toBuffer();
+    expect((await sharp(wide).metadata()).icc).toBeDefined();
+    // What stands in the file, not what it looks like in sRGB.
+    const stored = await sharp(wide, { ignoreIcc: true }).raw().toBuffer();
+    const { data } = await imageToTensor(wide, specOf({ layout: 'nhwc' }), MAX_PIXELS);
+    expect([...data]).toEqual([...stored]);
+    expect([...data.subarray(0, 3)]).not.toEqual([250, 20, 30]);
+  });
+
   test('a WebP: its pixels, and of a moving one the first page', async () => {
     const pages = Uint8Array.from({ length: 2 * 4 * 4 * 3 }, (_, at) => (at < 48 ? 10 : 200));
     const moving = sharp(pages, { raw: { height: 8, width: 4, channels: 3, pageHeight: 4 } });
