@@ -1,6 +1,6 @@
 import { BackendError } from './errors.ts';
 import type { InferRequest } from './inference.ts';
-import type { Tensor, TensorSpec } from './tensor/tensor.ts';
+import type { BytesTensor, Tensor, TensorSpec } from './tensor/tensor.ts';
 import { elementCount } from './tensor/tensor.ts';
 
 /** What a version takes and gives, as requests are checked against it. */
@@ -97,10 +97,19 @@ function checkTensor({ model }: ModelSignature, spec: TensorSpec, input: Tensor)
         `its shape [${input.shape.join(',')}] takes ${expected}`,
     );
   }
-  const cut = input.datatype === 'BYTES' ? input.data.findIndex((text) => text.includes('\0')) : -1;
+  if (input.datatype === 'BYTES') checkStrings(input);
+}
+
+/** What would reach the model as another string is refused. */
+function checkStrings({ name, data }: BytesTensor): void {
+  const cut = data.findIndex((text) => text.includes('\0'));
   if (cut >= 0) {
+    throw invalid(`input '${name}' has a zero byte in its element ${cut}, where ONNX Runtime would cut it`);
+  }
+  const broken = data.findIndex((text) => !text.isWellFormed());
+  if (broken >= 0) {
     throw invalid(
-      `input '${input.name}' has a zero byte in its element ${cut}, where ONNX Runtime would cut it`,
+      `input '${name}' has half of a surrogate pair in its element ${broken}, which is no UTF-8 text`,
     );
   }
 }

@@ -26,3 +26,21 @@ export function formatOf(file: Uint8Array): string | undefined {
   const head = Buffer.from(file.buffer, file.byteOffset, Math.min(file.length, 16)).toString('latin1');
   return SIGNATURES.find(({ offset, bytes }) => head.startsWith(bytes, offset))?.format;
 }
+
+/** Channels of a JPEG by its frame header: 1 is grey, 3 colour, 4 CMYK; undefined where the markers lead nowhere. */
+export function jpegChannels(file: Uint8Array): number | undefined {
+  let at = 2;
+  while (at + 9 < file.length && file[at] === 0xff) {
+    const marker = file[at + 1] ?? 0;
+    // Any number of fill bytes may stand before a marker.
+    if (marker === 0xff) {
+      at += 1;
+      continue;
+    }
+    // C4, C8 and CC are tables in the midst of the frame headers' numbers.
+    const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+    if (isFrame) return file[at + 9];
+    at += 2 + ((file[at + 2] ?? 0) << 8) + (file[at + 3] ?? 0);
+  }
+  return undefined;
+}

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
+import { channelsOf } from './pixels.ts';
 
 const Side = (what: string) =>
   Type.Union(
@@ -98,8 +99,4 @@ export function readImageSpec(file: ImageFile): {
     activation: file.activation ?? 'softmax',
   };
   return { spec: Object.freeze(spec), faults };
-}
-
-export function channelsOf(color: ImageSpec['color']): 1 | 3 {
-  return color === 'gray' ? 1 : 3;
 }

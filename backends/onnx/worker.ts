@@ -10,6 +10,7 @@ import { viewOf } from '../tensor/datatype.ts';
 import type { NumericArray, NumericDatatype } from '../tensor/datatype.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 import type { FromWorker, RunMessage, ToWorker, WorkerOptions } from './messages.ts';
+import { explainRefusal } from './refusal.ts';
 
 // The binding can't read Float16Array, and without it takes and gives the bits of a half as Uint16Array.
 Reflect.deleteProperty(globalThis, 'Float16Array');
@@ -125,6 +126,6 @@ try {
     outputs: session.outputMetadata.map(specOf),
   });
 } catch (error) {
-  post({ kind: 'refused', reason: reasonOf(error) });
+  post({ kind: 'refused', reason: explainRefusal(reasonOf(error)) });
   port.close();
 }

@@ -1,5 +1,5 @@
 import { BackendError } from '../../backends/errors.ts';
-import { InvalidImage } from '../../backends/image/preprocess.ts';
+import { InvalidImage } from '../../backends/image/invalid-image.ts';
 import type { InferAnswer } from '../../backends/inference.ts';
 import { CODE_OF_FAULT, GatewayError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';

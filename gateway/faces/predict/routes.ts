@@ -1,13 +1,13 @@
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ImagePool } from '../../../backends/image/image-pool.ts';
 import type { ImageSpec } from '../../../backends/image/image-spec.ts';
-import { imageToTensor } from '../../../backends/image/preprocess.ts';
 import { topClasses } from '../../../backends/image/top-classes.ts';
 import type { InferAnswer } from '../../../backends/inference.ts';
 import type { ModelVersion } from '../../../backends/model-version.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
-import type { Decoded, Target } from '../../pipeline/call.ts';
+import type { Call, Decoded, Target } from '../../pipeline/call.ts';
 import { acceptAnyBody } from '../body.ts';
 import { describeAnswer } from '../answer-headers.ts';
 import { httpCall } from '../http-call.ts';
@@ -26,6 +26,8 @@ interface ImageCall extends Decoded {
 export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
   const { config, pipeline } = gateway;
   const { bodyLimitBytes } = config.server;
+  const pool = new ImagePool();
+  app.addHook('onClose', () => pool.close());
   acceptAnyBody(app, bodyLimitBytes);
   await app.register(multipart, {
     limits: {
@@ -37,7 +39,11 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
     },
   });
 
-  const decode = async (request: FastifyRequest, version: ModelVersion): Promise<ImageCall> => {
+  const decode = async (
+    request: FastifyRequest,
+    { arrivalMs, signal }: Call,
+    version: ModelVersion,
+  ): Promise<ImageCall> => {
     const { image: spec, inputs } = version;
     const [input] = inputs;
     if (spec === undefined || input === undefined || inputs.length > 1) {
@@ -46,17 +52,21 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
         `model '${version.model}' takes no images: its configuration has no signalbox.image, or it has several inputs`,
       );
     }
-    const uploads = await readUploads(request, bodyLimitBytes);
-    const images = await Promise.all(
-      uploads.map((file) => imageToTensor(file, spec, config.limits.imagePixels)),
-    );
+    const images = await pool.toTensors({
+      files: await readUploads(request, bodyLimitBytes),
+      spec,
+      maxPixels: config.limits.imagePixels,
+      deadlineMs: arrivalMs + config.timeouts.inferenceMs,
+      signal,
+    });
     return { spec, inputs: [stackImages(input, images)] };
   };
 
   const predict = async (request: FastifyRequest<{ Params: { model?: string } }>, reply: FastifyReply) => {
     const model = request.params.model ?? requireDefaultModel(gateway);
-    const answered = await pipeline.infer(httpCall(request, { model }), {
-      decode: (version) => decode(request, version),
+    const call = httpCall(request, { model });
+    const answered = await pipeline.infer(call, {
+      decode: (version) => decode(request, call, version),
       encode: (read, answer, target) => describeClasses(read, answer, target),
     });
     describeAnswer(reply, answered);

@@ -1,4 +1,4 @@
-import type { ImageTensor } from '../../../backends/image/preprocess.ts';
+import type { ImageTensor } from '../../../backends/image/normalise.ts';
 import type { Tensor, TensorSpec } from '../../../backends/tensor/tensor.ts';
 import { GatewayError } from '../../errors.ts';
 
@@ -25,14 +25,39 @@ export function stackImages(input: TensorSpec, images: readonly ImageTensor[]): 
       `${images.length} images were sent; the model takes one at a time`,
     );
   }
-  const data = new Float32Array(images.length * first.data.length);
+  const shape = hasRows ? [images.length, ...first.shape] : first.shape;
+  const { name, datatype } = input;
+  const data = images.length === 1 ? first.data : joined(images, first.data.length);
+  switch (datatype) {
+    case 'FP32':
+      return { name, datatype, shape, data };
+    case 'FP16':
+      return { name, datatype, shape, data: new Uint16Array(Float16Array.from(data).buffer) };
+    case 'UINT8':
+      return { name, datatype, shape, data: bytesOf(data, name) };
+    default:
+      throw new GatewayError(
+        'no_image_calls',
+        `input '${name}' is of type ${datatype}; images become FP32, FP16 or UINT8`,
+      );
+  }
+}
+
+function joined(images: readonly ImageTensor[], length: number): Float32Array {
+  const data = new Float32Array(images.length * length);
   images.forEach((image, row) => {
-    data.set(image.data, row * first.data.length);
+    data.set(image.data, row * length);
   });
-  return {
-    name: input.name,
-    datatype: 'FP32',
-    shape: hasRows ? [images.length, ...first.shape] : first.shape,
-    data,
-  };
+  return data;
+}
+
+/** Pixels as they are, for a graph that normalises them itself. */
+function bytesOf(data: Float32Array, name: string): Uint8Array {
+  const bytes = Uint8Array.from(data);
+  if (bytes.every((byte, at) => byte === data[at])) return bytes;
+  throw new GatewayError(
+    'no_image_calls',
+    `input '${name}' is of type UINT8, and the preprocessing makes values that are not whole numbers from 0 to 255; ` +
+      'set signalbox.image.scale to 1, and leave out mean and std',
+  );
 }

@@ -7,6 +7,9 @@ import type { V2Request } from './request.ts';
 /** JSON beyond this is parsed on a thread of its own: 64 MiB of it would hold the main thread for 0.4 s. */
 const OFFLOAD_FROM_JSON_BYTES = 1024 * 1024;
 
+/** 64-bit integers beyond 2^53 take some ten times as long, so JSON that may have them goes there from this size on. */
+const OFFLOAD_INTEGERS_FROM_JSON_BYTES = 64 * 1024;
+
 export interface DecodeJob {
   readonly id: number;
   readonly body: Uint8Array;
@@ -31,8 +34,9 @@ export class V2Decoder {
   /** @throws GatewayError */
   decode(body: Uint8Array | undefined, jsonBytes: number | undefined): V2Request | Promise<V2Request> {
     const bytes = body ?? new Uint8Array();
-    if ((jsonBytes ?? bytes.length) < OFFLOAD_FROM_JSON_BYTES) return readV2Request(bytes, jsonBytes);
-    return this.#offload(bytes, jsonBytes);
+    return isHeavy(bytes, jsonBytes ?? bytes.length)
+      ? this.#offload(bytes, jsonBytes)
+      : readV2Request(bytes, jsonBytes);
   }
 
   /** Ends the worker once what it reads has been read. */
@@ -80,4 +84,10 @@ export class V2Decoder {
     });
     return worker;
   }
+}
+
+function isHeavy(body: Uint8Array, jsonBytes: number): boolean {
+  if (jsonBytes < OFFLOAD_INTEGERS_FROM_JSON_BYTES) return false;
+  if (jsonBytes >= OFFLOAD_FROM_JSON_BYTES) return true;
+  return Buffer.from(body.buffer, body.byteOffset, Math.min(jsonBytes, body.length)).includes('INT64');
 }

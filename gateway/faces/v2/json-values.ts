@@ -68,5 +68,11 @@ export function nameOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'an object';
   if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 60))}`;
+  if (typeof value === 'bigint') return `the number ${value}`;
   return `the ${typeof value} ${JSON.stringify(value)}`;
+}
+
+/** A value of a tensor's `data` that its datatype can't hold. */
+export function misfit(value: unknown, datatype: string, where: string, index: number): GatewayError {
+  return invalid(`${where}.data[${index}] is ${nameOf(value)}, which is not a ${datatype}`);
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { DATATYPES, isDatatype } from '../../../backends/tensor/datatype.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
 import {
@@ -16,6 +17,7 @@ import { readClassification, readSchedulePolicy, refuseUnsupported } from './par
 import type { SchedulePolicy } from './parameters.ts';
 import { tensorFromBytes } from './tensor-binary.ts';
 import { tensorFromJson } from './tensor-json.ts';
+import { WholeNumbers } from './whole-numbers.ts';
 
 /** How each output of a request is wanted. */
 export interface WantedOutputs {
@@ -54,12 +56,14 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
     );
   }
   const jsonPart = jsonBytes === undefined ? body : body.subarray(0, jsonBytes);
-  const root = objectAt(parseJson(textOf(jsonPart)), 'the request');
+  const text = textOf(jsonPart);
+  const root = objectAt(parseJson(text), 'the request');
   const parameters = optionalObjectAt(root, 'parameters', 'the request');
   refuseUnsupported(parameters, 'the request');
   const binary = new BinaryPart(body.subarray(jsonPart.length));
+  const wholeNumbers = new WholeNumbers(text);
   const inputs = arrayAt(root, 'inputs', 'the request').map((input, index) =>
-    readInput(input, index, binary),
+    readInput(input, index, binary, wholeNumbers),
   );
   binary.expectEnd();
   const id = own(root, 'id');
@@ -73,13 +77,18 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
   };
 }
 
-function readInput(value: unknown, index: number, binary: BinaryPart): Tensor {
+function readInput(value: unknown, index: number, binary: BinaryPart, wholeNumbers: WholeNumbers): Tensor {
   const place = `inputs[${index}]`;
   const input = objectAt(value, place);
   const name = stringAt(input, 'name', place);
   const where = `${place} ('${name.slice(0, 64)}')`;
   const datatype = stringAt(input, 'datatype', where);
   if (!isDatatype(datatype)) {
+    if (datatype === 'BF16') {
+      throw invalid(
+        `${where}.datatype is 'BF16', which ONNX Runtime can't take from Node; convert it to FP32`,
+      );
+    }
     throw invalid(`${where}.datatype is '${datatype.slice(0, 64)}'; expected one of ${DATATYPES.join(', ')}`);
   }
   const head = { name, datatype, shape: readShape(input, where) };
@@ -89,7 +98,7 @@ function readInput(value: unknown, index: number, binary: BinaryPart): Tensor {
   const data = own(input, 'data');
   if (size === undefined) {
     if (!Array.isArray(data)) throw invalid(`${where}.data is ${nameOf(data)}; expected a list`);
-    return tensorFromJson(head, data, where);
+    return tensorFromJson(head, data, { where, input: index, wholeNumbers });
   }
   if (data !== undefined)
     throw invalid(`${where} has both data and binary_data_size; expected one of the two`);
@@ -172,6 +181,8 @@ class BinaryPart {
 }
 
 function textOf(bytes: Uint8Array): string {
+  // Read as text, what is not UTF-8 would become replacement characters in silence.
+  if (!isUtf8(bytes)) throw invalid('the request JSON is not UTF-8 text');
   const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   return buffer.toString('utf8');
 }

@@ -29,6 +29,11 @@ export function tensorFromBytes(
       `${where} has binary_data_size ${bytes.length}; ${datatype} of shape [${shape.join(',')}] takes ${expected} bytes`,
     );
   }
+  if (datatype === 'BOOL') {
+    const odd = bytes.findIndex((byte) => byte > 1);
+    if (odd >= 0)
+      throw invalid(`${where} has the byte ${bytes[odd] ?? 0} in its element ${odd}; a BOOL is 0 or 1`);
+  }
   // A view needs an offset that is a multiple of the element's size, which the body doesn't promise.
   if (bytes.byteOffset % bytesPerElement(datatype) === 0) {
     return { name, datatype, shape, data: viewOf(datatype, bytes.buffer, bytes.byteOffset, length) };

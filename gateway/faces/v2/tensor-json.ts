@@ -2,34 +2,42 @@ import { allocateUnsafe, toNumbers } from '../../../backends/tensor/datatype.ts'
 import type { NumericArray, NumericDatatype } from '../../../backends/tensor/datatype.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
 import { GatewayError } from '../../errors.ts';
-import { invalid, nameOf } from './json-values.ts';
+import { invalid, misfit, nameOf } from './json-values.ts';
+import type { WholeNumbers } from './whole-numbers.ts';
+import { isWide, jsonDigits, wideFromJson } from './whole-numbers.ts';
 
-/** The whole numbers that a type holds. JSON's numbers are exact up to 2^53. */
+/** The whole numbers that a type of up to 32 bits holds. */
 const RANGES: Partial<Record<NumericDatatype, readonly [min: number, max: number]>> = {
   UINT8: [0, 255],
   UINT16: [0, 65_535],
   UINT32: [0, 4_294_967_295],
-  UINT64: [0, Number.MAX_SAFE_INTEGER],
   INT8: [-128, 127],
   INT16: [-32_768, 32_767],
   INT32: [-2_147_483_648, 2_147_483_647],
-  INT64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
 };
+
+/** Where a tensor's `data` stands in its request. */
+export interface JsonPlace {
+  /** How messages name the tensor. */
+  readonly where: string;
+  /** The input's number. */
+  readonly input: number;
+  readonly wholeNumbers: WholeNumbers;
+}
 
 /**
  * Reads a tensor's `data`, flat or nested along its shape.
  *
- * @param where how messages name the tensor
  * @throws GatewayError where the data doesn't fit the type or the shape
  */
 export function tensorFromJson(
   head: { readonly name: string; readonly datatype: Tensor['datatype']; readonly shape: readonly number[] },
   data: readonly unknown[],
-  where: string,
+  { where, input, wholeNumbers }: JsonPlace,
 ): Tensor {
   const { name, datatype, shape } = head;
   const length = shape.reduce((count, size) => count * size, 1);
-  const values = Array.isArray(data[0]) ? flatten(data, shape, where) : data;
+  const values = flatten(data, shape, where);
   if (values.length !== length) {
     throw invalid(
       `${where} has ${values.length} elements in its data; its shape [${shape.join(',')}] takes ${length}`,
@@ -41,6 +49,10 @@ export function tensorFromJson(
       return value;
     });
     return { name, datatype, shape, data: strings };
+  }
+  if (isWide(datatype)) {
+    const exact = (): readonly unknown[] => flatten(wholeNumbers.dataOf(input), shape, where);
+    return { name, datatype, shape, data: wideFromJson(datatype, values, exact, where) };
   }
   return { name, datatype, shape, data: numbersFromJson(datatype, values, where) };
 }
@@ -90,25 +102,18 @@ function fillIntegers(
   where: string,
 ): void {
   const [min, max] = RANGES[datatype] ?? [0, 0];
-  const wide = array instanceof BigInt64Array || array instanceof BigUint64Array;
   for (let index = 0; index < values.length; index++) {
     const value = values[index];
     if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
       throw misfit(value, datatype, where, index);
     }
-    if (wide) array[index] = BigInt(value);
-    else array[index] = value;
+    array[index] = value;
   }
 }
 
-function misfit(value: unknown, datatype: Tensor['datatype'], where: string, index: number): GatewayError {
-  const big = datatype.endsWith('INT64') && typeof value === 'number' && !Number.isSafeInteger(value);
-  const hint = big ? '; JSON numbers are exact up to 2^53 only, so send it as binary data' : '';
-  return invalid(`${where}.data[${index}] is ${nameOf(value)}, which is not a ${datatype}${hint}`);
-}
-
-/** Nested lists in row-major order; each level must be as long as the shape says. */
+/** Nested lists in row-major order, where each level must be as long as the shape says; what is flat stays as it is. */
 function flatten(data: readonly unknown[], shape: readonly number[], where: string): readonly unknown[] {
+  if (!Array.isArray(data[0])) return data;
   const flat: unknown[] = [];
   const visit = (level: readonly unknown[], depth: number): void => {
     if (level.length !== shape[depth]) {
@@ -127,23 +132,29 @@ function flatten(data: readonly unknown[], shape: readonly number[], where: stri
 }
 
 /**
- * A tensor's elements as JSON values, flat.
+ * A tensor's elements as JSON values, flat; `JSON.stringify` writes all the digits of each.
  *
- * @throws GatewayError `non_finite_output`, and for whole numbers beyond those that JSON carries exactly
+ * @throws GatewayError `non_finite_output`
  */
-export function tensorToJson(tensor: Tensor): readonly (number | string | boolean)[] {
+export function tensorToJson(tensor: Tensor): readonly (number | string | boolean | object)[] {
   if (tensor.datatype === 'BYTES') return tensor.data;
   const { name, datatype, data } = tensor;
   if (datatype === 'BOOL') return Array.from(data as Uint8Array, (value) => value !== 0);
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Array.from(data, jsonDigits);
   const values = toNumbers(datatype, data);
-  const wide = datatype === 'INT64' || datatype === 'UINT64';
-  if (!values.every(wide ? Number.isSafeInteger : Number.isFinite)) {
-    const what = wide ? 'whole numbers beyond 2^53' : 'NaN or infinite values';
-    throw new GatewayError(
-      'non_finite_output',
-      `output '${name}' has ${what}, which JSON can't carry; ` +
-        'ask for it as binary data ("parameters": {"binary_data_output": true})',
-    );
+  let hasNegativeZero = false;
+  for (const value of values) {
+    if (!Number.isFinite(value)) {
+      throw new GatewayError(
+        'non_finite_output',
+        `output '${name}' has NaN or infinite values, which JSON can't carry; ` +
+          'ask for it as binary data ("parameters": {"binary_data_output": true})',
+      );
+    }
+    if (value === 0 && 1 / value < 0) hasNegativeZero = true;
   }
-  return values;
+  return hasNegativeZero ? values.map((value) => (Object.is(value, -0) ? NEGATIVE_ZERO : value)) : values;
 }
+
+/** `JSON.stringify` writes -0 without its sign, and readers take it for a whole number where there is no point. */
+const NEGATIVE_ZERO = JSON.rawJSON('-0.0');

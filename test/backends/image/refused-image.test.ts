@@ -1,7 +1,8 @@
 /** What a stranger may send instead of an image. */
 import { expect, test } from 'vitest';
 import type { Sharp } from 'sharp';
-import { InvalidImage, imageToTensor } from '../../../backends/image/preprocess.ts';
+import { InvalidImage } from '../../../backends/image/invalid-image.ts';
+import { imageToTensor } from '../../../backends/image/preprocess.ts';
 import { picture, pngThatClaims, specOf } from './pictures.ts';
 
 const MAX_PIXELS = 1_000_000;

@@ -55,3 +55,14 @@ test('a string with a zero byte in it is not cut there in silence', async () => 
   );
   expect([[['before\0after']], 'invalid_input']).toContainEqual(outcome);
 });
+
+test('a model with bfloat16 inputs is not loaded, and the reason says what to do', async () => {
+  const model = Buffer.from(identityModel('FP32', ['batch', 4]));
+  // In the encoding of a type, 1 (float32) or 16 (bfloat16) stands after the field's key, 8; the shape's key, 18, follows it.
+  const float32 = Uint8Array.of(8, 1, 18);
+  for (let at = model.indexOf(float32); at >= 0; at = model.indexOf(float32)) model[at + 1] = 16;
+  await expect(loadVersion(model)).rejects.toThrow(
+    "an input or output is of type bfloat16, which can't be passed to ONNX Runtime from Node; cast the inputs and outputs " +
+      'to float32 or float16 in the graph (inside of it the type may stay)',
+  );
+});

@@ -174,6 +174,59 @@ describe('POST /predict', () => {
   });
 });
 
+describe('a model gets images in the type of its input', () => {
+  const shape = ['batch', 3, 2, 2] as const;
+  const image = (keys: object): string =>
+    JSON.stringify({ signalbox: { image: { resize: [2, 2], topK: 12, ...keys } } });
+  let typed: RunningGateway;
+  beforeAll(async () => {
+    const raw = image({ scale: 1, activation: 'none' });
+    typed = await startGateway({
+      files: {
+        'models/uint8/1/model.onnx': identityModel('UINT8', shape),
+        'models/uint8/config.yaml': raw,
+        'models/fp16/1/model.onnx': identityModel('FP16', shape),
+        'models/fp16/config.yaml': raw,
+        'models/scaled/1/model.onnx': identityModel('UINT8', shape),
+        'models/scaled/config.yaml': image({}),
+        'models/int64/1/model.onnx': identityModel('INT64', shape),
+        'models/int64/config.yaml': raw,
+      },
+    });
+  });
+  afterAll(() => typed[Symbol.asyncDispose]());
+
+  async function predictTyped(model: string): Promise<{ status: number; body: Classes & { error: string } }> {
+    const colours = Uint8Array.from({ length: 12 }, (_, at) => at * 20);
+    const file = await sharp(colours, { raw: { width: 2, height: 2, channels: 3 } })
+      .png()
+      .toBuffer();
+    const response = await fetch(typed.url(`/predict/${model}`), {
+      method: 'POST',
+      body: file as Uint8Array<ArrayBuffer>,
+    });
+    return { status: response.status, body: (await response.json()) as Classes & { error: string } };
+  }
+
+  test.each(['uint8', 'fp16'])('%s', async (model) => {
+    const { predictions } = (await predictTyped(model)).body;
+    const values = predictions
+      .toSorted((a, b) => a.class_id - b.class_id)
+      .map(({ confidence }) => confidence);
+    // Red, green and blue planes of pixels that count up by 20.
+    expect(values).toEqual([0, 60, 120, 180, 20, 80, 140, 200, 40, 100, 160, 220]);
+  });
+
+  test.each([
+    ['scaled', 'set signalbox.image.scale to 1'],
+    ['int64', "input 'INPUT' is of type INT64; images become FP32, FP16 or UINT8"],
+  ])('%s is a 400 that says what would be right', async (model, message) => {
+    const { status, body } = await predictTyped(model);
+    expect(body.error).toContain(message);
+    expect(status).toBe(400);
+  });
+});
+
 test('a model whose configuration says nothing of images takes none, and without a default model the call must name one', async () => {
   await using plain = await startGateway({
     files: {

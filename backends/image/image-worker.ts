@@ -1,0 +1,27 @@
+/** A worker thread that turns uploads into tensors, one at a time. */
+import { parentPort } from 'node:worker_threads';
+import { InvalidImage } from './invalid-image.ts';
+import type { FromImageWorker, ImageJob, ToImageWorker } from './messages.ts';
+import { imageToTensor } from './preprocess.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('backends/image/image-worker.ts runs as a worker thread only');
+
+async function read({ file, spec, maxPixels }: ImageJob): Promise<FromImageWorker> {
+  try {
+    return { kind: 'tensor', tensor: await imageToTensor(file, spec, maxPixels) };
+  } catch (error) {
+    if (error instanceof InvalidImage) return { kind: 'refused', fault: error.fault, message: error.message };
+    return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+port.on('message', (message: ToImageWorker) => {
+  if (message.kind === 'close') {
+    port.close();
+    return;
+  }
+  void read(message).then((answer) => {
+    port.postMessage(answer, answer.kind === 'tensor' ? [answer.tensor.data.buffer] : []);
+  });
+});

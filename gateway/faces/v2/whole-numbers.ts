@@ -1,0 +1,105 @@
+/**
+ * 64-bit integers in JSON. A number of JSON is read as a double, which is exact up to 2^53; beyond that the digits that were
+ * sent have to be read once more, and written digit by digit.
+ */
+import type { NumericDatatype } from '../../../backends/tensor/datatype.ts';
+import { isObject, misfit, own } from './json-values.ts';
+
+declare global {
+  // ECMAScript's source text access, which TypeScript's libraries do not have yet.
+  interface JSON {
+    parse(
+      text: string,
+      reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+    ): unknown;
+    rawJSON(text: string): object;
+  }
+}
+
+/** A request's JSON, read a second time with its large whole numbers as bigints: only when one of them is met. */
+export class WholeNumbers {
+  readonly #text: string;
+  #root: unknown;
+
+  /** @param text valid JSON */
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The `data` of an input, in which whole numbers beyond 2^53 are bigints. */
+  dataOf(input: number): readonly unknown[] {
+    this.#root ??= JSON.parse(this.#text, (_key, value, { source }) =>
+      typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined
+        ? (wholeNumber(source) ?? value)
+        : value,
+    );
+    const inputs: unknown = isObject(this.#root) ? own(this.#root, 'inputs') : undefined;
+    const found: unknown = Array.isArray(inputs) ? inputs[input] : undefined;
+    const data = isObject(found) ? own(found, 'data') : undefined;
+    return Array.isArray(data) ? data : [];
+  }
+}
+
+/** What 64 bits hold has fewer digits than this. */
+const MAX_DIGITS = 20;
+
+/** The value of a JSON number if it is whole, however it is written; undefined where it isn't, or is beyond all 64 bits. */
+function wholeNumber(source: string): bigint | undefined {
+  const parts = /^(-?)0*(\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source);
+  if (parts === null) return undefined;
+  const [, sign = '', whole = '', fraction = '', power = '0'] = parts;
+  const digits = (whole + fraction).replace(/^0+/, '');
+  const zeros = Number(power) - fraction.length;
+  if (digits.length + zeros > MAX_DIGITS) return undefined;
+  if (zeros >= 0) return BigInt(sign + digits + '0'.repeat(zeros));
+  // Beyond the point there may be zeros only.
+  return /^0*$/.test(digits.slice(zeros)) ? BigInt(sign + digits.slice(0, zeros)) : undefined;
+}
+
+export type WideDatatype = 'INT64' | 'UINT64';
+
+export function isWide(datatype: NumericDatatype): datatype is WideDatatype {
+  return datatype === 'INT64' || datatype === 'UINT64';
+}
+
+/**
+ * @param exactly gives the values once more, with those beyond 2^53 as bigints; called when there are some
+ * @throws GatewayError for what is not a whole number of the type
+ */
+export function wideFromJson(
+  datatype: WideDatatype,
+  values: readonly unknown[],
+  exactly: () => readonly unknown[],
+  where: string,
+): BigInt64Array | BigUint64Array {
+  const isSigned = datatype === 'INT64';
+  const array = isSigned ? new BigInt64Array(values.length) : new BigUint64Array(values.length);
+  let read = values;
+  for (let index = 0; index < read.length; index++) {
+    let value = read[index];
+    if (
+      typeof value === 'number' &&
+      Number.isInteger(value) &&
+      !Number.isSafeInteger(value) &&
+      read === values
+    ) {
+      read = exactly();
+      value = read[index];
+    }
+    const whole = typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value;
+    if (
+      typeof whole !== 'bigint' ||
+      (isSigned ? BigInt.asIntN(64, whole) : BigInt.asUintN(64, whole)) !== whole
+    ) {
+      throw misfit(value, datatype, where, index);
+    }
+    array[index] = whole;
+  }
+  return array;
+}
+
+/** A 64-bit integer as `JSON.stringify` takes it, which then writes all its digits. */
+export function jsonDigits(value: bigint): number | object {
+  const double = Number(value);
+  return Number.isSafeInteger(double) ? double : JSON.rawJSON(value.toString());
+}
