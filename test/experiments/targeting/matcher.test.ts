@@ -18,7 +18,9 @@ function refusalsOf(file: MatcherFile): readonly string[] {
   return lines;
 }
 
-const CASES: readonly (readonly [MatcherFile, readonly string[], readonly (string | undefined)[]])[] = [
+type Values = readonly (string | undefined)[];
+
+const CASES: readonly (readonly [MatcherFile, Values, Values])[] = [
   ['at', ['at'], ['AT', 'at ', '', undefined]],
   [2, ['2'], ['2.0', undefined]],
   [true, ['true'], ['false', undefined]],
