@@ -24,6 +24,7 @@ const EXPERIMENTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> =
     ...variants(1, 0),
   },
   body: {
+    mirror: { variant: 'v2' },
     hashAttribute: { json: 'parameters.user_id' },
     ...variants(50, 50),
     match: [
@@ -149,4 +150,11 @@ test('two experiments on one model share its users out, and the holdout of the g
     '400 v2 is a variant of both left and right; write left=v2 or right=v2',
   );
   expect(await call('shared', { headers: { 'x-experiment': 'right=v2' } })).toBe('right=v2 override');
+});
+
+test('keys that nothing acts on yet are told, once', () => {
+  const told = gateway.log.filter((line) => line.includes('not acted on yet'));
+  expect(told.map((line) => JSON.parse(line) as unknown)).toEqual([
+    expect.objectContaining({ experiment: 'body', keys: ['mirror'] }),
+  ]);
 });
