@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { answerErrors } from './faces/error-answers.ts';
 import { healthRoutes } from './faces/health.ts';
 import { metricsRoutes } from './faces/metrics.ts';
+import { ofrepRoutes } from './faces/ofrep/routes.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
 import { admitByScope } from './faces/scoped-routes.ts';
 import { v2Routes } from './faces/v2/routes.ts';
@@ -27,6 +28,9 @@ export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Pr
     healthRoutes(scope, gateway);
   });
   await app.register((scope) => predictRoutes(scope, gateway));
+  await app.register((scope) => {
+    ofrepRoutes(scope, gateway);
+  });
   return app;
 }
 

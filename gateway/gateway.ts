@@ -1,6 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { formatProblem } from '../documents/problem.ts';
 import { ModelRepository } from '../backends/repository/repository.ts';
+import type { DecisionContext } from '../experiments/decision.ts';
+import type { Experiment } from '../experiments/definition.ts';
+import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
+import { dormantKeys } from './reload/dormant-keys.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
@@ -23,6 +28,8 @@ export class Gateway {
   readonly metrics: Metrics;
   readonly admission: Admission;
   readonly pipeline: Pipeline;
+  /** What decisions need beside the experiments and the caller. */
+  readonly deciding: DecisionContext;
 
   readonly #keys: WatchedKeys | undefined;
 
@@ -32,6 +39,9 @@ export class Gateway {
   /** Why the model repository could not be read at the last look. */
   #modelsFault = '';
   #timer: NodeJS.Timeout | undefined;
+  readonly #sticky: MemoryStickyAssignments;
+  #evictionTold = false;
+  readonly #dormantTold = new WeakSet<Experiment>();
 
   /**
    * Loads the models and the experiments.
@@ -64,6 +74,7 @@ export class Gateway {
       const experiments = new ExperimentFiles(
         config.experiments,
         (model) => repository.model(model)?.versions,
+        config.holdout,
       );
       await experiments.load();
       metrics = new Metrics(gaugeSources(repository, experiments));
@@ -97,8 +108,12 @@ export class Gateway {
         metrics.recordRefusal(outcome, protocol);
       },
     });
+    this.#sticky = new MemoryStickyAssignments(() => {
+      this.#warnOfEviction();
+    });
+    this.deciding = { sticky: this.#sticky, nowMs: Date.now, randomUnit: randomUUID };
     this.pipeline = new Pipeline({
-      router: new Router(repository, () => experiments.current),
+      router: new Router(repository, () => experiments.current, this.deciding),
       metrics,
       inferenceTimeoutMs: config.timeouts.inferenceMs,
       onFault: (error) => {
@@ -130,6 +145,7 @@ export class Gateway {
 
   /** Starts to watch the folders, and says that it is ready. */
   start(): void {
+    this.#warnOfDormantKeys();
     this.#become('ready');
     this.#scheduleLook();
   }
@@ -160,6 +176,25 @@ export class Gateway {
         this.#scheduleLook();
       });
     }, LOOK_EVERY_MS);
+  }
+
+  /** Once for each experiment as it stands. */
+  #warnOfDormantKeys(): void {
+    for (const experiment of this.experiments.current.byKey.values()) {
+      if (this.#dormantTold.has(experiment)) continue;
+      this.#dormantTold.add(experiment);
+      const keys = dormantKeys(experiment);
+      if (keys.length > 0)
+        this.log.warn({ experiment: experiment.key, keys }, 'these keys are checked, and not acted on yet');
+    }
+  }
+
+  #warnOfEviction(): void {
+    if (!this.#evictionTold)
+      this.log.warn(
+        'sticky units are more than are kept in memory; the oldest are split anew when they return',
+      );
+    this.#evictionTold = true;
   }
 
   async #refreshModels(): Promise<void> {
@@ -200,6 +235,11 @@ export class Gateway {
     if (this.config.models.control === 'poll') void this.#refreshModels();
     await this.#refreshKeys();
     const { changed, refused } = await this.experiments.refresh();
+    if (changed.length > 0) {
+      const { byKey } = this.experiments.current;
+      this.#warnOfDormantKeys();
+      this.#sticky.retain([...byKey.values()].map(({ key, phase }) => ({ experiment: key, phase })));
+    }
     for (const file of changed) {
       this.metrics.recordReload('success');
       this.log.info({ file }, 'experiment file took effect');
@@ -220,13 +260,16 @@ function gaugeSources(repository: ModelRepository, experiments: ExperimentFiles)
     queues: () => ready().map(({ model, version, queued }) => ({ model, version, queued })),
     instances: () => ready().map(({ model, version, instances }) => ({ model, version, ...instances })),
     weights: () =>
-      [...experiments.current.byModel.values()].flatMap(({ key, status, variants, control, winner }) => {
-        const total = variants.reduce((sum, variant) => sum + variant.weight, 0);
-        const everybody = status === 'running' ? undefined : status === 'completed' ? winner : control;
-        return variants.map((variant) => {
-          const share = everybody === undefined ? variant.weight / total : Number(variant === everybody);
-          return { experiment: key, variant: variant.name, share };
-        });
-      }),
+      [...experiments.current.byModel.values()].flatMap(({ candidates }) => candidates.flatMap(sharesOf)),
   };
+}
+
+/** The share of the enrolled units that each variant of an experiment gets. */
+function sharesOf({ key, status, variants, control, winner }: Experiment) {
+  const total = variants.reduce((sum, variant) => sum + variant.weight, 0);
+  const everybody = status === 'running' ? undefined : status === 'completed' ? winner : control;
+  return variants.map((variant) => {
+    const share = everybody === undefined ? variant.weight / total : Number(variant === everybody);
+    return { experiment: key, variant: variant.name, share };
+  });
 }

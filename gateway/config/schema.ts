@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { RATE_EXPECTED, RATE_PATTERN } from '../trust/rate.ts';
+import { HoldoutSchema } from '../../experiments/experiment-schema.ts';
 
 const Duration = (expected = 'a duration as 500ms, 30s, 5m or 1h') =>
   Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$', expected });
@@ -83,6 +84,7 @@ export const ConfigSchema = Type.Object(
         { additionalProperties: false, minProperties: 1, expected: 'a map with keys, jwt, or both' },
       ),
     ),
+    holdout: Type.Optional(HoldoutSchema),
     timeouts: Type.Optional(
       Type.Object(
         {

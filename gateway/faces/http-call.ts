@@ -20,6 +20,8 @@ export function httpCall(request: FastifyRequest, path: ModelPath): Call {
     version: path.version,
     header: (name) => headerOf(headers, name),
     principal: request.principal ?? NOBODY,
+    // Fastify has parsed them already.
+    query: request.query as Readonly<Record<string, unknown>>,
     arrivalMs: request.arrivalMs,
     signal: hangUpSignal(request.raw.socket),
   };

@@ -95,6 +95,7 @@ class InferenceStream {
         parameters.triton_final_response = true;
       const { encoded } = await this.#gateway.pipeline.infer(inferCall(this.#caller, message, principal), {
         decode: () => readGrpcRequest(message),
+        decodeUnrouted: () => readGrpcRequest(message),
         encode: (read, { outputs }, target) => {
           describeTarget({ header: (name, value) => (parameters[name] = value) }, target);
           return writeStreamResponse(writeInferResponse(read, target.version, outputs, parameters));

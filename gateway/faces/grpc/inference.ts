@@ -21,6 +21,7 @@ export function modelInfer({ pipeline, admission, log }: Gateway): handleUnaryCa
       const message = readInferMessage(call.request);
       const answered = await pipeline.infer(inferCall(callerOf(call), message, principal), {
         decode: () => readGrpcRequest(message),
+        decodeUnrouted: () => readGrpcRequest(message),
         encode: (read, { outputs }, { version }) => writeInferResponse(read, version, outputs),
       });
       const metadata = new Metadata();

@@ -1,7 +1,7 @@
 import type { ModelVersion } from '../../../backends/model-version.ts';
 import { bytesPerElement } from '../../../backends/tensor/datatype.ts';
 import { elementCount } from '../../../backends/tensor/tensor.ts';
-import { invalid } from './json-values.ts';
+import { NOTHING, invalid } from './json-values.ts';
 import type { V2Request } from './request.ts';
 import { tensorFromBytes } from './tensor-binary.ts';
 
@@ -25,7 +25,13 @@ export function readRawRequest(
   const { name, datatype } = input;
   const where = `the raw input '${name}'`;
   const dims = maxBatchSize > 0 ? [1, ...input.shape.slice(1)] : [...input.shape];
-  const answer = { id: undefined, binaryByOutput: new Map(), classesByOutput: new Map(), binaryOutput: true };
+  const answer = {
+    id: undefined,
+    parameters: NOTHING,
+    binaryByOutput: new Map(),
+    classesByOutput: new Map(),
+    binaryOutput: true,
+  };
   const free = dims.filter((size) => size === -1).length;
   if (datatype === 'BYTES') {
     const shape = dims.map((size) => (size === -1 ? 1 : size));

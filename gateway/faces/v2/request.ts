@@ -34,6 +34,8 @@ export interface V2Request extends WantedOutputs, SchedulePolicy {
   /** Sent back with the answer. */
   readonly id: string | undefined;
   readonly inputs: readonly Tensor[];
+  /** The request's own parameters, as they were sent. */
+  readonly parameters: JsonObject;
   /** The names of the wanted outputs; left out: all of them. */
   readonly outputs?: readonly string[];
 }
@@ -71,6 +73,7 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
   return {
     id,
     inputs,
+    parameters,
     ...readOutputs(root),
     ...readSchedulePolicy(parameters, 'the request'),
     binaryOutput: flagAt(parameters, 'binary_data_output', 'the request.parameters'),

@@ -39,13 +39,17 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     request: FastifyRequest<{ Params: ModelPath }>,
     reply: FastifyReply,
   ): Promise<FastifyReply> => {
+    const received = request.body as Uint8Array | undefined;
     const answered = await pipeline.infer(httpCall(request, request.params), {
       decode: (version) => {
-        const body = request.body as Uint8Array | undefined;
         const jsonBytes = jsonBytesOf(request);
         // No JSON at all: the body is the only input's own bytes.
-        if (jsonBytes === 0) return readRawRequest(body ?? new Uint8Array(), version);
-        return decoder.decode(body, jsonBytes);
+        if (jsonBytes === 0) return readRawRequest(received ?? new Uint8Array(), version);
+        return decoder.decode(received, jsonBytes);
+      },
+      decodeUnrouted: () => {
+        const jsonBytes = jsonBytesOf(request);
+        return jsonBytes === 0 ? undefined : decoder.decode(received, jsonBytes);
       },
       encode: (read, answer, target) => writeV2Response(read, target.version, answer.outputs),
     });

@@ -51,10 +51,21 @@ function isFinite(tensor: Tensor): boolean {
   );
 }
 
+const VERSION = { model: 'm', version: 1, maxBatchSize: 0, labels: [] };
+
+const NOTHING_ASKED: V2Request = {
+  id: undefined,
+  parameters: {},
+  inputs: [],
+  binaryByOutput: new Map(),
+  classesByOutput: new Map(),
+  binaryOutput: false,
+};
+
 /** Writes the tensor as an answer, and reads that answer as if it were a request. */
 function throughTheWire(tensor: Tensor, binaryOutput: boolean): Tensor | undefined {
-  const request: V2Request = { id: undefined, inputs: [], binaryByOutput: new Map(), binaryOutput };
-  const { body, jsonBytes } = writeV2Response(request, { model: 'm', version: 1 }, [tensor]);
+  const request: V2Request = { ...NOTHING_ASKED, binaryOutput };
+  const { body, jsonBytes } = writeV2Response(request, VERSION, [tensor]);
   const bytes = Buffer.from(body);
   const json = bytes.subarray(0, jsonBytes ?? bytes.length).toString();
   const asRequest = Buffer.from(json.replace('"outputs":', '"inputs":'));
@@ -83,13 +94,7 @@ describe.each(DATATYPES)('%s', (datatype) => {
     fc.assert(
       fc.property(tensorOf(datatype).filter(isFinite), (tensor) => {
         const { shape } = tensor;
-        const request: V2Request = {
-          id: undefined,
-          inputs: [],
-          binaryByOutput: new Map(),
-          binaryOutput: false,
-        };
-        const { body } = writeV2Response(request, { model: 'm', version: 1 }, [tensor]);
+        const { body } = writeV2Response(NOTHING_ASKED, VERSION, [tensor]);
         const flat = JSON.parse(String(body), keepDigits) as { outputs: { data: unknown[] }[] };
         const nested = JSON.stringify({
           inputs: [{ name: 'x', datatype, shape, data: nest(flat.outputs[0]?.data ?? [], shape) }],

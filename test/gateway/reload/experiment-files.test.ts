@@ -9,6 +9,10 @@ import { NOTHING_NEW, WatchedFolder, experiment } from './watched-folder.ts';
 
 const BAD_WEIGHT = 'is -1; expected a whole number from 0 to 1000000 (for 99.5 % to 0.5 % write 995 and 5)';
 
+const NOT_APART =
+  'and nothing proves that no call meets both; give both a part of one namespace, or match rules that exclude ' +
+  'each other on one attribute, or make one of them a draft';
+
 describe('the first reading', () => {
   test('takes every YAML file of the folder, and nothing else', async () => {
     await using watched = await WatchedFolder.start({
@@ -50,8 +54,7 @@ describe('the first reading', () => {
     expect(lines.map((line) => line.replaceAll(`${folder.path}/`, '')).sort()).toEqual([
       `a.yaml:7:37: variants[1].weight: ${BAD_WEIGHT}`,
       'b.yaml:7:26: variants[1].version: is 7, but model "b" has no such version; the repository has 1, 2',
-      'd.yaml:3:9: status: is running on model "c", where "c" is running; ' +
-        'one experiment answers for a model, so make one of them a draft (c.yaml)',
+      `d.yaml:3:9: status: is running on model "c", where "c" is running, ${NOT_APART} (c.yaml)`,
       'e.yaml:1:6: key: "c" is taken (c.yaml)',
     ]);
     expect(files.current.byKey.size).toBe(0);
@@ -175,7 +178,7 @@ describe('an edit', () => {
   test('that names a version which is missing becomes good without an edit once the version is there', async () => {
     const versions = [1, 2];
     await using watched = await WatchedFolder.start({ 'a.yaml': experiment() }, () => versions);
-    await watched.write({ 'a.yaml': experiment({ version: 3, weight: 20 }) });
+    await watched.write({ 'a.yaml': experiment({ version: 3, weight: 20, phase: 2 }) });
     expect(await watched.lookTwice()).toMatchObject({
       refused: ['a.yaml'],
       problems: [expect.stringContaining('is 3, but model "a" has no such version; the repository has 1, 2')],
@@ -184,6 +187,53 @@ describe('an edit', () => {
     versions.push(3);
     expect(await watched.look()).toEqual({ changed: ['a.yaml'], refused: [], problems: [] });
     expect(watched.weights).toEqual({ a: 20 });
+  });
+});
+
+describe('an edit of what is running', () => {
+  test('that would mix what was counted is refused, and the message offers a new phase', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+    await watched.write({ 'a.yaml': experiment({ version: 1, weight: 20 }) });
+    expect(await watched.lookTwice()).toEqual({
+      changed: [],
+      refused: ['a.yaml'],
+      problems: [
+        'a.yaml:5:1: variants: changed, which needs a new phase: v2 would be version 1 under the results of version 2; ' +
+          'a variant of another name can be added as it runs; write phase: 2 to begin one, or take the edit back',
+      ],
+    });
+    expect(watched.weights).toEqual({ a: 10 });
+
+    await watched.write({ 'a.yaml': experiment({ version: 1, weight: 20, phase: 2 }) });
+    expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml'], refused: [] });
+    expect(watched.weights).toEqual({ a: 20 });
+  });
+
+  test('into another experiment is refused, with a new phase too', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment({ model: 'm' }) });
+    await watched.write({ 'a.yaml': experiment({ model: 'n', phase: 2 }) });
+    expect((await watched.lookTwice()).problems).toEqual([
+      "a.yaml:2:8: model: changed, which an experiment that is running can't follow: another model is another " +
+        'experiment; give it a file of its own',
+    ]);
+    await watched.write({ 'a.yaml': experiment({ key: 'b', model: 'm' }) });
+    await watched.look();
+    expect((await watched.look()).problems).toEqual([expect.stringMatching(/^a.yaml:1:6: key: changed/)]);
+    expect(watched.files.current.byKey.get('a')?.model).toBe('m');
+  });
+
+  test('is told from the edit of a draft, which may become anything', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment({ status: 'draft' }) });
+    await watched.write({ 'a.yaml': experiment({ key: 'b', model: 'n', version: 1 }) });
+    expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml'], refused: [] });
+  });
+
+  test('in a file that is renamed with it is judged all the same', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+    await rm(watched.path('a.yaml'));
+    await watched.write({ 'z.yaml': experiment({ version: 1 }) });
+    const looks = [await watched.look(), await watched.look()];
+    expect(looks.flatMap(({ refused }) => refused)).toEqual(['z.yaml']);
   });
 });
 
@@ -212,10 +262,7 @@ describe('two files that clash', () => {
     expect(await watched.lookTwice()).toEqual({
       changed: [],
       refused: ['c.yaml'],
-      problems: [
-        'c.yaml:3:9: status: is running on model "b", where "b" is running; ' +
-          'one experiment answers for a model, so make one of them a draft (b.yaml)',
-      ],
+      problems: [`c.yaml:3:9: status: is running on model "b", where "b" is running, ${NOT_APART} (b.yaml)`],
     });
     expect(await watched.look()).toEqual(NOTHING_NEW);
     expect(watched.weights).toEqual({ b: 10 });
@@ -230,10 +277,7 @@ describe('two files that clash', () => {
     expect(await watched.lookTwice()).toEqual({
       changed: [],
       refused: ['a.yaml'],
-      problems: [
-        'a.yaml:3:9: status: is running on model "b", where "b" is running; ' +
-          'one experiment answers for a model, so make one of them a draft (b.yaml)',
-      ],
+      problems: [`a.yaml:3:9: status: is running on model "b", where "b" is running, ${NOT_APART} (b.yaml)`],
     });
     expect(watched.weights).toEqual({ b: 10 });
   });
@@ -282,7 +326,7 @@ test('two edits that only go together take effect together: one starts what the 
     'b.yaml': experiment({ key: 'b', model: 'm', status: 'draft' }),
   });
   expect(await watched.lookTwice()).toEqual({ changed: ['a.yaml', 'b.yaml'], refused: [], problems: [] });
-  expect(watched.files.current.byModel.get('m')?.key).toBe('a');
+  expect(watched.files.current.byModel.get('m')?.candidates[0].key).toBe('a');
 });
 
 test('two edits that only go together take effect together, though a third one is refused', async () => {
@@ -297,7 +341,7 @@ test('two edits that only go together take effect together, though a third one i
     'd.yaml': experiment({ key: 'd', model: 'c' }),
   });
   expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml', 'b.yaml'], refused: ['d.yaml'] });
-  expect(watched.files.current.byModel.get('m')?.key).toBe('a');
+  expect(watched.files.current.byModel.get('m')?.candidates[0].key).toBe('a');
 });
 
 describe('a file that is removed', () => {
