@@ -1,6 +1,6 @@
 /**
- * 64-bit integers in JSON. A number of JSON is read as a double, which is exact up to 2^53; beyond that the digits that were
- * sent have to be read once more, and written digit by digit.
+ * 64-bit integers in JSON. A number of JSON is read as a double, which is exact up to 2^53, and has halves up to 2^52; beyond
+ * that the digits that were sent have to be read once more, and written digit by digit.
  */
 import type { NumericDatatype } from '../../../backends/tensor/datatype.ts';
 import { isObject, misfit, own } from './json-values.ts';
@@ -16,6 +16,9 @@ declare global {
   }
 }
 
+/** From here on a double may stand for a fraction, or for another whole number, that was sent. */
+const INEXACT_FROM = 2 ** 52;
+
 /** A request's JSON, read a second time with its large whole numbers as bigints: only when one of them is met. */
 export class WholeNumbers {
   readonly #text: string;
@@ -26,10 +29,10 @@ export class WholeNumbers {
     this.#text = text;
   }
 
-  /** The `data` of an input, in which whole numbers beyond 2^53 are bigints. */
+  /** The `data` of an input, in which whole numbers from 2^52 on are bigints. */
   dataOf(input: number): readonly unknown[] {
     this.#root ??= JSON.parse(this.#text, (_key, value, { source }) =>
-      typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined
+      typeof value === 'number' && Math.abs(value) >= INEXACT_FROM && source !== undefined
         ? (wholeNumber(source) ?? value)
         : value,
     );
@@ -63,7 +66,7 @@ export function isWide(datatype: NumericDatatype): datatype is WideDatatype {
 }
 
 /**
- * @param exactly gives the values once more, with those beyond 2^53 as bigints; called when there are some
+ * @param exactly gives the values once more, with whole numbers from 2^52 on as bigints; called when there are some
  * @throws GatewayError for what is not a whole number of the type
  */
 export function wideFromJson(
@@ -77,16 +80,11 @@ export function wideFromJson(
   let read = values;
   for (let index = 0; index < read.length; index++) {
     let value = read[index];
-    if (
-      typeof value === 'number' &&
-      Number.isInteger(value) &&
-      !Number.isSafeInteger(value) &&
-      read === values
-    ) {
+    if (typeof value === 'number' && Math.abs(value) >= INEXACT_FROM && read === values) {
       read = exactly();
       value = read[index];
     }
-    const whole = typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value;
+    const whole = isExact(value) ? BigInt(value) : value;
     if (
       typeof whole !== 'bigint' ||
       (isSigned ? BigInt.asIntN(64, whole) : BigInt.asUintN(64, whole)) !== whole
@@ -96,6 +94,10 @@ export function wideFromJson(
     array[index] = whole;
   }
   return array;
+}
+
+function isExact(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < INEXACT_FROM;
 }
 
 /** A 64-bit integer as `JSON.stringify` takes it, which then writes all its digits. */

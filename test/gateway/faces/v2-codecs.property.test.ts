@@ -124,7 +124,7 @@ test('a whole number of 64 bits is read however JSON writes it', () => {
   const spellings: readonly ((value: bigint) => string)[] = [
     (value) => String(value),
     (value) => `${value}.000`,
-    (value) => `${value}0e-1`,
+    (value) => `${value}${value === 0n ? '' : '0'}e-1`,
     (value) => `${value}E+0`,
     (value) =>
       String(value).replace(
@@ -133,7 +133,7 @@ test('a whole number of 64 bits is read however JSON writes it', () => {
       ),
   ];
   fc.assert(
-    fc.property(digits, fc.constantFrom(...spellings), (value, spell) => {
+    fc.property(fc.oneof(digits, fc.constant(0n)), fc.constantFrom(...spellings), (value, spell) => {
       const json = `{"inputs":[{"name":"x","datatype":"INT64","shape":[1],"data":[${spell(value)}]}]}`;
       expect(readV2Request(Buffer.from(json), undefined).inputs[0]?.data[0]).toBe(value);
     }),

@@ -250,6 +250,7 @@ describe('a value that its type does not hold is refused by the tensor’s name 
     ['INT64', '9223372036854775808', 'the number 9223372036854775808'],
     ['INT64', '-9223372036854775809', 'the number -9223372036854775809'],
     ['INT64', '9007199254740993.5', 'the number 9007199254740994'],
+    ['INT64', '4503599627370497.5', 'the number 4503599627370498'],
     ['INT64', '1e300', 'the number 1e+300'],
     ['INT64', '"1"', 'the string "1"'],
     ['FP16', '65520', 'the number 65520'],
