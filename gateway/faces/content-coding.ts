@@ -12,6 +12,12 @@ const deflateAsync = promisify(deflate);
 /** Tensors of floats hardly shrink further at the slower levels. */
 const FAST = { level: constants.Z_BEST_SPEED };
 
+/**
+ * Answers below this many bytes (or characters) go as they are: many callers ask for gzip with every request without a thought, and
+ * what it saves of so small an answer is less than what it costs.
+ */
+export const COMPRESS_FROM_BYTES = 1024;
+
 /** Compresses off the main thread. */
 export function compress(body: string | Uint8Array, coding: ContentCoding): Promise<Buffer> {
   return coding === 'gzip' ? gzipAsync(body, FAST) : deflateAsync(body, FAST);

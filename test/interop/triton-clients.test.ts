@@ -46,6 +46,7 @@ describe.skipIf(python.kind === 'missing')('the clients of Triton', () => {
         'models/labelled/1/model.onnx': identityModel('FP32', ['batch', 4]),
         'models/labelled/config.yaml': 'max_batch_size: 8\nsignalbox: { labels: labels.txt }\n',
         'models/labelled/labels.txt': 'ant\nbee\ncat\n',
+        'models/row/1/model.onnx': identityModel('FP32', ['batch', 400]),
         'models/wide/1/model.onnx': identityModel('FP32', ['batch', 15 * 1024 * 1024]),
         'models/huge/1/model.onnx': identityModel('FP32', [1, 16 * 1024 * 1024]),
         'models/slow/1/model.onnx': slowModel(256, 200),

@@ -3,7 +3,7 @@ import type { Gateway } from '../../gateway.ts';
 import { RELEASE } from '../../release.ts';
 import { describeAnswer } from '../answer-headers.ts';
 import { acceptAnyBody } from '../body.ts';
-import { compress, wantedCoding } from '../content-coding.ts';
+import { COMPRESS_FROM_BYTES, compress, wantedCoding } from '../content-coding.ts';
 import { httpCall } from '../http-call.ts';
 import type { ModelPath } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
@@ -57,9 +57,11 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     const { body, jsonBytes } = answered.encoded;
     reply.type(jsonBytes === undefined ? 'application/json; charset=utf-8' : 'application/octet-stream');
     if (jsonBytes !== undefined) reply.header('inference-header-content-length', jsonBytes);
+    if (body.length < COMPRESS_FROM_BYTES) return reply.send(body);
+    reply.header('vary', 'accept-encoding');
     const coding = wantedCoding(request.headers['accept-encoding']);
     if (coding === undefined) return reply.send(body);
-    reply.header('content-encoding', coding).header('vary', 'accept-encoding');
+    reply.header('content-encoding', coding);
     return reply.send(await compress(body, coding));
   };
 

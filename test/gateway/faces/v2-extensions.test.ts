@@ -236,9 +236,20 @@ describe('gzip and deflate', () => {
     ['identity', null],
     ['br', null],
   ])('Accept-Encoding "%s" is answered with %s', async (accepted, coding) => {
-    const response = await gateway.post('/v2/models/simple/infer', json, { 'accept-encoding': accepted });
+    const data = Array.from({ length: 128 }, (_, index) => index / 7);
+    const inputs = [{ ...INPUT, shape: [32, 4], data }];
+    const response = await gateway.post(
+      '/v2/models/simple/infer',
+      { inputs },
+      { 'accept-encoding': accepted },
+    );
     expect(response.headers.get('content-encoding')).toBe(coding);
-    expect(await response.json()).toMatchObject({ outputs: [{ shape: [1, 4] }] });
+    expect(await response.json()).toMatchObject({ outputs: [{ data: data.map(Math.fround) }] });
+  });
+
+  test('an answer so small that it would gain nothing goes as it is', async () => {
+    const response = await gateway.post('/v2/models/simple/infer', json, { 'accept-encoding': 'gzip' });
+    expect(response.headers.get('content-encoding')).toBeNull();
   });
 
   test('what would inflate beyond the limit is refused before it has', async () => {

@@ -71,11 +71,14 @@ def test_classification(client):
 
 
 def test_compression_both_ways(client):
-    array = np.zeros((8, 4), dtype=np.float32)
+    array = np.arange(400, dtype=np.float32).reshape(1, 400)
     for coding in ("gzip", "deflate"):
         for binary in (True, False):
-            result = infer(
-                client, array, binary, request_compression_algorithm=coding, response_compression_algorithm=coding
+            result = client.infer(
+                "row",
+                [tensor("INPUT", array, "FP32", binary)],
+                request_compression_algorithm=coding,
+                response_compression_algorithm=coding,
             )
             assert same(result.as_numpy("OUTPUT"), array)
 

@@ -31,11 +31,11 @@ async def test_every_datatype(address):
 
 
 async def test_compression_both_ways(address):
-    array = np.zeros((8, 4), dtype=np.float32)
+    array = np.arange(400, dtype=np.float32).reshape(1, 400)
     async with triton.InferenceServerClient(address) as client:
         for coding in ("gzip", "deflate"):
             result = await client.infer(
-                "simple",
+                "row",
                 [tensor(array, "FP32")],
                 request_compression_algorithm=coding,
                 response_compression_algorithm=coding,
