@@ -33,7 +33,8 @@ export function logBeta(a: number, b: number): number {
  * The regularised incomplete beta function I_x(a, b), for a, b > 0 and 0 <= x <= 1: how much of a Beta(a, b) distribution
  * lies below `x`. Accurate in both tails.
  *
- * Source: DLMF 8.17.22 (continued fraction) and 8.17.4 (symmetry).
+ * Source: A. R. DiDonato and A. H. Morris, "Significant digit computation of the incomplete beta function ratios", ACM TOMS 18
+ * (1992), equation 9 (continued fraction); DLMF 8.17.4 (symmetry).
  *
  * @param complement 1 - x, where the caller knows it better than the subtraction would
  */
@@ -49,24 +50,26 @@ export function incompleteBeta(a: number, b: number, x: number, complement = 1 -
 function betaFraction(a: number, b: number, x: number, complement: number): number {
   const logX = x < 0.5 ? Math.log(x) : Math.log1p(-complement);
   const logComplement = complement < 0.5 ? Math.log(complement) : Math.log1p(-x);
-  const front = Math.exp(a * logX + b * logComplement - logBeta(a, b)) / a;
+  const front = Math.exp(a * logX + b * logComplement - logBeta(a, b));
 
-  let c = 1;
-  let d = 1 / nonZero(1 - ((a + b) * x) / (a + 1));
-  let fraction = d;
+  // Written with a(1 - x) - bx, which the caller's complement keeps from cancelling where x is near 1.
+  const denominatorAt = (m: number): number =>
+    m +
+    (m === 0 ? 0 : (m * (b - m) * x) / (a + 2 * m - 1)) +
+    ((a + m) * (a * complement - b * x + 1 + m * (1 + complement))) / (a + 2 * m + 1);
+  let fraction = nonZero(denominatorAt(0));
+  let c = fraction;
+  let d = 0;
   for (let m = 1; m < 100_000; m += 1) {
-    const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m));
-    d = 1 / nonZero(1 + even * d);
-    c = nonZero(1 + even / c);
-    fraction *= d * c;
-    const odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
-    d = 1 / nonZero(1 + odd * d);
-    c = nonZero(1 + odd / c);
+    const numerator = ((a + m - 1) * (a + b + m - 1) * m * (b - m) * x * x) / (a + 2 * m - 1) ** 2;
+    const denominator = denominatorAt(m);
+    d = 1 / nonZero(denominator + numerator * d);
+    c = nonZero(denominator + numerator / c);
     const factor = d * c;
     fraction *= factor;
     if (Math.abs(factor - 1) < 2 * EPSILON) break;
   }
-  return front * fraction;
+  return front / fraction;
 }
 
 function nonZero(value: number): number {
