@@ -1,9 +1,15 @@
 import { betaPosterior, compareProportions } from '../bayesian/beta-posterior.ts';
 import { normalPosterior } from '../bayesian/normal-posterior.ts';
-import { compareArms, difference, effectiveUnitsToBelieve, relativeLift } from '../estimates/comparison.ts';
+import {
+  compareArms,
+  difference,
+  effectiveUnitsToBelieve,
+  liftInterval,
+  relativeLift,
+} from '../estimates/comparison.ts';
 import type { Comparison } from '../estimates/comparison.ts';
 import { welch } from '../estimates/welch.ts';
-import { confidenceSequence } from '../sequential/confidence-sequence.ts';
+import { confidenceSequence, sequenceBoundary } from '../sequential/confidence-sequence.ts';
 import type { MetricState } from '../states/metric-state.ts';
 import { forecast, NO_FORECAST } from './forecast.ts';
 import type { AnalysisSettings, MetricPlan } from './input.ts';
@@ -30,27 +36,27 @@ export function measureMean(
   context: MeasureContext,
 ): Measured | undefined {
   const { settings, alpha, variant } = context;
-  const { strata, unadjusted, adjustment } = meanStrata(plan, pairs, allStates);
+  const { strata, adjustment } = meanStrata(plan, pairs, allStates);
   const comparison = compareArms(strata);
-  const raw = compareArms(unadjusted);
-  if (comparison === undefined || raw === undefined) return undefined;
+  if (comparison === undefined) return undefined;
 
   const effect = difference(comparison);
-  const lift = relativeLift(comparison, raw.control);
+  const lift = relativeLift(comparison);
   const { degreesOfFreedom, effectiveUnits } = comparison;
   const tuning = { plannedTime: settings.plannedUnits, alpha: settings.alpha };
   const toBelieve = effectiveUnitsToBelieve(comparison);
   const believed = effectiveUnits >= toBelieve;
-  const sequenceOf = (of: typeof effect | undefined): ReturnType<typeof confidenceSequence> =>
-    of === undefined || !believed ? undefined : confidenceSequence(of, effectiveUnits, alpha, tuning);
-  const sequence = sequenceOf(effect);
-  const liftSequence = sequenceOf(lift);
+  const sequence = believed ? confidenceSequence(effect, effectiveUnits, alpha, tuning) : undefined;
+  const interval = knownInterval(
+    sequence === undefined
+      ? undefined
+      : liftInterval(comparison, sequenceBoundary(effectiveUnits, alpha, tuning)),
+  );
   const fixed = welch(effect, degreesOfFreedom, alpha);
-  const liftInterval = knownInterval(liftSequence?.interval);
 
   return {
     believed,
-    futile: isFutile(liftInterval, plan.direction, minimumEffectOf(plan)),
+    futile: isFutile(interval, plan.direction, minimumEffectOf(plan)),
     result: {
       name: plan.name,
       role: plan.role,
@@ -62,15 +68,15 @@ export function measureMean(
       alpha,
       welch: knownInterval(lift === undefined ? undefined : welch(lift, degreesOfFreedom, alpha)?.interval),
       welchP: fixed?.p ?? 1,
-      anytime: { interval: liftInterval, p: sequence?.p ?? 1 },
+      anytime: { interval, p: sequence?.p ?? 1 },
       difference: {
         estimate: effect.estimate,
         welch: knownInterval(fixed?.interval),
         anytime: knownInterval(sequence?.interval),
       },
-      ...beliefs(plan, comparison, raw.control, settings),
+      ...beliefs(plan, comparison, settings),
       varianceReduction: adjustment?.varianceReduction ?? null,
-      power: powerOf(plan, comparison, raw.control, toBelieve, context),
+      power: powerOf(plan, comparison, toBelieve, context),
     },
   };
 }
@@ -78,11 +84,11 @@ export function measureMean(
 function powerOf(
   plan: MeanPlan,
   comparison: Comparison,
-  baseline: number,
   toBelieve: number,
   { settings, alpha, effectivePerUnit, unitsPerDay }: MeasureContext,
 ): MetricResult['power'] {
   const { estimate, standardError } = difference(comparison);
+  const baseline = comparison.control;
   if (baseline === 0 || standardError === 0) return NO_FORECAST;
   const ahead = forecast(
     {
@@ -110,9 +116,9 @@ function powerOf(
 function beliefs(
   plan: MeanPlan,
   comparison: Comparison,
-  baseline: number,
   { prior, alpha }: AnalysisSettings,
 ): Pick<MetricResult, 'chanceToWin' | 'expectedLoss'> {
+  const baseline = comparison.control;
   if (plan.type === 'proportion' && plan.covariate !== true && prior === 'flat' && baseline > 0) {
     // A stratified proportion is worth as many units of one epoch as have its variance.
     const posteriorOf = (mean: number, variance: number, units: number): ReturnType<typeof betaPosterior> => {
@@ -126,7 +132,7 @@ function beliefs(
     );
     return { chanceToWin, expectedLoss: expectedLoss / baseline };
   }
-  const lift = relativeLift(comparison, baseline);
+  const lift = relativeLift(comparison);
   const posterior = lift === undefined ? undefined : normalPosterior(lift, plan.direction, alpha, prior);
   return { chanceToWin: posterior?.chanceToWin ?? null, expectedLoss: posterior?.expectedLoss ?? null };
 }

@@ -37,8 +37,6 @@ export interface MeanStrata {
   readonly strata: readonly Stratum[];
   /** What the covariate did, where there is one. */
   readonly adjustment?: CovariateAdjustment;
-  /** The same without the covariate taken out. */
-  readonly unadjusted: readonly Stratum[];
 }
 
 /**
@@ -59,19 +57,18 @@ export function meanStrata(
     }));
     const adjustment = adjustForCovariate(moments);
     const { theta, centre } = adjustment;
-    const strataWith = (slope: number): readonly Stratum[] =>
-      moments.map(({ control, variant }) => ({
-        control: sampleWithCovariate(control, slope, centre),
-        variant: sampleWithCovariate(variant, slope, centre),
-      }));
-    return { strata: strataWith(theta), adjustment, unadjusted: strataWith(0) };
+    const strata = moments.map(({ control, variant }) => ({
+      control: sampleWithCovariate(control, theta, centre),
+      variant: sampleWithCovariate(variant, theta, centre),
+    }));
+    return { strata, adjustment };
   }
   const sampleOf = samplerFor(plan, allStates);
   const strata = pairs.map(({ control, variant }) => ({
     control: sampleOf(control),
     variant: sampleOf(variant),
   }));
-  return { strata, unadjusted: strata };
+  return { strata };
 }
 
 function samplerFor(plan: MetricPlan, allStates: readonly MetricState[]): (state: MetricState) => Sample {

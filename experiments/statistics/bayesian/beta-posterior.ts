@@ -67,6 +67,8 @@ function expectedCdf(over: Beta, of: Beta): number {
   const [mean, deviation] = meanAndDeviation(over);
   const centre = Math.log(mean) - Math.log1p(-mean);
   const spread = deviation / (mean * (1 - mean));
+  const low = centre - Math.max(12 * spread, 40 / over.a);
+  const high = centre + Math.max(12 * spread, 40 / over.b);
   return integrate(
     (t) => {
       const x = 1 / (1 + Math.exp(-t));
@@ -75,9 +77,9 @@ function expectedCdf(over: Beta, of: Beta): number {
       const logDensity = over.a * Math.log(x) + over.b * Math.log(complement) - logBeta(over.a, over.b);
       return Math.exp(logDensity) * incompleteBeta(of.a, of.b, x, complement);
     },
-    centre - Math.max(12 * spread, 40 / over.a),
-    centre + Math.max(12 * spread, 40 / over.b),
-    40,
+    low,
+    high,
+    Math.ceil((high - low) / (3 * spread)),
   );
 }
 

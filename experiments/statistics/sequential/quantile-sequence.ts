@@ -56,6 +56,42 @@ export function compareQuantiles(
   alpha: number,
   tuning: Tuning,
 ): QuantileComparison | undefined {
+  const evidence = quantileEvidence(strata, p, tuning);
+  if (evidence === undefined) return undefined;
+  const { against, centre } = evidence;
+  const threshold = -Math.log(alpha);
+  const furthest = (direction: 1 | -1): number => {
+    if (against(centre + direction * LARGEST_SHIFT) < threshold) return direction * Infinity;
+    let [inside, outside] = [0, LARGEST_SHIFT];
+    while (outside - inside > 1) {
+      const between = Math.floor((inside + outside) / 2);
+      if (against(centre + direction * between) < threshold) inside = between;
+      else outside = between;
+    }
+    // Values are known to a bucket, so the ends are a bucket further out.
+    return centre + direction * (inside + 1);
+  };
+  const ratio = (shift: number): number => BUCKET_RATIO ** shift - 1;
+  return {
+    interval: [ratio(furthest(-1)), ratio(furthest(1))],
+    p: Math.min(1, Math.exp(-against(0))),
+  };
+}
+
+/** What speaks against each ratio of both quantiles. */
+export interface QuantileEvidence {
+  /** The logarithm of the evidence against the variant's quantile being `shift` buckets above control's. */
+  against(shift: number): number;
+  /** A shift with little evidence against it. */
+  readonly centre: number;
+}
+
+/** The evidence that {@link compareQuantiles} goes by. */
+export function quantileEvidence(
+  strata: readonly QuantileStratum[],
+  p: number,
+  tuning: Tuning,
+): QuantileEvidence | undefined {
   const mixture = quantileMixture(p, tuning);
   const curveOf = (histogram: LogHistogram): EvidenceCurve | undefined => {
     const buckets = sortedBuckets(histogram);
@@ -85,27 +121,9 @@ export function compareQuantiles(
     );
   if (curves.length === 0) return undefined;
 
-  /** The logarithm of the evidence against the variant's quantile being `shift` buckets above control's. */
   const against = (shift: number): number =>
     logMean(curves.map(({ control, variant }) => leastTogether(control, variant, shift)));
-  const threshold = -Math.log(alpha);
-  const centre = bestShift(curves, against);
-  const furthest = (direction: 1 | -1): number => {
-    if (against(centre + direction * LARGEST_SHIFT) < threshold) return direction * Infinity;
-    let [inside, outside] = [0, LARGEST_SHIFT];
-    while (outside - inside > 1) {
-      const between = Math.floor((inside + outside) / 2);
-      if (against(centre + direction * between) < threshold) inside = between;
-      else outside = between;
-    }
-    // Values are known to a bucket, so the ends are a bucket further out.
-    return centre + direction * (inside + 1);
-  };
-  const ratio = (shift: number): number => BUCKET_RATIO ** shift - 1;
-  return {
-    interval: [ratio(furthest(-1)), ratio(furthest(1))],
-    p: Math.min(1, Math.exp(-against(0))),
-  };
+  return { against, centre: bestShift(curves, against) };
 }
 
 /** Least evidence of both arms together, over all values that could be control's quantile. */

@@ -238,8 +238,8 @@ describe('a Thompson bandit', () => {
       1000,
       100_000,
     );
-    expect((weights['v1'] ?? 0) + (weights['v2'] ?? 0)).toBe(1000);
-    expect(Math.abs((weights['v1'] ?? 0) - 240)).toBeLessThan(6);
+    expect((weights.v1 ?? 0) + (weights.v2 ?? 0)).toBe(1000);
+    expect(Math.abs((weights.v1 ?? 0) - 240)).toBeLessThan(6);
   });
 
   test('turns round where less is better, and keeps floors and ceilings', () => {
