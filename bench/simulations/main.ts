@@ -8,10 +8,11 @@ import type { Outcome } from './scenario.ts';
 
 /**
  * Runs every simulation of the statistics and says whether what is claimed of them holds. Each run has a seed of its own, so the figures are the
- * same on every machine. Exits 1 when a claim doesn't hold.
+ * same on every machine, and `npm run simulate -- TEXT`, which runs the scenarios with that text in their names, gives the same ones. Exits 1 when a claim doesn't hold.
  */
 async function main(): Promise<void> {
-  const plan = longPlan();
+  const wanted = process.argv[2] ?? '';
+  const plan = longPlan().filter(({ scenario }) => scenario.name.includes(wanted));
   const threads = Math.min(availableParallelism(), plan.length);
   print(`${cpus()[0]?.model.trim() ?? 'unknown'}, ${threads} threads, Node ${process.versions.node}`);
   print('Each rate with its exact 99 % interval (Clopper and Pearson).');
@@ -22,7 +23,7 @@ async function main(): Promise<void> {
       while (next < plan.length) {
         const index = next;
         next += 1;
-        outcomes[index] = await inThread(index);
+        outcomes[index] = await inThread(plan[index]?.scenario.name ?? '');
         process.stderr.write(`${index + 1} of ${plan.length} done\n`);
       }
     }),
@@ -40,9 +41,9 @@ async function main(): Promise<void> {
   if (broken.length > 0) process.exitCode = 1;
 }
 
-function inThread(index: number): Promise<readonly Outcome[]> {
+function inThread(name: string): Promise<readonly Outcome[]> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(fileURLToPath(import.meta.url), { workerData: index });
+    const worker = new Worker(fileURLToPath(import.meta.url), { workerData: name });
     worker.once('message', (outcomes: readonly Outcome[]) => {
       resolve(outcomes);
     });
@@ -53,6 +54,6 @@ function inThread(index: number): Promise<readonly Outcome[]> {
 if (isMainThread) {
   await main();
 } else {
-  const planned = longPlan()[Number(workerData)];
+  const planned = longPlan().find(({ scenario }) => scenario.name === workerData);
   if (planned !== undefined) parentPort?.postMessage(simulate(planned.scenario, planned.runs));
 }

@@ -81,7 +81,7 @@ export function compareQuantiles(
 /** What speaks against each ratio of both quantiles. */
 export interface QuantileEvidence {
   /** The logarithm of the evidence against the variant's quantile being `shift` buckets above control's. */
-  against(shift: number): number;
+  readonly against: (shift: number) => number;
   /** A shift with little evidence against it. */
   readonly centre: number;
 }
