@@ -1,0 +1,108 @@
+import { compareArms, difference } from '../estimates/comparison.ts';
+import { sampleOfProportion } from '../estimates/sample.ts';
+import { confidenceSequence } from '../sequential/confidence-sequence.ts';
+import {
+  chiSquareSampleRatio,
+  mismatchedSegments,
+  sampleRatioByVariant,
+  sequentialSampleRatio,
+} from '../sample-ratio.ts';
+import type { AssignmentCounts } from '../sample-ratio.ts';
+import type { AnalysisInput, AnalysisSettings } from './input.ts';
+import type { Health } from './results.ts';
+import { unitsOf } from './strata.ts';
+
+/**
+ * Whether the result of an experiment may be believed: whether units fell to variants as they should, got outcomes, alike in all
+ * variants, and were few enough to be forced by hand.
+ *
+ * @param believed whether each goal has the units that its sequence needs
+ */
+export function healthOf(input: AnalysisInput, settings: AnalysisSettings, believed: boolean): Health {
+  const { epochs, requests, variants } = input;
+  const counts = epochs.map((epoch): AssignmentCounts => ({
+    weights: epoch.weights,
+    units: Object.fromEntries(Object.entries(epoch.variants).map(([name, { units }]) => [name, units])),
+  }));
+  const { p } = sequentialSampleRatio(counts);
+  const causes = Object.entries(input.breakdowns ?? {}).map(([dimension, breakdown]) => {
+    const segments = Object.entries(breakdown).map(([name, ofSegment]) => ({ name, epochs: ofSegment }));
+    return [dimension, mismatchedSegments(segments, settings.healthAlpha)] as const;
+  });
+  const overrideShare = requests.all === 0 ? 0 : requests.overridden / requests.all;
+  return {
+    srm: {
+      p,
+      ok: p >= settings.healthAlpha,
+      chiSquareP: chiSquareSampleRatio(counts).p,
+      variants: sampleRatioByVariant(counts),
+      causes: Object.fromEntries(causes),
+    },
+    units: {
+      least: Math.min(...variants.map((name) => totalUnits(input, name))),
+      ok: believed,
+    },
+    outcomes: outcomeHealth(input, settings),
+    overrides: { share: overrideShare, ok: overrideShare <= settings.mostOverrides },
+  };
+}
+
+function totalUnits({ epochs }: AnalysisInput, variant: string): number {
+  return epochs.reduce((sum, epoch) => sum + (epoch.variants[variant]?.units ?? 0), 0);
+}
+
+/** Fewer units than this have too few outcomes by chance. */
+const LEAST_UNITS = 100;
+
+/**
+ * How many of the units got an outcome of the worst goal, and whether variants differ in that: a variant whose outcomes get lost
+ * looks better or worse than it is.
+ */
+function outcomeHealth(input: AnalysisInput, settings: AnalysisSettings): Health['outcomes'] {
+  const goals = input.metrics.filter(({ role }) => role === 'goal');
+  const challengers = input.variants.filter((name) => name !== input.control);
+  let [worstShare, smallestP] = [1, 1];
+  for (const { name: metric } of goals) {
+    let [units, outcomes] = [0, 0];
+    const armOf = (epoch: AnalysisInput['epochs'][number], name: string): readonly [number, number] => {
+      const state = epoch.variants[name];
+      const outcome = state?.metrics[metric];
+      return [state?.units ?? 0, outcome === undefined ? 0 : unitsOf(outcome)];
+    };
+    for (const epoch of input.epochs) {
+      for (const name of input.variants) {
+        const [all, withOutcome] = armOf(epoch, name);
+        units += all;
+        outcomes += withOutcome;
+      }
+    }
+    if (units >= LEAST_UNITS) worstShare = Math.min(worstShare, outcomes / units);
+    for (const challenger of challengers) {
+      const comparison = compareArms(
+        input.epochs.map((epoch) => ({
+          control: sampleOfProportion(...armOf(epoch, input.control)),
+          variant: sampleOfProportion(...armOf(epoch, challenger)),
+        })),
+      );
+      if (
+        comparison === undefined ||
+        Math.min(comparison.controlUnits, comparison.variantUnits) < LEAST_UNITS
+      ) {
+        continue;
+      }
+      const sequence = confidenceSequence(
+        difference(comparison),
+        comparison.effectiveUnits,
+        settings.healthAlpha,
+        { plannedTime: settings.plannedUnits, alpha: settings.healthAlpha },
+      );
+      smallestP = Math.min(smallestP, sequence?.p ?? 1);
+    }
+  }
+  const p = Math.min(1, smallestP * Math.max(1, goals.length * challengers.length));
+  return {
+    share: worstShare,
+    p,
+    ok: worstShare >= settings.leastOutcomes && p >= settings.healthAlpha,
+  };
+}

@@ -1,0 +1,98 @@
+import type { MetricRole } from './input.ts';
+import type { SegmentRatio, VariantRatio } from '../sample-ratio.ts';
+import type { Interval } from '../estimates/welch.ts';
+import type { Verdict } from './verdict.ts';
+
+/** An interval that is known, or null while there are too few units. An end that nothing limits is null as well. */
+export type KnownInterval = readonly [low: number | null, high: number | null] | null;
+
+/** One metric of one variant against control. */
+export interface MetricResult {
+  readonly name: string;
+  readonly role: MetricRole;
+  readonly variant: string;
+  /** The variant's own value, and control's, over the epochs with the same weights. */
+  readonly estimate: number;
+  readonly control: number;
+  /** Units that have an outcome, in both arms. */
+  readonly units: number;
+  /** (estimate - control) / |control|; null when control's value is zero. */
+  readonly lift: number | null;
+  /** The level of this metric's intervals, after alpha was split: they cover with probability 1 - alpha. */
+  readonly alpha: number;
+  /** For the lift, at one look that was planned. */
+  readonly welch: KnownInterval;
+  /** Of Welch's test; of quantiles, of the normal approximation. */
+  readonly welchP: number;
+  /** For the lift, at all looks together; the p-value is of no difference. */
+  readonly anytime: { readonly interval: KnownInterval; readonly p: number };
+  /** The difference on the metric's own scale; its intervals leave out zero exactly where their p-values are below alpha. Null for quantiles. */
+  readonly difference: {
+    readonly estimate: number;
+    readonly welch: KnownInterval;
+    readonly anytime: KnownInterval;
+  } | null;
+  /** The always-valid p-value after the correction over metrics and variants. */
+  readonly adjustedP: number;
+  /** Better, worse, or not known yet, at the corrected level. */
+  readonly outcome: 'better' | 'worse' | 'open';
+  readonly chanceToWin: number | null;
+  /** In units of lift: what is lost on average by shipping the variant. */
+  readonly expectedLoss: number | null;
+  /** The share of variance that the covariate took away; null without one. */
+  readonly varianceReduction: number | null;
+  readonly power: {
+    /** The smallest true lift that would be found by now with the wished probability. */
+    readonly minimumDetectableLift: number | null;
+    /** Units of all variants until the minimum effect would be found; null when it can't be told. */
+    readonly unitsToGo: number | null;
+    readonly daysToGo: number | null;
+  };
+}
+
+export interface VariantResult {
+  readonly name: string;
+  readonly units: number;
+  readonly exposures: number;
+  /** Of this variant's outputs against control's; null where none are kept. */
+  readonly drift: { readonly psi: number; readonly totalVariation: number } | null;
+}
+
+/** Whether a result may be believed at all. */
+export interface Health {
+  readonly srm: {
+    /** Of the sequential test. */
+    readonly p: number;
+    readonly ok: boolean;
+    /** Of the chi-square test, for one planned look. */
+    readonly chiSquareP: number;
+    readonly variants: readonly VariantRatio[];
+    /** Where the mismatch is: segments with one of their own, by dimension. */
+    readonly causes: Readonly<Record<string, readonly SegmentRatio[]>>;
+  };
+  /** Whether each variant has the units that its goals need before a sequence may be believed. */
+  readonly units: { readonly least: number; readonly ok: boolean };
+  /** Whether units get outcomes, and alike in all variants (p of the always-valid test of that). */
+  readonly outcomes: { readonly share: number; readonly p: number; readonly ok: boolean };
+  readonly overrides: { readonly share: number; readonly ok: boolean };
+}
+
+/** What an experiment says, in the contract's words. */
+export interface Results {
+  readonly experiment: string;
+  readonly phase: number;
+  /** In plain language. */
+  readonly verdict: string;
+  /** The same, for machines. */
+  readonly decision: Verdict;
+  readonly health: Health;
+  readonly variants: readonly VariantResult[];
+  readonly metrics: readonly MetricResult[];
+}
+
+/** An interval as JSON has it: no infinities. */
+export function knownInterval(interval: Interval | undefined): KnownInterval {
+  if (interval === undefined) return null;
+  const known = (end: number): number | null => (Number.isFinite(end) ? end : null);
+  return [known(interval[0]), known(interval[1])];
+}

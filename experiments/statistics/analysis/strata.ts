@@ -1,0 +1,114 @@
+import { adjustForCovariate } from '../estimates/cuped.ts';
+import type { CovariateAdjustment } from '../estimates/cuped.ts';
+import type { Stratum } from '../estimates/comparison.ts';
+import { sampleOfMean, sampleOfProportion, sampleOfRatio, sampleWithCovariate } from '../estimates/sample.ts';
+import type { Sample } from '../estimates/sample.ts';
+import { bucketOfPercentile, winsorisedMoments } from '../estimates/winsorise.ts';
+import type { MetricState } from '../states/metric-state.ts';
+import type { PairState } from '../states/pair-state.ts';
+import type { EpochState, MetricPlan } from './input.ts';
+
+/** A metric's state of both arms, in one epoch. */
+export interface StatePair {
+  readonly control: MetricState;
+  readonly variant: MetricState;
+}
+
+/** The epochs in which both arms have a state of the metric. */
+export function statePairs(
+  epochs: readonly EpochState[],
+  metric: string,
+  control: string,
+  variant: string,
+): readonly StatePair[] {
+  return epochs.flatMap((epoch) => {
+    const pair = {
+      control: epoch.variants[control]?.metrics[metric],
+      variant: epoch.variants[variant]?.metrics[metric],
+    };
+    return pair.control === undefined || pair.variant === undefined
+      ? []
+      : [{ control: pair.control, variant: pair.variant }];
+  });
+}
+
+/** A metric that is a mean of some kind, ready to be compared. */
+export interface MeanStrata {
+  readonly strata: readonly Stratum[];
+  /** What the covariate did, where there is one. */
+  readonly adjustment?: CovariateAdjustment;
+}
+
+/**
+ * Turns the states of a mean, count, proportion or ratio into samples.
+ *
+ * @param allStates of every variant and epoch, for what has to be the same in all, as a cap
+ * @throws TypeError when a state is not of the kind that the plan keeps
+ */
+export function meanStrata(
+  plan: Exclude<MetricPlan, { readonly type: 'quantile' }>,
+  pairs: readonly StatePair[],
+  allStates: readonly MetricState[],
+): MeanStrata {
+  if (plan.type !== 'ratio' && plan.covariate === true) {
+    const moments = pairs.map(({ control, variant }) => ({
+      control: pairOf(plan, control),
+      variant: pairOf(plan, variant),
+    }));
+    const adjustment = adjustForCovariate(moments);
+    const { theta, centre } = adjustment;
+    const strata = moments.map(({ control, variant }) => ({
+      control: sampleWithCovariate(control, theta, centre),
+      variant: sampleWithCovariate(variant, theta, centre),
+    }));
+    return { strata, adjustment };
+  }
+  const sampleOf = samplerFor(plan, allStates);
+  const strata = pairs.map(({ control, variant }) => ({
+    control: sampleOf(control),
+    variant: sampleOf(variant),
+  }));
+  return { strata };
+}
+
+function samplerFor(plan: MetricPlan, allStates: readonly MetricState[]): (state: MetricState) => Sample {
+  const winsorise = plan.type === 'mean' || plan.type === 'count' ? plan.winsorise : undefined;
+  const histograms = allStates.flatMap((state) => (state.kind === 'histogram' ? [state.histogram] : []));
+  const cap = winsorise === undefined ? undefined : bucketOfPercentile(histograms, winsorise);
+  return (state) => {
+    if (plan.type === 'ratio') return sampleOfRatio(pairOf(plan, state));
+    switch (state.kind) {
+      case 'proportion':
+        return sampleOfProportion(state.units, state.successes);
+      case 'mean':
+        return sampleOfMean(state.moments);
+      case 'histogram':
+        return sampleOfMean(winsorisedMoments(state.histogram, cap ?? Infinity));
+      case 'pair':
+        throw wrongKind(plan, state);
+    }
+  };
+}
+
+function pairOf(plan: MetricPlan, state: MetricState): PairState {
+  if (state.kind !== 'pair') throw wrongKind(plan, state);
+  return state.moments;
+}
+
+function wrongKind(plan: MetricPlan, state: MetricState): TypeError {
+  return new TypeError(`metric "${plan.name}" of type ${plan.type} has a state of kind ${state.kind}`);
+}
+
+/** How many units have an outcome in a state. */
+export function unitsOf(state: MetricState): number {
+  switch (state.kind) {
+    case 'proportion':
+      return state.units;
+    case 'mean':
+      return state.moments.n;
+    case 'pair':
+      return state.moments.x.n;
+    case 'histogram':
+      return Object.values(state.histogram.counts).reduce((sum, count) => sum + count, state.histogram.zeros);
+  }
+}

@@ -1,0 +1,109 @@
+import type { Health, MetricResult } from './results.ts';
+
+/** What to do, in the order in which it is looked for. */
+export type Verdict =
+  | { readonly kind: 'broken'; readonly cause: 'sample_ratio' | 'missing_outcomes' | 'overrides' }
+  | { readonly kind: 'ship'; readonly variant: string }
+  | { readonly kind: 'keep'; readonly variant: string; readonly why: 'worse' | 'no_minimum_effect' }
+  | {
+      readonly kind: 'keep_running';
+      /** Units of all variants; null when it can't be told. */
+      readonly unitsToGo: number | null;
+    };
+
+/** A metric of a variant, as far as the verdict looks. */
+export type JudgedMetric = Pick<MetricResult, 'role' | 'variant' | 'outcome' | 'lift' | 'chanceToWin'> & {
+  readonly unitsToGo: number | null;
+  /** Whether an improvement of the minimum effect or more is ruled out. */
+  readonly futile: boolean;
+};
+
+type Standing =
+  | { readonly kind: 'winner'; readonly lift: number }
+  | { readonly kind: 'out'; readonly why: 'worse' | 'no_minimum_effect' }
+  | { readonly kind: 'open'; readonly unitsToGo: number | null };
+
+/**
+ * Decides. Health comes first: numbers of a broken experiment are not looked at. A variant ships when a goal is better and no goal and no guardrail is
+ * worse; of several, the one with the largest lift of the first goal that is better. It is out when a goal or a guardrail is
+ * worse, or when each goal surely lacks its minimum effect. Control stays when all are out.
+ */
+export function decide(
+  health: Health,
+  control: string,
+  challengers: readonly string[],
+  metrics: readonly JudgedMetric[],
+): Verdict {
+  if (!health.srm.ok) return { kind: 'broken', cause: 'sample_ratio' };
+  if (!health.outcomes.ok) return { kind: 'broken', cause: 'missing_outcomes' };
+  if (!health.overrides.ok) return { kind: 'broken', cause: 'overrides' };
+
+  const standings = challengers.map((variant) => ({
+    variant,
+    standing: standingOf(metrics.filter((metric) => metric.variant === variant)),
+  }));
+  let winner: { readonly variant: string; readonly lift: number } | undefined;
+  let unitsToGo: number | null = 0;
+  let open = false;
+  let why: 'worse' | 'no_minimum_effect' = 'worse';
+  for (const { variant, standing } of standings) {
+    switch (standing.kind) {
+      case 'winner':
+        if (winner === undefined || standing.lift > winner.lift) winner = { variant, lift: standing.lift };
+        break;
+      case 'open':
+        open = true;
+        unitsToGo =
+          unitsToGo === null || standing.unitsToGo === null ? null : Math.max(unitsToGo, standing.unitsToGo);
+        break;
+      case 'out':
+        if (standing.why === 'no_minimum_effect') why = standing.why;
+        break;
+    }
+  }
+  if (winner !== undefined) return { kind: 'ship', variant: winner.variant };
+  if (open || challengers.length === 0) return { kind: 'keep_running', unitsToGo: open ? unitsToGo : null };
+  return { kind: 'keep', variant: control, why };
+}
+
+function standingOf(metrics: readonly JudgedMetric[]): Standing {
+  const goals = metrics.filter(({ role }) => role === 'goal');
+  const judged = metrics.filter(({ role }) => role !== 'secondary');
+  if (judged.some(({ outcome }) => outcome === 'worse')) return { kind: 'out', why: 'worse' };
+  const better = goals.find(({ outcome }) => outcome === 'better');
+  if (better !== undefined) return { kind: 'winner', lift: Math.abs(better.lift ?? 0) };
+  if (goals.length > 0 && goals.every(({ futile }) => futile)) {
+    return { kind: 'out', why: 'no_minimum_effect' };
+  }
+  // The first goal to be conclusive ends it.
+  const toGo = goals.flatMap(({ unitsToGo }) => (unitsToGo === null ? [] : [unitsToGo]));
+  return { kind: 'open', unitsToGo: toGo.length === 0 ? null : Math.min(...toGo) };
+}
+
+/** A verdict in plain language. */
+export function verdictText(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case 'broken':
+      return `broken: ${BROKEN[verdict.cause]}`;
+    case 'ship':
+      return `ship ${verdict.variant}`;
+    case 'keep':
+      return `keep ${verdict.variant}`;
+    case 'keep_running':
+      return verdict.unitsToGo === null
+        ? 'keep running'
+        : `keep running (needs ~${roundUnits(verdict.unitsToGo)} more units)`;
+  }
+}
+
+const BROKEN = {
+  sample_ratio: 'sample ratio',
+  missing_outcomes: 'exposures without outcomes',
+  overrides: 'too many overrides',
+} as const;
+
+/** Two digits say what such a forecast knows. */
+function roundUnits(units: number): string {
+  const digits = Math.max(0, Math.floor(Math.log10(Math.max(units, 1))) - 1);
+  return (Math.ceil(units / 10 ** digits) * 10 ** digits).toLocaleString('en-US');
+}

@@ -1,0 +1,44 @@
+/** Counts or weights by category, as classes or score buckets; only their shares matter. */
+export type Distribution = Readonly<Record<string, number>>;
+
+/** The smallest share that a category is taken to have: an empty one would make the index infinite. */
+const SMALLEST_SHARE = 1e-4;
+
+/**
+ * The population stability index of a variant's outputs against control's: Σ (q - p) log(q / p). By custom below 0.1 is stable, above
+ * 0.25 is a shift. It is a size, not a test: with few outputs it is large by chance, by about (categories - 1)(1/n + 1/m).
+ *
+ * Source: N. Siddiqi, "Credit Risk Scorecards", 2006; it is the symmetrised divergence of S. Kullback and R. A. Leibler, 1951.
+ *
+ * @returns undefined when either is empty
+ */
+export function populationStabilityIndex(control: Distribution, variant: Distribution): number | undefined {
+  return overShares(control, variant, (p, q) => {
+    const [from, to] = [Math.max(p, SMALLEST_SHARE), Math.max(q, SMALLEST_SHARE)];
+    return (to - from) * Math.log(to / from);
+  });
+}
+
+/**
+ * The total variation distance, ½ Σ |q - p|: the share of outputs that would have to change to make both equal, 0 to 1.
+ *
+ * @returns undefined when either is empty
+ */
+export function totalVariation(control: Distribution, variant: Distribution): number | undefined {
+  return overShares(control, variant, (p, q) => Math.abs(q - p) / 2);
+}
+
+function overShares(
+  control: Distribution,
+  variant: Distribution,
+  term: (p: number, q: number) => number,
+): number | undefined {
+  const total = (distribution: Distribution): number =>
+    Object.values(distribution).reduce((sum, count) => sum + count, 0);
+  const [all, allOfVariant] = [total(control), total(variant)];
+  if (all === 0 || allOfVariant === 0) return undefined;
+  return [...new Set([...Object.keys(control), ...Object.keys(variant)])].reduce(
+    (sum, category) => sum + term((control[category] ?? 0) / all, (variant[category] ?? 0) / allOfVariant),
+    0,
+  );
+}

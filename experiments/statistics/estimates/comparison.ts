@@ -1,0 +1,166 @@
+import type { Sample } from './sample.ts';
+
+/** Both arms in one epoch: within it the shares are constant, so its difference is an unbiased one. */
+export interface Stratum {
+  readonly control: Sample;
+  readonly variant: Sample;
+}
+
+/** A variant against control, over all epochs. */
+export interface Comparison {
+  /** Means over the epochs, with the same weights in both arms. */
+  readonly control: number;
+  readonly variant: number;
+  /** Of those means. */
+  readonly controlVariance: number;
+  readonly variantVariance: number;
+  /** Units in the epochs that counted. */
+  readonly controlUnits: number;
+  readonly variantUnits: number;
+  /** Welch and Satterthwaite's degrees of freedom. */
+  readonly degreesOfFreedom: number;
+  /** Units of an equal split that would tell as much: 4 n_a n_b / (n_a + n_b), summed over the epochs. */
+  readonly effectiveUnits: number;
+  /**
+   * How skewed the difference itself is: the larger arm's skewness of one unit, as far as unequal arms let it through. In an
+   * equal split it cancels; at 90/10 it is 2.7 times the unit's over the root of all units.
+   */
+  readonly skewness: number;
+}
+
+/**
+ * Puts the epochs together: the mean of each arm is Σ w_k mean_k / Σ w_k, with w_k = n_a n_b / (n_a + n_b). Pooling the units
+ * in place of that confounds a variant with the time when it got its traffic (Simpson's paradox).
+ *
+ * The weights are those of Cochran, Mantel and Haenszel. They minimise the variance when a unit's variance is the same in both
+ * arms and all epochs, and look at no outcome, so they bias nothing. The sum Σ w_k difference_k is a martingale under the null
+ * hypothesis, whatever the shares of later epochs depend on, so it can be looked at after every unit. When the
+ * effect differs between epochs, the estimate is its mean with these weights.
+ *
+ * An epoch in which an arm has fewer than two units tells nothing, and is left out.
+ *
+ * Source: W. G. Cochran, "Some methods for strengthening the common χ² tests", Biometrics 10 (1954), section 5; degrees of
+ * freedom: F. E. Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 2
+ * (1946), equation 17.
+ *
+ * @returns undefined when no epoch has two units in both arms
+ */
+export function compareArms(strata: readonly Stratum[]): Comparison | undefined {
+  const counted = strata.filter(({ control, variant }) => control.units > 1 && variant.units > 1);
+  const weights = counted.map(
+    ({ control, variant }) => (control.units * variant.units) / (control.units + variant.units),
+  );
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  if (total === 0) return undefined;
+
+  const sums = { control: 0, variant: 0, controlVariance: 0, variantVariance: 0 };
+  const units = { control: 0, variant: 0 };
+  let [satterthwaite, imbalance] = [0, 0];
+  const third = { control: 0, variant: 0 };
+  const second = { control: 0, variant: 0 };
+  counted.forEach((stratum, index) => {
+    const share = (weights[index] ?? 0) / total;
+    const { control, variant } = stratum;
+    imbalance += (share * (control.units - variant.units)) / (control.units + variant.units);
+    for (const arm of ['control', 'variant'] as const) {
+      const sample = stratum[arm];
+      const ofMean = (share * share * sample.variance) / sample.units;
+      sums[arm] += share * sample.mean;
+      sums[`${arm}Variance`] += ofMean;
+      satterthwaite += (ofMean * ofMean) / (sample.units - 1);
+      units[arm] += sample.units;
+      second[arm] += sample.units * sample.variance;
+      third[arm] += sample.units * sample.skewness * sample.variance ** 1.5;
+    }
+  });
+  const skewnessOf = (arm: 'control' | 'variant'): number =>
+    second[arm] === 0 ? 0 : Math.abs(third[arm] / units[arm]) / (second[arm] / units[arm]) ** 1.5;
+  const varianceOfDifference = sums.controlVariance + sums.variantVariance;
+  return {
+    ...sums,
+    controlUnits: units.control,
+    variantUnits: units.variant,
+    degreesOfFreedom: satterthwaite === 0 ? Infinity : varianceOfDifference ** 2 / satterthwaite,
+    effectiveUnits: 4 * total,
+    skewness:
+      (Math.max(skewnessOf('control'), skewnessOf('variant')) * Math.abs(imbalance)) / Math.sqrt(total),
+  };
+}
+
+/** Below as many units in an arm its variance is not known well enough. */
+const LEAST_UNITS = 100;
+
+/** The most skewed that a difference may be. Simulations of 1 % and 0.1 % rates and of log-normal values at 90/10 chose it. */
+const MOST_SKEWED = 0.25;
+
+/**
+ * How many effective units there have to be before an asymptotic sequence may be believed: 100 units in each arm, and so many
+ * that the difference's skewness is 0.25 at most. Before that a 10 % arm of a 1 % rate shows no event, hence no
+ * variance, and 17 % of A/A experiments raised an alarm (`bench/simulations`). The rule looks at numbers that don't tell the effect.
+ *
+ * Source: the order of the normal approximation's error is that of the skewness (Berry 1941, Esseen 1942); W. G. Cochran,
+ * "Sampling Techniques", 3rd edition, section 2.15, gives such a rule for one mean.
+ */
+export function effectiveUnitsToBelieve(comparison: Comparison): number {
+  const { controlUnits, variantUnits, effectiveUnits, skewness } = comparison;
+  const forUnits = LEAST_UNITS / Math.min(controlUnits, variantUnits);
+  const forSkewness = (skewness / MOST_SKEWED) ** 2;
+  return Math.max(forUnits, forSkewness) * effectiveUnits;
+}
+
+/** An effect and how far it may be from the truth. */
+export interface Effect {
+  readonly estimate: number;
+  readonly standardError: number;
+}
+
+export function difference(comparison: Comparison): Effect {
+  return {
+    estimate: comparison.variant - comparison.control,
+    standardError: Math.sqrt(comparison.controlVariance + comparison.variantVariance),
+  };
+}
+
+/**
+ * The relative lift, (variant - control) / |control|, by the delta method. Undefined when control's mean is zero. It is no
+ * more normal than control's mean is far from zero: four standard errors at least.
+ *
+ * Source: Deng, Knoblich and Lu, KDD 2018, section 3.1; GrowthBook's engine computes the same.
+ *
+ * @param baseline control's mean without its covariate taken out, where that was done
+ */
+export function relativeLift(comparison: Comparison, baseline = comparison.control): Effect | undefined {
+  if (baseline === 0) return undefined;
+  const ratio = comparison.variant / baseline;
+  return {
+    estimate: (comparison.variant - comparison.control) / Math.abs(baseline),
+    standardError:
+      Math.sqrt(comparison.variantVariance + ratio * ratio * comparison.controlVariance) / Math.abs(baseline),
+  };
+}
+
+/**
+ * The interval of the relative lift that goes with an interval of the difference: all lifts λ - 1 at which variant - λ·control is
+ * within `reach` of its standard errors of zero. So it leaves out zero exactly where the difference does, and holds the
+ * level of `reach` where the delta method fails: at rates of 1 % the delta method's sequence left out the truth in 18 % of experiments,
+ * because a small estimate of the lift comes with a small estimate of its error.
+ *
+ * Source: E. C. Fieller, "Some problems in interval estimation", JRSS B 16 (1954).
+ *
+ * @param reach in standard errors
+ * @returns undefined while control's own mean is not known to differ from zero, as any lift is possible then
+ */
+export function liftInterval(
+  comparison: Comparison,
+  reach: number,
+): readonly [low: number, high: number] | undefined {
+  const { control, variant, controlVariance, variantVariance } = comparison;
+  const square = reach * reach;
+  const a = control * control - square * controlVariance;
+  if (!(a > 0)) return undefined;
+  const c = variant * variant - square * variantVariance;
+  const product = control * variant;
+  const root = Math.sqrt(Math.max(0, product * product - a * c));
+  const [low, high] = [(product - root) / a - 1, (product + root) / a - 1];
+  return control > 0 ? [low, high] : [-high, -low];
+}

@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest';
+import { exactInterval } from '../../../bench/simulations/exact-binomial.ts';
+import { meanScenarios } from '../../../bench/simulations/mean-scenarios.ts';
+import { powerScenario } from '../../../bench/simulations/powers.ts';
+import { quantileScenario } from '../../../bench/simulations/quantiles.ts';
+import { returningUnits } from '../../../bench/simulations/returning-units.ts';
+import { mismatchFound, sampleRatioScenarios } from '../../../bench/simulations/sample-ratios.ts';
+import type { Outcome, Scenario } from '../../../bench/simulations/scenario.ts';
+import { outcomeText, simulate } from '../../../bench/simulations/scenario.ts';
+import { verdictScenario } from '../../../bench/simulations/verdicts.ts';
+
+// The long version of these is `npm run simulate`; its results stand in bench/results. Seeds are fixed, so the short version never fails by chance.
+
+function expectToHold(scenario: Scenario, runs: number): readonly Outcome[] {
+  const outcomes = simulate(scenario, runs);
+  for (const outcome of outcomes)
+    expect(outcome.holds, `${scenario.name}: ${outcomeText(outcome)}`).toBe(true);
+  return outcomes;
+}
+
+function rateOf(outcomes: readonly Outcome[], event: string): number {
+  const outcome = outcomes.find((candidate) => candidate.event === event) ?? expect.fail(`no ${event}`);
+  return outcome.count / outcome.runs;
+}
+
+test('the exact interval is that of Clopper and Pearson', () => {
+  // scipy.stats.binomtest(8, 200).proportion_ci(0.99, method='exact')
+  const [low, high] = exactInterval(8, 200);
+  expect(low).toBeCloseTo(0.013000391369537836, 10);
+  expect(high).toBeCloseTo(0.09045461334943905, 10);
+  expect(exactInterval(0, 100)).toEqual([0, expect.closeTo(1 - 0.005 ** (1 / 100), 10)]);
+});
+
+describe('over many experiments, the claims hold:', () => {
+  test.each(meanScenarios(4000))('$name', (scenario) => {
+    expectToHold(scenario, 60);
+  });
+
+  test('a unit is one observation, and requests taken for observations raise false alarms', () => {
+    const outcomes = expectToHold(returningUnits(1500), 60);
+    expect(rateOf(outcomes, 'each request is one: false alarm at some look')).toBeGreaterThan(0.3);
+  });
+
+  test.each(sampleRatioScenarios(3000))('$name', (scenario) => {
+    expectToHold(scenario, 400);
+  });
+
+  test('a sample ratio that is off is found', () => {
+    expect(rateOf(simulate(mismatchFound(20_000, 0.5, 0.54), 40), 'found')).toBeGreaterThan(0.9);
+  });
+
+  test('a quantile of latency, one row of each batch', () => {
+    expectToHold(quantileScenario(1000, 0.5, 0.5, 0), 40);
+    expectToHold(quantileScenario(1000, 0.99, 0.1, 40), 20);
+  });
+
+  test('power is what was calculated', () => {
+    expectToHold(powerScenario(0.5, 0.1, 0.15), 150);
+  });
+
+  test('verdicts', () => {
+    expectToHold(verdictScenario(3000), 30);
+  });
+});
+
+test('epochs that are pooled in place of compared raise an alarm in most experiments', () => {
+  const changing = meanScenarios(4000).at(-1) ?? expect.fail('there are scenarios');
+  expect(
+    rateOf(simulate(changing, 20), 'epochs pooled: the sequence leaves out the true difference'),
+  ).toBeGreaterThan(0.8);
+});

@@ -1,0 +1,195 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  bucketOf,
+  countValue,
+  EMPTY_HISTOGRAM,
+  histogramOf,
+  histogramSize,
+  mergeHistograms,
+  middle,
+  removeHistogram,
+  sortedBuckets,
+  upperEdge,
+} from '../../../../experiments/statistics/states/log-histogram.ts';
+import {
+  addValue,
+  mergeMeans,
+  NO_VALUES,
+  removeMeans,
+  skewness,
+  variance,
+} from '../../../../experiments/statistics/states/mean-state.ts';
+import type { MeanState } from '../../../../experiments/statistics/states/mean-state.ts';
+import {
+  emptyState,
+  mergeStates,
+  observe,
+  removeState,
+} from '../../../../experiments/statistics/states/metric-state.ts';
+import type { MetricState } from '../../../../experiments/statistics/states/metric-state.ts';
+import {
+  addPair,
+  covariance,
+  mergePairs,
+  NO_PAIRS,
+  removePairs,
+} from '../../../../experiments/statistics/states/pair-state.ts';
+
+const meanOf = (values: readonly number[]): MeanState => values.reduce(addValue, NO_VALUES);
+const values = fc.array(fc.double({ min: -1e3, max: 1e3, noNaN: true }), { minLength: 1, maxLength: 30 });
+
+/** Expects two numbers to agree as far as sums of that size can. */
+function expectNear(actual: number, expected: number, size: number): void {
+  expect(Math.abs(actual - expected)).toBeLessThanOrEqual(1e-9 * Math.max(1, size));
+}
+
+function expectSameMoments(actual: MeanState, expected: MeanState): void {
+  expect(actual.n).toBe(expected.n);
+  expectNear(actual.mean, expected.mean, 1e3);
+  expectNear(actual.m2, expected.m2, 1e6 * expected.n);
+  expectNear(actual.m3, expected.m3, 1e9 * expected.n);
+}
+
+describe('moments', () => {
+  test('are those of the two-pass formulas', () => {
+    fc.assert(
+      fc.property(values, (list) => {
+        const mean = list.reduce((sum, value) => sum + value, 0) / list.length;
+        const central = (power: number): number =>
+          list.reduce((sum, value) => sum + (value - mean) ** power, 0);
+        expectSameMoments(meanOf(list), { n: list.length, mean, m2: central(2), m3: central(3) });
+      }),
+    );
+  });
+
+  test('merge in any order, and what was merged can be taken out again', () => {
+    fc.assert(
+      fc.property(values, values, values, (a, b, c) => {
+        const [x, y, z] = [meanOf(a), meanOf(b), meanOf(c)];
+        const all = meanOf([...a, ...b, ...c]);
+        expectSameMoments(mergeMeans(mergeMeans(x, y), z), all);
+        expectSameMoments(mergeMeans(z, mergeMeans(y, x)), all);
+        expectSameMoments(removeMeans(all, y), mergeMeans(x, z));
+      }),
+    );
+  });
+
+  test('keep a small variance beside a large mean', () => {
+    const state = meanOf([1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16]);
+    expect(variance(state)).toBe(30);
+  });
+
+  test('know skewness', () => {
+    const events = meanOf([...Array.from({ length: 99 }, () => 0), 1]);
+    expect(skewness(events)).toBeCloseTo((1 - 0.02) / Math.sqrt(0.01 * 0.99), 10);
+    expect(skewness(meanOf([5, 5, 5]))).toBe(0);
+  });
+
+  test('of an empty or single sample are no variance, and an empty one merges with nothing', () => {
+    expect(variance(NO_VALUES)).toBe(0);
+    expect(variance(meanOf([3]))).toBe(0);
+    expect(mergeMeans(NO_VALUES, meanOf([3]))).toEqual(meanOf([3]));
+    expect(removeMeans(meanOf([3]), meanOf([3]))).toEqual(NO_VALUES);
+    expect(() => removeMeans(meanOf([3]), meanOf([3, 4]))).toThrow("can't take 2 values out of 1");
+  });
+
+  test('of pairs know the covariance, merge, and come apart again', () => {
+    const pairs = fc.array(
+      fc.tuple(
+        fc.double({ min: -100, max: 100, noNaN: true }),
+        fc.double({ min: -100, max: 100, noNaN: true }),
+      ),
+      { minLength: 2, maxLength: 20 },
+    );
+    fc.assert(
+      fc.property(pairs, pairs, (a, b) => {
+        const stateOf = (list: readonly (readonly [number, number])[]): typeof NO_PAIRS =>
+          list.reduce((state, [x, y]) => addPair(state, x, y), NO_PAIRS);
+        const all = [...a, ...b];
+        const mean = (index: 0 | 1): number => all.reduce((sum, pair) => sum + pair[index], 0) / all.length;
+        const [mx, my] = [mean(0), mean(1)];
+        const expected = all.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0) / (all.length - 1);
+        const merged = mergePairs(stateOf(a), stateOf(b));
+        expectNear(covariance(merged), expected, 1e4);
+        expectNear(removePairs(merged, stateOf(b)).comoment, stateOf(a).comoment, 1e5);
+      }),
+    );
+  });
+});
+
+describe('a histogram', () => {
+  test('holds each value in the bucket around it, which is 1 % wide', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 1e-8, max: 1e11, noNaN: true }), (value) => {
+        const index = bucketOf(value);
+        expect(value).toBeLessThanOrEqual(upperEdge(index) * (1 + 1e-10));
+        expect(value).toBeGreaterThan(upperEdge(index - 1) * (1 - 1e-10));
+        expect(Math.abs(middle(index) / value - 1)).toBeLessThan(0.00501);
+      }),
+    );
+  });
+
+  test('has a bounded number of buckets', () => {
+    const histogram = histogramOf([Number.MIN_VALUE, 1e-300, 1e-9, 1e12, 1e300]);
+    expect(sortedBuckets(histogram).map(([, count]) => count)).toEqual([3, 2]);
+  });
+
+  test('counted at once is the one counted value by value, merges by adding, and comes apart again', () => {
+    const [a, b] = [
+      [0, 0.013, 2, 2.001],
+      [0, 2, 750],
+    ];
+    const one = a.reduce(countValue, EMPTY_HISTOGRAM);
+    expect(one).toEqual(histogramOf(a));
+    const both = mergeHistograms(one, histogramOf(b));
+    expect(both).toEqual(histogramOf([...a, ...b]));
+    expect(histogramSize(both)).toBe(7);
+    expect(removeHistogram(both, histogramOf(b))).toEqual(one);
+    expect(() => removeHistogram(one, histogramOf([750]))).toThrow("can't take 1 out of bucket");
+    expect(() => removeHistogram(one, histogramOf([0, 0]))).toThrow("can't take 2 zeros out of 1");
+  });
+
+  test('puts zeros first', () => {
+    expect(sortedBuckets(histogramOf([5, 0]))).toEqual([
+      [-Infinity, 1],
+      [bucketOf(5), 1],
+    ]);
+  });
+
+  test.each([-1, Number.NaN, Infinity])('refuses %d', (value) => {
+    expect(() => countValue(EMPTY_HISTOGRAM, value)).toThrow(`finite values >= 0, not ${value}`);
+    expect(() => histogramOf([value])).toThrow(`finite values >= 0, not ${value}`);
+  });
+});
+
+describe("a metric's state", () => {
+  const filled: Record<MetricState['kind'], MetricState> = {
+    proportion: observe(observe(emptyState('proportion'), { value: 1 }), { value: 0 }),
+    mean: observe(emptyState('mean'), { value: 4.5 }),
+    pair: observe(emptyState('pair'), { value: 2, second: 7 }),
+    histogram: observe(emptyState('histogram'), { value: 0.25 }),
+  };
+
+  test.each(Object.values(filled))('of kind $kind survives JSON, merges, and comes apart', (state) => {
+    const stored = JSON.parse(JSON.stringify(state)) as MetricState;
+    expect(stored).toEqual(state);
+    expect(removeState(mergeStates(stored, state), stored)).toEqual(state);
+    expect(removeState(state, state)).toEqual(emptyState(state.kind));
+  });
+
+  test('counts a proportion', () => {
+    expect(filled.proportion).toEqual({ kind: 'proportion', units: 2, successes: 1 });
+  });
+
+  test('refuses what it does not take, and to be mixed', () => {
+    expect(() => observe(filled.proportion, { value: 0.5 })).toThrow('a proportion takes 0 or 1, not 0.5');
+    expect(() => observe(filled.mean, { value: Infinity })).toThrow('a finite number, not Infinity');
+    expect(() => observe(filled.pair, { value: 1 })).toThrow('two finite numbers, not 1 and none');
+    expect(() => mergeStates(filled.mean, filled.pair)).toThrow('these are a mean and a pair');
+    expect(() => removeState(filled.proportion, filled.mean)).toThrow('these are a proportion and a mean');
+    expect(() => removeState(filled.proportion, mergeStates(filled.proportion, filled.proportion))).toThrow(
+      "can't take 2 of 4 units out of 1 of 2",
+    );
+  });
+});
