@@ -90,6 +90,8 @@ const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   timeout: 'timeout',
   cancelled: 'cancelled',
   queue_full: 'shed',
+  queue_timeout: 'timeout',
+  deadline_unreachable: 'shed',
 };
 
 function toGatewayError(error: unknown): GatewayError {
