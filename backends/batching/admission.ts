@@ -41,10 +41,12 @@ export class Admission {
     return { lane, level, timeoutMs: policies.timeoutMsOf(level, request) };
   }
 
-  /** Milliseconds until all that wait now have been run; undefined while the cost of a run is not known. */
+  /** Milliseconds until all that wait now have been run; undefined while the cost of a run is not known, or no instance lives. */
   retryAfterMs(): number | undefined {
-    const { queue, cost } = this.#options;
-    return cost.isKnown ? workMs(this.#backlog(queue.rowsBefore(Infinity)), cost) : undefined;
+    const { queue, runners, cost } = this.#options;
+    if (!cost.isKnown || runners.size === 0) return undefined;
+    const backlog = this.#backlog(queue.rowsBefore(Infinity));
+    return backlog.freeInMs + workMs(backlog, cost);
   }
 
   #shed(target: LatencyTarget, request: InferRequest, rows: number, level: number): void {

@@ -7,6 +7,12 @@ const FEWEST_OBSERVATIONS = 4;
 /** Residuals beyond this many mean absolute residuals are cut to it. */
 const HUBER_CUT = 3;
 
+/** So many residuals in a row that were cut on the same side are a change, and no outliers. */
+const CUTS_OF_A_CHANGE = 5;
+
+/** What is left of the weight of all that was learnt before a change. */
+const KEPT_AT_A_CHANGE = 0.05;
+
 /** Observations whose residuals are not cut, as there is no scale to judge them by yet. */
 const UNCUT_OBSERVATIONS = 8;
 
@@ -21,8 +27,8 @@ const STALE_AFTER_MS = 1000;
  *
  * Least squares with exponential forgetting (Haykin, Adaptive Filter Theory, chapter 9, with a forgetting factor of
  * 0.98). A residual of more than three mean absolute residuals is cut to that before it is learnt from (Huber, Robust
- * Estimation of a Location Parameter, 1964): one run that the operating system interrupted moves the line little, while a
- * lasting change moves line and scale together and is followed within some tens of runs. Both `a` and `b` are at least 0. While
+ * Estimation of a Location Parameter, 1964): one run that the operating system interrupted moves the line little. Five in
+ * a row that were cut on the same side are a lasting change: what was learnt before then counts little. Both `a` and `b` are at least 0. While
  * all runs have had the same number of rows, the line is not known: smaller runs are then taken to cost as much, and
  * bigger ones more in proportion.
  */
@@ -39,6 +45,8 @@ export class CostModel {
   #perRowMs = 0;
   /** The one size that all runs had; undefined when the line is known. */
   #onlyRows: number | undefined;
+  /** Residuals in a row that were cut: positive ones where they were too long, negative where too short. */
+  #cuts = 0;
 
   /** Milliseconds of a run that don't depend on its rows. */
   get fixedMs(): number {
@@ -73,12 +81,7 @@ export class CostModel {
   /** Learns from a run that ended at `nowMs`. */
   observe(rows: number, durationMs: number, nowMs: number): void {
     const expectedMs = this.#observations === 0 ? durationMs : this.#lineAt(rows);
-    let residualMs = durationMs - expectedMs;
-    if (this.#observations >= UNCUT_OBSERVATIONS) {
-      // A scale of exactly nothing would cut every change away.
-      const cutMs = HUBER_CUT * Math.max(this.#meanResidualMs, 0.01 * expectedMs);
-      residualMs = Math.min(Math.max(residualMs, -cutMs), cutMs);
-    }
+    const residualMs = this.#cut(durationMs - expectedMs, expectedMs);
     const ms = expectedMs + residualMs;
     this.#observations += 1;
     this.#observedAtMs = nowMs;
@@ -90,6 +93,27 @@ export class CostModel {
     this.#ms = this.#ms * FORGETTING + ms;
     this.#rowsMs = this.#rowsMs * FORGETTING + rows * ms;
     this.#fit();
+  }
+
+  /** A residual, cut where it is an outlier. */
+  #cut(residualMs: number, expectedMs: number): number {
+    if (this.#observations < UNCUT_OBSERVATIONS) return residualMs;
+    // A scale of exactly nothing would cut every change away.
+    const mostMs = HUBER_CUT * Math.max(this.#meanResidualMs, 0.01 * expectedMs);
+    if (Math.abs(residualMs) <= mostMs) {
+      this.#cuts = 0;
+      return residualMs;
+    }
+    const side = Math.sign(residualMs);
+    this.#cuts = Math.sign(this.#cuts) === side ? this.#cuts + side : side;
+    if (Math.abs(this.#cuts) < CUTS_OF_A_CHANGE) return side * mostMs;
+    this.#cuts = 0;
+    this.#weight *= KEPT_AT_A_CHANGE;
+    this.#rows *= KEPT_AT_A_CHANGE;
+    this.#rowsSquared *= KEPT_AT_A_CHANGE;
+    this.#ms *= KEPT_AT_A_CHANGE;
+    this.#rowsMs *= KEPT_AT_A_CHANGE;
+    return residualMs;
   }
 
   #fit(): void {
