@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DEFAULT_QUEUE_POLICY } from '../../../backends/batching/batching-config.ts';
 import type { QueuePolicy } from '../../../backends/batching/batching-config.ts';
+import { RunnerGone } from '../../../backends/batching/runner.ts';
 import { FakeRunner, ask, batcherOf, outcomeOf, someTurns } from './fake-runner.ts';
 
 beforeEach(() => {
@@ -66,7 +67,6 @@ describe('REJECT', () => {
   });
 
   test('a request whose instance died under it is tried again, however long it ran', async () => {
-    const { RunnerGone } = await import('../../../backends/batching/runner.ts');
     const { batcher, runner } = await busyBatcher({ defaultTimeoutMs: 10 });
     await finishNext(runner);
     const answer = ask(batcher, 'unlucky');
@@ -75,7 +75,10 @@ describe('REJECT', () => {
     runner.batch(1).fail(new RunnerGone(new Error('out of heap')));
     await someTurns();
     const other = new FakeRunner();
+    // Somebody else's time is over meanwhile, so that all who wait are looked at.
+    const impatient = ask(batcher, 'impatient');
     await vi.advanceTimersByTimeAsync(50);
+    expect(await outcomeOf(impatient)).toBe('queue_timeout');
     batcher.addRunner(other);
     await someTurns();
     other.batch(0).finish();
