@@ -14,6 +14,7 @@
 import { BackendError } from '../errors.ts';
 import type { InferAnswer, InferRequest, ReleaseReason } from '../inference.ts';
 import type { Device, DeviceShare } from '../scheduling/device.ts';
+import type { Gatherer, Gathering } from '../scheduling/gathering.ts';
 import { Admission } from './admission.ts';
 import { AnswerOrder } from './answer-order.ts';
 import type { BatchingConfig } from './batching-config.ts';
@@ -43,9 +44,6 @@ export interface BatcherOptions {
   readonly onBatch?: (rows: number, reason: ReleaseReason) => void;
 }
 
-/** Turns of the event loop that a batch is filled over, at the most, while an instance is idle. */
-const MOST_TURNS = 4;
-
 /** Times a request is sent to a model again because the instance died under it. */
 const MAX_ATTEMPTS = 2;
 
@@ -57,12 +55,13 @@ export class Batcher {
   readonly #admission: Admission;
   readonly #rules: ReleaseRules;
   readonly #share: DeviceShare;
+  readonly #gathering: Gathering;
+  readonly #gatherer: Gatherer;
   /** Undefined: answers leave as they come. */
   readonly #order: AnswerOrder | undefined;
   readonly #running = new Set<Pending>();
   /** Requests that were ever queued. */
   #arrived = 0;
-  #dispatchIsDue = false;
   #draining = false;
   #delayTimer: NodeJS.Timeout | undefined;
   readonly #expiry: Expiry;
@@ -87,9 +86,19 @@ export class Batcher {
         this.#outstay(pending);
       },
     });
-    this.#share = device.share(permits, () => {
+    this.#gathering = device.gathering;
+    const dispatch = (): void => {
       this.#dispatch();
-    });
+    };
+    const share = device.share(permits, dispatch);
+    this.#share = share;
+    this.#gatherer = {
+      get usedMs() {
+        return share.usedMs;
+      },
+      hasFullBatch: () => this.#hasFullBatch(),
+      dispatch,
+    };
   }
 
   /** Requests that wait. */
@@ -136,7 +145,7 @@ export class Batcher {
       this.#order?.enter(pending);
       this.#arrived += 1;
       this.#expiry.watch(pending);
-      this.#dispatchSoon();
+      this.#dispatchSoon(1);
     });
   }
 
@@ -155,27 +164,10 @@ export class Batcher {
     for (const pending of this.#queue.members) this.#giveUp(pending, error);
   }
 
-  /** At the end of this turn of the event loop, so that all it brought can share a batch. */
-  #dispatchSoon(): void {
-    if (this.#dispatchIsDue || this.#runners.idle === 0 || this.#queue.length === 0) return;
-    this.#dispatchIsDue = true;
-    this.#dispatchAfterTurn(MOST_TURNS);
-  }
-
-  /**
-   * While each turn brings more, the loop is what is busy, not the instances: a bigger batch then wakes fewer threads, and
-   * costs no request more than a few turns.
-   */
-  #dispatchAfterTurn(turnsLeft: number): void {
-    const arrivedBefore = this.#arrived;
-    setImmediate(() => {
-      if (this.#arrived > arrivedBefore && turnsLeft > 1 && !this.#hasFullBatch()) {
-        this.#dispatchAfterTurn(turnsLeft - 1);
-        return;
-      }
-      this.#dispatchIsDue = false;
-      this.#dispatch();
-    });
+  /** @param arrived requests that have come since */
+  #dispatchSoon(arrived = 0): void {
+    if (this.#runners.idle === 0 || this.#queue.length === 0) return;
+    this.#gathering.dispatchSoon(this.#gatherer, arrived);
   }
 
   #hasFullBatch(): boolean {

@@ -1,3 +1,5 @@
+import { Gathering } from './gathering.ts';
+
 /**
  * The processor that versions share: it has as many threads as cores, and a run takes as many as it may use. So no more
  * threads compute at once than there are cores, however many instances the versions have.
@@ -10,6 +12,8 @@
 export class Device {
   /** Threads that may compute at once, >= 1. */
   readonly threads: number;
+  /** Where its versions gather their batches. */
+  readonly gathering = new Gathering();
   #free: number;
   /** The start tag of the run that was granted last, in thread-milliseconds of one share. */
   #virtualMs = 0;

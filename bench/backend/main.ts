@@ -1,4 +1,4 @@
-/** `npm run bench:backend [-- ROUNDS]`: the batcher, the instances and the device through their own interface, without HTTP. */
+/** `npm run bench:backend [-- ROUNDS [NAME]]`: the batcher, the instances and the device through their own interface, without HTTP. */
 import { availableParallelism, cpus } from 'node:os';
 import { DEFAULT_MODEL_CONFIG } from '../../backends/repository/model-config.ts';
 import type { ModelConfig } from '../../backends/repository/model-config.ts';
@@ -23,6 +23,8 @@ const PRODUCTS: BenchedModel = { model: slowModel(128, 16), input: 'INPUT', shap
 const TWO: Partial<ModelConfig> = { maxBatchSize: 32, instances: 2, threads: 1 };
 
 const rounds = Number(process.argv[2] ?? 5);
+/** Which measurements are taken, by the beginning of their names; all where it is left out. */
+const only = process.argv[3] ?? '';
 
 async function batchingOnOff(): Promise<void> {
   print(`64-32-10 perceptron, ${CLIENTS} clients in a closed loop, one instance`);
@@ -134,13 +136,13 @@ async function mixedAgainstAlone(name: string, benched: BenchedModel): Promise<v
   printFigure('    p50 of the 10 % / of the 90 %', spread(measured.map(({ p50 }) => p50)));
 }
 
-async function armsAtPartLoad(name: string, benched: BenchedModel): Promise<void> {
+async function armsAtPartLoad(name: string, benched: BenchedModel, share: number): Promise<void> {
   await using loaded = await loadVersions(benched, new Device(availableParallelism()), [TWO, TWO]);
   const { versions } = loaded;
   const row = rowFor(benched);
   const capacity = await closedLoop({ versions, weights: [9, 1], row, seconds: 2 }, CLIENTS);
-  const perSecond = capacity.rowsPerSecond * 0.6;
-  print(`${name}, 90/10, open loop at 60 % of the throughput, ${perSecond.toFixed(0)} rows/s`);
+  const perSecond = capacity.rowsPerSecond * share;
+  print(`${name}, 90/10, open loop at ${share * 100} % of the throughput, ${perSecond.toFixed(0)} rows/s`);
   const ratios: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const { arms } = await openLoop({ versions, weights: [9, 1], row, seconds: 6 }, perSecond);
@@ -170,16 +172,18 @@ const date = new Date().toISOString().slice(0, 10);
 print(
   `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}, ${date}, ${rounds} rounds`,
 );
-for (const measure of [
-  batchingOnOff,
-  resnetAgainstOffline,
-  () => mixedAgainstAlone('matrix products', PRODUCTS),
-  () => mixedAgainstAlone('perceptron', PERCEPTRON),
-  () => armsAtPartLoad('matrix products', PRODUCTS),
-  () => armsAtPartLoad('perceptron', PERCEPTRON),
-  () => addedAtLowLoad('perceptron', PERCEPTRON),
-  () => addedAtLowLoad('matrix products', PRODUCTS),
-]) {
+const measures: Readonly<Record<string, () => Promise<void>>> = {
+  batching: batchingOnOff,
+  offline: resnetAgainstOffline,
+  'mixed-products': () => mixedAgainstAlone('matrix products', PRODUCTS),
+  'mixed-perceptron': () => mixedAgainstAlone('perceptron', PERCEPTRON),
+  'arms-products': () => armsAtPartLoad('matrix products', PRODUCTS, 0.6),
+  'arms-perceptron': () => armsAtPartLoad('perceptron', PERCEPTRON, 0.3),
+  'added-perceptron': () => addedAtLowLoad('perceptron', PERCEPTRON),
+  'added-products': () => addedAtLowLoad('matrix products', PRODUCTS),
+};
+for (const [name, measure] of Object.entries(measures)) {
+  if (!name.startsWith(only)) continue;
   print();
   await measure();
 }
