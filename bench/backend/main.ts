@@ -178,7 +178,7 @@ const measures: Readonly<Record<string, () => Promise<void>>> = {
   'mixed-products': () => mixedAgainstAlone('matrix products', PRODUCTS),
   'mixed-perceptron': () => mixedAgainstAlone('perceptron', PERCEPTRON),
   'arms-products': () => armsAtPartLoad('matrix products', PRODUCTS, 0.6),
-  'arms-perceptron': () => armsAtPartLoad('perceptron', PERCEPTRON, 0.3),
+  'arms-perceptron': () => armsAtPartLoad('perceptron', PERCEPTRON, 0.2),
   'added-perceptron': () => addedAtLowLoad('perceptron', PERCEPTRON),
   'added-products': () => addedAtLowLoad('matrix products', PRODUCTS),
 };
