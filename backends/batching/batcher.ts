@@ -17,6 +17,7 @@ import type { Device, DeviceShare } from '../scheduling/device.ts';
 import type { Gatherer, Gathering } from '../scheduling/gathering.ts';
 import { Admission } from './admission.ts';
 import { AnswerOrder } from './answer-order.ts';
+import { Answers } from './answers.ts';
 import type { BatchingConfig } from './batching-config.ts';
 import { CostModel } from './cost-model.ts';
 import { Expiry } from './expiry.ts';
@@ -27,7 +28,7 @@ import { QueuePolicies } from './queue-policies.ts';
 import { releaseOf } from './release.ts';
 import type { Release, ReleaseRules } from './release.ts';
 import { RequestQueue } from './request-queue.ts';
-import type { BatchResult, BatchRunner } from './runner.ts';
+import type { BatchRunner } from './runner.ts';
 import { RunnerGone } from './runner.ts';
 import { RunnerPool } from './runner-pool.ts';
 import type { Run } from './runner-pool.ts';
@@ -44,9 +45,6 @@ export interface BatcherOptions {
   readonly onBatch?: (rows: number, reason: ReleaseReason) => void;
 }
 
-/** Times a request is sent to a model again because the instance died under it. */
-const MAX_ATTEMPTS = 2;
-
 export class Batcher {
   readonly #onBatch: BatcherOptions['onBatch'];
   readonly #policies: QueuePolicies;
@@ -57,9 +55,7 @@ export class Batcher {
   readonly #share: DeviceShare;
   readonly #gathering: Gathering;
   readonly #gatherer: Gatherer;
-  /** Undefined: answers leave as they come. */
-  readonly #order: AnswerOrder | undefined;
-  readonly #running = new Set<Pending>();
+  readonly #answers: Answers;
   /** Requests that were ever queued. */
   #arrived = 0;
   #draining = false;
@@ -77,8 +73,8 @@ export class Batcher {
     this.#rules = { batching, maxRows, cost, target };
     const [policies, queue, runners] = [this.#policies, this.#queue, this.#runners];
     this.#admission = new Admission({ policies, queue, runners, cost, target, maxRows });
-    this.#order = preserveOrdering ? new AnswerOrder(this.#policies.lastLevel) : undefined;
-    this.#expiry = new Expiry(queue, this.#running, {
+    this.#answers = new Answers(preserveOrdering ? new AnswerOrder(this.#policies.lastLevel) : undefined);
+    this.#expiry = new Expiry(queue, this.#answers.unanswered, {
       giveUp: (pending, error) => {
         this.#giveUp(pending, error);
       },
@@ -108,7 +104,7 @@ export class Batcher {
 
   /** Requests in a batch that runs now, or whose answer waits for those that came before. */
   get running(): number {
-    return this.#running.size;
+    return this.#answers.unanswered.size;
   }
 
   /** Adds an instance, idle. */
@@ -142,7 +138,7 @@ export class Batcher {
         this.#giveUp(pending, new BackendError('cancelled', 'the caller hung up'));
       });
       this.#queue.add(pending);
-      this.#order?.enter(pending);
+      this.#answers.enter(pending);
       this.#arrived += 1;
       this.#expiry.watch(pending);
       this.#dispatchSoon(1);
@@ -216,16 +212,16 @@ export class Batcher {
   }
 
   async #run(run: Run, members: readonly Pending[]): Promise<void> {
-    for (const member of members) this.#running.add(member);
+    this.#answers.expect(members);
     let usedMs: number | undefined;
     let isGone = false;
     try {
       const result = await run.runner.run(members, run.rows);
       usedMs = result.computeMs;
-      this.#answer(members, result, run);
+      this.#answers.answer(members, result, run);
     } catch (error) {
       isGone = error instanceof RunnerGone;
-      this.#fail(members, error);
+      this.#queue.putBack(this.#answers.fail(members, error));
     }
     const nowMs = performance.now();
     if (usedMs !== undefined) this.#rules.cost.observe(run.rows, nowMs - run.startMs, nowMs);
@@ -233,63 +229,6 @@ export class Batcher {
     this.#share.release(usedMs ?? nowMs - run.startMs);
     this.#dispatchSoon();
     this.#settleDrain();
-  }
-
-  #answer(members: readonly Pending[], result: BatchResult, run: Run): void {
-    const order = this.#order;
-    members.forEach((member, index) => {
-      if (order === undefined) this.#deliver(member, result, index, run);
-      else
-        order.deliver(member, () => {
-          this.#deliver(member, result, index, run);
-        });
-    });
-  }
-
-  #deliver(member: Pending, result: BatchResult, index: number, run: Run): void {
-    this.#running.delete(member);
-    if (member.isSettled) {
-      result.release();
-      return;
-    }
-    let isLent = true;
-    member.resolve({
-      outputs: result.outputsOf(index),
-      queueMs: run.startMs - member.arrivalMs,
-      computeMs: result.computeMs,
-      batchRows: run.rows,
-      release: () => {
-        if (isLent) result.release();
-        isLent = false;
-      },
-    });
-  }
-
-  #fail(members: readonly Pending[], error: unknown): void {
-    const again: Pending[] = [];
-    const known =
-      error instanceof BackendError
-        ? error
-        : new BackendError('run_failed', error instanceof Error ? error.message : String(error), {
-            cause: error,
-          });
-    for (const member of members) {
-      member.attempts += 1;
-      if (error instanceof RunnerGone && member.attempts < MAX_ATTEMPTS && !member.isSettled) {
-        this.#running.delete(member);
-        // It has left the queue in time once; that its instance died is not its fault.
-        member.timeoutAtMs = Infinity;
-        again.push(member);
-        continue;
-      }
-      const reject = (): void => {
-        this.#running.delete(member);
-        member.reject(known);
-      };
-      if (this.#order === undefined) reject();
-      else this.#order.deliver(member, reject);
-    }
-    this.#queue.putBack(again);
   }
 
   /** Does what the queue policy says with a request that has waited for as long as it may. */
@@ -301,20 +240,19 @@ export class Batcher {
     }
     pending.timeoutAtMs = Infinity;
     this.#queue.delay(pending);
-    this.#order?.leave(pending);
+    this.#answers.leave(pending);
     this.#expiry.watch(pending);
   }
 
   #giveUp(pending: Pending, error: BackendError): void {
     this.#queue.remove(pending);
     pending.reject(error);
-    this.#order?.leave(pending);
+    this.#answers.leave(pending);
     this.#settleDrain();
   }
 
   #settleDrain(): void {
-    if (this.#draining && this.#queue.length === 0 && this.#running.size === 0)
-      this.#drained.resolve(undefined);
+    if (this.#draining && this.#queue.length === 0 && this.running === 0) this.#drained.resolve(undefined);
   }
 }
 
