@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ModelVersion } from '../../backends/model-version.ts';
 import { DEFAULT_MODEL_CONFIG } from '../../backends/repository/model-config.ts';
 import type { ModelConfig } from '../../backends/repository/model-config.ts';
-import { Device } from '../../backends/scheduling/device.ts';
+import type { Device } from '../../backends/scheduling/device.ts';
 import type { Tensor } from '../../backends/tensor/tensor.ts';
 import { elementCount } from '../../backends/tensor/tensor.ts';
 import { temporaryFolder } from '../../test/models/temporary-folder.ts';

@@ -47,7 +47,7 @@ async function ends(
   return ended;
 }
 
-test('what outstays its timeout behind a long run is refused in Triton’s words, and what is one too many at once', async () => {
+test("what outstays its timeout behind a long run is refused in Triton's words, and what is one too many at once", async () => {
   await using loaded = await loadVersion(slowModel(SIDE, 64), {
     maxBatchSize: 32,
     ...batching({
@@ -110,7 +110,7 @@ test('a version with a target refuses what its queue leaves no time for, and ans
   for (let lesson = 0; lesson < 12; lesson++) await ends(version, { lesson: squares(1 + (lesson % 4)) });
   const flood = Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`r${index}`, squares(4)]));
   const ended = await ends(version, flood);
-  const refused = ended.filter((one) => /: the request can't be answered within 20 ms/.test(one));
+  const refused = ended.filter((one) => one.includes(": the request can't be answered within 20 ms"));
   expect(refused.length).toBeGreaterThan(200);
   expect(ended).toHaveLength(400);
   expect(ended.length - refused.length).toBeGreaterThan(0);

@@ -69,19 +69,19 @@ async function turns(count: number): Promise<void> {
 
 /** An instance that ends its batches as it is told, and notes what it was given. */
 class ScriptedRunner implements BatchRunner {
-  readonly #ends: Iterator<End>;
+  readonly #nextEnd: () => End;
   readonly #given: (members: readonly BatchMember[], rows: number) => void;
   isGone = false;
 
-  constructor(ends: Iterator<End>, given: (members: readonly BatchMember[], rows: number) => void) {
-    this.#ends = ends;
+  constructor(nextEnd: () => End, given: (members: readonly BatchMember[], rows: number) => void) {
+    this.#nextEnd = nextEnd;
     this.#given = given;
   }
 
   async run(members: readonly BatchMember[], rows: number): Promise<BatchResult> {
     if (this.isGone) throw new Error('a batch for an instance that is gone');
     this.#given(members, rows);
-    const { turns: wait, how } = this.#ends.next().value ?? { turns: 1, how: 'answered' };
+    const { turns: wait, how } = this.#nextEnd();
     await turns(wait);
     if (how === 'failed') throw new Error('failed');
     if (how === 'gone') {
@@ -110,10 +110,11 @@ test('each request ends once, with its own answer or a reason, and the order of 
         const device = new Device(2);
         const batcher = new Batcher({ maxRows: MAX_ROWS, batching: config, device, permits: 1 });
         const given: string[] = [];
-        const script = ends[Symbol.iterator]();
+        const script = [...ends];
+        const nextEnd = (): End => script.shift() ?? { turns: 1, how: 'answered' };
         const runners: ScriptedRunner[] = [];
         const addRunner = (): void => {
-          const runner = new ScriptedRunner(script, (members, rows) => {
+          const runner = new ScriptedRunner(nextEnd, (members, rows) => {
             expect(rows).toBe(members.reduce((sum, member) => sum + member.rows, 0));
             if (members.length > 1) expect(rows).toBeLessThanOrEqual(MAX_ROWS);
             if (!config.enabled) expect(members).toHaveLength(1);
@@ -143,12 +144,11 @@ test('each request ends once, with its own answer or a reason, and the order of 
           };
           outcomes.push(
             batcher.submit(request, rows, lane).then(
-              ({ outputs, release }) => {
+              (answer) => {
                 answered.push(name);
-                release();
-                return outputs[0]?.name === name
-                  ? 'answered'
-                  : `got the answer of ${outputs[0]?.name ?? 'nobody'}`;
+                answer.release();
+                const [output] = answer.outputs;
+                return output?.name === name ? 'answered' : `got the answer of ${output?.name ?? 'nobody'}`;
               },
               (error: unknown) => (error instanceof BackendError ? error.fault : String(error)),
             ),
@@ -159,12 +159,12 @@ test('each request ends once, with its own answer or a reason, and the order of 
             });
           }
         }
-        let isOver = false;
+        const progress = { isOver: false };
         const ended = Promise.all(outcomes).finally(() => {
-          isOver = true;
+          progress.isOver = true;
         });
         // Instances that died are replaced, or those that wait would wait for ever.
-        while (!isOver) {
+        while (!progress.isOver) {
           await turns(1);
           for (const runner of runners.filter((one) => one.isGone)) {
             runners.splice(runners.indexOf(runner), 1);
