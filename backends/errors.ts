@@ -4,6 +4,10 @@ export type BackendFault =
   | 'invalid_input'
   /** The queue has as many requests as it may hold. */
   | 'queue_full'
+  /** The request waited for as long as the queue policy lets it. */
+  | 'queue_timeout'
+  /** What waits before it, or what its run costs, leaves no time to answer it by its deadline or the latency target. */
+  | 'deadline_unreachable'
   /** The deadline passed before the model was run. */
   | 'expired_in_queue'
   /** The deadline passed while the model ran. */
@@ -15,13 +19,21 @@ export type BackendFault =
   /** The model ran and failed. */
   | 'run_failed';
 
+export interface BackendErrorOptions extends ErrorOptions {
+  /** After how long another try may succeed, in milliseconds, where that can be told. */
+  readonly retryAfterMs?: number | undefined;
+}
+
 /** The only error that backends answer a request with. */
 export class BackendError extends Error {
   readonly fault: BackendFault;
+  /** After how long another try may succeed, in milliseconds; undefined where that can't be told. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(fault: BackendFault, message: string, options?: ErrorOptions) {
+  constructor(fault: BackendFault, message: string, options?: BackendErrorOptions) {
     super(message, options);
     this.name = 'BackendError';
     this.fault = fault;
+    this.retryAfterMs = options?.retryAfterMs;
   }
 }

@@ -6,12 +6,15 @@ export interface InferRequest {
   readonly inputs: readonly Tensor[];
   /** The names of the wanted outputs; all where it is left out. */
   readonly outputs?: readonly string[];
-  /** Level 1 is served first; left out: the model's default level. */
-  readonly priority?: number;
-  /** Milliseconds the request may wait in the queue; may only shorten the model's own limit. */
-  readonly timeoutMs?: number;
   /** When the answer is of no more use, in `performance.now()` milliseconds. */
   readonly deadlineMs: number;
+  /** 1 (first) to the model's levels; 0 or left out: the model's default level. Of no effect where it has no levels. */
+  readonly priority?: number;
+  /**
+   * How long the request may wait in the queue, in milliseconds; 0 or left out: as the model's queue policy says. It only
+   * ever shortens that, and is heeded where the policy allows it.
+   */
+  readonly timeoutMs?: number;
   /** Aborted when the caller hangs up: the request then leaves the queue. */
   readonly signal?: AbortSignal;
 }
@@ -39,6 +42,8 @@ export type ReleaseReason =
   | 'delay'
   /** An instance was free and nothing told it to wait. */
   | 'idle'
+  /** To wait longer would have missed a deadline, a queue timeout or the latency target. */
+  | 'deadline'
   /** The version is being unloaded. */
   | 'drain';
 

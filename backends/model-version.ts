@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Batcher } from './batching/batcher.ts';
 import type { ModelSignature } from './check.ts';
 import { checkRequest } from './check.ts';
@@ -7,11 +8,15 @@ import type { BatchReport, InferAnswer, InferRequest } from './inference.ts';
 import type { PlannedOutput } from './onnx/batch-layout.ts';
 import { OnnxInstance } from './onnx/instance.ts';
 import { planModel } from './onnx/plan.ts';
+import type { ModelPlan } from './onnx/plan.ts';
 import { OnnxRunner } from './onnx/runner.ts';
 import { SlabPool } from './onnx/slab.ts';
 import type { ModelConfig } from './repository/model-config.ts';
 import { StatisticsRecorder } from './statistics.ts';
 import type { VersionStatistics } from './statistics.ts';
+import { Device } from './scheduling/device.ts';
+import { threadBudget } from './scheduling/thread-budget.ts';
+import type { ThreadBudget } from './scheduling/thread-budget.ts';
 
 export interface VersionOptions {
   readonly model: string;
@@ -21,8 +26,10 @@ export interface VersionOptions {
   readonly config: ModelConfig;
   /** One label a class, in the classes' order. */
   readonly labels: readonly string[];
-  /** Threads that one run may use, >= 1. */
+  /** Threads that one run may use, >= 1, where the configuration asks for no number. */
   readonly threads: number;
+  /** The processor that it shares with other versions; left out: one of its own, of all cores. */
+  readonly device?: Device;
   readonly events: BackendEvents;
 }
 
@@ -31,9 +38,6 @@ export interface BackendEvents {
   onBatch(report: BatchReport): void;
   onWorkerRestart(model: string, version: number, reason: string): void;
 }
-
-/** Requests that may wait for a version; the memory they hold is the callers' own. */
-const MAX_QUEUED_REQUESTS = 4096;
 
 /** Time between two tries to replace a worker that can't be started. */
 const RESTART_DELAY_MS = 1000;
@@ -53,23 +57,30 @@ export class ModelVersion implements ModelSignature {
   readonly #slabs = new SlabPool();
   readonly #statistics = new StatisticsRecorder();
   readonly #plannedOutputs: readonly PlannedOutput[];
-  readonly #instances = new Set<OnnxInstance>();
+  readonly #threads: number;
+  /** Each with what the batcher knows it by. */
+  readonly #instances = new Map<OnnxInstance, OnnxRunner>();
   readonly #closing = Promise.withResolvers<undefined>();
+  #wantedInstances: number;
+  /** Changes of the number of instances, one after the other. */
+  #resizing: Promise<void> = Promise.resolve();
   #isClosing = false;
   #holders = 0;
   #unheld: PromiseWithResolvers<undefined> | undefined;
 
   /** @throws Error with the reason why the model can't be served */
   static async load(options: VersionOptions): Promise<ModelVersion> {
-    const start = (): Promise<OnnxInstance> =>
-      OnnxInstance.start({ modelFile: options.modelFile, threads: options.threads });
+    const { modelFile, config } = options;
+    const device = options.device ?? new Device(availableParallelism());
+    const budget = threadBudget(device.threads, config.instances, options.threads, config.threads);
+    const start = (): Promise<OnnxInstance> => OnnxInstance.start({ modelFile, threads: budget.threads });
     const first = await start();
     const instances = [first];
     try {
-      const plan = await planModel(first, options.config.maxBatchSize);
-      refuseUnreachable(options.config.preferredBatchSizes, plan.maxBatchSize);
-      const version = new ModelVersion(options, first, plan.maxBatchSize, plan.outputs);
-      for (let count = 1; count < options.config.instances; count++) instances.push(await start());
+      const plan = await planModel(first, config.maxBatchSize);
+      refuseUnreachable(config.batching.preferredBatchSizes, plan.maxBatchSize);
+      const version = new ModelVersion(options, device, budget, first, plan);
+      for (let count = 1; count < config.instances; count++) instances.push(await start());
       for (const instance of instances) version.#adopt(instance);
       return version;
     } catch (error) {
@@ -80,11 +91,14 @@ export class ModelVersion implements ModelSignature {
 
   private constructor(
     options: VersionOptions,
+    device: Device,
+    { threads, permits }: ThreadBudget,
     first: OnnxInstance,
-    maxBatchSize: number,
-    plannedOutputs: readonly PlannedOutput[],
+    { maxBatchSize, outputs }: ModelPlan,
   ) {
     this.#options = options;
+    this.#threads = threads;
+    this.#wantedInstances = options.config.instances;
     this.model = options.model;
     this.version = options.version;
     this.labels = options.labels;
@@ -92,13 +106,14 @@ export class ModelVersion implements ModelSignature {
     this.inputs = first.inputs;
     this.outputs = first.outputs;
     this.maxBatchSize = maxBatchSize;
-    this.#plannedOutputs = plannedOutputs;
+    this.#plannedOutputs = outputs;
     const { model, version, events } = options;
+    const { batching } = options.config;
     this.#batcher = new Batcher({
       maxRows: Math.max(1, maxBatchSize),
-      maxQueueDelayMs: maxBatchSize > 1 ? options.config.maxQueueDelayMs : 0,
-      preferredRows: options.config.preferredBatchSizes,
-      maxQueuedRequests: MAX_QUEUED_REQUESTS,
+      batching,
+      device,
+      permits,
       onBatch: (rows, reason) => {
         events.onBatch({ model, version, rows, reason });
       },
@@ -112,7 +127,7 @@ export class ModelVersion implements ModelSignature {
 
   /** Instances that live, of how many there should be. */
   get instances(): { readonly ready: number; readonly wanted: number } {
-    return { ready: this.#instances.size, wanted: this.#options.config.instances };
+    return { ready: this.#instances.size, wanted: this.#wantedInstances };
   }
 
   /** Slabs whose memory is lent: 0 when nothing is in flight. */
@@ -158,6 +173,23 @@ export class ModelVersion implements ModelSignature {
     };
   }
 
+  /**
+   * Changes the number of instances while it serves: grows by starting workers, shrinks by having one after the other
+   * finish its batch. No request is lost. One change at a time: a call during another waits for it.
+   *
+   * @param count >= 1
+   * @throws RangeError where the count is no whole number above 0; Error where a worker can't be started (those that were
+   *   started stay) or the version is closed
+   */
+  resize(count: number): Promise<void> {
+    if (!Number.isInteger(count) || count < 1) {
+      return Promise.reject(new RangeError(`a version has a whole number of instances > 0, not ${count}`));
+    }
+    const resized = this.#resizing.then(() => this.#resizeTo(count));
+    this.#resizing = resized.catch(() => undefined);
+    return resized;
+  }
+
   /** Answers all that hold it or wait for it, then frees its workers and memory. */
   async close(): Promise<void> {
     if (this.#holders > 0) {
@@ -167,7 +199,30 @@ export class ModelVersion implements ModelSignature {
     await this.#batcher.drain();
     this.#isClosing = true;
     this.#closing.resolve(undefined);
-    await Promise.all([...this.#instances].map((instance) => instance.close()));
+    await this.#resizing;
+    await Promise.all([...this.#instances.keys()].map((instance) => instance.close()));
+  }
+
+  #start(): Promise<OnnxInstance> {
+    return OnnxInstance.start({ modelFile: this.#options.modelFile, threads: this.#threads });
+  }
+
+  async #resizeTo(count: number): Promise<void> {
+    while (this.#wantedInstances < count) {
+      if (this.#isClosing) throw new Error(`version ${this.version} of '${this.model}' is closed`);
+      this.#adopt(await this.#start());
+      this.#wantedInstances += 1;
+    }
+    while (this.#wantedInstances > count) {
+      this.#wantedInstances -= 1;
+      const [last] = [...this.#instances].toReversed();
+      // Where a worker has died, the one that would replace it is the one that goes.
+      if (last === undefined || this.#instances.size <= this.#wantedInstances) continue;
+      const [instance, runner] = last;
+      this.#instances.delete(instance);
+      await this.#batcher.retireRunner(runner);
+      await instance.close();
+    }
   }
 
   #adopt(instance: OnnxInstance): void {
@@ -178,7 +233,7 @@ export class ModelVersion implements ModelSignature {
       this.maxBatchSize > 0,
       this.#statistics,
     );
-    this.#instances.add(instance);
+    this.#instances.set(instance, runner);
     this.#batcher.addRunner(runner);
     void instance.died.then((reason) => {
       this.#instances.delete(instance);
@@ -187,17 +242,17 @@ export class ModelVersion implements ModelSignature {
     });
   }
 
-  /** Starts a worker in the place of one that died, until it succeeds or the version is closed. */
+  /** Starts a worker in the place of one that died, until it succeeds, or is not wanted any more, or the version is closed. */
   async #replace(reason: string): Promise<void> {
-    const { model, version, modelFile, threads, events } = this.#options;
+    const { model, version, events } = this.#options;
     let why = reason;
-    while (!this.#isClosing) {
+    while (this.#isWanted()) {
       events.onWorkerRestart(model, version, why);
       try {
-        const instance = await OnnxInstance.start({ modelFile, threads });
-        // The version may have been closed while the worker started.
-        if (this.#wasClosed()) await instance.close();
-        else this.#adopt(instance);
+        const instance = await this.#start();
+        // While the worker started, the version may have been closed, or may have come to want fewer.
+        if (this.#isWanted()) this.#adopt(instance);
+        else await instance.close();
         return;
       } catch (error) {
         why = error instanceof Error ? error.message : String(error);
@@ -207,8 +262,8 @@ export class ModelVersion implements ModelSignature {
     }
   }
 
-  #wasClosed(): boolean {
-    return this.#isClosing;
+  #isWanted(): boolean {
+    return !this.#isClosing && this.#instances.size < this.#wantedInstances;
   }
 
   /** Ends early when the version is closed. */

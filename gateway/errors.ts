@@ -77,6 +77,14 @@ export const ERRORS = {
     meaning: "The model's output has NaN or infinities, which JSON can't carry: ask for binary output.",
   },
   queue_full: { status: 503, meaning: 'As many requests wait for the version as may. Try again later.' },
+  queue_timeout: {
+    status: 503,
+    meaning: "The request waited for as long as the model's queue policy lets it. Try again later.",
+  },
+  deadline_unreachable: {
+    status: 503,
+    meaning: 'Too much waits before the request for an answer within the latency target or its own deadline.',
+  },
   timeout: { status: 504, meaning: 'The answer took longer than `timeouts.inference`.' },
   cancelled: { status: 499, meaning: 'The caller hung up before the answer was there.' },
   inference_failed: { status: 500, meaning: 'The model failed on this input.' },
@@ -111,6 +119,8 @@ export class GatewayError extends Error {
 export const CODE_OF_FAULT: Readonly<Record<BackendFault | OverrideFault, ErrorCode>> = {
   invalid_input: 'invalid_input',
   queue_full: 'queue_full',
+  queue_timeout: 'queue_timeout',
+  deadline_unreachable: 'deadline_unreachable',
   expired_in_queue: 'timeout',
   expired_in_run: 'timeout',
   cancelled: 'cancelled',

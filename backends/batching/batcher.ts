@@ -1,10 +1,11 @@
 /**
  * The dynamic batcher of one version: one queue, from which all instances of the version pull.
  *
- * Guarantees: requests leave the queue in the order they came, within the lane of those that can share a batch;
- * each is answered once, with its own rows; an idle instance never waits while a request is queued, unless a queue
- * delay tells it to wait for a bigger batch; one that was cancelled or is past its deadline never reaches the model.
- * Nothing is polled: arrivals, finished batches and two timers move it.
+ * Guarantees: requests leave the queue level by level, and in the order they came within a level and a lane of those that
+ * can share a batch; each is answered once, with its own rows; an idle instance never waits while a request is queued, unless
+ * a queue delay or a latency target tells it to wait for a bigger batch, or the device they share has no thread free; one that was
+ * cancelled or is past its deadline never reaches the model. Nothing is polled: arrivals, finished batches, permits of the
+ * device and two timers move it.
  *
  * What arrives in one turn of the event loop is batched together at no cost in time, and what arrives in the next few when
  * they bring more and more; beyond that, the queue that builds up while the instances are busy makes the next batch. Set a queue delay only where the model gains more from
@@ -12,49 +13,88 @@
  */
 import { BackendError } from '../errors.ts';
 import type { InferAnswer, InferRequest, ReleaseReason } from '../inference.ts';
-import type { BatchResult, BatchRunner } from './runner.ts';
-import { RunnerGone } from './runner.ts';
-import { DeadlineTimer } from './deadline-timer.ts';
-import { LaneQueue, largestPreferred } from './lane-queue.ts';
-import type { Lane } from './lane-queue.ts';
+import type { Device, DeviceShare } from '../scheduling/device.ts';
+import type { Gatherer, Gathering } from '../scheduling/gathering.ts';
+import { Admission } from './admission.ts';
+import { AnswerOrder } from './answer-order.ts';
+import { Answers } from './answers.ts';
+import type { BatchingConfig } from './batching-config.ts';
+import { CostModel } from './cost-model.ts';
+import { Expiry } from './expiry.ts';
+import type { Lane } from './lane.ts';
+import { LatencyTarget } from './latency-target.ts';
 import { Pending } from './pending.ts';
+import { QueuePolicies } from './queue-policies.ts';
+import { releaseOf } from './release.ts';
+import type { Release, ReleaseRules } from './release.ts';
+import { RequestQueue } from './request-queue.ts';
+import type { BatchRunner } from './runner.ts';
+import { RunnerGone } from './runner.ts';
+import { RunnerPool } from './runner-pool.ts';
+import type { Run } from './runner-pool.ts';
 
 export interface BatcherOptions {
   /** Rows a batch may have, >= 1. */
   readonly maxRows: number;
-  /** How long the oldest request may wait for a bigger batch while an instance is idle; 0: not at all. */
-  readonly maxQueueDelayMs: number;
-  /** Batch sizes in rows that are worth releasing before the delay is over. */
-  readonly preferredRows: readonly number[];
-  /** Requests that may wait; one more is refused. */
-  readonly maxQueuedRequests: number;
+  readonly batching: BatchingConfig;
+  /** Where the instances run. */
+  readonly device: Device;
+  /** Threads of the device that a run takes, >= 1. */
+  readonly permits: number;
   /** Told of each batch as it starts. */
   readonly onBatch?: (rows: number, reason: ReleaseReason) => void;
 }
 
-/** Turns of the event loop that a batch is filled over, at the most, while an instance is idle. */
-const MOST_TURNS = 4;
-
-/** Times a request is sent to a model again because the instance died under it. */
-const MAX_ATTEMPTS = 2;
-
 export class Batcher {
-  readonly #options: BatcherOptions;
-  readonly #queue = new LaneQueue();
-  readonly #idle: BatchRunner[] = [];
-  readonly #running = new Set<Pending>();
+  readonly #onBatch: BatcherOptions['onBatch'];
+  readonly #policies: QueuePolicies;
+  readonly #queue: RequestQueue;
+  readonly #runners = new RunnerPool();
+  readonly #admission: Admission;
+  readonly #rules: ReleaseRules;
+  readonly #share: DeviceShare;
+  readonly #gathering: Gathering;
+  readonly #gatherer: Gatherer;
+  readonly #answers: Answers;
   /** Requests that were ever queued. */
   #arrived = 0;
-  #dispatchIsDue = false;
   #draining = false;
   #delayTimer: NodeJS.Timeout | undefined;
-  readonly #deadlines = new DeadlineTimer(() => {
-    this.#expire();
-  });
+  readonly #expiry: Expiry;
   readonly #drained = Promise.withResolvers<undefined>();
 
-  constructor(options: BatcherOptions) {
-    this.#options = options;
+  constructor({ maxRows, batching, device, permits, onBatch }: BatcherOptions) {
+    const cost = new CostModel();
+    const { targetLatencyMs, preserveOrdering } = batching;
+    const target = targetLatencyMs === undefined ? undefined : new LatencyTarget(targetLatencyMs, cost);
+    this.#onBatch = onBatch;
+    this.#policies = new QueuePolicies(batching);
+    this.#queue = new RequestQueue(this.#policies.lastLevel);
+    this.#rules = { batching, maxRows, cost, target };
+    const [policies, queue, runners] = [this.#policies, this.#queue, this.#runners];
+    this.#admission = new Admission({ policies, queue, runners, cost, target, maxRows });
+    this.#answers = new Answers(preserveOrdering ? new AnswerOrder(this.#policies.lastLevel) : undefined);
+    this.#expiry = new Expiry(queue, this.#answers.unanswered, {
+      giveUp: (pending, error) => {
+        this.#giveUp(pending, error);
+      },
+      outstay: (pending) => {
+        this.#outstay(pending);
+      },
+    });
+    this.#gathering = device.gathering;
+    const dispatch = (): void => {
+      this.#dispatch();
+    };
+    const share = device.share(permits, dispatch);
+    this.#share = share;
+    this.#gatherer = {
+      get usedMs() {
+        return share.usedMs;
+      },
+      hasFullBatch: () => this.#hasFullBatch(),
+      dispatch,
+    };
   }
 
   /** Requests that wait. */
@@ -62,21 +102,25 @@ export class Batcher {
     return this.#queue.length;
   }
 
-  /** Requests in a batch that runs now. */
+  /** Requests in a batch that runs now, or whose answer waits for those that came before. */
   get running(): number {
-    return this.#running.size;
+    return this.#answers.unanswered.size;
   }
 
   /** Adds an instance, idle. */
   addRunner(runner: BatchRunner): void {
-    this.#idle.push(runner);
+    this.#runners.add(runner);
     this.#dispatchSoon();
   }
 
   /** Gives an instance that died while it was idle no more work. */
   removeRunner(runner: BatchRunner): void {
-    const index = this.#idle.indexOf(runner);
-    if (index >= 0) this.#idle.splice(index, 1);
+    this.#runners.remove(runner);
+  }
+
+  /** Gives an instance no more work; resolves when it has none. */
+  retireRunner(runner: BatchRunner): Promise<void> {
+    return this.#runners.retire(runner);
   }
 
   /**
@@ -88,26 +132,16 @@ export class Batcher {
    */
   submit(request: InferRequest, rows: number, lane: string): Promise<InferAnswer> {
     return new Promise((resolve, reject) => {
-      if (this.#draining) {
-        reject(new BackendError('unavailable', 'the version is being unloaded'));
-        return;
-      }
-      if (this.#queue.length >= this.#options.maxQueuedRequests) {
-        const { maxQueuedRequests } = this.#options;
-        reject(new BackendError('queue_full', `Exceeds maximum queue size (${maxQueuedRequests} requests)`));
-        return;
-      }
-      if (request.signal?.aborted === true) {
-        reject(new BackendError('cancelled', 'the caller hung up'));
-        return;
-      }
-      const pending = new Pending(request, rows, lane, { resolve, reject }, () => {
+      if (this.#draining) throw new BackendError('unavailable', 'the version is being unloaded');
+      const place = this.#admission.admit(request, rows, lane);
+      const pending = new Pending(this.#arrived, request, rows, place, { resolve, reject }, () => {
         this.#giveUp(pending, new BackendError('cancelled', 'the caller hung up'));
       });
       this.#queue.add(pending);
+      this.#answers.enter(pending);
       this.#arrived += 1;
-      this.#deadlines.watch(request.deadlineMs);
-      this.#dispatchSoon();
+      this.#expiry.watch(pending);
+      this.#dispatchSoon(1);
     });
   }
 
@@ -118,7 +152,7 @@ export class Batcher {
     this.#settleDrain();
     await this.#drained.promise;
     clearTimeout(this.#delayTimer);
-    this.#deadlines.stop();
+    this.#expiry.stop();
   }
 
   /** Fails all that wait, because no instance is left that could answer. */
@@ -126,31 +160,14 @@ export class Batcher {
     for (const pending of this.#queue.members) this.#giveUp(pending, error);
   }
 
-  /** At the end of this turn of the event loop, so that all it brought can share a batch. */
-  #dispatchSoon(): void {
-    if (this.#dispatchIsDue || this.#idle.length === 0 || this.#queue.length === 0) return;
-    this.#dispatchIsDue = true;
-    this.#dispatchAfterTurn(MOST_TURNS);
-  }
-
-  /**
-   * While each turn brings more, the loop is what is busy, not the instances: a bigger batch then wakes fewer threads, and
-   * costs no request more than a few turns.
-   */
-  #dispatchAfterTurn(turnsLeft: number): void {
-    const arrivedBefore = this.#arrived;
-    setImmediate(() => {
-      if (this.#arrived > arrivedBefore && turnsLeft > 1 && !this.#hasFullBatch()) {
-        this.#dispatchAfterTurn(turnsLeft - 1);
-        return;
-      }
-      this.#dispatchIsDue = false;
-      this.#dispatch();
-    });
+  /** @param arrived requests that have come since */
+  #dispatchSoon(arrived = 0): void {
+    if (this.#runners.idle === 0 || this.#queue.length === 0) return;
+    this.#gathering.dispatchSoon(this.#gatherer, arrived);
   }
 
   #hasFullBatch(): boolean {
-    for (const lane of this.#queue.lanes) if (lane.rows >= this.#options.maxRows) return true;
+    for (const lane of this.#queue.lanes) if (lane.rows >= this.#rules.maxRows) return true;
     return false;
   }
 
@@ -158,145 +175,86 @@ export class Batcher {
     clearTimeout(this.#delayTimer);
     this.#delayTimer = undefined;
     const nowMs = performance.now();
-    if (this.#deadlines.isDue(nowMs)) this.#expire();
-    while (this.#idle.length > 0 && this.#queue.length > 0) {
-      const release = this.#nextRelease(nowMs);
-      if (release === undefined) return;
-      const runner = this.#idle.shift();
-      if (runner === undefined) return;
-      void this.#run(runner, this.#queue.take(release.lane, release.rows), release.reason, nowMs);
+    if (this.#expiry.isDue(nowMs)) this.#expiry.check();
+    while (this.#runners.idle > 0 && this.#queue.length > 0) {
+      const next = this.#nextRelease(nowMs);
+      if (next === undefined) break;
+      if (!this.#share.acquire()) return;
+      const members = this.#queue.take(next.lane, next.rows);
+      const rows = members.reduce((sum, member) => sum + member.rows, 0);
+      const run = this.#runners.begin(rows, nowMs);
+      if (run === undefined) throw new Error('an idle instance is there, and is not');
+      this.#onBatch?.(rows, next.reason);
+      void this.#run(run, members);
     }
+    this.#share.decline();
   }
 
-  /** The oldest lane that may go now; where all have to wait, sets the timer for the first that may. */
-  #nextRelease(nowMs: number): Release | undefined {
-    let next: Release | undefined;
-    let oldestMs = Infinity;
-    let waitMs = Infinity;
+  /** The lane of those that may go now whose first request comes first; where all have to wait, sets the timer for the first that may. */
+  #nextRelease(nowMs: number): NextRelease | undefined {
+    let next: NextRelease | undefined;
+    let untilMs = Infinity;
+    const moment = { nowMs, draining: this.#draining, instances: this.#runners.size };
     for (const lane of this.#queue.lanes) {
-      const [head] = lane.members;
-      if (head === undefined) continue;
-      const { maxQueueDelayMs } = this.#options;
-      const remainingMs = head.arrivalMs + maxQueueDelayMs - nowMs;
-      const release = this.#releaseOf(lane, remainingMs);
-      if (release === undefined) waitMs = Math.min(waitMs, remainingMs);
-      else if (head.arrivalMs < oldestMs) {
-        next = release;
-        oldestMs = head.arrivalMs;
-      }
+      const first = this.#queue.first(lane);
+      if (first === undefined) continue;
+      const release = releaseOf(lane, this.#queue.inOrder(lane), this.#rules, moment);
+      if (release.kind === 'wait') untilMs = Math.min(untilMs, release.untilMs);
+      else if (next === undefined || this.#queue.goesBefore(first, next.first))
+        next = { ...release, lane, first };
     }
-    if (next === undefined && waitMs < Infinity) {
+    if (next === undefined && untilMs < Infinity) {
       this.#delayTimer = setTimeout(() => {
         this.#dispatch();
-      }, waitMs);
+      }, untilMs - nowMs);
     }
     return next;
   }
 
-  #releaseOf(lane: Lane, remainingMs: number): Release | undefined {
-    const { maxRows, maxQueueDelayMs, preferredRows } = this.#options;
-    if (lane.rows >= maxRows) return { lane, rows: maxRows, reason: 'full' };
-    if (this.#draining) return { lane, rows: maxRows, reason: 'drain' };
-    if (maxQueueDelayMs === 0) return { lane, rows: maxRows, reason: 'idle' };
-    const preferred = largestPreferred(lane, preferredRows);
-    if (preferred > 0) return { lane, rows: preferred, reason: 'preferred' };
-    return remainingMs <= 0 ? { lane, rows: maxRows, reason: 'delay' } : undefined;
-  }
-
-  async #run(
-    runner: BatchRunner,
-    members: readonly Pending[],
-    reason: ReleaseReason,
-    startMs: number,
-  ): Promise<void> {
-    const rows = members.reduce((sum, member) => sum + member.rows, 0);
-    for (const member of members) this.#running.add(member);
-    this.#options.onBatch?.(rows, reason);
+  async #run(run: Run, members: readonly Pending[]): Promise<void> {
+    this.#answers.expect(members);
+    let usedMs: number | undefined;
+    let isGone = false;
     try {
-      const result = await runner.run(members, rows);
-      this.#answer(members, result, rows, startMs);
-      this.#idle.push(runner);
+      const result = await run.runner.run(members, run.rows);
+      usedMs = result.computeMs;
+      this.#answers.answer(members, result, run);
     } catch (error) {
-      this.#fail(members, error);
-      if (!(error instanceof RunnerGone)) this.#idle.push(runner);
+      isGone = error instanceof RunnerGone;
+      this.#queue.putBack(this.#answers.fail(members, error));
     }
+    const nowMs = performance.now();
+    if (usedMs !== undefined) this.#rules.cost.observe(run.rows, nowMs - run.startMs, nowMs);
+    this.#runners.end(run, isGone);
+    this.#share.release(usedMs ?? nowMs - run.startMs);
     this.#dispatchSoon();
     this.#settleDrain();
   }
 
-  #answer(members: readonly Pending[], result: BatchResult, rows: number, startMs: number): void {
-    members.forEach((member, index) => {
-      this.#running.delete(member);
-      if (member.isSettled) {
-        result.release();
-        return;
-      }
-      let isLent = true;
-      member.resolve({
-        outputs: result.outputsOf(index),
-        queueMs: startMs - member.arrivalMs,
-        computeMs: result.computeMs,
-        batchRows: rows,
-        release: () => {
-          if (isLent) result.release();
-          isLent = false;
-        },
-      });
-    });
-  }
-
-  #fail(members: readonly Pending[], error: unknown): void {
-    const again: Pending[] = [];
-    for (const member of members) {
-      this.#running.delete(member);
-      if (member.isSettled) continue;
-      member.attempts += 1;
-      if (error instanceof RunnerGone && member.attempts < MAX_ATTEMPTS) again.push(member);
-      else if (error instanceof BackendError) member.reject(error);
-      else member.reject(new BackendError('run_failed', errorText(error), { cause: error }));
+  /** Does what the queue policy says with a request that has waited for as long as it may. */
+  #outstay(pending: Pending): void {
+    if (this.#policies.of(pending.level).timeoutAction === 'REJECT') {
+      const retryAfterMs = this.#admission.retryAfterMs();
+      this.#giveUp(pending, new BackendError('queue_timeout', 'Request timeout expired', { retryAfterMs }));
+      return;
     }
-    this.#queue.putBack(again);
-  }
-
-  #expire(): void {
-    this.#deadlines.stop();
-    const nowMs = performance.now();
-    const visit = (pending: Pending, error: () => BackendError): void => {
-      const { deadlineMs } = pending.request;
-      if (pending.isSettled) return;
-      if (deadlineMs <= nowMs) this.#giveUp(pending, error());
-      else this.#deadlines.watch(deadlineMs);
-    };
-    for (const pending of this.#queue.members) {
-      visit(
-        pending,
-        () => new BackendError('expired_in_queue', 'Request timeout expired while it was queued'),
-      );
-    }
-    for (const pending of this.#running) {
-      visit(pending, () => new BackendError('expired_in_run', 'Request timeout expired while the model ran'));
-    }
+    pending.timeoutAtMs = Infinity;
+    this.#queue.delay(pending);
+    this.#answers.leave(pending);
+    this.#expiry.watch(pending);
   }
 
   #giveUp(pending: Pending, error: BackendError): void {
     this.#queue.remove(pending);
     pending.reject(error);
+    this.#answers.leave(pending);
     this.#settleDrain();
   }
 
   #settleDrain(): void {
-    if (this.#draining && this.#queue.length === 0 && this.#running.size === 0)
-      this.#drained.resolve(undefined);
+    if (this.#draining && this.#queue.length === 0 && this.running === 0) this.#drained.resolve(undefined);
   }
 }
 
-interface Release {
-  readonly lane: Lane;
-  /** Rows to take at the most. */
-  readonly rows: number;
-  readonly reason: ReleaseReason;
-}
-
-function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
+/** A lane that may go now, and how. */
+type NextRelease = Extract<Release, { kind: 'now' }> & { readonly lane: Lane; readonly first: Pending };

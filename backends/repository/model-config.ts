@@ -4,6 +4,8 @@ import { InvalidDocuments } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { checkDocument } from '../../documents/schema-check.ts';
 import type { Path, YamlDocument } from '../../documents/yaml-document.ts';
+import { DEFAULT_QUEUE_POLICY } from '../batching/batching-config.ts';
+import type { BatchingConfig } from '../batching/batching-config.ts';
 import { ImageSpecSchema, readImageSpec } from '../image/image-spec.ts';
 import type { ImageSpec } from '../image/image-spec.ts';
 
@@ -75,8 +77,7 @@ export type ModelConfigFile = Static<typeof ModelConfigSchema>;
 export interface ModelConfig {
   /** Rows a batch may have, 0 for a model that doesn't batch; undefined: taken from the graph. */
   readonly maxBatchSize: number | undefined;
-  readonly preferredBatchSizes: readonly number[];
-  readonly maxQueueDelayMs: number;
+  readonly batching: BatchingConfig;
   /** Instances of each version, >= 1. */
   readonly instances: number;
   /** Threads that one run may use; undefined: the cores shared out over the instances. */
@@ -87,10 +88,21 @@ export interface ModelConfig {
   readonly image: ImageSpec | undefined;
 }
 
-export const DEFAULT_MODEL_CONFIG: ModelConfig = Object.freeze({
-  maxBatchSize: undefined,
+const DEFAULT_BATCHING: BatchingConfig = Object.freeze({
+  enabled: true,
   preferredBatchSizes: [],
   maxQueueDelayMs: 0,
+  preserveOrdering: false,
+  priorityLevels: 0,
+  defaultPriorityLevel: 0,
+  defaultQueuePolicy: DEFAULT_QUEUE_POLICY,
+  priorityQueuePolicies: new Map(),
+  targetLatencyMs: undefined,
+});
+
+export const DEFAULT_MODEL_CONFIG: ModelConfig = Object.freeze({
+  maxBatchSize: undefined,
+  batching: DEFAULT_BATCHING,
   instances: 1,
   threads: undefined,
   labelsFile: undefined,
@@ -133,8 +145,11 @@ export function readModelConfig(document: YamlDocument, folder: string): ModelCo
 
   return Object.freeze({
     maxBatchSize: file.max_batch_size,
-    preferredBatchSizes: Object.freeze([...preferred].sort((a, b) => a - b)),
-    maxQueueDelayMs: (file.dynamic_batching?.max_queue_delay_microseconds ?? 0) / 1000,
+    batching: Object.freeze({
+      ...DEFAULT_BATCHING,
+      preferredBatchSizes: Object.freeze([...preferred].sort((a, b) => a - b)),
+      maxQueueDelayMs: (file.dynamic_batching?.max_queue_delay_microseconds ?? 0) / 1000,
+    }),
     instances: file.instance_group?.[0]?.count ?? 1,
     threads: threads === undefined ? undefined : Number(threads),
     labelsFile: labels,

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { formatProblem } from '../../documents/problem.ts';
 import { ModelVersion } from '../model-version.ts';
 import type { BackendEvents } from '../model-version.ts';
+import { Device } from '../scheduling/device.ts';
 import { scanRepository } from './layout.ts';
 import type { ModelFolder, VersionFolder } from './layout.ts';
 import { readSettings } from './model-settings.ts';
@@ -28,6 +29,8 @@ export interface RepositoryOptions {
  */
 export class ModelRepository {
   readonly #options: RepositoryOptions;
+  /** The cores, which all versions share. */
+  readonly #device = new Device(availableParallelism());
   readonly #models = new Map<string, ServedModel>();
   /** What the last scan saw of each version: a file that still grows is not loaded. */
   #seen = new Map<string, string | undefined>();
@@ -154,8 +157,9 @@ export class ModelRepository {
     try {
       const { config, labels } = settings;
       const { events } = this.#options;
-      const options = { model: model.name, version, modelFile, config, labels, events };
-      const loaded = await ModelVersion.load({ ...options, threads: config.threads ?? threads });
+      const device = this.#device;
+      const options = { model: model.name, version, modelFile, config, labels, device, events };
+      const loaded = await ModelVersion.load({ ...options, threads });
       const replaced = model.put(version, wish, loaded);
       if (replaced !== undefined) this.#close(replaced);
       events.onVersion(model.name, version, 'ready');

@@ -105,6 +105,8 @@ const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   forbidden: 'denied',
   // The caller asked for what the gateway never does: no fault of the model or of the variant.
   unsupported: 'client_error',
+  queue_timeout: 'timeout',
+  deadline_unreachable: 'shed',
 };
 
 function toGatewayError(error: unknown): GatewayError {

@@ -1,9 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import { ModelVersion } from '../../backends/model-version.ts';
 import type { BackendEvents } from '../../backends/model-version.ts';
 import { DEFAULT_MODEL_CONFIG } from '../../backends/repository/model-config.ts';
 import type { ModelConfig } from '../../backends/repository/model-config.ts';
+import { Device } from '../../backends/scheduling/device.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
 
 export interface LoadedVersion extends AsyncDisposable {
@@ -17,6 +19,7 @@ export interface LoadedVersion extends AsyncDisposable {
 export async function loadVersion(
   model: Uint8Array,
   config: Partial<ModelConfig> = {},
+  device = new Device(availableParallelism()),
 ): Promise<LoadedVersion> {
   const folder = await temporaryFolder({ 'model.onnx': model });
   const events = {
@@ -31,6 +34,7 @@ export async function loadVersion(
       config: { ...DEFAULT_MODEL_CONFIG, ...config },
       labels: [],
       threads: 1,
+      device,
       events,
     });
     return {

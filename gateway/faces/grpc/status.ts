@@ -34,6 +34,8 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
   load_not_allowed: status.UNAVAILABLE,
   non_finite_output: status.INTERNAL,
   queue_full: status.UNAVAILABLE,
+  queue_timeout: status.UNAVAILABLE,
+  deadline_unreachable: status.UNAVAILABLE,
   timeout: status.DEADLINE_EXCEEDED,
   cancelled: status.CANCELLED,
   inference_failed: status.INTERNAL,

@@ -20,8 +20,8 @@ export function modelConfigJson(version: ModelVersion) {
     output: outputs.map((spec) => ({ ...tensor(spec), label_filename: config.labelsFile ?? '' })),
     ...(maxBatchSize > 0 && {
       dynamic_batching: {
-        preferred_batch_size: config.preferredBatchSizes,
-        max_queue_delay_microseconds: Math.round(config.maxQueueDelayMs * 1000),
+        preferred_batch_size: config.batching.preferredBatchSizes,
+        max_queue_delay_microseconds: Math.round(config.batching.maxQueueDelayMs * 1000),
       },
     }),
     instance_group: [{ name: model, kind: 'KIND_CPU', count: config.instances }],

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { DEFAULT_QUEUE_POLICY } from '../../../backends/batching/batching-config.ts';
 import { FakeRunner, ask, batcherOf, outcomeOf, someTurns } from './fake-runner.ts';
 
 beforeEach(() => {
@@ -171,7 +172,7 @@ test('it tells how many requests wait and how many run', async () => {
 });
 
 test('one request more than may wait is refused, and those that wait are not disturbed', async () => {
-  const { batcher } = batcherOf({ maxQueuedRequests: 2 });
+  const { batcher } = batcherOf({ defaultQueuePolicy: { ...DEFAULT_QUEUE_POLICY, maxQueueSize: 2 } });
   const runner = new FakeRunner();
   batcher.addRunner(runner);
   void ask(batcher, 'running');

@@ -210,3 +210,35 @@ test('all that wait are failed when no runner is left, and those that run are no
   runner.batch(0).finish();
   expect(await outcomeOf(running)).toBe('running');
 });
+
+describe('a runner that is retired', () => {
+  test('finishes its batch and is given no more, while the others go on', async () => {
+    const { batcher } = batcherOf({ maxRows: 1 });
+    const [old, other] = [new FakeRunner(), new FakeRunner()];
+    batcher.addRunner(old);
+    const answers = ['a', 'b'].map((name) => ask(batcher, name));
+    await turn();
+    const onRetired = vi.fn();
+    void batcher.retireRunner(old).then(onRetired);
+    await turn();
+    expect(onRetired).not.toHaveBeenCalled();
+    old.batch(0).finish();
+    await turn();
+    expect(onRetired).toHaveBeenCalledOnce();
+    batcher.addRunner(other);
+    await turn();
+    other.batch(0).finish();
+    expect(await Promise.all(answers.map(outcomeOf))).toEqual(['a', 'b']);
+    expect([old.names, other.names]).toEqual([[['a']], [['b']]]);
+  });
+
+  test('is given none where it was idle', async () => {
+    const { batcher } = batcherOf();
+    const runner = new FakeRunner();
+    batcher.addRunner(runner);
+    await batcher.retireRunner(runner);
+    void ask(batcher, 'a');
+    await turn();
+    expect(runner.names).toEqual([]);
+  });
+});

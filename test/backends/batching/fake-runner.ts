@@ -1,8 +1,11 @@
 import { Batcher } from '../../../backends/batching/batcher.ts';
 import type { BatcherOptions } from '../../../backends/batching/batcher.ts';
+import type { BatchingConfig } from '../../../backends/batching/batching-config.ts';
 import type { BatchMember, BatchResult, BatchRunner } from '../../../backends/batching/runner.ts';
 import { BackendError } from '../../../backends/errors.ts';
 import type { InferAnswer, InferRequest, ReleaseReason } from '../../../backends/inference.ts';
+import { DEFAULT_MODEL_CONFIG } from '../../../backends/repository/model-config.ts';
+import { Device } from '../../../backends/scheduling/device.ts';
 
 /** A batch that a {@link FakeRunner} was given; it runs until the test says how it ends. */
 export class FakeBatch {
@@ -61,19 +64,23 @@ export class FakeRunner implements BatchRunner {
   }
 }
 
-/** A batcher, and what it told of its batches. */
-export function batcherOf(options: Partial<BatcherOptions> = {}): {
+/** A batcher on a device where nothing has to wait for a thread, and what it told of its batches. */
+export function batcherOf({
+  maxRows = 8,
+  device = new Device(64),
+  permits = 1,
+  ...batching
+}: Partial<BatchingConfig> & Partial<Pick<BatcherOptions, 'maxRows' | 'device' | 'permits'>> = {}): {
   readonly batcher: Batcher;
   readonly told: [rows: number, reason: ReleaseReason][];
 } {
   const told: [rows: number, reason: ReleaseReason][] = [];
   const batcher = new Batcher({
-    maxRows: 8,
-    maxQueueDelayMs: 0,
-    preferredRows: [],
-    maxQueuedRequests: 100,
+    maxRows,
+    device,
+    permits,
+    batching: { ...DEFAULT_MODEL_CONFIG.batching, ...batching },
     onBatch: (rows, reason) => told.push([rows, reason]),
-    ...options,
   });
   return { batcher, told };
 }
@@ -83,13 +90,14 @@ interface Asked {
   readonly lane?: string;
   readonly deadlineMs?: number;
   readonly signal?: AbortSignal;
+  readonly priority?: number;
+  readonly timeoutMs?: number;
 }
 
 /** Sends a request of one row, unless it says otherwise, that never expires. */
 export function ask(batcher: Batcher, name: string, asked: Asked = {}): Promise<InferAnswer> {
-  const { rows = 1, lane = '', deadlineMs = Infinity, signal } = asked;
-  const request = { inputs: [], outputs: [name], deadlineMs, ...(signal === undefined ? {} : { signal }) };
-  const answer = batcher.submit(request, rows, lane);
+  const { rows = 1, lane = '', deadlineMs = Infinity, ...others } = asked;
+  const answer = batcher.submit({ inputs: [], outputs: [name], deadlineMs, ...others }, rows, lane);
   // A test looks at its answers when it likes; until then a rejection is nobody's mistake.
   answer.catch(() => undefined);
   return answer;

@@ -30,7 +30,7 @@ describe('with no queue delay', () => {
   });
 
   test('preferred sizes hold nothing back', async () => {
-    const { batcher, told } = batcherOf({ maxRows: 8, preferredRows: [4] });
+    const { batcher, told } = batcherOf({ maxRows: 8, preferredBatchSizes: [4] });
     batcher.addRunner(new FakeRunner());
     void ask(batcher, 'a', { rows: 5 });
     await someTurns();
@@ -66,7 +66,7 @@ describe('with a queue delay', () => {
   });
 
   test('a batch that reaches a preferred size does not wait any longer', async () => {
-    const { batcher, told } = batcherOf({ ...delayed, preferredRows: [4] });
+    const { batcher, told } = batcherOf({ ...delayed, preferredBatchSizes: [4] });
     batcher.addRunner(new FakeRunner());
     void ask(batcher, 'a', { rows: 3 });
     await vi.advanceTimersByTimeAsync(5);
@@ -77,7 +77,7 @@ describe('with a queue delay', () => {
   });
 
   test('the largest preferred size is taken, and what is left over waits for its own delay', async () => {
-    const { batcher, told } = batcherOf({ ...delayed, preferredRows: [2, 4] });
+    const { batcher, told } = batcherOf({ ...delayed, preferredBatchSizes: [2, 4] });
     const runner = new FakeRunner();
     batcher.addRunner(runner);
     batcher.addRunner(runner);
@@ -94,7 +94,7 @@ describe('with a queue delay', () => {
   });
 
   test('a batch that can have no preferred size waits out its delay and takes what there is', async () => {
-    const { batcher, told } = batcherOf({ ...delayed, preferredRows: [4] });
+    const { batcher, told } = batcherOf({ ...delayed, preferredBatchSizes: [4] });
     batcher.addRunner(new FakeRunner());
     void ask(batcher, 'a', { rows: 3 });
     void ask(batcher, 'b', { rows: 3 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidDocuments, formatProblem } from '../../../documents/problem.ts';
 import { parseYaml } from '../../../documents/yaml-document.ts';
+import { DEFAULT_QUEUE_POLICY } from '../../../backends/batching/batching-config.ts';
 import { DEFAULT_MODEL_CONFIG, readModelConfig } from '../../../backends/repository/model-config.ts';
 import type { ModelConfig } from '../../../backends/repository/model-config.ts';
 
@@ -22,8 +23,17 @@ test('a file that says nothing gives the defaults', () => {
   expect(read('{}')).toEqual(DEFAULT_MODEL_CONFIG);
   expect(DEFAULT_MODEL_CONFIG).toEqual({
     maxBatchSize: undefined,
-    preferredBatchSizes: [],
-    maxQueueDelayMs: 0,
+    batching: {
+      enabled: true,
+      preferredBatchSizes: [],
+      maxQueueDelayMs: 0,
+      preserveOrdering: false,
+      priorityLevels: 0,
+      defaultPriorityLevel: 0,
+      defaultQueuePolicy: DEFAULT_QUEUE_POLICY,
+      priorityQueuePolicies: new Map(),
+      targetLatencyMs: undefined,
+    },
     instances: 1,
     threads: undefined,
     labelsFile: undefined,
@@ -44,8 +54,7 @@ signalbox:
 `);
   expect(config).toMatchObject({
     maxBatchSize: 16,
-    preferredBatchSizes: [4, 8, 16],
-    maxQueueDelayMs: 2.5,
+    batching: { preferredBatchSizes: [4, 8, 16], maxQueueDelayMs: 2.5 },
     instances: 3,
     threads: 2,
     labelsFile: 'labels.txt',

@@ -207,6 +207,10 @@ test('twenty swaps under load lose no answer, and each answer is whole', { timeo
     await settle(opened);
     expect(await addendOf(opened.ready('m', 1))).toBe(swap);
   }
+  // The callers have to come by once more to see the last one.
+  await vi.waitFor(() => {
+    expect(seen).toContain(20);
+  });
   isOver = true;
   await callers;
   expect(answered).toBeGreaterThan(20 * 16);

@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import { ModelVersion } from '../../backends/model-version.ts';
+import { DEFAULT_MODEL_CONFIG } from '../../backends/repository/model-config.ts';
+import type { ModelConfig } from '../../backends/repository/model-config.ts';
+import type { Device } from '../../backends/scheduling/device.ts';
+import type { Tensor } from '../../backends/tensor/tensor.ts';
+import { elementCount } from '../../backends/tensor/tensor.ts';
+import { temporaryFolder } from '../../test/models/temporary-folder.ts';
+
+export interface BenchedModel {
+  readonly model: Uint8Array;
+  readonly input: string;
+  /** Of one row. */
+  readonly shape: readonly number[];
+}
+
+export interface BenchedVersions extends AsyncDisposable {
+  readonly versions: readonly ModelVersion[];
+  /** Path of the model's file. */
+  readonly modelFile: string;
+}
+
+/** Loads one model as several versions, which share a device; the configuration of each is given. */
+export async function loadVersions(
+  { model }: BenchedModel,
+  device: Device,
+  configs: readonly Partial<ModelConfig>[],
+): Promise<BenchedVersions> {
+  const folder = await temporaryFolder({ 'model.onnx': model });
+  const modelFile = join(folder.path, 'model.onnx');
+  const versions: ModelVersion[] = [];
+  for (const [index, config] of configs.entries()) {
+    const events = { onBatch: () => undefined, onWorkerRestart: () => undefined };
+    versions.push(
+      await ModelVersion.load({
+        model: 'benched',
+        version: index + 1,
+        modelFile,
+        config: { ...DEFAULT_MODEL_CONFIG, ...config },
+        labels: [],
+        threads: 1,
+        device,
+        events,
+      }),
+    );
+  }
+  return {
+    versions,
+    modelFile,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(versions.map((version) => version.close()));
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** One row for a model; the values are of no account. */
+export function rowFor({ input, shape }: BenchedModel): Tensor {
+  const dims = [1, ...shape];
+  const data = Float32Array.from({ length: elementCount(dims) }, (_, index) => Math.sin(index));
+  return { name: input, datatype: 'FP32', shape: dims, data };
+}
