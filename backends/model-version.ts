@@ -1,21 +1,31 @@
+import { dirname } from 'node:path';
 import { Batcher } from './batching/batcher.ts';
+import { DEFAULT_MAX_QUEUE_SIZE } from './batching/batching-config.ts';
 import type { ModelSignature } from './check.ts';
 import { checkRequest } from './check.ts';
+import { resolveSignature, statedBatchSize } from './declared-signature.ts';
+import type { GraphSignature } from './declared-signature.ts';
 import { BackendError } from './errors.ts';
 import type { ImageSpec } from './image/image-spec.ts';
 import type { BatchReport, InferAnswer, InferRequest } from './inference.ts';
 import type { PlannedOutput } from './onnx/batch-layout.ts';
 import { OnnxInstance } from './onnx/instance.ts';
 import { planModel } from './onnx/plan.ts';
+import type { ModelPlan } from './onnx/plan.ts';
 import { OnnxRunner } from './onnx/runner.ts';
 import { SlabPool } from './onnx/slab.ts';
+import { deviceFault } from './repository/instance-groups.ts';
 import type { ModelConfig } from './repository/model-config.ts';
+import { prepareSamples, warmUp } from './warmup/warm-up.ts';
+import type { PreparedSample } from './warmup/warm-up.ts';
 
 export interface VersionOptions {
   readonly model: string;
   readonly version: number;
-  /** Absolute path of its `model.onnx`. */
+  /** Absolute path of its model, in the version's folder in the model's folder. */
   readonly modelFile: string;
+  /** The sha256 of its files, as hexadecimal. */
+  readonly digest: string;
   readonly config: ModelConfig;
   /** One label a class, in the classes' order. */
   readonly labels: readonly string[];
@@ -30,9 +40,6 @@ export interface BackendEvents {
   onWorkerRestart(model: string, version: number, reason: string): void;
 }
 
-/** Requests that may wait for a version; the memory they hold is the callers' own. */
-const MAX_QUEUED_REQUESTS = 4096;
-
 /** Time between two tries to replace a worker that can't be started. */
 const RESTART_DELAY_MS = 1000;
 
@@ -45,28 +52,46 @@ export class ModelVersion implements ModelSignature {
   readonly maxBatchSize: number;
   readonly labels: readonly string[];
   readonly image: ImageSpec | undefined;
+  readonly config: ModelConfig;
+  /** The sha256 of its files, as hexadecimal: versions of the same digest give the same answers. */
+  readonly digest: string;
 
   readonly #options: VersionOptions;
   readonly #batcher: Batcher;
   readonly #slabs = new SlabPool();
   readonly #plannedOutputs: readonly PlannedOutput[];
+  readonly #samples: readonly PreparedSample[];
   readonly #instances = new Set<OnnxInstance>();
   readonly #closing = Promise.withResolvers<undefined>();
   #isClosing = false;
   #holders = 0;
   #unheld: PromiseWithResolvers<undefined> | undefined;
 
-  /** @throws Error with the reason why the model can't be served */
+  /**
+   * Loads the model in every instance and runs each with the warm-up samples.
+   *
+   * @throws Error with the reason why the model can't be served
+   */
   static async load(options: VersionOptions): Promise<ModelVersion> {
-    const start = (): Promise<OnnxInstance> =>
-      OnnxInstance.start({ modelFile: options.modelFile, threads: options.threads });
+    const { config, modelFile, threads } = options;
+    const fault = deviceFault(config.instanceGroups);
+    if (fault !== undefined) throw new Error(fault);
+    const start = (): Promise<OnnxInstance> => OnnxInstance.start({ modelFile, threads });
     const first = await start();
     const instances = [first];
     try {
-      const plan = await planModel(first, options.config.maxBatchSize);
-      refuseUnreachable(options.config.preferredBatchSizes, plan.maxBatchSize);
-      const version = new ModelVersion(options, first, plan.maxBatchSize, plan.outputs);
-      for (let count = 1; count < options.config.instances; count++) instances.push(await start());
+      const plan = await planModel(first, statedBatchSize(config, first));
+      refuseUnreachable(config.batching.preferredBatchSizes, plan.maxBatchSize);
+      const signature = resolveSignature(config, first, plan.maxBatchSize);
+      const samples = await prepareSamples(config.warmup, {
+        inputs: signature.inputs,
+        maxBatchSize: plan.maxBatchSize,
+        directory: dirname(dirname(modelFile)),
+        random: Math.random,
+      });
+      for (let count = 1; count < config.instances; count++) instances.push(await start());
+      for (const instance of instances) await warmUp(instance, samples);
+      const version = new ModelVersion(options, signature, plan, samples);
       for (const instance of instances) version.#adopt(instance);
       return version;
     } catch (error) {
@@ -77,25 +102,31 @@ export class ModelVersion implements ModelSignature {
 
   private constructor(
     options: VersionOptions,
-    first: OnnxInstance,
-    maxBatchSize: number,
-    plannedOutputs: readonly PlannedOutput[],
+    signature: GraphSignature,
+    plan: ModelPlan,
+    samples: readonly PreparedSample[],
   ) {
+    const { maxBatchSize } = plan;
     this.#options = options;
+    this.#samples = samples;
     this.model = options.model;
     this.version = options.version;
     this.labels = options.labels;
     this.image = options.config.image;
-    this.inputs = first.inputs;
-    this.outputs = first.outputs;
+    this.config = options.config;
+    this.digest = options.digest;
+    this.inputs = signature.inputs;
+    this.outputs = signature.outputs;
     this.maxBatchSize = maxBatchSize;
-    this.#plannedOutputs = plannedOutputs;
+    this.#plannedOutputs = signature.outputs.flatMap(
+      ({ name }) => plan.outputs.find(({ spec }) => spec.name === name) ?? [],
+    );
     const { model, version, events } = options;
     this.#batcher = new Batcher({
       maxRows: Math.max(1, maxBatchSize),
-      maxQueueDelayMs: maxBatchSize > 1 ? options.config.maxQueueDelayMs : 0,
-      preferredRows: options.config.preferredBatchSizes,
-      maxQueuedRequests: MAX_QUEUED_REQUESTS,
+      maxQueueDelayMs: maxBatchSize > 1 ? options.config.batching.maxQueueDelayMs : 0,
+      preferredRows: options.config.batching.preferredBatchSizes,
+      maxQueuedRequests: options.config.batching.defaultQueuePolicy.maxQueueSize || DEFAULT_MAX_QUEUE_SIZE,
       onBatch: (rows, reason) => {
         events.onBatch({ model, version, rows, reason });
       },
@@ -166,7 +197,7 @@ export class ModelVersion implements ModelSignature {
     while (!this.#isClosing) {
       events.onWorkerRestart(model, version, why);
       try {
-        const instance = await OnnxInstance.start({ modelFile, threads });
+        const instance = await this.#startWarm(modelFile, threads);
         // The version may have been closed while the worker started.
         if (this.#wasClosed()) await instance.close();
         else this.#adopt(instance);
@@ -176,6 +207,17 @@ export class ModelVersion implements ModelSignature {
         if (this.#instances.size === 0) this.#batcher.failQueued(new BackendError('unavailable', why));
         await this.#pauseBeforeRestart();
       }
+    }
+  }
+
+  async #startWarm(modelFile: string, threads: number): Promise<OnnxInstance> {
+    const instance = await OnnxInstance.start({ modelFile, threads });
+    try {
+      await warmUp(instance, this.#samples);
+      return instance;
+    } catch (error) {
+      await instance.close();
+      throw error;
     }
   }
 

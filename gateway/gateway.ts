@@ -36,6 +36,8 @@ export class Gateway {
     let metrics: Metrics | undefined;
     const repository = await ModelRepository.open({
       roots: config.models.roots,
+      control: config.models.control,
+      load: config.models.load,
       events: {
         onBatch: (report) => metrics?.recordBatch(report),
         onWorkerRestart: (model, version, reason) => {
@@ -45,6 +47,9 @@ export class Gateway {
         onVersion: (model, version, state, reason) => {
           if (state === 'failed') log.error({ model, version, reason }, 'version failed to load');
           else log.info({ model, version }, `version ${state}`);
+        },
+        onWarning: (model, warning) => {
+          log.warn({ model, warning }, 'a field of the model has no effect');
         },
         onFolder: (folder, reason) => {
           log.warn({ folder, reason }, 'folder is not served');
@@ -141,7 +146,7 @@ export class Gateway {
 
   async #lookAtFolders(): Promise<void> {
     // Not waited for: a large model takes long to load, and an edited experiment must not wait for it.
-    if (this.config.models.control === 'poll') void this.#refreshModels();
+    if (this.config.models.control !== 'none') void this.#refreshModels();
     const { changed, refused } = await this.experiments.refresh();
     for (const file of changed) {
       this.metrics.recordReload('success');

@@ -22,19 +22,20 @@ async function validate(file: string): Promise<FilesReport> {
     return await checkFiles(await loadConfig(file, process.env));
   } catch (error) {
     if (!(error instanceof InvalidDocuments)) throw error;
-    return { models: [], experiments: [], problems: error.problems };
+    return { models: [], experiments: [], problems: error.problems, warnings: [] };
   }
 }
 
-function render({ models, experiments, problems }: FilesReport): string {
+function render({ models, experiments, problems, warnings }: FilesReport): string {
+  const warned = warnings.map((warning) => `warning: ${formatProblem(warning)}\n`).join('');
   if (problems.length > 0) {
     const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-    return `${problems.map(formatProblem).join('\n')}\n${count}\n`;
+    return `${warned}${problems.map(formatProblem).join('\n')}\n${count}\n`;
   }
   const lines = [
     ...models.map(({ name, versions }) => `model ${name}: versions ${versions.join(', ') || 'none'}`),
     ...experiments.map(({ key, model, status }) => `experiment ${key}: ${status}, on model ${model}`),
     'no problems',
   ];
-  return `${lines.join('\n')}\n`;
+  return `${warned}${lines.join('\n')}\n`;
 }

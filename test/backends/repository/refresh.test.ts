@@ -105,13 +105,19 @@ describe('a refresh', () => {
     const release = removed.hold();
     await rm(join(opened.root.path, 'm/2'), { recursive: true });
     await opened.repository.refresh();
-    expect(opened.stateOf('m', 2)).toBeUndefined();
+    expect(opened.ready('m', 2)).toBe(removed);
+    await opened.repository.refresh();
+    expect(opened.repository.model('m')?.versions).toEqual([1]);
+    expect(opened.stateOf('m', 2)).toBe('UNLOADING');
     expect(opened.repository.model('m')?.highestReady?.version).toBe(1);
     expect(opened.events.onVersion).toHaveBeenLastCalledWith('m', 2, 'unloaded');
     expect(await addendOf(removed)).toBe(2);
     release();
     await vi.waitFor(async () => {
       await expect(addendOf(removed)).rejects.toMatchObject({ fault: 'unavailable' });
+    });
+    await vi.waitFor(() => {
+      expect(opened.stateOf('m', 2)).toBeUndefined();
     });
   });
 
@@ -121,6 +127,8 @@ describe('a refresh', () => {
       'n/1/model.onnx': addingModel(2),
     });
     await rm(join(opened.root.path, 'n'), { recursive: true });
+    await opened.repository.refresh();
+    expect(opened.repository.models.map(({ name }) => name)).toEqual(['m', 'n']);
     await opened.repository.refresh();
     expect(opened.repository.models.map(({ name }) => name)).toEqual(['m']);
   });
