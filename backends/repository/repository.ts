@@ -36,7 +36,7 @@ export interface RepositoryOptions {
 
 /** What a look has set going; the look itself is over before it. */
 interface Followed {
-  done(): Promise<unknown>;
+  readonly done: () => Promise<unknown>;
 }
 
 /** The models that are served. */

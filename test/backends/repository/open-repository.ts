@@ -58,6 +58,12 @@ export async function openRepository(
   };
 }
 
+/** Looks as often as a change needs to be taken over: once to see it, once to see that it has settled. */
+export async function settle({ repository }: OpenedRepository): Promise<void> {
+  await repository.refresh();
+  await repository.refresh();
+}
+
 /** What an adding model makes of 0: the number that it adds. */
 export async function addendOf(version: ModelVersion): Promise<number | undefined> {
   const answer = await version.infer({

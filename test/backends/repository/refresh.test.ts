@@ -3,14 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { addingModel } from '../../models/small-models.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
-import { addendOf, modelPath, openRepository } from './open-repository.ts';
-import type { OpenedRepository } from './open-repository.ts';
-
-/** Looks as often as a change needs to be taken over: once to see it, once to see that it has settled. */
-async function settle({ repository }: OpenedRepository): Promise<void> {
-  await repository.refresh();
-  await repository.refresh();
-}
+import { addendOf, modelPath, openRepository, settle } from './open-repository.ts';
 
 describe('a refresh', () => {
   test('that finds nothing new changes nothing', async () => {
