@@ -16,8 +16,8 @@ type Declarations = Pick<ModelConfig, 'maxBatchSize' | 'inputs' | 'outputs'>;
  */
 export function statedBatchSize(declared: Declarations, graph: GraphSignature): number | undefined {
   if (declared.maxBatchSize !== undefined) return declared.maxBatchSize;
-  const isWhole = ({ name, dims }: DeclaredTensor): boolean =>
-    graph.inputs.some((spec) => spec.name === name && spec.shape.length === dims.length);
+  const isWhole = ({ name, dims, reshape = dims }: DeclaredTensor): boolean =>
+    graph.inputs.some((spec) => spec.name === name && spec.shape.length === reshape.length);
   const { inputs = [] } = declared;
   return inputs.length > 0 && inputs.every(isWhole) ? 0 : undefined;
 }
@@ -46,18 +46,21 @@ export function resolveSignature(
         faults.push(`${what} "${tensor.name}" is not in the graph, which has ${listOf(specs)}`);
         return [];
       }
-      const shape = maxBatchSize > 0 ? [-1, ...tensor.dims] : tensor.dims;
+      const withBatch = (dims: readonly number[]): readonly number[] =>
+        maxBatchSize > 0 ? [-1, ...dims] : dims;
+      const graphDims = tensor.reshape ?? tensor.dims;
       if (tensor.datatype !== spec.datatype) {
         faults.push(`${what} "${tensor.name}" is ${tensor.datatype}, but the graph has ${spec.datatype}`);
       }
-      if (!fits(shape, spec.shape)) {
+      if (!fits(withBatch(graphDims), spec.shape)) {
         const own = maxBatchSize > 0 ? spec.shape.slice(1) : spec.shape;
         faults.push(
-          `${what} "${tensor.name}" has the dims [${tensor.dims.join(', ')}], but the graph has ` +
+          `${what} "${tensor.name}" has the ${tensor.reshape === undefined ? 'dims' : 'reshape'} ` +
+            `[${graphDims.join(', ')}], but the graph has ` +
             `[${own.join(', ')}]${maxBatchSize > 0 ? ' after the batch dimension' : ''}`,
         );
       }
-      return [{ ...spec, shape }];
+      return [{ ...spec, shape: withBatch(tensor.dims) }];
     });
   const inputs = resolve('input', declared.inputs ?? [], graph.inputs);
   const outputs = resolve('output', declared.outputs ?? [], graph.outputs);

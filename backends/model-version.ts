@@ -16,6 +16,8 @@ import { OnnxRunner } from './onnx/runner.ts';
 import { SlabPool } from './onnx/slab.ts';
 import { deviceFault } from './repository/instance-groups.ts';
 import type { ModelConfig } from './repository/model-config.ts';
+import { answerFromGraph, planReshapes, requestToGraph, toGraph } from './reshape.ts';
+import type { Reshapes } from './reshape.ts';
 import { prepareSamples, warmUp } from './warmup/warm-up.ts';
 import type { PreparedSample } from './warmup/warm-up.ts';
 
@@ -61,6 +63,7 @@ export class ModelVersion implements ModelSignature {
   readonly #slabs = new SlabPool();
   readonly #plannedOutputs: readonly PlannedOutput[];
   readonly #samples: readonly PreparedSample[];
+  readonly #reshapes: Reshapes | undefined;
   readonly #instances = new Set<OnnxInstance>();
   readonly #closing = Promise.withResolvers<undefined>();
   #isClosing = false;
@@ -83,15 +86,20 @@ export class ModelVersion implements ModelSignature {
       const plan = await planModel(first, statedBatchSize(config, first));
       refuseUnreachable(config.batching.preferredBatchSizes, plan.maxBatchSize);
       const signature = resolveSignature(config, first, plan.maxBatchSize);
-      const samples = await prepareSamples(config.warmup, {
+      const reshapes = planReshapes(config.inputs, config.outputs, plan.maxBatchSize > 0);
+      const prepared = await prepareSamples(config.warmup, {
         inputs: signature.inputs,
         maxBatchSize: plan.maxBatchSize,
         directory: dirname(dirname(modelFile)),
         random: Math.random,
       });
+      const samples =
+        reshapes === undefined
+          ? prepared
+          : prepared.map((sample) => ({ ...sample, inputs: toGraph(reshapes, sample.inputs) }));
       for (let count = 1; count < config.instances; count++) instances.push(await start());
       for (const instance of instances) await warmUp(instance, samples);
-      const version = new ModelVersion(options, signature, plan, samples);
+      const version = new ModelVersion(options, signature, plan, samples, reshapes);
       for (const instance of instances) version.#adopt(instance);
       return version;
     } catch (error) {
@@ -105,10 +113,12 @@ export class ModelVersion implements ModelSignature {
     signature: GraphSignature,
     plan: ModelPlan,
     samples: readonly PreparedSample[],
+    reshapes: Reshapes | undefined,
   ) {
     const { maxBatchSize } = plan;
     this.#options = options;
     this.#samples = samples;
+    this.#reshapes = reshapes;
     this.model = options.model;
     this.version = options.version;
     this.labels = options.labels;
@@ -151,7 +161,10 @@ export class ModelVersion implements ModelSignature {
   /** @throws BackendError */
   async infer(request: InferRequest): Promise<InferAnswer> {
     const checked = checkRequest(this, request);
-    return this.#batcher.submit(checked.request, checked.rows, checked.lane);
+    const reshapes = this.#reshapes;
+    if (reshapes === undefined) return this.#batcher.submit(checked.request, checked.rows, checked.lane);
+    const asked = requestToGraph(reshapes, checked.request);
+    return answerFromGraph(reshapes, await this.#batcher.submit(asked, checked.rows, checked.lane));
   }
 
   /**

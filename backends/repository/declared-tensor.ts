@@ -9,6 +9,8 @@ export interface DeclaredTensor {
   readonly datatype: Datatype;
   /** Without the batch dimension where the model batches; -1: any size. */
   readonly dims: readonly number[];
+  /** The graph's own shape of it, likewise; undefined: `dims`. */
+  readonly reshape: readonly number[] | undefined;
 }
 
 /** `TYPE_FP32` becomes `FP32`, and `TYPE_STRING` `BYTES`; undefined for a type that can't be served. */
@@ -40,12 +42,24 @@ export function readDeclaredTensors(
         `is ${type}, which ONNX Runtime has no kernels for; convert the tensor`,
       );
     }
-    if (reshape !== undefined) {
-      refuse(
-        [key, index, 'reshape'],
-        'is not supported: give dims as the graph has them, and let callers send that shape',
-      );
-    }
-    return { name, datatype: datatype ?? 'FP32', dims };
+    const graphDims = reshape === undefined ? undefined : (reshape.shape ?? []);
+    const fault = graphDims === undefined ? undefined : reshapeFault(dims, graphDims);
+    if (fault !== undefined) refuse([key, index, 'reshape', 'shape'], fault);
+    return { name, datatype: datatype ?? 'FP32', dims, reshape: graphDims };
   });
+}
+
+/**
+ * Why two shapes can't have the same elements; undefined where they can. As in Triton, free sizes (-1) correspond in their
+ * order, and the fixed sizes between them must have equal products.
+ */
+export function reshapeFault(dims: readonly number[], reshape: readonly number[]): string | undefined {
+  const products = (shape: readonly number[]): readonly number[] =>
+    shape.reduce<number[]>(
+      (runs, size) => (size === -1 ? [...runs, 1] : [...runs.slice(0, -1), (runs.at(-1) ?? 1) * size]),
+      [1],
+    );
+  const [from, to] = [products(dims), products(reshape)];
+  if (from.length === to.length && from.every((product, index) => product === to[index])) return undefined;
+  return `is [${reshape.join(', ')}]; expected as many elements as dims, [${dims.join(', ')}], with -1 at the same places`;
 }

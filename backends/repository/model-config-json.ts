@@ -1,6 +1,7 @@
 import type { ModelSignature } from '../check.ts';
 import type { TensorSpec } from '../tensor/tensor.ts';
 import { configDatatype } from './declared-tensor.ts';
+import type { DeclaredTensor } from './declared-tensor.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { VersionPolicy } from './version-policy.ts';
 
@@ -25,9 +26,13 @@ export function modelConfigJson(served: ConfiguredModel): Readonly<Record<string
     backend: 'onnxruntime',
     version_policy: policyJson(config.versionPolicy),
     max_batch_size: maxBatchSize,
-    input: served.inputs.map((spec) => tensorJson(spec, batches)),
+    input: served.inputs.map((spec) => ({
+      ...tensorJson(spec, batches),
+      ...reshapeJson(config.inputs, spec.name),
+    })),
     output: served.outputs.map((spec) => ({
       ...tensorJson(spec, batches),
+      ...reshapeJson(config.outputs, spec.name),
       label_filename: written.output?.find(({ name }) => name === spec.name)?.label_filename ?? '',
     })),
     ...(batches && { dynamic_batching: batchingJson(config) }),
@@ -51,6 +56,11 @@ const DEFAULT_GROUP = { name: undefined, kind: 'KIND_AUTO', count: 1, gpus: [] }
 
 function tensorJson({ name, datatype, shape }: TensorSpec, batches: boolean): object {
   return { name, data_type: configDatatype(datatype), dims: batches ? shape.slice(1) : shape };
+}
+
+function reshapeJson(declared: readonly DeclaredTensor[] | undefined, name: string): object {
+  const reshape = declared?.find((tensor) => tensor.name === name)?.reshape;
+  return reshape === undefined ? {} : { reshape: { shape: reshape } };
 }
 
 function policyJson(policy: VersionPolicy): object {

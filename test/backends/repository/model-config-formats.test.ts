@@ -194,9 +194,9 @@ describe('what is wrong is refused in the same words in both formats', () => {
       'dynamic_batching.priority_queue_policy.3: is for level 3; expected a level from 1 to priority_levels, 0',
     ],
     [
-      'input { name: "a" data_type: TYPE_FP32 dims: [1] reshape { shape: [] } }',
-      'input: [{ name: a, data_type: TYPE_FP32, dims: [1], reshape: { shape: [] } }]',
-      'input[0].reshape: is not supported: give dims as the graph has them, and let callers send that shape',
+      'input { name: "a" data_type: TYPE_FP32 dims: [2, -1] reshape { shape: [-1] } }',
+      'input: [{ name: a, data_type: TYPE_FP32, dims: [2, -1], reshape: { shape: [-1] } }]',
+      'input[0].reshape.shape: is [-1]; expected as many elements as dims, [2, -1], with -1 at the same places',
     ],
     [
       'input { name: "a" data_type: TYPE_BF16 dims: [1] }',
