@@ -57,10 +57,7 @@ export class Gateway {
       },
     });
     try {
-      const experiments = new ExperimentFiles(
-        config.experiments,
-        (model) => repository.model(model)?.versions,
-      );
+      const experiments = new ExperimentFiles(config.experiments, (model) => repository.versionsOf(model));
       await experiments.load();
       metrics = new Metrics(gaugeSources(repository, experiments));
       return new Gateway(config, log, repository, experiments, metrics);

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { foreignModel } from './foreign-models.ts';
-import { fingerprintOf, listFiles } from './version-files.ts';
+import { MAX_FILES, fingerprintOf, listFiles } from './version-files.ts';
 import type { VersionFile } from './version-files.ts';
 
 /** What a repository's folder holds. */
@@ -95,6 +95,9 @@ async function scanVersion(parent: string, entry: string): Promise<VersionFolder
  * @param filename the model's file, as the configuration names it
  */
 export function versionFault(folder: VersionFolder, filename: string): string | undefined {
+  if (folder.files.length > MAX_FILES) {
+    return `${folder.directory} has more than ${MAX_FILES} files; expected a model and its weights`;
+  }
   const foreign = foreignModel(filename);
   if (foreign !== undefined) return foreign;
   if (folder.files.some(({ path }) => path === filename)) return undefined;

@@ -55,6 +55,17 @@ export interface ModelConfig {
   readonly warnings: readonly Problem[];
 }
 
+/** Parameters that Triton's ONNX Runtime backend acts on, and the gateway does not. */
+const RUNTIME_PARAMETERS = [
+  'inter_op_thread_count',
+  'execution_mode',
+  'enable_mem_arena',
+  'enable_mem_pattern',
+  'memory.enable_memory_arena_shrinkage',
+  'session.use_device_allocator_for_initializers',
+  'optimized_model_filepath',
+];
+
 export const DEFAULT_MODEL_FILENAME = 'model.onnx';
 
 export const DEFAULT_MODEL_CONFIG: ModelConfig = Object.freeze<ModelConfig>({
@@ -126,7 +137,13 @@ export function readModelConfig(source: SourceDocument, folder: string): ModelCo
     labelsFile: readLabelsFile(file, refuse),
     image: image?.spec,
     written: file,
-    warnings: [...unsupportedFields(document, ModelConfigSchema), ...warnings],
+    warnings: [
+      ...unsupportedFields(document, ModelConfigSchema),
+      ...warnings,
+      ...RUNTIME_PARAMETERS.filter((name) => file.parameters?.[name] !== undefined).map((name) =>
+        document.problemAt(['parameters', name], 'is not supported: the gateway sets up ONNX Runtime itself'),
+      ),
+    ],
   };
   if (problems.length > 0) throw new InvalidDocuments(problems);
   return Object.freeze(config);

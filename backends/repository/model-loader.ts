@@ -113,7 +113,7 @@ export class ModelLoader {
           model,
           version,
           '',
-          'its files changed while it was loaded; it is loaded again when they hold still',
+          'its files changed while it was loaded; what may be half of each takes no traffic',
         );
         return;
       }

@@ -82,6 +82,19 @@ export class ModelRepository {
     return this.#models.get(name);
   }
 
+  /**
+   * The versions of a model that are served or could be loaded, ascending; undefined where no repository has the model.
+   * What its version policy passes over is not among them.
+   */
+  versionsOf(name: string): readonly number[] | undefined {
+    const model = this.#models.get(name);
+    if (model !== undefined) return model.versions;
+    const seen = this.#options.control === 'explicit' ? this.#seen.models.get(name) : undefined;
+    if (seen?.settings.kind !== 'read') return undefined;
+    const present = seen.folder.versions.map(({ version }) => version);
+    return selectVersions(seen.settings.config.versionPolicy, present);
+  }
+
   /** By name. */
   get models(): readonly ServedModel[] {
     return [...this.#models.values()].sort((a, b) => (a.name < b.name ? -1 : 1));

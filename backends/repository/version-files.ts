@@ -11,8 +11,8 @@ export interface VersionFile {
   readonly fingerprint: string;
 }
 
-/** A version has a model and its weights; more files than this are no version. */
-const MAX_FILES = 10_000;
+/** A version has a model and its weights; with more files than this it is not loaded. */
+export const MAX_FILES = 10_000;
 
 /** Folders within each other; links that lead back up end here. */
 const MAX_DEPTH = 8;
@@ -30,7 +30,7 @@ export async function listFiles(directory: string): Promise<readonly VersionFile
     // What vanishes between two looks is missing in this one.
     const names = await readdir(folder).catch((): string[] => []);
     for (const name of names) {
-      if (name.startsWith('.') || files.length >= MAX_FILES) continue;
+      if (name.startsWith('.') || files.length > MAX_FILES) continue;
       const entry = await stat(join(folder, name), { bigint: true }).catch(() => undefined);
       const path = `${prefix}${name}`;
       if (entry?.isDirectory() === true) {

@@ -9,9 +9,15 @@ const MOST_GROWTH = 1.15;
 const swaps = Number(process.argv[2] ?? 1000);
 const callers = 16;
 print(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}`);
-const { answers, failures, wrong, rssBytes, seconds } = await soakSwaps({ swaps, callers });
-
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+const { answers, failures, wrong, rssBytes, seconds } = await soakSwaps({
+  swaps,
+  callers,
+  onSwap(swap, bytes) {
+    if (swap % 50 === 0) process.stderr.write(`swap ${swap}: RSS ${mebibytes(bytes)}\n`);
+  },
+});
+
 const tenth = Math.max(1, Math.floor(swaps / 10));
 // The first tenth fills the pools and compiles the code; growth is counted from there.
 const early = median(rssBytes.slice(tenth, 2 * tenth));

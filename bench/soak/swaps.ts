@@ -13,6 +13,8 @@ export interface SwapSoak {
   readonly swaps: number;
   /** Callers that ask all the time, each one request after the other. */
   readonly callers: number;
+  /** Told after each swap of the serving process's memory. */
+  readonly onSwap?: (swap: number, rssBytes: number) => void;
 }
 
 export interface SwapReport {
@@ -30,7 +32,7 @@ export interface SwapReport {
  * Replaces a model again and again while callers ask, over HTTP, through the whole gateway. The model adds the number of its
  * swap to what it is sent, so that each answer says which version gave it.
  */
-export async function soakSwaps({ swaps, callers }: SwapSoak): Promise<SwapReport> {
+export async function soakSwaps(soak: SwapSoak): Promise<SwapReport> {
   const folder = await mkdtemp(join(tmpdir(), 'signalbox-soak-'));
   try {
     await writeFile(
@@ -41,7 +43,7 @@ export async function soakSwaps({ swaps, callers }: SwapSoak): Promise<SwapRepor
     await writeModel(folder, 0);
     const server = new SwapServer(join(folder, 'signalbox.yaml'));
     try {
-      return await run(server, folder, swaps, callers);
+      return await run(server, folder, soak);
     } finally {
       await server.stop();
     }
@@ -50,7 +52,8 @@ export async function soakSwaps({ swaps, callers }: SwapSoak): Promise<SwapRepor
   }
 }
 
-async function run(server: SwapServer, folder: string, swaps: number, callers: number): Promise<SwapReport> {
+async function run(server: SwapServer, folder: string, soak: SwapSoak): Promise<SwapReport> {
+  const { swaps, callers, onSwap } = soak;
   const port = await server.ready();
   const pool = new Pool(`http://127.0.0.1:${port}`, { connections: callers });
   const failures = new Map<string, number>();
@@ -82,7 +85,9 @@ async function run(server: SwapServer, folder: string, swaps: number, callers: n
   for (let swap = 1; swap <= swaps; swap++) {
     await writeModel(folder, swap);
     newest = swap;
-    rssBytes.push(await server.swap());
+    const bytes = await server.swap();
+    rssBytes.push(bytes);
+    onSwap?.(swap, bytes);
     oldest = swap;
   }
   isOver = true;

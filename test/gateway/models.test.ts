@@ -35,7 +35,13 @@ test('with poll control a swapped ..data link is served within two seconds', asy
 test('with explicit control only what models.load names is served, whatever the folders hold', async () => {
   await using gateway = await startGateway({
     config: 'models: { repository: ./models, control: explicit, load: [a] }',
-    files: { 'models/a/1/model.onnx': addingModel(1), 'models/b/1/model.onnx': addingModel(2) },
+    files: {
+      'models/a/1/model.onnx': addingModel(1),
+      'models/b/1/model.onnx': addingModel(2),
+      // An experiment may be written on a model that is loaded later.
+      'experiments/b.yaml':
+        'key: b\nmodel: b\nstatus: running\ncontrol: v1\nvariants: [{ name: v1, version: 1, weight: 1 }]\n',
+    },
   });
   expect(await addendOver(gateway, 'a')).toBe(1);
   expect(await addendOver(gateway, 'b')).toBeUndefined();

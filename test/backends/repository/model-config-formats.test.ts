@@ -125,6 +125,7 @@ describe('what is known but not supported is a warning with its line and what ha
       sequence_batching { max_sequence_idle_microseconds: 5000000 }
       input { name: "a" data_type: TYPE_FP32 dims: 1 format: FORMAT_NCHW }
       instance_group { kind: KIND_MODEL passive: true }
+      parameters { key: "execution_mode" value { string_value: "1" } }
     `);
     expect(warnings.map(formatProblem)).toEqual([
       expect.stringMatching(
@@ -137,6 +138,7 @@ describe('what is known but not supported is a warning with its line and what ha
       expect.stringMatching(/^config\.pbtxt:4:62: input\[0\]\.format: is not supported: /),
       expect.stringMatching(/^config\.pbtxt:5:50: instance_group\[0\]\.passive: is not supported: /),
       'config.pbtxt:5:30: instance_group[0].kind: is KIND_MODEL, which is taken as KIND_AUTO',
+      'config.pbtxt:6:48: parameters.execution_mode: is not supported: the gateway sets up ONNX Runtime itself',
     ]);
   });
 

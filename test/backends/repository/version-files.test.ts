@@ -76,7 +76,7 @@ test('files that change while they are loaded are loaded again, and nothing half
   await opened.root.write({ 'm/2/model.onnx': addingModel(3), 'm/2/more.bin': 'x' });
   await refreshed;
   expect(opened.stateOf('m', 2)).toBe(
-    'UNAVAILABLE its files changed while it was loaded; it is loaded again when they hold still',
+    'UNAVAILABLE its files changed while it was loaded; what may be half of each takes no traffic',
   );
   await settle(opened);
   expect(await addendOf(opened.ready('m', 2))).toBe(3);
