@@ -1,7 +1,10 @@
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import { Batcher } from './batching/batcher.ts';
 import type { ModelSignature } from './check.ts';
 import { checkRequest } from './check.ts';
+import { resolveSignature, statedBatchSize } from './declared-signature.ts';
+import type { GraphSignature } from './declared-signature.ts';
 import { BackendError } from './errors.ts';
 import type { ImageSpec } from './image/image-spec.ts';
 import type { BatchReport, InferAnswer, InferRequest } from './inference.ts';
@@ -11,18 +14,25 @@ import { planModel } from './onnx/plan.ts';
 import type { ModelPlan } from './onnx/plan.ts';
 import { OnnxRunner } from './onnx/runner.ts';
 import { SlabPool } from './onnx/slab.ts';
+import { deviceFault } from './repository/instance-groups.ts';
 import type { ModelConfig } from './repository/model-config.ts';
 import { StatisticsRecorder } from './statistics.ts';
 import type { VersionStatistics } from './statistics.ts';
 import { Device } from './scheduling/device.ts';
 import { threadBudget } from './scheduling/thread-budget.ts';
 import type { ThreadBudget } from './scheduling/thread-budget.ts';
+import { answerFromGraph, planReshapes, requestToGraph, toGraph } from './reshape.ts';
+import type { Reshapes } from './reshape.ts';
+import { prepareSamples, warmUp } from './warmup/warm-up.ts';
+import type { PreparedSample } from './warmup/warm-up.ts';
 
 export interface VersionOptions {
   readonly model: string;
   readonly version: number;
-  /** Absolute path of its `model.onnx`. */
+  /** Absolute path of its model, in the version's folder in the model's folder. */
   readonly modelFile: string;
+  /** The sha256 of its files, as hexadecimal. */
+  readonly digest: string;
   readonly config: ModelConfig;
   /** One label a class, in the classes' order. */
   readonly labels: readonly string[];
@@ -39,6 +49,16 @@ export interface BackendEvents {
   onWorkerRestart(model: string, version: number, reason: string): void;
 }
 
+/** What loading has found out. */
+interface Prepared {
+  readonly device: Device;
+  readonly budget: ThreadBudget;
+  readonly signature: GraphSignature;
+  readonly plan: ModelPlan;
+  readonly samples: readonly PreparedSample[];
+  readonly reshapes: Reshapes | undefined;
+}
+
 /** Time between two tries to replace a worker that can't be started. */
 const RESTART_DELAY_MS = 1000;
 
@@ -51,6 +71,9 @@ export class ModelVersion implements ModelSignature {
   readonly maxBatchSize: number;
   readonly labels: readonly string[];
   readonly image: ImageSpec | undefined;
+  readonly config: ModelConfig;
+  /** The sha256 of its files, as hexadecimal: versions of the same digest give the same answers. */
+  readonly digest: string;
 
   readonly #options: VersionOptions;
   readonly #batcher: Batcher;
@@ -60,6 +83,8 @@ export class ModelVersion implements ModelSignature {
   readonly #threads: number;
   /** Each with what the batcher knows it by. */
   readonly #instances = new Map<OnnxInstance, OnnxRunner>();
+  readonly #samples: readonly PreparedSample[];
+  readonly #reshapes: Reshapes | undefined;
   readonly #closing = Promise.withResolvers<undefined>();
   #wantedInstances: number;
   /** Changes of the number of instances, one after the other. */
@@ -68,19 +93,39 @@ export class ModelVersion implements ModelSignature {
   #holders = 0;
   #unheld: PromiseWithResolvers<undefined> | undefined;
 
-  /** @throws Error with the reason why the model can't be served */
+  /**
+   * Loads the model in every instance and runs each with the warm-up samples.
+   *
+   * @throws Error with the reason why the model can't be served
+   */
   static async load(options: VersionOptions): Promise<ModelVersion> {
     const { modelFile, config } = options;
     const device = options.device ?? new Device(availableParallelism());
     const budget = threadBudget(device.threads, config.instances, options.threads, config.threads);
-    const start = (): Promise<OnnxInstance> => OnnxInstance.start({ modelFile, threads: budget.threads });
+    const { threads } = budget;
+    const fault = deviceFault(config.instanceGroups);
+    if (fault !== undefined) throw new Error(fault);
+    const start = (): Promise<OnnxInstance> => OnnxInstance.start({ modelFile, threads });
     const first = await start();
     const instances = [first];
     try {
-      const plan = await planModel(first, config.maxBatchSize);
+      const plan = await planModel(first, statedBatchSize(config, first));
       refuseUnreachable(config.batching.preferredBatchSizes, plan.maxBatchSize);
-      const version = new ModelVersion(options, device, budget, first, plan);
+      const signature = resolveSignature(config, first, plan.maxBatchSize);
+      const reshapes = planReshapes(config.inputs, config.outputs, plan.maxBatchSize > 0);
+      const prepared = await prepareSamples(config.warmup, {
+        inputs: signature.inputs,
+        maxBatchSize: plan.maxBatchSize,
+        directory: dirname(dirname(modelFile)),
+        random: Math.random,
+      });
+      const samples =
+        reshapes === undefined
+          ? prepared
+          : prepared.map((sample) => ({ ...sample, inputs: toGraph(reshapes, sample.inputs) }));
       for (let count = 1; count < config.instances; count++) instances.push(await start());
+      for (const instance of instances) await warmUp(instance, samples);
+      const version = new ModelVersion(options, { device, budget, signature, plan, samples, reshapes });
       for (const instance of instances) version.#adopt(instance);
       return version;
     } catch (error) {
@@ -91,29 +136,33 @@ export class ModelVersion implements ModelSignature {
 
   private constructor(
     options: VersionOptions,
-    device: Device,
-    { threads, permits }: ThreadBudget,
-    first: OnnxInstance,
-    { maxBatchSize, outputs }: ModelPlan,
+    { device, budget, signature, plan, samples, reshapes }: Prepared,
   ) {
+    const { maxBatchSize } = plan;
     this.#options = options;
-    this.#threads = threads;
+    this.#threads = budget.threads;
     this.#wantedInstances = options.config.instances;
+    this.#samples = samples;
+    this.#reshapes = reshapes;
     this.model = options.model;
     this.version = options.version;
     this.labels = options.labels;
     this.image = options.config.image;
-    this.inputs = first.inputs;
-    this.outputs = first.outputs;
+    this.config = options.config;
+    this.digest = options.digest;
+    this.inputs = signature.inputs;
+    this.outputs = signature.outputs;
     this.maxBatchSize = maxBatchSize;
-    this.#plannedOutputs = outputs;
+    this.#plannedOutputs = signature.outputs.flatMap(
+      ({ name }) => plan.outputs.find(({ spec }) => spec.name === name) ?? [],
+    );
     const { model, version, events } = options;
     const { batching } = options.config;
     this.#batcher = new Batcher({
       maxRows: Math.max(1, maxBatchSize),
       batching,
       device,
-      permits,
+      permits: budget.permits,
       onBatch: (rows, reason) => {
         events.onBatch({ model, version, rows, reason });
       },
@@ -140,19 +189,16 @@ export class ModelVersion implements ModelSignature {
     return this.#statistics.read();
   }
 
-  /** What its configuration says; what that leaves out was taken from the graph. */
-  get config(): ModelConfig {
-    return this.#options.config;
-  }
-
   /** @throws BackendError */
   async infer(request: InferRequest): Promise<InferAnswer> {
     const checked = checkRequest(this, request);
+    const reshapes = this.#reshapes;
+    const asked = reshapes === undefined ? checked.request : requestToGraph(reshapes, checked.request);
     const startMs = performance.now();
     try {
-      const answer = await this.#batcher.submit(checked.request, checked.rows, checked.lane);
+      const answer = await this.#batcher.submit(asked, checked.rows, checked.lane);
       this.#statistics.recordSuccess(performance.now() - startMs, answer.queueMs);
-      return answer;
+      return reshapes === undefined ? answer : answerFromGraph(reshapes, answer);
     } catch (error) {
       const fault = error instanceof BackendError ? error.fault : 'run_failed';
       this.#statistics.recordFailure(fault, performance.now() - startMs);
@@ -203,8 +249,17 @@ export class ModelVersion implements ModelSignature {
     await Promise.all([...this.#instances.keys()].map((instance) => instance.close()));
   }
 
-  #start(): Promise<OnnxInstance> {
-    return OnnxInstance.start({ modelFile: this.#options.modelFile, threads: this.#threads });
+  /** Starts a worker and warms it up. */
+  async #start(): Promise<OnnxInstance> {
+    const { modelFile } = this.#options;
+    const instance = await OnnxInstance.start({ modelFile, threads: this.#threads });
+    try {
+      await warmUp(instance, this.#samples);
+      return instance;
+    } catch (error) {
+      await instance.close();
+      throw error;
+    }
   }
 
   async #resizeTo(count: number): Promise<void> {

@@ -3,7 +3,7 @@ import { Settings } from 'typebox/system';
 import { Value } from 'typebox/value';
 import { InvalidDocuments } from './problem.ts';
 import type { Problem } from './problem.ts';
-import type { Path, YamlDocument } from './yaml-document.ts';
+import type { Path, SourceDocument } from './source-document.ts';
 
 // All mistakes are told at once; the default stops after the first few.
 Settings.Set({ maxErrors: Number.MAX_SAFE_INTEGER });
@@ -26,7 +26,7 @@ interface SchemaError {
  * @throws InvalidDocuments with every problem of the document, each at its line and column
  */
 export function checkDocument<Schema extends TSchema>(
-  document: YamlDocument,
+  document: SourceDocument,
   schema: Schema,
 ): Static<Schema> {
   const { data } = document;
@@ -34,7 +34,7 @@ export function checkDocument<Schema extends TSchema>(
   throw new InvalidDocuments(explain(document, schema));
 }
 
-function explain(document: YamlDocument, schema: TSchema): readonly Problem[] {
+function explain(document: SourceDocument, schema: TSchema): readonly Problem[] {
   const problems = new Map<string, Problem>();
   const add = (path: Path, message: string): void => {
     const key = JSON.stringify(path);

@@ -12,9 +12,11 @@ import {
 import type { Document, Node, YAMLError } from 'yaml';
 import { InvalidDocuments, fileProblem } from './problem.ts';
 import type { Problem } from './problem.ts';
+import { formatPath } from './source-document.ts';
+import type { Path, SourceDocument } from './source-document.ts';
 
-/** The keys and list positions that lead to a value. */
-export type Path = readonly (string | number)[];
+export { formatPath };
+export type { Path };
 
 /** More aliases than any hand-written file has; an alias bomb needs millions. */
 const MAX_ALIASES = 100;
@@ -23,13 +25,7 @@ const MAX_ALIASES = 100;
 const MAX_SYNTAX_ERRORS = 20;
 
 /** A parsed YAML file that still knows where each value stands. */
-export interface YamlDocument {
-  readonly file: string;
-  /** Plain data: maps, lists, strings, numbers, booleans, null. */
-  readonly data: unknown;
-  /** Describes what is wrong at `path`; the line and column are those of the nearest value that exists. */
-  problemAt(path: Path, message: string): Problem;
-}
+export type YamlDocument = SourceDocument;
 
 /**
  * Parses one YAML document.
@@ -88,13 +84,6 @@ function refuseBadAliases(document: Document, placed: (offset: number, message: 
     },
   });
   if (problems.length > 0) throw new InvalidDocuments(problems);
-}
-
-/** `['variants', 1, 'weight']` becomes `variants[1].weight`. */
-export function formatPath(path: Path): string {
-  return path
-    .map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`))
-    .join('');
 }
 
 function offsetOf(document: Document, path: Path): number {

@@ -72,6 +72,10 @@ export const ERRORS = {
     status: 503,
     meaning: "`models.control` doesn't leave loading and unloading to calls.",
   },
+  load_failed: {
+    status: 500,
+    meaning: 'The model could not be loaded, or is not loaded; the message says why.',
+  },
   non_finite_output: {
     status: 422,
     meaning: "The model's output has NaN or infinities, which JSON can't carry: ask for binary output.",

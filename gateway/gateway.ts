@@ -55,6 +55,8 @@ export class Gateway {
     let metrics: Metrics | undefined;
     const repository = await ModelRepository.open({
       roots: config.models.roots,
+      control: config.models.control,
+      load: config.models.load,
       events: {
         onBatch: (report) => metrics?.recordBatch(report),
         onWorkerRestart: (model, version, reason) => {
@@ -65,6 +67,9 @@ export class Gateway {
           if (state === 'failed') log.error({ model, version, reason }, 'version failed to load');
           else log.info({ model, version }, `version ${state}`);
         },
+        onWarning: (model, warning) => {
+          log.warn({ model, warning }, 'a field of the model has no effect');
+        },
         onFolder: (folder, reason) => {
           log.warn({ folder, reason }, 'folder is not served');
         },
@@ -73,7 +78,7 @@ export class Gateway {
     try {
       const experiments = new ExperimentFiles(
         config.experiments,
-        (model) => repository.model(model)?.versions,
+        (model) => repository.versionsOf(model),
         config.holdout,
       );
       await experiments.load();
@@ -232,7 +237,7 @@ export class Gateway {
 
   async #lookAtFolders(): Promise<void> {
     // Not waited for: a large model takes long to load, and an edited experiment must not wait for it.
-    if (this.config.models.control === 'poll') void this.#refreshModels();
+    if (this.config.models.control !== 'none') void this.#refreshModels();
     await this.#refreshKeys();
     const { changed, refused } = await this.experiments.refresh();
     if (changed.length > 0) {

@@ -53,10 +53,20 @@ describe('every key of a file is explained', () => {
   });
 });
 
-/** The paths of a schema's keys that hold no further keys. */
+interface SchemaNode {
+  readonly properties?: Readonly<Record<string, object>>;
+  readonly patternProperties?: Readonly<Record<string, object>>;
+  readonly items?: object;
+  readonly unsupported?: string;
+}
+
+/** The paths of a schema's keys that hold no further keys, in lists and maps too; of what is not supported the outermost. */
 function keysOf(schema: object, prefix = ''): readonly string[] {
-  const properties = (schema as { properties?: Record<string, object> }).properties;
-  if (properties === undefined) return [prefix];
+  const node = schema as SchemaNode;
+  const inner = node.items ?? Object.values(node.patternProperties ?? {})[0];
+  if (inner !== undefined && node.unsupported === undefined) return keysOf(inner, prefix);
+  const { properties } = node;
+  if (properties === undefined || node.unsupported !== undefined) return [prefix];
   return Object.entries(properties).flatMap(([key, inner]) =>
     keysOf(inner, prefix === '' ? key : `${prefix}.${key}`),
   );

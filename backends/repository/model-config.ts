@@ -1,158 +1,197 @@
-import { Type } from 'typebox';
-import type { Static } from 'typebox';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { checkDocument } from '../../documents/schema-check.ts';
-import type { Path, YamlDocument } from '../../documents/yaml-document.ts';
+import type { SourceDocument } from '../../documents/source-document.ts';
 import { DEFAULT_QUEUE_POLICY } from '../batching/batching-config.ts';
 import type { BatchingConfig } from '../batching/batching-config.ts';
-import { ImageSpecSchema, readImageSpec } from '../image/image-spec.ts';
+import { readImageSpec } from '../image/image-spec.ts';
 import type { ImageSpec } from '../image/image-spec.ts';
+import type { WarmupSample } from '../warmup/warmup-sample.ts';
+import { readBatching } from './batching-fields.ts';
+import { readInstanceGroups } from './instance-groups.ts';
+import type { InstanceGroup } from './instance-groups.ts';
+import { unsupportedFields } from './unsupported-fields.ts';
+import { ModelConfigSchema } from './model-config-schema.ts';
+import type { ModelConfigFile } from './model-config-schema.ts';
+import { backendFault } from './foreign-models.ts';
+import { readDeclaredTensors } from './declared-tensor.ts';
+import type { DeclaredTensor } from './declared-tensor.ts';
+import { isPlainFilename } from './field-checks.ts';
+import type { Refuse } from './field-checks.ts';
+import { withSignalbox } from './signalbox-parameter.ts';
+import type { VersionPolicy } from './version-policy.ts';
+import { readWarmup } from './warmup-fields.ts';
 
-const Whole = (minimum: number, maximum: number, expected: string) =>
-  Type.Integer({ minimum, maximum, expected });
-
-const Parameter = (expected: string) =>
-  Type.Object(
-    { string_value: Type.String({ pattern: '^[0-9]{1,3}$', expected }) },
-    { additionalProperties: false, expected: 'a map with string_value' },
-  );
-
-/** `config.yaml` beside a model's versions: Triton's ModelConfig fields, and `signalbox` for this project's own. */
-export const ModelConfigSchema = Type.Object(
-  {
-    name: Type.Optional(Type.String({ expected: "the model's name" })),
-    max_batch_size: Type.Optional(
-      Whole(0, 65_536, 'a whole number from 0 (the model does not batch) to 65536'),
-    ),
-    dynamic_batching: Type.Optional(
-      Type.Object(
-        {
-          preferred_batch_size: Type.Optional(
-            Type.Array(Whole(1, 65_536, 'a whole number > 0'), { expected: 'a list of batch sizes in rows' }),
-          ),
-          max_queue_delay_microseconds: Type.Optional(
-            Whole(0, 60_000_000, 'a whole number of microseconds from 0 to 60000000'),
-          ),
-        },
-        { additionalProperties: false, expected: 'a map, {} for the defaults' },
-      ),
-    ),
-    instance_group: Type.Optional(
-      Type.Array(
-        Type.Object(
-          {
-            count: Type.Optional(Whole(1, 64, 'a whole number of instances from 1 to 64')),
-            kind: Type.Optional(Type.Enum(['KIND_AUTO', 'KIND_CPU'])),
-          },
-          { additionalProperties: false, expected: 'a map of count and kind' },
-        ),
-        { minItems: 1, maxItems: 1, expected: 'a list of one group' },
-      ),
-    ),
-    parameters: Type.Optional(
-      Type.Object(
-        { intra_op_thread_count: Type.Optional(Parameter('a number of threads in quotes, as "2"')) },
-        { additionalProperties: false, expected: 'a map of parameters' },
-      ),
-    ),
-    signalbox: Type.Optional(
-      Type.Object(
-        {
-          labels: Type.Optional(
-            Type.String({ minLength: 1, expected: 'a file beside this one, one label a line' }),
-          ),
-          image: Type.Optional(ImageSpecSchema),
-        },
-        { additionalProperties: false, expected: 'a map with labels and image' },
-      ),
-    ),
-  },
-  { additionalProperties: false, expected: "a map of Triton's ModelConfig fields" },
-);
-
-export type ModelConfigFile = Static<typeof ModelConfigSchema>;
+export { ModelConfigSchema };
+export type { ModelConfigFile };
 
 /** A model's configuration; what only the graph can tell is still open. */
 export interface ModelConfig {
   /** Rows a batch may have, 0 for a model that doesn't batch; undefined: taken from the graph. */
   readonly maxBatchSize: number | undefined;
   readonly batching: BatchingConfig;
-  /** Instances of each version, >= 1. */
+  readonly versionPolicy: VersionPolicy;
+  /** Instances of each version, >= 1: those of all groups. */
   readonly instances: number;
+  readonly instanceGroups: readonly InstanceGroup[];
   /** Threads that one run may use; undefined: the cores shared out over the instances. */
   readonly threads: number | undefined;
+  /** The model's file in its version's folder. */
+  readonly modelFilename: string;
+  /** Undefined: as the graph has them. */
+  readonly inputs: readonly DeclaredTensor[] | undefined;
+  /** Undefined: as the graph has them. */
+  readonly outputs: readonly DeclaredTensor[] | undefined;
+  readonly warmup: readonly WarmupSample[];
+  /** Whether answers may come from a cache. */
+  readonly responseCache: boolean;
   /** The labels file's name, relative to the model's folder. */
   readonly labelsFile: string | undefined;
   /** Undefined: the model takes no image calls. */
   readonly image: ImageSpec | undefined;
+  /** The fields as they were written. */
+  readonly written: ModelConfigFile;
+  /** What is known but not supported, each with what happens instead. */
+  readonly warnings: readonly Problem[];
 }
 
-const DEFAULT_BATCHING: BatchingConfig = Object.freeze({
-  enabled: true,
-  preferredBatchSizes: [],
-  maxQueueDelayMs: 0,
-  preserveOrdering: false,
-  priorityLevels: 0,
-  defaultPriorityLevel: 0,
-  defaultQueuePolicy: DEFAULT_QUEUE_POLICY,
-  priorityQueuePolicies: new Map(),
-  targetLatencyMs: undefined,
-});
+/** Parameters that Triton's ONNX Runtime backend acts on, and the gateway does not. */
+const RUNTIME_PARAMETERS = [
+  'inter_op_thread_count',
+  'execution_mode',
+  'enable_mem_arena',
+  'enable_mem_pattern',
+  'memory.enable_memory_arena_shrinkage',
+  'session.use_device_allocator_for_initializers',
+  'optimized_model_filepath',
+];
 
-export const DEFAULT_MODEL_CONFIG: ModelConfig = Object.freeze({
+export const DEFAULT_MODEL_FILENAME = 'model.onnx';
+
+export const DEFAULT_MODEL_CONFIG: ModelConfig = Object.freeze<ModelConfig>({
   maxBatchSize: undefined,
-  batching: DEFAULT_BATCHING,
+  batching: Object.freeze({
+    enabled: true,
+    preferredBatchSizes: [],
+    maxQueueDelayMs: 0,
+    preserveOrdering: false,
+    priorityLevels: 0,
+    defaultPriorityLevel: 0,
+    defaultQueuePolicy: DEFAULT_QUEUE_POLICY,
+    priorityQueuePolicies: new Map(),
+    targetLatencyMs: undefined,
+  }),
+  versionPolicy: { kind: 'all' },
   instances: 1,
+  instanceGroups: [],
   threads: undefined,
+  modelFilename: DEFAULT_MODEL_FILENAME,
+  inputs: undefined,
+  outputs: undefined,
+  warmup: [],
+  responseCache: false,
   labelsFile: undefined,
   image: undefined,
+  written: {},
+  warnings: [],
 });
 
 /**
- * Reads a model's `config.yaml`.
+ * Reads a model's configuration, whatever format it was written in.
  *
  * @param folder the name of the model's folder, under which it is served
  * @throws InvalidDocuments
  */
-export function readModelConfig(document: YamlDocument, folder: string): ModelConfig {
+export function readModelConfig(source: SourceDocument, folder: string): ModelConfig {
+  const document = withSignalbox(source);
   const file = checkDocument(document, ModelConfigSchema);
   const problems: Problem[] = [];
-  const refuse = (path: Path, message: string): void => {
+  const refuse: Refuse = (path, message) => {
     problems.push(document.problemAt(path, message));
   };
   if (file.name !== undefined && file.name !== folder) {
     refuse(['name'], `is "${file.name}"; expected the name of the model's folder, "${folder}"`);
   }
-  const preferred = file.dynamic_batching?.preferred_batch_size ?? [];
-  preferred.forEach((rows, index) => {
-    if (file.max_batch_size !== undefined && rows > file.max_batch_size) {
-      const path = ['dynamic_batching', 'preferred_batch_size', index];
-      refuse(path, `is ${rows}; expected at most max_batch_size, ${file.max_batch_size}`);
-    }
-  });
-  const threads = file.parameters?.intra_op_thread_count?.string_value;
-  if (threads !== undefined && Number(threads) < 1) {
-    refuse(['parameters', 'intra_op_thread_count', 'string_value'], `is "${threads}"; expected at least "1"`);
+  for (const key of ['platform', 'backend'] as const) {
+    const fault = backendFault(key, file[key] ?? '');
+    if (fault !== undefined) refuse([key], fault);
   }
-  const { labels, image: imageFile } = file.signalbox ?? {};
-  if (labels !== undefined && (/[/\\]/.test(labels) || labels.startsWith('.'))) {
-    refuse(['signalbox', 'labels'], `is "${labels}"; expected the name of a file in the model's own folder`);
+  if (file.ensemble_scheduling !== undefined) {
+    refuse(['ensemble_scheduling'], 'is not served by this release; serve its steps as models of their own');
   }
-  const image = imageFile === undefined ? undefined : readImageSpec(imageFile);
+  const image = file.signalbox?.image === undefined ? undefined : readImageSpec(file.signalbox.image);
   for (const { key, message } of image?.faults ?? []) refuse(['signalbox', 'image', key], message);
-  if (problems.length > 0) throw new InvalidDocuments(problems);
-
-  return Object.freeze({
+  const { groups, warnings } = readInstanceGroups(file, document);
+  const config: ModelConfig = {
     maxBatchSize: file.max_batch_size,
-    batching: Object.freeze({
-      ...DEFAULT_BATCHING,
-      preferredBatchSizes: Object.freeze([...preferred].sort((a, b) => a - b)),
-      maxQueueDelayMs: (file.dynamic_batching?.max_queue_delay_microseconds ?? 0) / 1000,
-    }),
-    instances: file.instance_group?.[0]?.count ?? 1,
-    threads: threads === undefined ? undefined : Number(threads),
-    labelsFile: labels,
+    batching: readBatching(file, refuse),
+    versionPolicy: readVersionPolicy(file, refuse),
+    instances: groups.reduce((count, group) => count + group.count, 0) || 1,
+    instanceGroups: groups,
+    threads: readThreads(file, refuse),
+    modelFilename: readFilename(file, refuse),
+    inputs: readDeclaredTensors(file, 'input', refuse),
+    outputs: readDeclaredTensors(file, 'output', refuse),
+    warmup: readWarmup(file, refuse),
+    responseCache: file.response_cache?.enable ?? false,
+    labelsFile: readLabelsFile(file, refuse),
     image: image?.spec,
-  });
+    written: file,
+    warnings: [
+      ...unsupportedFields(document, ModelConfigSchema),
+      ...warnings,
+      ...RUNTIME_PARAMETERS.filter((name) => file.parameters?.[name] !== undefined).map((name) =>
+        document.problemAt(['parameters', name], 'is not supported: the gateway sets up ONNX Runtime itself'),
+      ),
+    ],
+  };
+  if (problems.length > 0) throw new InvalidDocuments(problems);
+  return Object.freeze(config);
+}
+
+function readVersionPolicy(file: ModelConfigFile, refuse: Refuse): VersionPolicy {
+  const policy = file.version_policy;
+  if (policy === undefined) return { kind: 'all' };
+  const { latest, all, specific } = policy;
+  const given = [latest, all, specific].filter((choice) => choice !== undefined).length;
+  if (given !== 1)
+    refuse(['version_policy'], `has ${given} policies; expected one of latest, all and specific`);
+  if (latest !== undefined) return { kind: 'latest', count: latest.num_versions ?? 1 };
+  if (specific !== undefined) return { kind: 'specific', versions: specific.versions };
+  return { kind: 'all' };
+}
+
+function readThreads(file: ModelConfigFile, refuse: Refuse): number | undefined {
+  const threads = file.parameters?.intra_op_thread_count?.string_value;
+  if (threads === undefined) return undefined;
+  if (!/^[0-9]{1,3}$/.test(threads) || Number(threads) < 1) {
+    refuse(
+      ['parameters', 'intra_op_thread_count', 'string_value'],
+      `is "${threads}"; expected a number of threads in quotes, from "1" to "999"`,
+    );
+  }
+  return Number(threads);
+}
+
+function readFilename(file: ModelConfigFile, refuse: Refuse): string {
+  const name = file.default_model_filename ?? '';
+  if (name === '') return DEFAULT_MODEL_FILENAME;
+  if (!isPlainFilename(name)) {
+    refuse(
+      ['default_model_filename'],
+      `is "${name}"; expected the name of a file in the version's own folder`,
+    );
+  }
+  return name;
+}
+
+function readLabelsFile(file: ModelConfigFile, refuse: Refuse): string | undefined {
+  const own = file.signalbox?.labels;
+  const index = file.output?.findIndex(({ label_filename: name }) => (name ?? '') !== '') ?? -1;
+  const name = own ?? file.output?.[index]?.label_filename;
+  if (name !== undefined && !isPlainFilename(name)) {
+    const path = own === undefined ? ['output', index, 'label_filename'] : ['signalbox', 'labels'];
+    refuse(path, `is "${name}"; expected the name of a file in the model's own folder`);
+  }
+  return name;
 }

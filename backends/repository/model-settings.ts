@@ -2,10 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidDocuments, fileProblem } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
+import { parseTextProto } from '../../documents/text-proto.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
+import type { SourceDocument } from '../../documents/source-document.ts';
 import type { ModelFolder } from './layout.ts';
 import { DEFAULT_MODEL_CONFIG, readModelConfig } from './model-config.ts';
 import type { ModelConfig } from './model-config.ts';
+import { ModelConfigMessage } from './model-config-proto.ts';
+import { listFiles } from './version-files.ts';
 
 /** What the files beside a model's versions say. */
 export type ModelSettings =
@@ -23,7 +27,16 @@ export type ModelSettings =
       readonly problems: readonly Problem[];
     };
 
-export async function readSettings(folder: ModelFolder): Promise<ModelSettings> {
+/** A configuration that is written in place of the model's own file. */
+export interface ConfigOverride {
+  /** How messages name it. */
+  readonly source: string;
+  /** A ModelConfig as JSON. */
+  readonly text: string;
+}
+
+/** @param override undefined: the file's configuration holds */
+export async function readSettings(folder: ModelFolder, override?: ConfigOverride): Promise<ModelSettings> {
   if (folder.fault !== undefined) {
     return {
       kind: 'refused',
@@ -31,24 +44,17 @@ export async function readSettings(folder: ModelFolder): Promise<ModelSettings> 
       problems: [fileProblem(folder.directory, folder.fault)],
     };
   }
-  let text = '';
+  const seen: string[] = [];
   try {
-    if (folder.configFile === undefined) {
-      return { kind: 'read', fingerprint: '', config: DEFAULT_MODEL_CONFIG, labels: [] };
-    }
-    text = await readFile(folder.configFile, 'utf8');
-    const config = readModelConfig(parseYaml(text, folder.configFile), folder.name);
-    const labelsText =
-      config.labelsFile === undefined
-        ? ''
-        : await readFile(join(folder.directory, config.labelsFile), 'utf8');
-    const labels = labelsText
-      .split(/\r?\n/)
-      .filter((line, index, lines) => line !== '' || index < lines.length - 1);
-    return { kind: 'read', fingerprint: JSON.stringify([text, labelsText]), config, labels };
+    const document = await readDocument(folder, override, seen);
+    const config = document === undefined ? DEFAULT_MODEL_CONFIG : readModelConfig(document, folder.name);
+    const labels = config.labelsFile === undefined ? [] : await readLabels(folder, config.labelsFile, seen);
+    if (config.warmup.length > 0)
+      seen.push(JSON.stringify(await listFiles(join(folder.directory, 'warmup'))));
+    return { kind: 'read', fingerprint: JSON.stringify(seen), config, labels };
   } catch (error) {
     if (!(error instanceof InvalidDocuments) && !isFileError(error)) throw error;
-    const fingerprint = JSON.stringify([text, error.message]);
+    const fingerprint = JSON.stringify([...seen, error.message]);
     if (error instanceof InvalidDocuments) return { kind: 'refused', fingerprint, problems: error.problems };
     return {
       kind: 'refused',
@@ -56,6 +62,30 @@ export async function readSettings(folder: ModelFolder): Promise<ModelSettings> 
       problems: [fileProblem(folder.configFile ?? folder.directory, error.message)],
     };
   }
+}
+
+async function readDocument(
+  { configFile }: ModelFolder,
+  override: ConfigOverride | undefined,
+  seen: string[],
+): Promise<SourceDocument | undefined> {
+  if (override !== undefined) {
+    seen.push(override.text);
+    // JSON is YAML, and so its mistakes have lines too.
+    return parseYaml(override.text, override.source);
+  }
+  if (configFile === undefined) return undefined;
+  const text = await readFile(configFile, 'utf8');
+  seen.push(text);
+  return configFile.endsWith('.pbtxt')
+    ? parseTextProto(text, ModelConfigMessage, configFile)
+    : parseYaml(text, configFile);
+}
+
+async function readLabels(folder: ModelFolder, file: string, seen: string[]): Promise<readonly string[]> {
+  const text = await readFile(join(folder.directory, file), 'utf8');
+  seen.push(text);
+  return text.split(/\r?\n/).filter((line, index, lines) => line !== '' || index < lines.length - 1);
 }
 
 function isFileError(error: unknown): error is NodeJS.ErrnoException {

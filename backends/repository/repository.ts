@@ -1,61 +1,98 @@
 import { availableParallelism } from 'node:os';
 import { formatProblem } from '../../documents/problem.ts';
-import { ModelVersion } from '../model-version.ts';
-import type { BackendEvents } from '../model-version.ts';
-import { Device } from '../scheduling/device.ts';
-import { scanRepository } from './layout.ts';
-import type { ModelFolder, VersionFolder } from './layout.ts';
-import { readSettings } from './model-settings.ts';
-import type { ModelSettings } from './model-settings.ts';
+import type { ModelVersion } from '../model-version.ts';
+import { lookAt, settledAtOnce, settledBetween } from './look.ts';
+import type { Look, ModelLook } from './look.ts';
+import { ModelLoader } from './model-loader.ts';
+import type { LoaderEvents } from './model-loader.ts';
+import type { ConfigOverride } from './model-settings.ts';
+import { RepositoryError } from './repository-error.ts';
 import { ServedModel } from './served-model.ts';
 import type { IndexEntry } from './served-model.ts';
+import { selectVersions } from './version-policy.ts';
 
-export interface RepositoryEvents extends BackendEvents {
-  /** A version became ready, failed, or was unloaded. */
-  onVersion(model: string, version: number, state: 'ready' | 'failed' | 'unloaded', reason?: string): void;
-  /** A folder that holds no servable model, or a model that stands in two repositories. */
-  onFolder(folder: string, reason: string): void;
+export interface RepositoryEvents extends LoaderEvents {
+  /** A folder or file that holds no servable model. */
+  onFolder(path: string, reason: string): void;
+  /** Something in a model's configuration that is known but has no effect. */
+  onWarning(model: string, warning: string): void;
 }
 
+/** Who decides what is loaded, in Triton's words. */
+export type ModelControl = 'none' | 'poll' | 'explicit';
+
 export interface RepositoryOptions {
-  /** The repositories' folders; of a model that is in several, the first is served. */
+  /** The repositories' folders; a model may stand in one of them only. */
   readonly roots: readonly string[];
+  /**
+   * `none`: what is there at the start is loaded. `poll`: that, and what {@link ModelRepository.refresh} finds changed.
+   * `explicit`: what `load` names, and what {@link ModelRepository.load} asks for.
+   */
+  readonly control: ModelControl;
+  /** With `explicit` control, the models that are loaded at the start; `*` stands for all. */
+  readonly load: readonly string[];
   readonly events: RepositoryEvents;
 }
 
-/**
- * The models that are served. What the folders hold is what is wished: {@link refresh} loads what is new, replaces what
- * changed once the new one is ready, and unloads what is gone once its requests are answered.
- */
+/** What a look has set going; the look itself is over before it. */
+interface Followed {
+  readonly done: () => Promise<unknown>;
+}
+
+/** The models that are served. */
 export class ModelRepository {
   readonly #options: RepositoryOptions;
-  /** The cores, which all versions share. */
-  readonly #device = new Device(availableParallelism());
   readonly #models = new Map<string, ServedModel>();
-  /** What the last scan saw of each version: a file that still grows is not loaded. */
-  #seen = new Map<string, string | undefined>();
+  readonly #loader: ModelLoader;
+  /** What the last look saw: what still changes is not loaded. */
+  #seen: Look = { models: new Map(), strays: [] };
+  #looking: Promise<Followed> | undefined;
+  /** With explicit control, the models that should be loaded, and the configurations given with them. */
+  readonly #requested = new Map<string, ConfigOverride | undefined>();
+  /** By model: what is being done to it, one thing at a time. */
+  readonly #tasks = new Map<string, Promise<void>>();
+  /** Versions that answer their last requests. */
+  readonly #draining = new Map<ModelVersion, Promise<void>>();
   readonly #told = new Map<string, string>();
-  readonly #closing = new Set<Promise<void>>();
   #isClosed = false;
-  #refreshing: Promise<void> | undefined;
 
   /**
-   * Loads every version of every model.
+   * Loads what the control says.
    *
    * @throws Error when a repository's folder can't be read; a model that can't be loaded only fails itself
    */
   static async open(options: RepositoryOptions): Promise<ModelRepository> {
     const repository = new ModelRepository(options);
-    await repository.#reconcile(await repository.#scan(), 'at once');
+    const look = await lookAt(options.roots);
+    repository.#note(look);
+    const isAll = options.control !== 'explicit' || options.load.includes('*');
+    const names = isAll ? [...look.models.keys()] : options.load;
+    await Promise.all(names.map((name) => repository.#loadAtStart(name, look.models.get(name))));
     return repository;
   }
 
   private constructor(options: RepositoryOptions) {
     this.#options = options;
+    this.#loader = new ModelLoader(options.events, (version) => {
+      this.#retire(version);
+    });
   }
 
   model(name: string): ServedModel | undefined {
     return this.#models.get(name);
+  }
+
+  /**
+   * The versions of a model that are served or could be loaded, ascending; undefined where no repository has the model.
+   * What its version policy passes over is not among them.
+   */
+  versionsOf(name: string): readonly number[] | undefined {
+    const model = this.#models.get(name);
+    if (model !== undefined) return model.versions;
+    const seen = this.#options.control === 'explicit' ? this.#seen.models.get(name) : undefined;
+    if (seen?.settings.kind !== 'read') return undefined;
+    const present = seen.folder.versions.map(({ version }) => version);
+    return selectVersions(seen.settings.config.versionPolicy, present);
   }
 
   /** By name. */
@@ -63,136 +100,218 @@ export class ModelRepository {
     return [...this.#models.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Every version of every model, with the reason of those that aren't ready. */
+  /**
+   * Every version of every model, by name and number, with the reason of those that aren't ready: those that are served, those
+   * that answer their last requests, and with explicit control those that could be loaded.
+   */
   index(): readonly IndexEntry[] {
-    return this.models.flatMap((model) => model.index());
+    const lines = new Map<string, IndexEntry>();
+    const add = (entry: IndexEntry): void => {
+      const key = `${entry.name}/${entry.version}`;
+      if (!lines.has(key)) lines.set(key, entry);
+    };
+    for (const model of this.#models.values()) model.index().forEach(add);
+    for (const { model: name, version } of this.#draining.keys()) {
+      add({ name, version, state: 'UNLOADING', reason: '' });
+    }
+    if (this.#options.control === 'explicit') {
+      for (const [name, { folder }] of this.#seen.models) {
+        for (const { version } of folder.versions) {
+          if (!this.#models.has(name)) add({ name, version, state: 'UNAVAILABLE', reason: 'unloaded' });
+        }
+      }
+    }
+    return [...lines.values()].sort((a, b) =>
+      a.name === b.name ? a.version - b.version : a.name < b.name ? -1 : 1,
+    );
   }
 
   /**
-   * Brings what is served up to what the folders hold. A version whose file changed since the last look is left for
-   * the next one, as it may still be being written. One refresh at a time: a call during another joins it.
+   * Looks at the folders. With `poll` control it brings what is served up to what they hold, where two looks in a row saw the
+   * same; with `explicit` control it only brings the index up to date. A call during another look joins it, and a model that
+   * is still being loaded is left for the next one.
+   *
+   * @throws Error when a repository's folder can't be read; what is served goes on
    */
   async refresh(): Promise<void> {
     if (this.#isClosed) return;
-    this.#refreshing ??= this.#scan()
-      .then((folders) => this.#reconcile(folders, 'when settled'))
-      .finally(() => {
-        this.#refreshing = undefined;
-      });
-    return this.#refreshing;
+    this.#looking ??= this.#refresh().finally(() => {
+      this.#looking = undefined;
+    });
+    const { done } = await this.#looking;
+    await done();
+  }
+
+  /**
+   * Loads every version of a model that its version policy wants, or loads it again where its files or its configuration
+   * changed. It resolves when they take traffic.
+   *
+   * @param config a ModelConfig as JSON, which holds in place of the model's own file until the next load or unload
+   * @throws RepositoryError where control is not explicit, or a version can't be loaded; what served before goes on
+   */
+  async load(name: string, config?: string): Promise<void> {
+    this.#checkExplicit();
+    const override =
+      config === undefined ? undefined : { source: `configuration of the load of ${name}`, text: config };
+    await this.#exclusively(name, async () => {
+      const look = await lookAt(this.#options.roots, (model) => (model === name ? override : undefined));
+      const seen = look.models.get(name);
+      if (seen === undefined) {
+        throw new RepositoryError('failed', `failed to load '${name}', failed to poll from model repository`);
+      }
+      this.#seen = { ...this.#seen, models: new Map(this.#seen.models).set(name, seen) };
+      this.#requested.set(name, override);
+      const reasons = await this.#bringUp(name, seen);
+      if (reasons.length > 0)
+        throw new RepositoryError('failed', `failed to load '${name}', ${reasons.join('; ')}`);
+    });
+  }
+
+  /**
+   * Gives a model no more requests, and resolves when those it has are answered and its memory is free.
+   *
+   * @throws RepositoryError where control is not explicit, or the model isn't loaded
+   */
+  async unload(name: string): Promise<void> {
+    this.#checkExplicit();
+    await this.#exclusively(name, async () => {
+      const model = this.#models.get(name);
+      if (model === undefined)
+        throw new RepositoryError('failed', `failed to unload '${name}', it is not loaded`);
+      this.#requested.delete(name);
+      this.#loader.unload(model);
+      this.#models.delete(name);
+      await Promise.all(
+        [...this.#draining].filter(([version]) => version.model === name).map(([, closed]) => closed),
+      );
+    });
   }
 
   /** Answers what is in flight, then frees every worker. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#refreshing?.catch(() => undefined);
+    await this.#looking?.catch(() => undefined);
+    await Promise.allSettled(this.#tasks.values());
     for (const model of this.#models.values()) {
-      for (const version of model.takeAll()) this.#close(version);
+      for (const version of model.takeAll()) this.#retire(version);
     }
-    await Promise.all(this.#closing);
+    await Promise.all(this.#draining.values());
   }
 
-  async #scan(): Promise<readonly ModelFolder[]> {
-    const folders = (await Promise.all(this.#options.roots.map((root) => scanRepository(root)))).flat();
-    const byName = new Map<string, ModelFolder>();
-    for (const folder of folders) {
-      const first = byName.get(folder.name);
-      if (first === undefined) byName.set(folder.name, folder);
-      else this.#tell(folder.directory, `model "${folder.name}" is served from ${first.directory}`);
-    }
-    return [...byName.values()];
+  #checkExplicit(): void {
+    if (this.#isClosed) throw new RepositoryError('not_allowed', 'the gateway is stopping');
+    if (this.#options.control === 'explicit') return;
+    const message = 'explicit model load / unload is not allowed if polling is enabled';
+    throw new RepositoryError('not_allowed', `${message}; set models.control: explicit`);
   }
 
-  async #reconcile(folders: readonly ModelFolder[], load: 'at once' | 'when settled'): Promise<void> {
+  async #loadAtStart(name: string, seen: ModelLook | undefined): Promise<void> {
+    if (seen === undefined) {
+      this.#tell(name, 'models.load names it, but no repository has a model of that name');
+      return;
+    }
+    this.#requested.set(name, undefined);
+    await this.#exclusively(name, async () => {
+      await this.#bringUp(name, seen);
+    });
+  }
+
+  /** @returns the reasons of the versions that are wished and not served */
+  async #bringUp(name: string, seen: ModelLook): Promise<readonly string[]> {
+    const model = this.#serve(name);
+    await this.#loader.update(model, settledAtOnce(seen), this.#threads());
+    this.#tellOfModel(name, seen);
+    if (model.versions.length === 0) return [reasonOfNoVersion(seen)];
+    return model
+      .index()
+      .filter(({ version }) => !model.isAsWished(version))
+      .map(({ version, reason }) => `version ${version}: ${reason}`);
+  }
+
+  async #refresh(): Promise<Followed> {
     const before = this.#seen;
-    this.#seen = new Map(
-      folders.flatMap((folder) =>
-        folder.versions.map(({ modelFile, fingerprint }) => [modelFile, fingerprint]),
-      ),
-    );
-    const threads = this.#threadsFor(folders);
-    for (const folder of folders) {
-      const model = this.#models.get(folder.name) ?? new ServedModel(folder.name);
-      const settings = await readSettings(folder);
-      if (!this.#models.has(folder.name) && folder.versions.length === 0) {
-        this.#tell(folder.directory, 'has no version: expected a folder named 1 with a model.onnx');
-      }
-      this.#models.set(folder.name, model);
-      for (const version of folder.versions) {
-        const settled = load === 'at once' || before.get(version.modelFile) === version.fingerprint;
-        if (settled) await this.#update(model, version, settings, threads);
-      }
-      this.#dropMissing(model, folder.versions);
-    }
-    const names = new Set(folders.map((folder) => folder.name));
-    for (const model of [...this.#models.values()]) {
-      if (names.has(model.name)) continue;
-      this.#dropMissing(model, []);
-      this.#models.delete(model.name);
-    }
+    const look = await lookAt(this.#options.roots, (model) => this.#requested.get(model));
+    this.#note(look);
+    if (this.#options.control !== 'poll') return { done: () => Promise.resolve([]) };
+    const names = new Set([...look.models.keys(), ...this.#models.keys()]);
+    const tasks = [...names]
+      .filter((name) => !this.#tasks.has(name))
+      .map((name) =>
+        this.#exclusively(name, () => this.#follow(name, before.models.get(name), look.models.get(name))),
+      );
+    return { done: () => Promise.all(tasks) };
   }
 
-  /** Loads a version that is new or changed; until it is ready, and if it fails, the one before goes on. */
-  async #update(
-    model: ServedModel,
-    folder: VersionFolder,
-    settings: ModelSettings,
-    threads: number,
-  ): Promise<void> {
-    const { version, modelFile, fingerprint } = folder;
-    const wish = `${fingerprint ?? 'missing'} ${settings.fingerprint}`;
-    if (model.wishOf(version) === wish) return;
-    const fail = (reason: string): void => {
-      model.fail(version, wish, reason);
-      this.#options.events.onVersion(model.name, version, 'failed', reason);
-    };
-    if (settings.kind === 'refused') {
-      fail(settings.problems.map(formatProblem).join('; '));
+  async #follow(name: string, before: ModelLook | undefined, now: ModelLook | undefined): Promise<void> {
+    if (now !== undefined) {
+      await this.#loader.update(this.#serve(name), settledBetween(before, now), this.#threads());
+      this.#tellOfModel(name, now);
       return;
     }
-    if (fingerprint === undefined) {
-      fail(`there is no file ${modelFile}; expected an ONNX model of that name`);
-      return;
-    }
+    const model = this.#models.get(name);
+    if (before !== undefined || model === undefined) return;
+    this.#loader.unload(model);
+    this.#models.delete(name);
+  }
+
+  #serve(name: string): ServedModel {
+    const model = this.#models.get(name) ?? new ServedModel(name);
+    this.#models.set(name, model);
+    return model;
+  }
+
+  /** Does one thing after the other to a model. */
+  async #exclusively(name: string, task: () => Promise<void>): Promise<void> {
+    const before = this.#tasks.get(name) ?? Promise.resolve();
+    const done = before.catch(() => undefined).then(task);
+    this.#tasks.set(name, done);
     try {
-      const { config, labels } = settings;
-      const { events } = this.#options;
-      const device = this.#device;
-      const options = { model: model.name, version, modelFile, config, labels, device, events };
-      const loaded = await ModelVersion.load({ ...options, threads });
-      const replaced = model.put(version, wish, loaded);
-      if (replaced !== undefined) this.#close(replaced);
-      events.onVersion(model.name, version, 'ready');
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      fail(`failed to load ${modelFile}: ${reason}`);
+      await done;
+    } finally {
+      if (this.#tasks.get(name) === done) this.#tasks.delete(name);
     }
   }
 
-  #dropMissing(model: ServedModel, folders: readonly VersionFolder[]): void {
-    const wanted = new Set(folders.map((folder) => folder.version));
-    for (const version of model.versions.filter((number) => !wanted.has(number))) {
-      const dropped = model.take(version);
-      if (dropped !== undefined) this.#close(dropped);
-      this.#options.events.onVersion(model.name, version, 'unloaded');
+  #retire(version: ModelVersion): void {
+    const closed = version.close().finally(() => this.#draining.delete(version));
+    this.#draining.set(version, closed);
+  }
+
+  #note(look: Look): void {
+    this.#seen = look;
+    for (const { path, reason } of look.strays) this.#tell(path, reason);
+  }
+
+  #tellOfModel(name: string, { folder, settings }: ModelLook): void {
+    if (folder.versions.length === 0) this.#tell(folder.directory, reasonOfNoVersion({ folder, settings }));
+    if (settings.kind === 'refused' || this.#told.get(name) === settings.fingerprint) return;
+    this.#told.set(name, settings.fingerprint);
+    for (const warning of settings.config.warnings) {
+      this.#options.events.onWarning(name, formatProblem(warning));
     }
   }
 
-  /** Once for each folder and reason, not at every look. */
-  #tell(folder: string, reason: string): void {
-    if (this.#told.get(folder) === reason) return;
-    this.#told.set(folder, reason);
-    this.#options.events.onFolder(folder, reason);
+  /** Once for each path and reason, not at every look. */
+  #tell(path: string, reason: string): void {
+    if (this.#told.get(path) === reason) return;
+    this.#told.set(path, reason);
+    this.#options.events.onFolder(path, reason);
   }
 
-  #close(version: ModelVersion): void {
-    const closed = version.close().finally(() => this.#closing.delete(closed));
-    this.#closing.add(closed);
+  /** The cores, shared out over the instances of all versions that are wished, so that they don't fight over them. */
+  #threads(): number {
+    const instances = [...this.#seen.models].map(([name, { folder, settings }]) => {
+      if (settings.kind === 'refused') return 0;
+      if (this.#options.control === 'explicit' && !this.#requested.has(name)) return 0;
+      const versions = folder.versions.map(({ version }) => version);
+      return selectVersions(settings.config.versionPolicy, versions).length * settings.config.instances;
+    });
+    const total = instances.reduce((sum, count) => sum + count, 0);
+    return Math.max(1, Math.floor(availableParallelism() / Math.max(1, total)));
   }
+}
 
-  /** The cores, shared out over the versions with one instance each, so that they don't fight over them. */
-  #threadsFor(folders: readonly ModelFolder[]): number {
-    const versions = folders.reduce((count, folder) => count + folder.versions.length, 0);
-    return Math.max(1, Math.floor(availableParallelism() / Math.max(1, versions)));
-  }
+function reasonOfNoVersion({ folder }: ModelLook): string {
+  const misplaced = folder.misplaced.length > 0 ? `; ${folder.misplaced.join('; ')}` : '';
+  return `has no version: expected a folder named 1 with a model.onnx${misplaced}`;
 }

@@ -4,16 +4,17 @@ import type { ModelVersion } from '../model-version.ts';
 export interface IndexEntry {
   readonly name: string;
   readonly version: number;
-  readonly state: 'READY' | 'UNAVAILABLE';
+  readonly state: 'READY' | 'LOADING' | 'UNLOADING' | 'UNAVAILABLE';
   /** Why it isn't ready, or why a newer file of it isn't served; empty where all is well. */
   readonly reason: string;
 }
 
 interface Slot {
-  /** What was last tried to load: the file and the configuration. */
+  /** What was last tried to load: the files and the configuration. */
   readonly wish: string;
   /** What serves; it may be older than the wish, when that failed. */
   readonly loaded: ModelVersion | undefined;
+  readonly isLoading: boolean;
   readonly reason: string;
 }
 
@@ -47,11 +48,12 @@ export class ServedModel {
   }
 
   index(): readonly IndexEntry[] {
-    return this.versions.map((version) => {
-      const slot = this.#slots.get(version);
-      const state = slot?.loaded === undefined ? 'UNAVAILABLE' : 'READY';
-      return { name: this.name, version, state, reason: slot?.reason ?? '' };
-    });
+    return [...this.#slots]
+      .sort(([a], [b]) => a - b)
+      .map(([version, { loaded, isLoading, reason }]) => {
+        const state = loaded !== undefined ? 'READY' : isLoading ? 'LOADING' : 'UNAVAILABLE';
+        return { name: this.name, version, state, reason };
+      });
   }
 
   /** What was last tried to load as this version. */
@@ -59,16 +61,27 @@ export class ServedModel {
     return this.#slots.get(version)?.wish;
   }
 
+  /** Whether a version serves just what was last wished. */
+  isAsWished(version: number): boolean {
+    const slot = this.#slots.get(version);
+    return slot?.loaded !== undefined && !slot.isLoading && slot.reason === '';
+  }
+
+  /** Notes that a wish is being loaded; what served before goes on serving. */
+  begin(version: number, wish: string): void {
+    this.#slots.set(version, { wish, loaded: this.version(version), isLoading: true, reason: '' });
+  }
+
   /** Lets a loaded version take the traffic; returns the one it replaces. */
   put(version: number, wish: string, loaded: ModelVersion): ModelVersion | undefined {
     const replaced = this.version(version);
-    this.#slots.set(version, { wish, loaded, reason: '' });
+    this.#slots.set(version, { wish, loaded, isLoading: false, reason: '' });
     return replaced;
   }
 
   /** Notes that a wish failed; what served before goes on serving. */
   fail(version: number, wish: string, reason: string): void {
-    this.#slots.set(version, { wish, loaded: this.version(version), reason });
+    this.#slots.set(version, { wish, loaded: this.version(version), isLoading: false, reason });
   }
 
   /** Takes a version out; returns it where it was loaded. */

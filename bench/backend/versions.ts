@@ -36,6 +36,7 @@ export async function loadVersions(
         model: 'benched',
         version: index + 1,
         modelFile,
+        digest: '',
         config: { ...DEFAULT_MODEL_CONFIG, ...config },
         labels: [],
         threads: 1,

@@ -16,6 +16,10 @@ for await (const file of glob('dist/**/*.js', { cwd: ROOT })) {
   const rewritten = text.replaceAll(BESIDE_ITSELF, '$1.js$2');
   if (rewritten !== text) await writeFile(`${ROOT}${file}`, rewritten);
 }
+// Protocol definitions are read at run time.
+for await (const file of glob('{gateway,backends}/**/*.proto', { cwd: ROOT })) {
+  await cp(`${ROOT}${file}`, `${ROOT}dist/${file}`);
+}
 await cp(`${ROOT}demo`, `${ROOT}dist/demo`, {
   recursive: true,
   filter: (source) => !source.startsWith(`${ROOT}demo/train`),

@@ -43,15 +43,17 @@ async function validate(file: string, against: string | undefined): Promise<Vali
     return { ...report, edits: await compareExperiments(against, config.experiments, Date.now()) };
   } catch (error) {
     if (!(error instanceof InvalidDocuments)) throw error;
-    return { models: [], experiments: [], problems: error.problems };
+    return { models: [], experiments: [], problems: error.problems, warnings: [] };
   }
 }
 
-function render({ models, experiments, problems, edits = [] }: ValidateReport): string {
-  const changes = edits.map((edit) => `${edit.class.replace('_', ' ')}: ${formatProblem(edit)}\n`).join('');
+function render({ models, experiments, problems, warnings, edits = [] }: ValidateReport): string {
+  const changes = edits.map((edit) => `${edit.class.replace('_', ' ')}: ${formatProblem(edit)}\n`);
+  const warned = warnings.map((warning) => `warning: ${formatProblem(warning)}\n`);
+  const told = [...changes, ...warned].join('');
   if (problems.length > 0) {
     const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-    return `${changes}${problems.map(formatProblem).join('\n')}\n${count}\n`;
+    return `${told}${problems.map(formatProblem).join('\n')}\n${count}\n`;
   }
   const lines = [
     ...models.map(({ name, versions }) => `model ${name}: versions ${versions.join(', ') || 'none'}`),
@@ -60,5 +62,5 @@ function render({ models, experiments, problems, edits = [] }: ValidateReport): 
       ? 'no problems but the edits that a running gateway refuses'
       : 'no problems',
   ];
-  return `${changes}${lines.join('\n')}\n`;
+  return `${told}${lines.join('\n')}\n`;
 }

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { InvalidDocuments, fileProblem } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
-import { scanRepository } from '../../backends/repository/layout.ts';
-import { readSettings } from '../../backends/repository/model-settings.ts';
+import { versionFault } from '../../backends/repository/layout.ts';
+import { lookAt } from '../../backends/repository/look.ts';
+import { selectVersions } from '../../backends/repository/version-policy.ts';
 import { ExperimentFiles } from '../reload/experiment-files.ts';
 import type { Config } from './config.ts';
 
@@ -10,32 +12,40 @@ export interface FilesReport {
   readonly models: readonly { readonly name: string; readonly versions: readonly number[] }[];
   readonly experiments: readonly { readonly key: string; readonly model: string; readonly status: string }[];
   readonly problems: readonly Problem[];
+  /** What has no effect: fields that are known but not supported. */
+  readonly warnings: readonly Problem[];
 }
 
 /** Checks the models' configurations and the experiments without serving anything. */
 export async function checkFiles(config: Config): Promise<FilesReport> {
   const problems: Problem[] = [];
+  const warnings: Problem[] = [];
   const models = new Map<string, readonly number[]>();
-  for (const root of config.models.roots) {
-    try {
-      for (const folder of await scanRepository(root)) {
-        if (models.has(folder.name)) continue;
-        models.set(
-          folder.name,
-          folder.versions.map(({ version }) => version),
-        );
-        const settings = await readSettings(folder);
-        if (settings.kind === 'refused') problems.push(...settings.problems);
-        for (const { modelFile, fingerprint } of folder.versions) {
-          if (fingerprint === undefined)
-            problems.push(fileProblem(modelFile, 'is missing; expected an ONNX model'));
-        }
+  try {
+    const look = await lookAt(config.models.roots);
+    for (const { path, reason } of look.strays) problems.push(fileProblem(path, reason));
+    for (const [name, { folder, settings }] of look.models) {
+      const present = folder.versions.map(({ version }) => version);
+      if (settings.kind === 'refused') {
+        models.set(name, present);
+        problems.push(...settings.problems);
+        continue;
       }
-    } catch (error) {
-      problems.push(
-        fileProblem(root, `can't be read: ${error instanceof Error ? error.message : String(error)}`),
-      );
+      const { versionPolicy, modelFilename } = settings.config;
+      const wanted = selectVersions(versionPolicy, present);
+      models.set(name, wanted);
+      warnings.push(...settings.config.warnings);
+      for (const version of wanted) {
+        const found = folder.versions.find((candidate) => candidate.version === version);
+        const fault =
+          found === undefined
+            ? 'is missing, though version_policy names it'
+            : versionFault(found, modelFilename);
+        if (fault !== undefined) problems.push(fileProblem(join(folder.directory, String(version)), fault));
+      }
     }
+  } catch (error) {
+    problems.push(fileProblem('models.repository', `can't be read: ${reasonOf(error)}`));
   }
   const experiments = new ExperimentFiles(config.experiments, (model) => models.get(model), config.holdout);
   try {
@@ -52,5 +62,10 @@ export async function checkFiles(config: Config): Promise<FilesReport> {
       status,
     })),
     problems,
+    warnings,
   };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -44,8 +44,13 @@ export interface Config {
   readonly models: {
     /** Absolute paths. */
     readonly roots: readonly string[];
-    /** `poll`: changes in the folders are taken up; `none`: what was there at the start is served. */
-    readonly control: 'none' | 'poll';
+    /**
+     * `poll`: changes in the folders are taken up; `none`: what was there at the start is served; `explicit`: what `load`
+     * names, and what is loaded and unloaded by request.
+     */
+    readonly control: 'none' | 'poll' | 'explicit';
+    /** With `explicit` control, the models that are loaded at the start; `*` stands for all. */
+    readonly load: readonly string[];
     readonly defaultModel: string | undefined;
   };
   /** Absolute path of the folder; undefined: no experiments. */
@@ -140,6 +145,9 @@ function readConfig(document: YamlDocument): Config {
     return { cert: absolute(cert), key: absolute(key), ...(ca !== undefined && { ca: absolute(ca) }) };
   };
   const { auth, listen, models } = read;
+  if (models.load !== undefined && models.control !== 'explicit') {
+    refuse(['models', 'load'], 'is there, but models.control is not explicit; all models are loaded then');
+  }
   const config: Config = {
     file: document.file,
     listen: {
@@ -154,6 +162,7 @@ function readConfig(document: YamlDocument): Config {
     models: {
       roots: [models.repository].flat().map(absolute),
       control: models.control ?? 'poll',
+      load: models.load ?? [],
       defaultModel: models.defaultModel,
     },
     experiments: read.experiments === undefined ? undefined : absolute(read.experiments),

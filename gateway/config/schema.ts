@@ -56,7 +56,12 @@ export const ConfigSchema = Type.Object(
         repository: Type.Union([Folder(), Type.Array(Folder(), { minItems: 1 })], {
           expected: "a folder's path, or a list of them",
         }),
-        control: Type.Optional(Type.Enum(['none', 'poll'])),
+        control: Type.Optional(Type.Enum(['none', 'poll', 'explicit'])),
+        load: Type.Optional(
+          Type.Array(Type.String({ minLength: 1, expected: 'the name of a model, or "*" for all' }), {
+            expected: 'a list of models',
+          }),
+        ),
         defaultModel: Type.Optional(Type.String({ minLength: 1, expected: 'the name of a model' })),
       },
       { additionalProperties: false, expected: 'a map with repository' },

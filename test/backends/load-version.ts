@@ -32,6 +32,7 @@ export async function loadVersion(
       version: 1,
       modelFile: join(folder.path, 'model.onnx'),
       config: { ...DEFAULT_MODEL_CONFIG, ...config },
+      digest: '',
       labels: [],
       threads: 1,
       device,

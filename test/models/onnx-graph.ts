@@ -24,6 +24,9 @@ const ELEMENT_TYPES: Readonly<Record<Tensor['datatype'], number>> = {
   UINT64: 13,
 };
 
+/** ONNX's number for a tensor whose data stands in another file. */
+const EXTERNAL = 1;
+
 /** A graph's input or output; a dimension given by name is free. */
 export interface Value {
   readonly name: string;
@@ -44,6 +47,8 @@ export interface Initializer {
   readonly name: string;
   readonly shape: readonly number[];
   readonly data: Float32Array | BigInt64Array;
+  /** The file beside the model that has the data; left out: the model has it. */
+  readonly externalFile?: string;
 }
 
 export interface Graph {
@@ -69,11 +74,13 @@ export function encodeModel(graph: Graph): Uint8Array {
           typeof value === 'number' ? { name, i: value, type: 2 } : { name, ints: value, type: 7 },
         ),
       })),
-      initializer: (graph.initializers ?? []).map(({ name, shape, data }) => ({
+      initializer: (graph.initializers ?? []).map(({ name, shape, data, externalFile }) => ({
         name,
         dims: shape,
         dataType: data instanceof Float32Array ? ELEMENT_TYPES.FP32 : ELEMENT_TYPES.INT64,
-        rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+        ...(externalFile === undefined
+          ? { rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }
+          : { dataLocation: EXTERNAL, externalData: [{ key: 'location', value: externalFile }] }),
       })),
       input: graph.inputs.map(encodeValue),
       output: graph.outputs.map(encodeValue),

@@ -30,6 +30,20 @@ export function addingModel(addend: number): Uint8Array {
   });
 }
 
+/** An adding model without its addend, which the file `weights.bin` beside it has: {@link weights}. */
+export function externalAddingModel(): Uint8Array {
+  return encodeModel({
+    inputs: [{ name: 'INPUT', datatype: 'FP32', shape: ['batch', 2] }],
+    outputs: [{ name: 'OUTPUT', datatype: 'FP32', shape: ['batch', 2] }],
+    nodes: [{ op: 'Add', inputs: ['INPUT', 'addend'], outputs: ['OUTPUT'] }],
+    initializers: [{ name: 'addend', shape: [1], data: Float32Array.of(0), externalFile: 'weights.bin' }],
+  });
+}
+
+export function weights(addend: number): Uint8Array {
+  return new Uint8Array(Float32Array.of(addend).buffer);
+}
+
 /** Its first dimension is free, but it makes twice as many rows as it takes. */
 export function rowDoublingModel(): Uint8Array {
   return encodeModel({

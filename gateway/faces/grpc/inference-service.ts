@@ -8,13 +8,14 @@ import type { JsonObject } from '../v2/json-values.ts';
 import { changeLogSettings } from '../v2/log-settings.ts';
 import { readyVersion, servedModel } from '../v2/lookup.ts';
 import { EXTENSIONS, modelMetadata } from '../v2/metadata.ts';
-import { modelConfigJson } from '../v2/model-config.ts';
+import { modelConfigJson } from '../../../backends/repository/model-config-json.ts';
 import {
-  NO_CONTROL,
+  checkUnload,
+  loadModel,
   readLoadOverride,
   repositoryIndex,
   requireOneRepository,
-  unloadsDependents,
+  unloadModel,
 } from '../v2/repository-control.ts';
 import { modelStatistics } from '../v2/statistics.ts';
 import { TRACE_SETTINGS, changeTraceSettings } from '../v2/trace-settings.ts';
@@ -95,12 +96,14 @@ export function inferenceService(gateway: Gateway, open: OpenStreams): UntypedSe
     ),
     RepositoryModelLoad: unary('admin:write', async (request: ControlRequest) => {
       requireOneRepository(request.repository_name);
-      await NO_CONTROL.load(request.model_name, readLoadOverride(valuesOf(request.parameters), bytesIn));
+      const override = readLoadOverride(valuesOf(request.parameters), bytesIn);
+      await loadModel(repository, request.model_name, override);
       return {};
     }),
     RepositoryModelUnload: unary('admin:write', async (request: ControlRequest) => {
       requireOneRepository(request.repository_name);
-      await NO_CONTROL.unload(request.model_name, unloadsDependents(valuesOf(request.parameters)));
+      checkUnload(valuesOf(request.parameters));
+      await unloadModel(repository, request.model_name);
       return {};
     }),
     TraceSetting: unary('infer', async ({ model_name, settings }: TraceRequest, call) => {

@@ -32,6 +32,7 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
   unsupported: status.UNIMPLEMENTED,
   control_is_local: status.PERMISSION_DENIED,
   load_not_allowed: status.UNAVAILABLE,
+  load_failed: status.INTERNAL,
   non_finite_output: status.INTERNAL,
   queue_full: status.UNAVAILABLE,
   queue_timeout: status.UNAVAILABLE,

@@ -7,13 +7,14 @@ import type { JsonObject } from './json-values.ts';
 import { changeLogSettings, readLogSettings } from './log-settings.ts';
 import { servedModel } from './lookup.ts';
 import {
-  NO_CONTROL,
+  checkUnload,
   bytesOfBase64,
   controlParameters,
+  loadModel,
   readLoadOverride,
   repositoryIndex,
   requireOneRepository,
-  unloadsDependents,
+  unloadModel,
 } from './repository-control.ts';
 import { TRACE_SETTINGS, changeTraceSettings } from './trace-settings.ts';
 
@@ -36,7 +37,7 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
       async (request, reply) => {
         requireOneRepository(request.params.repository);
         const override = readLoadOverride(controlParameters(bodyOf(request)), bytesOfBase64);
-        await NO_CONTROL.load(request.params.model, override);
+        await loadModel(repository, request.params.model, override);
         return reply.send();
       },
     );
@@ -45,7 +46,8 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
       scope('admin:write'),
       async (request, reply) => {
         requireOneRepository(request.params.repository);
-        await NO_CONTROL.unload(request.params.model, unloadsDependents(controlParameters(bodyOf(request))));
+        checkUnload(controlParameters(bodyOf(request)));
+        await unloadModel(repository, request.params.model);
         return reply.send();
       },
     );

@@ -1,5 +1,8 @@
 import type { ModelRepository } from '../../../backends/repository/repository.ts';
+import { RepositoryError } from '../../../backends/repository/repository-error.ts';
+import type { RepositoryFault } from '../../../backends/repository/repository-error.ts';
 import { GatewayError } from '../../errors.ts';
+import type { ErrorCode } from '../../errors.ts';
 import { flagAt, invalid, nameOf, optionalObjectAt } from './json-values.ts';
 import type { JsonObject } from './json-values.ts';
 
@@ -11,24 +14,35 @@ export interface LoadOverride {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** Loads and unloads models by name, where the configuration leaves that to calls. */
-export interface RepositoryControl {
-  load(model: string, override: LoadOverride): Promise<void>;
-  unload(model: string, unloadDependents: boolean): Promise<void>;
+/** @throws GatewayError */
+export async function loadModel(
+  repository: ModelRepository,
+  model: string,
+  { config, files }: LoadOverride,
+): Promise<void> {
+  if (files.size > 0) {
+    throw new GatewayError(
+      'unsupported',
+      'files in a load are not supported; put them into the repository and load the model then',
+    );
+  }
+  await repository.load(model, config).catch(refuse);
 }
 
-/** Where the folders alone say what is served. */
-export const NO_CONTROL: RepositoryControl = {
-  load: (model) => Promise.reject(notAllowed('load', model)),
-  unload: (model) => Promise.reject(notAllowed('unload', model)),
+/** @throws GatewayError */
+export async function unloadModel(repository: ModelRepository, model: string): Promise<void> {
+  await repository.unload(model).catch(refuse);
+}
+
+const CODES: Readonly<Record<RepositoryFault, ErrorCode>> = {
+  not_allowed: 'load_not_allowed',
+  failed: 'load_failed',
+  invalid: 'invalid_request',
 };
 
-function notAllowed(what: string, model: string): GatewayError {
-  return new GatewayError(
-    'load_not_allowed',
-    `failed to ${what} '${model.slice(0, 64)}', explicit model load / unload is not allowed if polling is enabled; ` +
-      'change the folders of the repository instead',
-  );
+function refuse(error: unknown): never {
+  if (!(error instanceof RepositoryError)) throw error;
+  throw new GatewayError(CODES[error.fault], error.message, { cause: error });
 }
 
 /** A line of the repository's index, as the extension has it. */
@@ -87,13 +101,17 @@ export function readLoadOverride(
   return { config, files };
 }
 
-/** @throws GatewayError */
-export function unloadsDependents(parameters: JsonObject): boolean {
+/**
+ * Checks the parameters of an unload. Whether dependents go too makes no difference: nothing depends on a model.
+ *
+ * @throws GatewayError
+ */
+export function checkUnload(parameters: JsonObject): void {
   for (const name of Object.keys(parameters)) {
     if (name !== 'unload_dependents')
       throw invalid(`parameters['${name.slice(0, 64)}'] is unknown; an unload takes unload_dependents`);
   }
-  return flagAt(parameters, 'unload_dependents', 'parameters');
+  flagAt(parameters, 'unload_dependents', 'parameters');
 }
 
 /** The parameters of a load or an unload over HTTP. */

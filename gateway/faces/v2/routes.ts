@@ -12,7 +12,7 @@ import { V2Decoder } from './decoder.ts';
 import { invalid } from './json-values.ts';
 import { readyVersion, servedModel } from './lookup.ts';
 import { EXTENSIONS, modelMetadata } from './metadata.ts';
-import { modelConfigJson } from './model-config.ts';
+import { modelConfigJson } from '../../../backends/repository/model-config-json.ts';
 import { readRawRequest } from './raw-request.ts';
 import { writeV2Response } from './response.ts';
 import { modelStatistics } from './statistics.ts';

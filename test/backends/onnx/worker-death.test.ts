@@ -121,6 +121,7 @@ test('while no worker can be started, requests are told why; as soon as one can,
     modelFile,
     config: DEFAULT_MODEL_CONFIG,
     labels: [],
+    digest: '',
     threads: 1,
     events: { onBatch: vi.fn(), onWorkerRestart },
   });

@@ -1,8 +1,13 @@
 import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { scanRepository } from '../../../backends/repository/layout.ts';
+import { scanRepository, versionFault } from '../../../backends/repository/layout.ts';
+import type { ModelFolder } from '../../../backends/repository/layout.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
+
+async function foldersIn(root: string): Promise<readonly ModelFolder[]> {
+  return (await scanRepository(root)).folders;
+}
 
 test('a model is a folder, and its versions are its folders whose names are whole numbers > 0', async () => {
   await using root = await temporaryFolder({
@@ -17,7 +22,7 @@ test('a model is a folder, and its versions are its folders whose names are whol
     'digits/3': 'a file, not a folder',
     'README.md': 'no model',
   });
-  const models = await scanRepository(root.path);
+  const models = await foldersIn(root.path);
   expect(models).toMatchObject([
     { name: 'digits', directory: join(root.path, 'digits'), configFile: undefined, fault: undefined },
   ]);
@@ -30,7 +35,7 @@ test('hidden files and folders are nobody’s models', async () => {
     '..data/1/model.onnx': 'x',
     'a/.1/model.onnx': 'x',
   });
-  expect(await scanRepository(root.path)).toMatchObject([{ name: 'a', versions: [] }]);
+  expect(await foldersIn(root.path)).toMatchObject([{ name: 'a', versions: [] }]);
 });
 
 test('models come in the order of their names', async () => {
@@ -39,25 +44,34 @@ test('models come in the order of their names', async () => {
     'c/1/model.onnx': 'x',
     'a/1/model.onnx': 'x',
   });
-  expect((await scanRepository(root.path)).map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+  expect((await foldersIn(root.path)).map(({ name }) => name)).toEqual(['a', 'b', 'c']);
 });
 
-test('a version without its model.onnx is there, with no fingerprint', async () => {
+test('a version is all the files in its folder; one without its model says so', async () => {
   await using root = await temporaryFolder({
     'digits/1/weights.bin': 'x',
     'digits/2/model.onnx/inside': 'x',
+    'digits/3/model.onnx': 'x',
+    'digits/3/weights/a.bin': 'x',
+    'digits/3/.hidden': 'x',
   });
-  const [model] = await scanRepository(root.path);
-  expect(model?.versions).toEqual([
-    { version: 1, modelFile: join(root.path, 'digits/1/model.onnx'), fingerprint: undefined },
-    { version: 2, modelFile: join(root.path, 'digits/2/model.onnx'), fingerprint: undefined },
+  const [model] = await foldersIn(root.path);
+  expect(model?.versions.map(({ files }) => files.map(({ path }) => path))).toEqual([
+    ['weights.bin'],
+    ['model.onnx/inside'],
+    ['model.onnx', 'weights/a.bin'],
+  ]);
+  expect(model?.versions.map((version) => versionFault(version, 'model.onnx'))).toEqual([
+    `there is no file ${join(root.path, 'digits/1/model.onnx')}; expected an ONNX model of that name`,
+    `there is no file ${join(root.path, 'digits/2/model.onnx')}; expected an ONNX model of that name`,
+    undefined,
   ]);
 });
 
 test('a fingerprint stays while the file does, and changes with its size or its time', async () => {
   await using root = await temporaryFolder({ 'digits/1/model.onnx': 'one' });
   const fingerprint = async (): Promise<string | undefined> =>
-    (await scanRepository(root.path))[0]?.versions[0]?.fingerprint;
+    (await foldersIn(root.path))[0]?.versions[0]?.fingerprint;
   const file = join(root.path, 'digits/1/model.onnx');
   await utimes(file, 1000, 1000);
   const first = await fingerprint();
@@ -73,7 +87,7 @@ test.each(['with space', 'ünïcode', '-dash-first', '_first', 'a'.repeat(64), '
   'the folder name "%s" is refused as the name of a model',
   async (name) => {
     await using root = await temporaryFolder({ [`${name}/1/model.onnx`]: 'x' });
-    expect((await scanRepository(root.path))[0]?.fault).toBe(
+    expect((await foldersIn(root.path))[0]?.fault).toBe(
       `the folder's name can't be a model's: letters, digits, ".", "_" and "-", 63 characters at most`,
     );
   },
@@ -81,25 +95,24 @@ test.each(['with space', 'ünïcode', '-dash-first', '_first', 'a'.repeat(64), '
 
 test.each(['digits', 'Digits-2.1_b', '0', 'a'.repeat(63)])('the folder name "%s" is fine', async (name) => {
   await using root = await temporaryFolder({ [`${name}/1/model.onnx`]: 'x' });
-  expect(await scanRepository(root.path)).toMatchObject([{ name, fault: undefined }]);
+  expect(await foldersIn(root.path)).toMatchObject([{ name, fault: undefined }]);
 });
 
-test('a config.yaml is found; a config.pbtxt is refused by name, and so are both together', async () => {
+test('a config.yaml or a config.pbtxt is found; both together are refused', async () => {
   await using root = await temporaryFolder({
     'a/config.yaml': '{}',
     'b/config.pbtxt': '',
     'c/config.yaml': '{}',
     'c/config.pbtxt': '',
   });
-  const models = await scanRepository(root.path);
-  expect(models.map(({ configFile }) => configFile)).toEqual([
+  const models = await foldersIn(root.path);
+  expect(models.slice(0, 2).map(({ configFile }) => configFile)).toEqual([
     join(root.path, 'a/config.yaml'),
-    undefined,
-    join(root.path, 'c/config.yaml'),
+    join(root.path, 'b/config.pbtxt'),
   ]);
   expect(models.map(({ fault }) => fault)).toEqual([
     undefined,
-    'config.pbtxt is not read by this release; write the same fields, with the same names, into a config.yaml',
+    undefined,
     'there are a config.yaml and a config.pbtxt; expected one of the two',
   ]);
 });

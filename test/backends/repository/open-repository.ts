@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { vi } from 'vitest';
 import type { ModelVersion } from '../../../backends/model-version.ts';
 import { ModelRepository } from '../../../backends/repository/repository.ts';
-import type { RepositoryEvents } from '../../../backends/repository/repository.ts';
+import type { RepositoryEvents, RepositoryOptions } from '../../../backends/repository/repository.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 import type { TemporaryFolder } from '../../models/temporary-folder.ts';
 
@@ -21,16 +21,23 @@ export interface OpenedRepository extends AsyncDisposable {
 }
 
 export function repositoryEvents(): Events {
-  return { onBatch: vi.fn(), onWorkerRestart: vi.fn(), onVersion: vi.fn(), onFolder: vi.fn() };
+  return {
+    onBatch: vi.fn(),
+    onWorkerRestart: vi.fn(),
+    onVersion: vi.fn(),
+    onFolder: vi.fn(),
+    onWarning: vi.fn(),
+  };
 }
 
 /** Writes the files into a folder and serves it, until it is disposed of. */
 export async function openRepository(
   files: Readonly<Record<string, string | Uint8Array>>,
+  { control = 'poll', load = [] }: Partial<Pick<RepositoryOptions, 'control' | 'load'>> = {},
 ): Promise<OpenedRepository> {
   const root = await temporaryFolder(files);
   const events = repositoryEvents();
-  const repository = await ModelRepository.open({ roots: [root.path], events });
+  const repository = await ModelRepository.open({ roots: [root.path], control, load, events });
   return {
     repository,
     root,
@@ -49,6 +56,12 @@ export async function openRepository(
       await root[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Looks as often as a change needs to be taken over: once to see it, once to see that it has settled. */
+export async function settle({ repository }: OpenedRepository): Promise<void> {
+  await repository.refresh();
+  await repository.refresh();
 }
 
 /** What an adding model makes of 0: the number that it adds. */

@@ -3,14 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { addingModel } from '../../models/small-models.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
-import { addendOf, modelPath, openRepository } from './open-repository.ts';
-import type { OpenedRepository } from './open-repository.ts';
-
-/** Looks as often as a change needs to be taken over: once to see it, once to see that it has settled. */
-async function settle({ repository }: OpenedRepository): Promise<void> {
-  await repository.refresh();
-  await repository.refresh();
-}
+import { addendOf, modelPath, openRepository, settle } from './open-repository.ts';
 
 describe('a refresh', () => {
   test('that finds nothing new changes nothing', async () => {
@@ -105,13 +98,19 @@ describe('a refresh', () => {
     const release = removed.hold();
     await rm(join(opened.root.path, 'm/2'), { recursive: true });
     await opened.repository.refresh();
-    expect(opened.stateOf('m', 2)).toBeUndefined();
+    expect(opened.ready('m', 2)).toBe(removed);
+    await opened.repository.refresh();
+    expect(opened.repository.model('m')?.versions).toEqual([1]);
+    expect(opened.stateOf('m', 2)).toBe('UNLOADING');
     expect(opened.repository.model('m')?.highestReady?.version).toBe(1);
     expect(opened.events.onVersion).toHaveBeenLastCalledWith('m', 2, 'unloaded');
     expect(await addendOf(removed)).toBe(2);
     release();
     await vi.waitFor(async () => {
       await expect(addendOf(removed)).rejects.toMatchObject({ fault: 'unavailable' });
+    });
+    await vi.waitFor(() => {
+      expect(opened.stateOf('m', 2)).toBeUndefined();
     });
   });
 
@@ -121,6 +120,8 @@ describe('a refresh', () => {
       'n/1/model.onnx': addingModel(2),
     });
     await rm(join(opened.root.path, 'n'), { recursive: true });
+    await opened.repository.refresh();
+    expect(opened.repository.models.map(({ name }) => name)).toEqual(['m', 'n']);
     await opened.repository.refresh();
     expect(opened.repository.models.map(({ name }) => name)).toEqual(['m']);
   });

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ModelRepository } from '../../../backends/repository/repository.ts';
 import { identityModel } from '../../models/onnx-graph.ts';
@@ -33,7 +35,7 @@ test('a broken model does not stop the others, and the index says what is wrong 
     'config/1/model.onnx': addingModel(1),
     'config/config.yaml': 'max_batch_size: -1',
     'triton/1/model.onnx': addingModel(1),
-    'triton/config.pbtxt': '',
+    'triton/config.pbtxt': 'max_batch: 8',
     'fixed/1/model.onnx': identityModel('FP32', [1, 4]),
     'fixed/config.yaml': 'max_batch_size: 8',
     'half/1/model.onnx': addingModel(1),
@@ -49,8 +51,7 @@ test('a broken model does not stop the others, and the index says what is wrong 
     `UNAVAILABLE there is no file ${modelPath(root, 'missing', 1)}; expected an ONNX model of that name`,
   );
   expect(stateOf('config', 1)).toMatch(/^UNAVAILABLE .*config\.yaml:1:17: max_batch_size: is -1; expected /);
-  expect(stateOf('triton', 1)).toContain('UNAVAILABLE');
-  expect(stateOf('triton', 1)).toContain('config.pbtxt is not read by this release');
+  expect(stateOf('triton', 1)).toMatch(/^UNAVAILABLE .*config\.pbtxt:1:1: max_batch: is an unknown key; /);
   expect(stateOf('fixed', 1)).toContain(`UNAVAILABLE failed to load ${modelPath(root, 'fixed', 1)}`);
   expect(stateOf('fixed', 1)).toContain(
     'max_batch_size is 8, but the first dimension of "INPUT" isn\'t free',
@@ -93,24 +94,49 @@ test('a folder with no version is told of', async () => {
   );
 });
 
-test('of a model that stands in two repositories the first is served, and the second is told of', async () => {
-  await using first = await temporaryFolder({ 'm/1/model.onnx': addingModel(1) });
+test('a model that stands in two repositories is not served, and the reason names both', async () => {
+  await using first = await temporaryFolder({
+    'm/1/model.onnx': addingModel(1),
+    'a/1/model.onnx': addingModel(1),
+  });
   await using second = await temporaryFolder({
-    'm/1/model.onnx': addingModel(2),
-    'm/2/model.onnx': addingModel(3),
+    'm/2/model.onnx': addingModel(2),
+    'b/1/model.onnx': addingModel(2),
   });
   const events = repositoryEvents();
-  const repository = await ModelRepository.open({ roots: [first.path, second.path], events });
-  expect(repository.index().map(({ version }) => version)).toEqual([1]);
-  expect(events.onFolder).toHaveBeenCalledWith(
-    `${second.path}/m`,
-    `model "m" is served from ${first.path}/m`,
+  const repository = await ModelRepository.open({
+    roots: [first.path, second.path],
+    control: 'poll',
+    load: [],
+    events,
+  });
+  expect(repository.index().map(({ name, version, state }) => `${name}/${version} ${state}`)).toEqual([
+    'a/1 READY',
+    'b/1 READY',
+    'm/1 UNAVAILABLE',
+    'm/2 UNAVAILABLE',
+  ]);
+  expect(repository.index().at(-1)?.reason).toContain(
+    `stands in several repositories, ${first.path}/m and ${second.path}/m; expected it in one of them`,
   );
+  await rm(join(second.path, 'm'), { recursive: true });
+  await repository.refresh();
+  await repository.refresh();
+  expect(repository.index().map(({ name, version, state }) => `${name}/${version} ${state}`)).toEqual([
+    'a/1 READY',
+    'b/1 READY',
+    'm/1 READY',
+  ]);
   await repository.close();
 });
 
 test('a repository that is not there cannot be opened', async () => {
-  const opened = ModelRepository.open({ roots: ['/nowhere'], events: repositoryEvents() });
+  const opened = ModelRepository.open({
+    roots: ['/nowhere'],
+    control: 'poll',
+    load: [],
+    events: repositoryEvents(),
+  });
   await expect(opened).rejects.toThrow('/nowhere');
 });
 

@@ -28,7 +28,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
     file: join(folder, 'signalbox.yaml'),
     listen: { http: { host: '127.0.0.1', port: 8000 }, grpc: undefined, metrics: undefined },
     server: { name: 'signalbox', bodyLimitBytes: 64 * 1024 * 1024 },
-    models: { roots: [join(folder, 'models')], control: 'poll', defaultModel: undefined },
+    models: { roots: [join(folder, 'models')], control: 'poll', load: [], defaultModel: undefined },
     experiments: undefined,
     timeouts: {
       requestMs: 60_000,
@@ -68,7 +68,12 @@ telemetry: { logs: { level: warn } }
       metrics: { host: 'localhost', port: 0 },
     },
     server: { name: 'triton', bodyLimitBytes: 524_288 },
-    models: { roots: ['/srv/models', join(folder, 'more')], control: 'none', defaultModel: 'digits' },
+    models: {
+      roots: ['/srv/models', join(folder, 'more')],
+      control: 'none',
+      load: [],
+      defaultModel: 'digits',
+    },
     experiments: join(folder, 'experiments'),
     timeouts: {
       requestMs: 60_000,
@@ -210,7 +215,7 @@ colour: red
     'signalbox.yaml:1:17: listen.http: is 80; expected an address as 127.0.0.1:8000 or [::1]:8000; port 0 takes a free one',
     'signalbox.yaml:1:27: listen.htpp: is an unknown key; known here: http, grpc, metrics',
     "signalbox.yaml:2:11: models.repository: is a list of 0; expected a folder's path, or a list of them",
-    'signalbox.yaml:2:36: models.control: is "sometimes"; expected one of none, poll',
+    'signalbox.yaml:2:36: models.control: is "sometimes"; expected one of none, poll, explicit',
     'signalbox.yaml:3:24: timeouts.inference: is "soon"; expected a duration as 500ms, 30s, 5m or 1h',
     'signalbox.yaml:4:24: limits.imagePixels: is 0; expected a whole number of pixels',
     'signalbox.yaml:5:29: telemetry.logs.level: is "loud"; expected one of debug, info, warn, error, silent',

@@ -1,0 +1,88 @@
+import { scanRepository } from './layout.ts';
+import type { ModelFolder, RepositoryListing, VersionFolder } from './layout.ts';
+import { readSettings } from './model-settings.ts';
+import type { ConfigOverride, ModelSettings } from './model-settings.ts';
+
+/** A model as one look at the repositories saw it. */
+export interface ModelLook {
+  readonly folder: ModelFolder;
+  readonly settings: ModelSettings;
+}
+
+/** What one look at the repositories saw. */
+export interface Look {
+  /** By the models' names, in their order. */
+  readonly models: ReadonlyMap<string, ModelLook>;
+  readonly strays: RepositoryListing['strays'];
+}
+
+/**
+ * Looks at the repositories' folders. A model that stands in two of them has a fault that names both: which one was meant
+ * can't be told.
+ *
+ * @throws Error when a repository's folder can't be read
+ */
+export async function lookAt(
+  roots: readonly string[],
+  overrideOf: (model: string) => ConfigOverride | undefined = () => undefined,
+): Promise<Look> {
+  const listings = await Promise.all(roots.map(scanRepository));
+  const byName = Map.groupBy(
+    listings.flatMap(({ folders }) => folders),
+    (folder) => folder.name,
+  );
+  const names = [...byName.keys()].sort();
+  const looks = await Promise.all(
+    names.map(async (name) => {
+      const folder = onlyOf(byName.get(name) ?? []);
+      return [name, { folder, settings: await readSettings(folder, overrideOf(name)) }] as const;
+    }),
+  );
+  return { models: new Map(looks), strays: listings.flatMap(({ strays }) => strays) };
+}
+
+function onlyOf(folders: readonly ModelFolder[]): ModelFolder {
+  const [first, ...others] = folders;
+  if (first === undefined) throw new Error('a group has at least one folder');
+  if (others.length === 0) return first;
+  const places = folders.map(({ directory }) => directory).join(' and ');
+  const fault = `stands in several repositories, ${places}; expected it in one of them`;
+  const versions = new Map(
+    folders.flatMap((folder) => folder.versions.map((version) => [version.version, version])),
+  );
+  return { ...first, fault, versions: [...versions.values()].sort((a, b) => a.version - b.version) };
+}
+
+/** What of a look held still: a copy that is under way is none of it. */
+export interface Settled {
+  /** Undefined while the configuration changes: the model is then left as it is. */
+  readonly settings: ModelSettings | undefined;
+  readonly versions: readonly VersionFolder[];
+  /** Versions that came, changed or went since the look before. */
+  readonly moving: ReadonlySet<number>;
+}
+
+/**
+ * What two looks in a row saw alike.
+ *
+ * @param before undefined: the model was not there
+ * @param now undefined: the model is not there any more
+ */
+export function settledBetween(before: ModelLook | undefined, now: ModelLook | undefined): Settled {
+  const fingerprints = (look: ModelLook | undefined): ReadonlyMap<number, string> =>
+    new Map(look?.folder.versions.map(({ version, fingerprint }) => [version, fingerprint]));
+  const [earlier, later] = [fingerprints(before), fingerprints(now)];
+  const versions = new Set([...earlier.keys(), ...later.keys()]);
+  const moving = new Set([...versions].filter((version) => earlier.get(version) !== later.get(version)));
+  const isStill = before?.settings.fingerprint === now?.settings.fingerprint;
+  return {
+    settings: isStill ? now?.settings : undefined,
+    versions: now?.folder.versions.filter(({ version }) => !moving.has(version)) ?? [],
+    moving,
+  };
+}
+
+/** All of a look, where nobody has to wait for a second one: at the start, and when a person asks. */
+export function settledAtOnce({ folder, settings }: ModelLook): Settled {
+  return { settings, versions: folder.versions, moving: new Set() };
+}

@@ -1,0 +1,175 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { formatProblem } from '../../documents/problem.ts';
+import { ModelVersion } from '../model-version.ts';
+import type { BackendEvents } from '../model-version.ts';
+import { Device } from '../scheduling/device.ts';
+import { versionFault } from './layout.ts';
+import type { VersionFolder } from './layout.ts';
+import type { Settled } from './look.ts';
+import type { ModelConfig } from './model-config.ts';
+import type { ModelSettings } from './model-settings.ts';
+import type { ServedModel } from './served-model.ts';
+import { digestFiles, fingerprintOf, listFiles } from './version-files.ts';
+import { selectVersions } from './version-policy.ts';
+
+export interface LoaderEvents extends BackendEvents {
+  /** A version became ready, failed, or was unloaded. */
+  onVersion(model: string, version: number, state: 'ready' | 'failed' | 'unloaded', reason?: string): void;
+}
+
+/** Models that are loaded at the same time; each load holds the file's bytes and the session's in memory. */
+const MAX_LOADS = 4;
+
+/** Brings one model at a time up to what was seen of its folder. */
+export class ModelLoader {
+  readonly #events: LoaderEvents;
+  /** The cores, which all versions share. */
+  readonly #device = new Device(availableParallelism());
+  /** Answers what is in flight of a version that was taken out, and frees it. */
+  readonly #retire: (version: ModelVersion) => void;
+  #loads = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(events: LoaderEvents, retire: (version: ModelVersion) => void) {
+    this.#events = events;
+    this.#retire = retire;
+  }
+
+  /**
+   * Loads what is new or changed, and unloads what is gone or what the version policy passes over. A version that replaces
+   * others takes traffic before they are unloaded, and where it fails they stay.
+   *
+   * @param threads that a run may use where the configuration says nothing
+   */
+  async update(model: ServedModel, settled: Settled, threads: number): Promise<void> {
+    const { settings, versions, moving } = settled;
+    if (settings === undefined) return;
+    const present = new Set([...versions.map(({ version }) => version), ...moving]);
+    const known = [...present]
+      .filter((version) => !moving.has(version) || model.versions.includes(version))
+      .sort((a, b) => a - b);
+    const policy = settings.kind === 'read' ? settings.config.versionPolicy : ({ kind: 'all' } as const);
+    const wanted = selectVersions(policy, known);
+    for (const version of wanted) {
+      const folder = versions.find((candidate) => candidate.version === version);
+      if (folder !== undefined) await this.#load(model, folder, settings, threads);
+      else if (!moving.has(version)) this.#failMissing(model, version);
+    }
+    this.#drop(model, (version) => !present.has(version) && !wanted.includes(version));
+    // What the policy passes over stays as long as what it wants instead can't answer.
+    if (wanted.every((version) => model.isAsWished(version))) {
+      this.#drop(model, (version) => !wanted.includes(version) && !moving.has(version));
+    }
+  }
+
+  /** Unloads every version. */
+  unload(model: ServedModel): void {
+    this.#drop(model, () => true);
+  }
+
+  #drop(model: ServedModel, isDropped: (version: number) => boolean): void {
+    for (const version of model.versions.filter(isDropped)) {
+      const dropped = model.take(version);
+      if (dropped !== undefined) this.#retire(dropped);
+      this.#events.onVersion(model.name, version, 'unloaded');
+    }
+  }
+
+  #failMissing(model: ServedModel, version: number): void {
+    const wish = 'not there';
+    if (model.wishOf(version) === wish) return;
+    this.#fail(model, version, wish, `version_policy names it, but there is no folder ${version}`);
+  }
+
+  #fail(model: ServedModel, version: number, wish: string, reason: string): void {
+    model.fail(version, wish, reason);
+    this.#events.onVersion(model.name, version, 'failed', reason);
+  }
+
+  /** Loads a version that is new or changed; until it is ready, and if it fails, the one before goes on. */
+  async #load(
+    model: ServedModel,
+    folder: VersionFolder,
+    settings: ModelSettings,
+    threads: number,
+  ): Promise<void> {
+    const { version } = folder;
+    const wish = `${folder.fingerprint} ${settings.fingerprint}`;
+    if (model.wishOf(version) === wish) return;
+    if (settings.kind === 'refused') {
+      this.#fail(model, version, wish, settings.problems.map(formatProblem).join('; '));
+      return;
+    }
+    const { config, labels } = settings;
+    const fault = versionFault(folder, config.modelFilename);
+    if (fault !== undefined) {
+      this.#fail(model, version, wish, fault);
+      return;
+    }
+    model.begin(version, wish);
+    await this.#mayLoad();
+    try {
+      const loaded = await this.#read(model.name, folder, config, labels, threads);
+      if (loaded === 'moving') {
+        // Under another wish, so that the next look tries again.
+        this.#fail(
+          model,
+          version,
+          '',
+          'its files changed while it was loaded; what may be half of each takes no traffic',
+        );
+        return;
+      }
+      const replaced = model.put(version, wish, loaded);
+      if (replaced !== undefined) this.#retire(replaced);
+      this.#events.onVersion(model.name, version, 'ready');
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#fail(
+        model,
+        version,
+        wish,
+        `failed to load ${join(folder.directory, config.modelFilename)}: ${reason}`,
+      );
+    } finally {
+      this.#loads -= 1;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /** Loads a version of files that are the same after it as before; else what was loaded could be half of each. */
+  async #read(
+    model: string,
+    { version, directory, files, fingerprint }: VersionFolder,
+    config: ModelConfig,
+    labels: readonly string[],
+    threads: number,
+  ): Promise<ModelVersion | 'moving'> {
+    const digest = await digestFiles(directory, files);
+    const loaded = await ModelVersion.load({
+      model,
+      version,
+      modelFile: join(directory, config.modelFilename),
+      digest,
+      config,
+      labels,
+      threads,
+      device: this.#device,
+      events: this.#events,
+    });
+    const after = await listFiles(directory);
+    if (fingerprintOf(after) === fingerprint) return loaded;
+    await loaded.close();
+    return 'moving';
+  }
+
+  async #mayLoad(): Promise<void> {
+    while (this.#loads >= MAX_LOADS) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
+    this.#loads += 1;
+  }
+}

@@ -1,0 +1,32 @@
+/** The gateway of the swap soak, in a process of its own: it loads its model again whenever it is told to. */
+import { pino } from 'pino';
+import { loadConfig } from '../../gateway/config/config.ts';
+import { serve } from '../../gateway/server.ts';
+import type { FromSwapServer, ToSwapServer } from './swap-messages.ts';
+
+const [file = 'signalbox.yaml'] = process.argv.slice(2);
+const server = await serve(await loadConfig(file, {}), pino({ level: 'warn' }, pino.destination(2)));
+const { repository } = server.gateway;
+
+const tell = (message: FromSwapServer): void => {
+  process.send?.(message);
+};
+
+async function swap(): Promise<void> {
+  try {
+    await repository.load('soak');
+    while (repository.index().some(({ state }) => state !== 'READY')) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    tell({ kind: 'swapped', rssBytes: process.memoryUsage.rss() });
+  } catch (error) {
+    tell({ kind: 'failed', reason: String(error) });
+  }
+}
+
+process.on('message', (message: ToSwapServer) => {
+  if (message === 'swap') void swap();
+  else process.disconnect();
+});
+process.once('disconnect', () => void server.stop());
+tell({ kind: 'ready', port: Number(server.bound.http?.split(':').at(-1)) });

@@ -1,0 +1,167 @@
+import { describe, expect, test, vi } from 'vitest';
+import { RepositoryError } from '../../../backends/repository/repository-error.ts';
+import { addingModel } from '../../models/small-models.ts';
+import { addendOf, openRepository } from './open-repository.ts';
+import type { OpenedRepository } from './open-repository.ts';
+
+const TWO_MODELS = {
+  'm/1/model.onnx': addingModel(1),
+  'm/2/model.onnx': addingModel(2),
+  'n/1/model.onnx': addingModel(3),
+  'broken/1/model.onnx': 'not an ONNX model',
+};
+
+function statesIn({ repository }: OpenedRepository): readonly string[] {
+  return repository
+    .index()
+    .map(({ name, version, state, reason }) => `${name}/${version} ${state} ${reason}`.trimEnd());
+}
+
+describe('with explicit control', () => {
+  test('nothing is loaded at the start, and the index says what could be', async () => {
+    await using opened = await openRepository(TWO_MODELS, { control: 'explicit' });
+    expect(opened.repository.models).toEqual([]);
+    expect(statesIn(opened)).toEqual([
+      'broken/1 UNAVAILABLE unloaded',
+      'm/1 UNAVAILABLE unloaded',
+      'm/2 UNAVAILABLE unloaded',
+      'n/1 UNAVAILABLE unloaded',
+    ]);
+  });
+
+  test('the models that are named are loaded at the start, and a name that no repository has is told of', async () => {
+    await using opened = await openRepository(TWO_MODELS, { control: 'explicit', load: ['n', 'gone'] });
+    expect(opened.repository.models.map(({ name }) => name)).toEqual(['n']);
+    expect(await addendOf(opened.ready('n', 1))).toBe(3);
+    expect(opened.events.onFolder).toHaveBeenCalledWith(
+      'gone',
+      'models.load names it, but no repository has a model of that name',
+    );
+  });
+
+  test('a star loads all of them', async () => {
+    await using opened = await openRepository(TWO_MODELS, { control: 'explicit', load: ['*'] });
+    expect(opened.repository.models.map(({ name }) => name)).toEqual(['broken', 'm', 'n']);
+  });
+
+  test('a load resolves when every version takes traffic, and an unload when its memory is free', async () => {
+    await using opened = await openRepository(TWO_MODELS, { control: 'explicit' });
+    await opened.repository.load('m');
+    expect(await Promise.all([1, 2].map((version) => addendOf(opened.ready('m', version))))).toEqual([1, 2]);
+    const version = opened.ready('m', 1);
+    const release = version.hold();
+    let isUnloaded = false;
+    const unloaded = opened.repository.unload('m').then(() => {
+      isUnloaded = true;
+    });
+    await vi.waitFor(() => {
+      expect(opened.repository.model('m')).toBeUndefined();
+    });
+    expect(opened.stateOf('m', 1)).toBe('UNLOADING');
+    expect(await addendOf(version)).toBe(1);
+    expect(isUnloaded).toBe(false);
+    release();
+    await unloaded;
+    expect(opened.stateOf('m', 1)).toBe('UNAVAILABLE unloaded');
+    await expect(addendOf(version)).rejects.toMatchObject({ fault: 'unavailable' });
+  });
+
+  test('what changes in the folders waits for a load, which reads it as it is', async () => {
+    await using opened = await openRepository(TWO_MODELS, { control: 'explicit', load: ['n'] });
+    await opened.root.write({ 'n/1/model.onnx': addingModel(30), 'new/1/model.onnx': addingModel(5) });
+    await opened.repository.refresh();
+    await opened.repository.refresh();
+    expect(await addendOf(opened.ready('n', 1))).toBe(3);
+    expect(opened.stateOf('new', 1)).toBe('UNAVAILABLE unloaded');
+    await opened.repository.load('n');
+    expect(await addendOf(opened.ready('n', 1))).toBe(30);
+  });
+
+  test('a load of what is loaded and has not changed does nothing', async () => {
+    await using opened = await openRepository(TWO_MODELS, { control: 'explicit', load: ['n'] });
+    const before = opened.ready('n', 1);
+    await opened.repository.load('n');
+    expect(opened.ready('n', 1)).toBe(before);
+  });
+
+  test('a load may bring a configuration, which holds until the next one', async () => {
+    await using opened = await openRepository(
+      { ...TWO_MODELS, 'm/config.pbtxt': 'max_batch_size: 8' },
+      { control: 'explicit' },
+    );
+    await opened.repository.load(
+      'm',
+      '{"max_batch_size": 4, "version_policy": {"specific": {"versions": [2]}}}',
+    );
+    expect(opened.ready('m', 2).maxBatchSize).toBe(4);
+    expect(opened.repository.model('m')?.versions).toEqual([2]);
+    await opened.repository.refresh();
+    expect(opened.ready('m', 2).maxBatchSize).toBe(4);
+    await opened.repository.load('m');
+    expect(opened.repository.model('m')?.ready.map(({ maxBatchSize }) => maxBatchSize)).toEqual([8, 8]);
+  });
+
+  test('a load that fails says so as Triton does, with the reason, and what served goes on', async () => {
+    await using opened = await openRepository(TWO_MODELS, { control: 'explicit', load: ['n'] });
+    const { repository } = opened;
+    const reasonOf = (loading: Promise<void>): Promise<unknown> =>
+      loading.catch((error: unknown) =>
+        error instanceof RepositoryError ? [error.fault, error.message] : error,
+      );
+    expect(await reasonOf(repository.load('nobody'))).toEqual([
+      'failed',
+      `failed to load 'nobody', failed to poll from model repository`,
+    ]);
+    expect(await reasonOf(repository.load('broken'))).toEqual([
+      'failed',
+      expect.stringMatching(/^failed to load 'broken', version 1: failed to load .*broken\/1\/model\.onnx: /),
+    ]);
+    expect(await reasonOf(repository.load('n', '{"max_batch_size": -1}'))).toEqual([
+      'failed',
+      expect.stringMatching(
+        /^failed to load 'n', version 1: configuration of the load of n:1:20: max_batch_size: is -1; expected /,
+      ),
+    ]);
+    expect(await addendOf(opened.ready('n', 1))).toBe(3);
+    expect(opened.stateOf('n', 1)).toMatch(/^READY configuration of the load of n:1:20/);
+    expect(await reasonOf(repository.unload('m'))).toEqual([
+      'failed',
+      `failed to unload 'm', it is not loaded`,
+    ]);
+  });
+
+  test('loads and unloads of one model at the same time happen one after the other', async () => {
+    await using opened = await openRepository(TWO_MODELS, { control: 'explicit' });
+    const { repository } = opened;
+    await Promise.all([
+      repository.load('m'),
+      repository.load('m'),
+      repository.unload('m'),
+      repository.load('m'),
+    ]);
+    expect(repository.model('m')?.ready.map(({ version }) => version)).toEqual([1, 2]);
+    expect(opened.events.onVersion.mock.calls.map(([, version, state]) => `${version} ${state}`)).toEqual([
+      '1 ready',
+      '2 ready',
+      '1 unloaded',
+      '2 unloaded',
+      '1 ready',
+      '2 ready',
+    ]);
+  });
+});
+
+test.each(['none', 'poll'] as const)(
+  'with control %s a load or unload is refused as Triton does',
+  async (control) => {
+    await using opened = await openRepository({ 'm/1/model.onnx': addingModel(1) }, { control });
+    for (const asked of [opened.repository.load('m'), opened.repository.unload('m')]) {
+      await expect(asked).rejects.toMatchObject({
+        fault: 'not_allowed',
+        message:
+          'explicit model load / unload is not allowed if polling is enabled; set models.control: explicit',
+      });
+    }
+    expect(await addendOf(opened.ready('m', 1))).toBe(1);
+  },
+);
