@@ -1,13 +1,16 @@
 import { Batcher } from './batching/batcher.ts';
 import type { ModelSignature } from './check.ts';
 import { checkRequest } from './check.ts';
+import { FaultIsolatingRunner } from './batching/fault-isolating-runner.ts';
 import { BackendError } from './errors.ts';
 import type { ImageSpec } from './image/image-spec.ts';
 import type { BatchReport, InferAnswer, InferRequest } from './inference.ts';
 import type { PlannedOutput } from './onnx/batch-layout.ts';
 import { OnnxInstance } from './onnx/instance.ts';
+import type { InstanceOptions } from './onnx/instance.ts';
 import { planModel } from './onnx/plan.ts';
 import { OnnxRunner } from './onnx/runner.ts';
+import type { RunJournal } from './onnx/run-journal.ts';
 import { SlabPool } from './onnx/slab.ts';
 import type { ModelConfig } from './repository/model-config.ts';
 
@@ -21,13 +24,24 @@ export interface VersionOptions {
   readonly labels: readonly string[];
   /** Threads that one run may use, >= 1. */
   readonly threads: number;
+  readonly faults?: FaultOptions;
   readonly events: BackendEvents;
+}
+
+/** How it is told that a run goes wrong. */
+export interface FaultOptions {
+  /** A run that takes longer counts as hung, in milliseconds; left out: it may take as long as it takes. */
+  readonly runLimitMs?: number;
+  /** What runs is written there, for whoever outlives a crash of the process; left out: nowhere. */
+  readonly journal?: RunJournal;
 }
 
 /** What backends tell of what they do; called on the main thread, and must not throw. */
 export interface BackendEvents {
   onBatch(report: BatchReport): void;
   onWorkerRestart(model: string, version: number, reason: string): void;
+  /** An instance's run hangs, or has ended after all; of `wanted` instances, `hung` now hang. */
+  onHang(model: string, version: number, hung: number, wanted: number): void;
 }
 
 /** Requests that may wait for a version; the memory they hold is the callers' own. */
@@ -51,6 +65,8 @@ export class ModelVersion implements ModelSignature {
   readonly #slabs = new SlabPool();
   readonly #plannedOutputs: readonly PlannedOutput[];
   readonly #instances = new Set<OnnxInstance>();
+  /** Those whose run goes on past its limit. */
+  readonly #hung = new Set<OnnxInstance>();
   readonly #closing = Promise.withResolvers<undefined>();
   #isClosing = false;
   #holders = 0;
@@ -58,8 +74,7 @@ export class ModelVersion implements ModelSignature {
 
   /** @throws Error with the reason why the model can't be served */
   static async load(options: VersionOptions): Promise<ModelVersion> {
-    const start = (): Promise<OnnxInstance> =>
-      OnnxInstance.start({ modelFile: options.modelFile, threads: options.threads });
+    const start = (): Promise<OnnxInstance> => OnnxInstance.start(instanceOptions(options));
     const first = await start();
     const instances = [first];
     try {
@@ -107,9 +122,10 @@ export class ModelVersion implements ModelSignature {
     return this.#batcher.queued;
   }
 
-  /** Instances that live, of how many there should be. */
-  get instances(): { readonly ready: number; readonly wanted: number } {
-    return { ready: this.#instances.size, wanted: this.#options.config.instances };
+  /** Instances that can be given work, and those that hang, of how many there should be. */
+  get instances(): { readonly ready: number; readonly hung: number; readonly wanted: number } {
+    const hung = this.#hung.size;
+    return { ready: this.#instances.size - hung, hung, wanted: this.#options.config.instances };
   }
 
   /** Slabs whose memory is lent: 0 when nothing is in flight. */
@@ -120,6 +136,7 @@ export class ModelVersion implements ModelSignature {
   /** @throws BackendError */
   async infer(request: InferRequest): Promise<InferAnswer> {
     const checked = checkRequest(this, request);
+    if (this.#hung.size >= this.#options.config.instances) throw this.#allHang();
     return this.#batcher.submit(checked.request, checked.rows, checked.lane);
   }
 
@@ -149,31 +166,61 @@ export class ModelVersion implements ModelSignature {
   }
 
   #adopt(instance: OnnxInstance): void {
-    const runner = new OnnxRunner(instance, this.#slabs, this.#plannedOutputs, this.maxBatchSize > 0);
+    const runner = new FaultIsolatingRunner(
+      new OnnxRunner(instance, {
+        slabs: this.#slabs,
+        outputs: this.#plannedOutputs,
+        batches: this.maxBatchSize > 0,
+        runLimitMs: this.#options.faults?.runLimitMs,
+        onHung: () => {
+          this.#hung.add(instance);
+          this.#tellHang();
+          if (this.#hung.size >= this.#options.config.instances) this.#batcher.failQueued(this.#allHang());
+        },
+        onRecovered: () => {
+          this.#hung.delete(instance);
+          this.#tellHang();
+          this.#batcher.addRunner(runner);
+        },
+      }),
+    );
     this.#instances.add(instance);
     this.#batcher.addRunner(runner);
     void instance.died.then((reason) => {
       this.#instances.delete(instance);
+      this.#hung.delete(instance);
       this.#batcher.removeRunner(runner);
       return this.#replace(reason);
     });
   }
 
+  #tellHang(): void {
+    const { model, version, config, events } = this.#options;
+    events.onHang(model, version, this.#hung.size, config.instances);
+  }
+
+  #allHang(): BackendError {
+    return new BackendError(
+      'unavailable',
+      `model '${this.model}' version ${this.version} is not ready: a run of each of its instances hangs`,
+    );
+  }
+
   /** Starts a worker in the place of one that died, until it succeeds or the version is closed. */
   async #replace(reason: string): Promise<void> {
-    const { model, version, modelFile, threads, events } = this.#options;
+    const { model, version, events } = this.#options;
     let why = reason;
     while (!this.#isClosing) {
       events.onWorkerRestart(model, version, why);
       try {
-        const instance = await OnnxInstance.start({ modelFile, threads });
+        const instance = await OnnxInstance.start(instanceOptions(this.#options));
         // The version may have been closed while the worker started.
         if (this.#wasClosed()) await instance.close();
         else this.#adopt(instance);
         return;
       } catch (error) {
         why = error instanceof Error ? error.message : String(error);
-        if (this.#instances.size === 0) this.#batcher.failQueued(new BackendError('unavailable', why));
+        if (this.instances.ready === 0) this.#batcher.failQueued(new BackendError('unavailable', why));
         await this.#pauseBeforeRestart();
       }
     }
@@ -192,6 +239,10 @@ export class ModelVersion implements ModelSignature {
     await Promise.race([waited, this.#closing.promise]);
     clearTimeout(timer);
   }
+}
+
+function instanceOptions({ modelFile, threads, faults }: VersionOptions): InstanceOptions {
+  return { modelFile, threads, ...(faults?.journal !== undefined && { journal: faults.journal }) };
 }
 
 /** A preferred size above the largest batch would never be reached: a mistake that would otherwise show as waiting. */

@@ -47,7 +47,14 @@ export const ERRORS = {
     meaning: "The model's output has NaN or infinities, which JSON can't carry: ask for binary output.",
   },
   queue_full: { status: 503, meaning: 'As many requests wait for the version as may. Try again later.' },
-  timeout: { status: 504, meaning: 'The answer took longer than `timeouts.inference`.' },
+  timeout: {
+    status: 504,
+    meaning: 'The answer took longer than `timeouts.inference`, or the run than `timeouts.run`.',
+  },
+  crash_suspect: {
+    status: 503,
+    meaning: 'The same request ran at two crashes of the server; it is refused for ten minutes.',
+  },
   cancelled: { status: 499, meaning: 'The caller hung up before the answer was there.' },
   inference_failed: { status: 500, meaning: 'The model failed on this input.' },
   internal: { status: 500, meaning: 'A fault in the gateway; its log has the details.' },
@@ -78,6 +85,7 @@ export const CODE_OF_FAULT: Readonly<Record<BackendFault | OverrideFault, ErrorC
   expired_in_run: 'timeout',
   cancelled: 'cancelled',
   unavailable: 'model_unavailable',
+  crash_suspect: 'crash_suspect',
   run_failed: 'inference_failed',
   no_experiment: 'no_experiment',
   unknown_experiment: 'unknown_experiment',

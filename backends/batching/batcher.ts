@@ -45,6 +45,8 @@ export class Batcher {
   readonly #running = new Set<Pending>();
   /** Requests that were ever queued. */
   #arrived = 0;
+  /** Requests that were ever put back to be run alone. */
+  #isolated = 0;
   #dispatchIsDue = false;
   #draining = false;
   #delayTimer: NodeJS.Timeout | undefined;
@@ -255,7 +257,11 @@ export class Batcher {
       else if (error instanceof BackendError) member.reject(error);
       else member.reject(new BackendError('run_failed', errorText(error), { cause: error }));
     }
-    this.#queue.putBack(again);
+    for (const member of again) {
+      // Which of them the instance died of is not known: each goes alone, so that only that one dies again.
+      member.lane = `alone ${(this.#isolated += 1)}`;
+      this.#queue.add(member);
+    }
   }
 
   #expire(): void {

@@ -52,16 +52,6 @@ export class LaneQueue {
     if (lane.members.size === 0) this.#lanes.delete(pending.lane);
   }
 
-  /** Puts requests of one lane back where they came from: in the order of their arrival. */
-  putBack(members: readonly Pending[]): void {
-    const [first] = members;
-    if (first === undefined) return;
-    const waiting = [...(this.#lanes.get(first.lane)?.members ?? [])];
-    for (const pending of waiting) this.remove(pending);
-    const all = [...members, ...waiting].sort((a, b) => a.arrivalMs - b.arrivalMs);
-    for (const pending of all) this.add(pending);
-  }
-
   /** Takes the oldest of a lane, as many as fit into `rows`, and at least one. */
   take(lane: Lane, rows: number): readonly Pending[] {
     const taken: Pending[] = [];

@@ -11,7 +11,8 @@ interface Settlement {
 export class Pending implements BatchMember {
   readonly request: InferRequest;
   readonly rows: number;
-  readonly lane: string;
+  /** What it has in common with those it can share a batch with. */
+  lane: string;
   readonly arrivalMs = performance.now();
   /** Times its instance died under it. */
   attempts = 0;

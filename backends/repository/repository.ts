@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { formatProblem } from '../../documents/problem.ts';
 import { ModelVersion } from '../model-version.ts';
-import type { BackendEvents } from '../model-version.ts';
+import type { BackendEvents, FaultOptions } from '../model-version.ts';
 import { scanRepository } from './layout.ts';
 import type { ModelFolder, VersionFolder } from './layout.ts';
 import { readSettings } from './model-settings.ts';
@@ -19,6 +19,7 @@ export interface RepositoryEvents extends BackendEvents {
 export interface RepositoryOptions {
   /** The repositories' folders; of a model that is in several, the first is served. */
   readonly roots: readonly string[];
+  readonly faults?: FaultOptions;
   readonly events: RepositoryEvents;
 }
 
@@ -153,8 +154,16 @@ export class ModelRepository {
     }
     try {
       const { config, labels } = settings;
-      const { events } = this.#options;
-      const options = { model: model.name, version, modelFile, config, labels, events };
+      const { faults, events } = this.#options;
+      const options = {
+        model: model.name,
+        version,
+        modelFile,
+        config,
+        labels,
+        events,
+        ...(faults !== undefined && { faults }),
+      };
       const loaded = await ModelVersion.load({ ...options, threads: config.threads ?? threads });
       const replaced = model.put(version, wish, loaded);
       if (replaced !== undefined) this.#close(replaced);

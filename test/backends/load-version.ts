@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import { ModelVersion } from '../../backends/model-version.ts';
-import type { BackendEvents } from '../../backends/model-version.ts';
+import type { BackendEvents, FaultOptions } from '../../backends/model-version.ts';
 import { DEFAULT_MODEL_CONFIG } from '../../backends/repository/model-config.ts';
 import type { ModelConfig } from '../../backends/repository/model-config.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
@@ -17,11 +17,13 @@ export interface LoadedVersion extends AsyncDisposable {
 export async function loadVersion(
   model: Uint8Array,
   config: Partial<ModelConfig> = {},
+  faults: Partial<FaultOptions> = {},
 ): Promise<LoadedVersion> {
   const folder = await temporaryFolder({ 'model.onnx': model });
   const events = {
     onBatch: vi.fn<BackendEvents['onBatch']>(),
     onWorkerRestart: vi.fn<BackendEvents['onWorkerRestart']>(),
+    onHang: vi.fn<BackendEvents['onHang']>(),
   };
   try {
     const version = await ModelVersion.load({
@@ -31,6 +33,7 @@ export async function loadVersion(
       config: { ...DEFAULT_MODEL_CONFIG, ...config },
       labels: [],
       threads: 1,
+      faults: { runLimitMs: 60_000, ...faults },
       events,
     });
     return {

@@ -62,7 +62,7 @@ test('a request that kills two workers fails, and the version answers the next o
     message: expect.stringMatching(OUT_OF_HEAP) as string,
   });
   expect(await echoOf(version, 'still there')).toEqual(['still there']);
-  expect(version.instances).toEqual({ ready: 1, wanted: 1 });
+  expect(version.instances).toEqual({ ready: 1, hung: 0, wanted: 1 });
   expect(version.lentSlabs).toBe(0);
   expect(events.onWorkerRestart.mock.calls).toEqual([
     ['tested', 1, expect.stringMatching(OUT_OF_HEAP)],
@@ -107,7 +107,7 @@ test('a worker that ends leaves the others of its version at work', async () => 
   const texts = Array.from({ length: 50 }, (_, index) => `text ${index}`);
   expect(await Promise.all(texts.map((text) => echoOf(version, text)))).toEqual(texts.map((text) => [text]));
   await vi.waitFor(() => {
-    expect(version.instances).toEqual({ ready: 2, wanted: 2 });
+    expect(version.instances).toEqual({ ready: 2, hung: 0, wanted: 2 });
   });
 });
 
@@ -122,7 +122,7 @@ test('while no worker can be started, requests are told why; as soon as one can,
     config: DEFAULT_MODEL_CONFIG,
     labels: [],
     threads: 1,
-    events: { onBatch: vi.fn(), onWorkerRestart },
+    events: { onBatch: vi.fn(), onWorkerRestart, onHang: vi.fn() },
   });
   const [thread] = await threadsOf(version);
   await rename(modelFile, join(folder.path, 'away.onnx'));
@@ -131,7 +131,7 @@ test('while no worker can be started, requests are told why; as soon as one can,
     fault: 'unavailable',
     message: expect.stringContaining(modelFile) as string,
   });
-  expect(version.instances).toEqual({ ready: 0, wanted: 1 });
+  expect(version.instances).toEqual({ ready: 0, hung: 0, wanted: 1 });
   await rename(join(folder.path, 'away.onnx'), modelFile);
   expect(await echoOf(version, 'back again')).toEqual(['back again']);
   expect(onWorkerRestart).toHaveBeenCalledWith('tested', 1, expect.stringContaining(modelFile));

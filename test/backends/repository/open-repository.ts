@@ -21,7 +21,13 @@ export interface OpenedRepository extends AsyncDisposable {
 }
 
 export function repositoryEvents(): Events {
-  return { onBatch: vi.fn(), onWorkerRestart: vi.fn(), onVersion: vi.fn(), onFolder: vi.fn() };
+  return {
+    onBatch: vi.fn(),
+    onWorkerRestart: vi.fn(),
+    onHang: vi.fn(),
+    onVersion: vi.fn(),
+    onFolder: vi.fn(),
+  };
 }
 
 /** Writes the files into a folder and serves it, until it is disposed of. */

@@ -34,6 +34,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
       headersMs: 10_000,
       keepAliveMs: 72_000,
       inferenceMs: 30_000,
+      runMs: 30_000,
       graceMs: 1000,
       drainMs: 30_000,
     },
@@ -48,7 +49,7 @@ listen: { http: 0.0.0.0:80, metrics: localhost:0 }
 server: { name: triton, bodyLimit: 512KiB }
 models: { repository: [/srv/models, more], control: none, defaultModel: digits }
 experiments: experiments
-timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, grace: 0s, drain: 1.5s }
+timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, run: 400ms, grace: 0s, drain: 1.5s }
 limits: { imagePixels: 1000000 }
 telemetry: { logs: { level: warn } }
 `);
@@ -64,6 +65,7 @@ telemetry: { logs: { level: warn } }
       headersMs: 5000,
       keepAliveMs: 3_600_000,
       inferenceMs: 500,
+      runMs: 400,
       graceMs: 0,
       drainMs: 1500,
     },
@@ -101,6 +103,8 @@ test.each([
 ])('a duration of %s is %d milliseconds', async (duration, milliseconds) => {
   const { timeouts } = await load(`${LEAST}timeouts: { inference: ${duration} }\n`);
   expect(timeouts.inferenceMs).toBe(milliseconds);
+  // A run may take as long as an answer, unless it is said.
+  expect(timeouts.runMs).toBe(milliseconds);
 });
 
 test.each(['30', '30 s', '-1s', '1e3s', '1d', 's', 'Infinity', '.5s'])(
