@@ -70,6 +70,34 @@ test('a request that kills two workers fails, and the version answers the next o
   ]);
 });
 
+test('of a batch that a worker dies under, only the request that it dies of fails', async () => {
+  heapOfNewWorkers(SMALL_HEAP_MB);
+  const width = 20_000;
+  await using loaded = await loadVersion(identityModel('BYTES', ['batch', width]));
+  const { version, events } = loaded;
+  const firstOf = async (text: string): Promise<string | undefined> => {
+    const answer = await version.infer(
+      requestOf(Array.from({ length: width }, (_, index) => `${text}${index}`)),
+    );
+    const [first] = answer.outputs.flatMap((output) => [...output.data]).map(String);
+    answer.release();
+    return first;
+  };
+  const [before, poison, after] = await Promise.allSettled([
+    firstOf('before'),
+    firstOf('x'.repeat(4000)),
+    firstOf('after'),
+  ]);
+  expect(poison).toMatchObject({ status: 'rejected', reason: { fault: 'run_failed' } });
+  expect([before, after]).toEqual([
+    { status: 'fulfilled', value: 'before0' },
+    { status: 'fulfilled', value: 'after0' },
+  ]);
+  expect(events.onBatch.mock.calls.map(([{ rows }]) => rows)).toEqual([3, 1, 1, 1]);
+  expect(events.onWorkerRestart).toHaveBeenCalledTimes(2);
+  expect(version.lentSlabs).toBe(0);
+});
+
 test('a request whose worker died is answered by the one that takes its place', async () => {
   heapOfNewWorkers(SMALL_HEAP_MB);
   await using loaded = await loadVersion(ECHO);
