@@ -6,6 +6,7 @@ import type { Address } from '../config/config.ts';
 /** A socket that is bound to its address, and on which this process accepts nothing. */
 export interface BoundSocket {
   readonly fd: number;
+  readonly port: number;
   close(): void;
 }
 
@@ -42,7 +43,7 @@ export async function bindSockets({ host, port }: Address): Promise<readonly Bou
   return sockets;
 }
 
-function bind(address: string, port: number, family: number): BoundSocket & { readonly port: number } {
+function bind(address: string, port: number, family: number): BoundSocket {
   const handle = createHandle()(address, port, family);
   if (typeof handle === 'number') throw refused(handle, address, port);
   const name: { port?: number } = {};
