@@ -66,7 +66,7 @@ export async function soakDeaths({ deaths, requests, onSample }: SoakOptions): P
       try {
         const { statusCode, body } = await pool.request({ path: PATH, method: 'POST', ...jsonBody(texts) });
         const text = await body.text();
-        if (statusCode === 200) mixed += Number(text.includes(JSON.stringify(texts)) ? 0 : 1);
+        if (statusCode === 200) mixed += text.includes(JSON.stringify(texts)) ? 0 : 1;
         else lost.push(`${statusCode}: ${text}`);
       } catch (error) {
         lost.push(String(error));
