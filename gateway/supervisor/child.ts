@@ -11,6 +11,8 @@ const LAST_ANSWERS_MS = 1000;
 
 let server: Server | undefined;
 let stopping = false;
+/** It has let go of its parent itself, and ends when the loop is empty. */
+let leaving = false;
 
 // A terminal, or a service manager, signals the whole group; the parent is who decides.
 process.on('SIGINT', () => undefined);
@@ -22,7 +24,7 @@ process.on('message', (message: ToChild) => {
 });
 
 process.once('disconnect', () => {
-  if (stopping && server === undefined) return;
+  if (leaving) return;
   // The parent died. Before it serves, a model may be loading, and that can't be ended in any other way.
   if (server === undefined) endAtOnce();
   else
@@ -75,6 +77,7 @@ function send(message: FromChild, sent: () => void = () => undefined): void {
 
 /** Without the channel to the parent the loop is empty, and the process ends. */
 function leave(): void {
+  leaving = true;
   if (process.connected) process.disconnect();
 }
 
