@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { formatProblem } from '../documents/problem.ts';
+import type { RunJournal } from '../backends/onnx/run-journal.ts';
 import { ModelRepository } from '../backends/repository/repository.ts';
 import type { DecisionContext } from '../experiments/decision.ts';
 import type { Experiment } from '../experiments/definition.ts';
@@ -18,6 +19,13 @@ import { WatchedKeys } from './trust/watched-keys.ts';
 
 /** Time between two looks at the folders; a change takes effect when two looks saw the same. */
 const LOOK_EVERY_MS = 500;
+
+export interface GatewayOptions {
+  /** Where what runs is written, for whoever outlives a crash of this process. */
+  readonly journal?: RunJournal;
+  /** Told when no instance of a version is left that doesn't hang: only a new process can serve it again. */
+  readonly onAllHung?: (model: string, version: number) => void;
+}
 
 /** What the faces share: the models, the experiments, and the one pipeline in front of them. */
 export class Gateway {
@@ -48,7 +56,11 @@ export class Gateway {
    *
    * @throws InvalidDocuments, Error where a model repository can't be read
    */
-  static async open(config: Config, log: Logger): Promise<Gateway> {
+  static async open(
+    config: Config,
+    log: Logger,
+    { journal, onAllHung }: GatewayOptions = {},
+  ): Promise<Gateway> {
     const { keysFile } = config.auth;
     const keys = keysFile === undefined ? undefined : await WatchedKeys.open(keysFile);
     // The events of loading come before there is a gateway to count them.
@@ -57,11 +69,16 @@ export class Gateway {
       roots: config.models.roots,
       control: config.models.control,
       load: config.models.load,
+      faults: { runLimitMs: config.timeouts.runMs, ...(journal !== undefined && { journal }) },
       events: {
         onBatch: (report) => metrics?.recordBatch(report),
         onWorkerRestart: (model, version, reason) => {
           metrics?.recordWorkerRestart(model, version);
           log.error({ model, version, reason }, 'a worker died and is being replaced');
+        },
+        onHang: (model, version, hung, wanted) => {
+          log.error({ model, version, hung, wanted }, 'instances whose run goes on past its limit');
+          if (hung >= wanted) onAllHung?.(model, version);
         },
         onVersion: (model, version, state, reason) => {
           if (state === 'failed') log.error({ model, version, reason }, 'version failed to load');

@@ -72,6 +72,8 @@ export interface Config {
     readonly keepAliveMs: number;
     /** From a request's arrival to its answer. */
     readonly inferenceMs: number;
+    /** A run of a model that takes longer counts as hung. */
+    readonly runMs: number;
     /** From failing readiness to closing the listeners at SIGTERM, for balancers to notice. */
     readonly graceMs: number;
     /** To answer what is in flight when the process is told to stop. */
@@ -185,6 +187,8 @@ function readConfig(document: YamlDocument): Config {
       headersMs: duration('headers', '10s'),
       keepAliveMs: duration('keepAlive', '72s'),
       inferenceMs: duration('inference', '30s'),
+      // Nobody waits any longer for a run that has taken as long as an answer may.
+      runMs: duration('run', read.timeouts?.inference ?? '30s'),
       graceMs: duration('grace', '1s', 0),
       drainMs: duration('drain', '30s'),
     },

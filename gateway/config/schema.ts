@@ -97,6 +97,7 @@ export const ConfigSchema = Type.Object(
           headers: Type.Optional(Duration()),
           keepAlive: Type.Optional(Duration()),
           inference: Type.Optional(Duration()),
+          run: Type.Optional(Duration()),
           grace: Type.Optional(Duration()),
           drain: Type.Optional(Duration()),
         },

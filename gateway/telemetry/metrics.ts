@@ -37,6 +37,7 @@ export interface GaugeSources {
     readonly model: string;
     readonly version: number;
     readonly ready: number;
+    readonly hung: number;
     readonly wanted: number;
   }>;
   /** Shares from 0 to 1. */
@@ -213,9 +214,10 @@ export class Metrics {
       for (const { model, version, queued } of sources.queues()) self.set({ model, version }, queued);
     });
     gauge('signalbox_instances', 'Instances by state.', ['model', 'version', 'state'], (self) => {
-      for (const { model, version, ready, wanted } of sources.instances()) {
+      for (const { model, version, ready, hung, wanted } of sources.instances()) {
         self.set({ model, version, state: 'ready' }, ready);
-        self.set({ model, version, state: 'starting' }, wanted - ready);
+        self.set({ model, version, state: 'hung' }, hung);
+        self.set({ model, version, state: 'starting' }, wanted - ready - hung);
       }
     });
     gauge(

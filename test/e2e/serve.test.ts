@@ -92,6 +92,31 @@ describe('signalbox serve', () => {
     );
   });
 
+  test('a bad experiment is told by the process that serves, once, and ends with 1', async () => {
+    await using folder = await temporaryFolder({
+      'signalbox.yaml': config(DEMO_MODELS),
+      'experiments/digits.yaml': experimentFile({ model: 'nobody' }),
+    });
+    await using server = signalbox('serve', '--config', join(folder.path, 'signalbox.yaml'));
+    expect(await server.ended).toBe(1);
+    expect(server.stderr()).toMatch(
+      /digits\.yaml:\d+:\d+: model: .*nobody.*\n1 problem; nothing was started\n$/,
+    );
+    expect(server.stdout()).toBe('');
+  });
+
+  test('--no-supervisor serves in the one process that was started', async () => {
+    await using folder = await demoLikeFolder();
+    const file = join(folder.path, 'signalbox.yaml');
+    await using server = signalbox('serve', '--no-supervisor', '--config', file);
+    const { pid, http = '' } = await server.ready();
+    expect(Number(pid)).toBe(server.child.pid);
+    expect((await fetch(`http://${http}/v2/health/ready`)).status).toBe(200);
+    server.child.kill('SIGSEGV');
+    expect(await server.ended).toBe('SIGSEGV');
+    await expect(fetch(`http://${http}/v2/health/live`)).rejects.toThrow();
+  });
+
   test('a port that is taken is told, and ends with 1', async () => {
     await using folder = await demoLikeFolder();
     await using first = signalbox('serve', '--config', join(folder.path, 'signalbox.yaml'));

@@ -35,6 +35,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
       headersMs: 10_000,
       keepAliveMs: 72_000,
       inferenceMs: 30_000,
+      runMs: 30_000,
       graceMs: 1000,
       drainMs: 30_000,
     },
@@ -51,12 +52,12 @@ listen: { http: 0.0.0.0:80, grpc: '[::1]:81', metrics: localhost:0 }
 server: { name: triton, bodyLimit: 512KiB }
 models: { repository: [/srv/models, more], control: none, defaultModel: digits }
 experiments: experiments
-timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, grace: 0s, drain: 1.5s }
 auth:
   keys: ./keys.yaml
   jwt: { issuer: 'https://id.example', audience: box, jwks: 'https://id.example/keys', scopesClaim: roles, rate: 5/s }
 limits: { imagePixels: 1000000, addressRate: 60/m burst 9 }
 tls: { http: { cert: a.pem, key: b.pem }, grpc: { cert: /c.pem, key: d.pem, ca: e.pem } }
+timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, run: 400ms, grace: 0s, drain: 1.5s }
 telemetry: { logs: { level: warn } }
 `);
   const folder = join(config.file, '..');
@@ -80,6 +81,7 @@ telemetry: { logs: { level: warn } }
       headersMs: 5000,
       keepAliveMs: 3_600_000,
       inferenceMs: 500,
+      runMs: 400,
       graceMs: 0,
       drainMs: 1500,
     },
@@ -137,6 +139,8 @@ test.each([
 ])('a duration of %s is %d milliseconds', async (duration, milliseconds) => {
   const { timeouts } = await load(`${LEAST}timeouts: { inference: ${duration} }\n`);
   expect(timeouts.inferenceMs).toBe(milliseconds);
+  // A run may take as long as an answer, unless it is said.
+  expect(timeouts.runMs).toBe(milliseconds);
 });
 
 test.each(['30', '30 s', '-1s', '1e3s', '1d', 's', 'Infinity', '.5s'])(
