@@ -1,0 +1,86 @@
+/** What is measured of each unit, and how an experiment uses it. */
+export interface MetricDefinition {
+  /** What outcomes call it. */
+  readonly name: string;
+  /**
+   * - `proportion`: whether something happened, 0 or 1
+   * - `count`: how often something happened, whole numbers >= 0
+   * - `mean`: an amount
+   * - `ratio`: an amount over another, summed over the units of a variant (the delta method's form)
+   * - `quantile`: an amount whose distribution matters, as a latency
+   */
+  readonly kind: 'proportion' | 'mean' | 'ratio' | 'quantile' | 'count';
+  readonly role: 'goal' | 'secondary' | 'guardrail';
+  /** Which way is better. */
+  readonly direction: 'increase' | 'decrease';
+  /**
+   * Milliseconds from a unit's first exposure in which outcomes add up to its value; it enters the test when they have
+   * passed. Undefined: the unit's value is the outcome of its first exposure.
+   */
+  readonly windowMs?: number;
+  /** A unit's value is taken as at most that, so that single large values don't decide; fixed beforehand. */
+  readonly cap?: number;
+  /** Whether the distribution of values is kept, for quantiles and for caps that are a percentile. */
+  readonly histogram?: boolean;
+}
+
+/** A value as it is counted: `x`, over `y` where the metric is a ratio (1 otherwise). */
+export interface MetricValue {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** What is known of each request without an outcome; times in milliseconds. One request of a unit enters. */
+export const BUILT_IN_METRICS: readonly MetricDefinition[] = [
+  { name: 'error_rate', kind: 'proportion', role: 'guardrail', direction: 'decrease' },
+  { name: 'latency', kind: 'quantile', role: 'guardrail', direction: 'decrease' },
+  { name: 'queue', kind: 'quantile', role: 'secondary', direction: 'decrease' },
+  { name: 'compute', kind: 'quantile', role: 'guardrail', direction: 'decrease' },
+  { name: 'confidence', kind: 'mean', role: 'secondary', direction: 'increase', histogram: true },
+];
+
+export const BUILT_IN_BY_NAME: ReadonlyMap<string, MetricDefinition> = new Map(
+  BUILT_IN_METRICS.map((metric) => [metric.name, metric]),
+);
+
+/** Beyond it squares and sums would lose what is added to them. */
+const LARGEST_VALUE = 1e15;
+
+/**
+ * Reads the value of an outcome.
+ *
+ * @param value a number; for a ratio also `{"numerator", "denominator"}`, where a number alone is over 1
+ * @returns the value, or what would have been right
+ */
+export function readMetricValue(
+  metric: MetricDefinition,
+  value: unknown,
+): MetricValue | { expected: string } {
+  switch (metric.kind) {
+    case 'proportion':
+      if (value === true || value === 1) return { x: 1, y: 1 };
+      if (value === false || value === 0) return { x: 0, y: 1 };
+      return { expected: '0, 1, false or true' };
+    case 'count':
+      return isAmount(value) && Number.isInteger(value) && value >= 0
+        ? { x: value, y: 1 }
+        : { expected: 'a whole number >= 0' };
+    case 'mean':
+    case 'quantile':
+      return isAmount(value) ? { x: value, y: 1 } : { expected: 'a number from -1e15 to 1e15' };
+    case 'ratio':
+      if (isAmount(value)) return { x: value, y: 1 };
+      if (isFraction(value) && isAmount(value.numerator) && isAmount(value.denominator)) {
+        return { x: value.numerator, y: value.denominator };
+      }
+      return { expected: 'a number, or {"numerator": …, "denominator": …}, from -1e15 to 1e15' };
+  }
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= LARGEST_VALUE;
+}
+
+function isFraction(value: unknown): value is { numerator: unknown; denominator: unknown } {
+  return typeof value === 'object' && value !== null && 'numerator' in value && 'denominator' in value;
+}
