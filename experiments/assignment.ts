@@ -14,6 +14,11 @@ export function hashUnit(seed: string, unit: string): number {
   return murmur3(`${seed}:${unit}`);
 }
 
+/** The unit's place as a share, 0 to 1 without the end: the same unit is anywhere else under another seed. */
+export function hashShare(seed: string, unit: string): number {
+  return hashUnit(seed, unit) / TWO_TO_32;
+}
+
 /**
  * Whether the unit is enrolled, given the share of units that are.
  *
@@ -22,7 +27,7 @@ export function hashUnit(seed: string, unit: string): number {
  * @param coverage 0 to 1
  */
 export function isCovered(seed: string, unit: string, coverage: number): boolean {
-  return hashUnit(`${seed}:coverage`, unit) / TWO_TO_32 < coverage;
+  return coverage >= 1 || hashShare(`${seed}:coverage`, unit) < coverage;
 }
 
 /**

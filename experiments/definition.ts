@@ -1,60 +1,35 @@
-import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { InvalidDocuments } from '../documents/problem.ts';
 import type { Problem } from '../documents/problem.ts';
 import { checkDocument } from '../documents/schema-check.ts';
 import type { Path, YamlDocument } from '../documents/yaml-document.ts';
-
-const Name = (what: string) =>
-  Type.String({
-    pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
-    expected: `${what}: letters, digits, ".", "_" and "-", 63 characters at most`,
-  });
-
-const VariantSchema = Type.Object(
-  {
-    name: Name("a variant's name"),
-    version: Type.Integer({ minimum: 1, expected: 'a version of the model, a whole number > 0' }),
-    weight: Type.Integer({
-      minimum: 0,
-      maximum: 1_000_000,
-      expected: 'a whole number from 0 to 1000000 (for 99.5 % to 0.5 % write 995 and 5)',
-    }),
-  },
-  { additionalProperties: false, expected: 'a map of name, version and weight' },
-);
-
-/** An experiment's file, in the contract's words. */
-export const ExperimentSchema = Type.Object(
-  {
-    key: Type.String({
-      pattern: '^[a-z0-9-]{1,63}$',
-      expected: 'a name of small letters, digits and "-", 63 characters at most',
-    }),
-    model: Name("the model's name"),
-    status: Type.Enum(['draft', 'running', 'paused', 'completed']),
-    hashAttribute: Type.Optional(
-      Type.String({
-        pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
-        expected: 'the name of the request header that names the unit, as x-user-id',
-      }),
-    ),
-    seed: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, expected: 'a text of 1 to 200 characters' }),
-    ),
-    hashVersion: Type.Optional(Type.Literal(1, { expected: '1, the only hash version there is' })),
-    coverage: Type.Optional(
-      Type.Number({ minimum: 0, maximum: 1, expected: 'a share of the units, from 0 to 1' }),
-    ),
-    control: Name("the control variant's name"),
-    variants: Type.Array(VariantSchema, { minItems: 1, expected: 'a list of at least one variant' }),
-    onUnavailable: Type.Optional(Type.Enum(['fallback', 'error'])),
-    winner: Type.Optional(Name("the winning variant's name")),
-  },
-  { additionalProperties: false, expected: 'a map with key, model, status, control and variants' },
-);
+import { standsInBody } from './attribute.ts';
+import type { UnitSource } from './attribute.ts';
+import { ExperimentSchema } from './experiment-schema.ts';
+import type { HashAttributeSchema, HoldoutSchema, VariantSchema } from './experiment-schema.ts';
+import { readGuardrails, readMetrics } from './metric-definition.ts';
+import type { Guardrail, MetricDefinition } from './metric-definition.ts';
+import { readMatchRule } from './targeting/match-rule.ts';
+import type { MatchRule } from './targeting/match-rule.ts';
 
 export type Variant = Readonly<Static<typeof VariantSchema>>;
+
+type ExperimentFile = Static<typeof ExperimentSchema>;
+
+/** The part of a namespace's units that an experiment may enrol: from and up to, without the end, 0 to 1. */
+export interface Namespace {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Units that get the control whatever is tried on the others. */
+export interface Holdout {
+  /** 0 to 1. */
+  readonly share: number;
+  /** Experiments with the same seed hold out the same units. */
+  readonly seed: string;
+}
 
 /** An experiment as it is served: every default filled in, variants in the order of their names. */
 export interface Experiment {
@@ -62,15 +37,36 @@ export interface Experiment {
   /** The served name that callers use. */
   readonly model: string;
   readonly status: 'draft' | 'running' | 'paused' | 'completed';
-  /** The request header that names the unit, lower case. */
-  readonly hashAttribute: string;
+  /** Counts up from 1; what was counted in one phase says nothing of another. */
+  readonly phase: number;
+  readonly phaseName: string | undefined;
+  /** When it begins to enrol, in milliseconds since 1970; undefined: as soon as it runs. */
+  readonly startMs: number | undefined;
+  /** When it stops enrolling, in milliseconds since 1970; undefined: never by itself. */
+  readonly stopMs: number | undefined;
+  /** What names the unit. */
+  readonly hashAttribute: UnitSource;
   readonly seed: string;
+  /** In the order of the file: the first that is met decides. Empty: everybody takes part. */
+  readonly match: readonly MatchRule<Variant>[];
+  /** Whether only those who meet a rule are concerned: so it is where a rule names no variant. */
+  readonly isRestricted: boolean;
+  readonly namespace: Namespace | undefined;
+  readonly holdout: Holdout | undefined;
   /** The share of units that are enrolled, 0 to 1. */
   readonly coverage: number;
+  /** Units that always get the same variant, and don't count. */
+  readonly forced: ReadonlyMap<string, Variant>;
+  /** Whether a unit keeps the variant where it first landed, while the phase lasts. */
+  readonly isSticky: boolean;
   readonly control: Variant;
   readonly variants: readonly Variant[];
   /** What a caller gets whose variant can't answer: the control, or an error. */
   readonly onUnavailable: 'fallback' | 'error';
+  /** The variant that is sent copies of a share of the requests, 0 to 1, whose answers nobody sees. */
+  readonly mirror: { readonly variant: Variant; readonly share: number } | undefined;
+  readonly metrics: readonly MetricDefinition[];
+  readonly guardrails: readonly Guardrail[];
   /** Whom all get once the experiment is completed. */
   readonly winner: Variant;
 }
@@ -89,49 +85,159 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
   const refuse = (path: Path, message: string): void => {
     problems.push(document.problemAt(path, message));
   };
+  checkVariants(file, knownVersions, refuse);
+  const pick = (name: string, path: Path): Variant | undefined => {
+    const variant = file.variants.find((candidate) => candidate.name === name);
+    if (variant === undefined) {
+      const names = file.variants.map((candidate) => candidate.name);
+      refuse(path, `is "${name}"; expected one of the variants ${names.join(', ')}`);
+    }
+    return variant;
+  };
 
-  const names = file.variants.map((variant) => variant.name);
-  const versions = knownVersions(file.model);
-  if (versions === undefined) {
-    refuse(['model'], `is "${file.model}", but the model repository has no model of that name`);
+  const control = pick(file.control, ['control']);
+  if (file.winner !== undefined && file.status !== 'completed') {
+    refuse(['winner'], `goes with status completed only, and the status is ${file.status}`);
   }
-  file.variants.forEach(({ name, version }, index) => {
+  const winner = file.winner === undefined ? control : pick(file.winner, ['winner']);
+  const hashAttribute = readUnitSource(file.hashAttribute ?? 'x-user-id');
+  const match = (file.match ?? []).map((rule, index) => readMatchRule(rule, ['match', index], refuse, pick));
+  const forced = readForced(file, hashAttribute, refuse, pick);
+  if (file.sticky === true && hashAttribute.kind === 'none') {
+    refuse(['sticky'], 'keeps units where they landed, and hashAttribute says that there are none');
+  }
+  const namespace = readNamespace(file, refuse);
+  const times = readTimes(file, refuse);
+  const mirrored = file.mirror && pick(file.mirror.variant, ['mirror', 'variant']);
+  const metrics = readMetrics(file.metrics ?? [], refuse);
+  const guardrails = readGuardrails(file.guardrails ?? [], metrics, refuse);
+  if (problems.length > 0 || control === undefined || winner === undefined)
+    throw new InvalidDocuments(problems);
+
+  const phase = typeof file.phase === 'number' ? { number: file.phase } : (file.phase ?? { number: 1 });
+  return Object.freeze({
+    key: file.key,
+    model: file.model,
+    status: file.status,
+    phase: phase.number,
+    phaseName: phase.name,
+    ...times,
+    hashAttribute,
+    seed: phase.seed ?? file.seed ?? file.key,
+    match,
+    isRestricted: match.some((rule) => rule.variant === undefined),
+    namespace,
+    holdout: file.holdout === undefined ? undefined : readHoldout(file.holdout, `${file.key}:holdout`),
+    coverage: file.coverage ?? 1,
+    forced,
+    isSticky: file.sticky ?? false,
+    control,
+    variants: Object.freeze([...file.variants].sort((a, b) => (a.name < b.name ? -1 : 1))),
+    onUnavailable: file.onUnavailable ?? 'fallback',
+    mirror: mirrored && { variant: mirrored, share: file.mirror?.share ?? 1 },
+    metrics,
+    guardrails,
+    winner,
+  });
+}
+
+/** Whether a call has to be read, body and all, before the experiment can say who answers it. */
+export function needsBody({ hashAttribute, match }: Experiment): boolean {
+  return (
+    standsInBody(hashAttribute) ||
+    match.some(
+      ({ conditions, inputs }) => inputs.length > 0 || conditions.some(({ source }) => standsInBody(source)),
+    )
+  );
+}
+
+/** @param seed where the file says none */
+export function readHoldout(file: Static<typeof HoldoutSchema>, seed: string): Holdout {
+  return typeof file === 'number' ? { share: file, seed } : { share: file.share, seed: file.seed ?? seed };
+}
+
+type Refuse = (path: Path, message: string) => void;
+
+function checkVariants(
+  { model, variants }: ExperimentFile,
+  knownVersions: KnownVersions,
+  refuse: Refuse,
+): void {
+  const names = variants.map((variant) => variant.name);
+  const versions = knownVersions(model);
+  if (versions === undefined) {
+    refuse(['model'], `is "${model}", but the model repository has no model of that name`);
+  }
+  variants.forEach(({ name, version }, index) => {
     if (names.indexOf(name) < index) refuse(['variants', index, 'name'], `"${name}" is there twice`);
     if (versions !== undefined && !versions.includes(version)) {
       const there =
         versions.length > 0 ? `the repository has ${versions.join(', ')}` : 'the repository has none';
       refuse(
         ['variants', index, 'version'],
-        `is ${version}, but model "${file.model}" has no such version; ${there}`,
+        `is ${version}, but model "${model}" has no such version; ${there}`,
       );
     }
   });
-  if (file.variants.every((variant) => variant.weight === 0)) {
+  if (variants.every((variant) => variant.weight === 0)) {
     refuse(['variants'], 'have only weights of 0; at least one has to be above 0');
   }
-  if (file.winner !== undefined && file.status !== 'completed') {
-    refuse(['winner'], `goes with status completed only, and the status is ${file.status}`);
-  }
-  const pick = (name: string, path: Path): Variant | undefined => {
-    const variant = file.variants.find((candidate) => candidate.name === name);
-    if (variant === undefined) refuse(path, `is "${name}"; expected one of the variants ${names.join(', ')}`);
-    return variant;
-  };
-  const control = pick(file.control, ['control']);
-  const winner = file.winner === undefined ? control : pick(file.winner, ['winner']);
-  if (problems.length > 0 || control === undefined || winner === undefined)
-    throw new InvalidDocuments(problems);
+}
 
-  return Object.freeze({
-    key: file.key,
-    model: file.model,
-    status: file.status,
-    hashAttribute: (file.hashAttribute ?? 'x-user-id').toLowerCase(),
-    seed: file.seed ?? file.key,
-    coverage: file.coverage ?? 1,
-    control,
-    variants: Object.freeze([...file.variants].sort((a, b) => (a.name < b.name ? -1 : 1))),
-    onUnavailable: file.onUnavailable ?? 'fallback',
-    winner,
-  });
+function readUnitSource(file: Static<typeof HashAttributeSchema>): UnitSource {
+  if (typeof file === 'string') return { kind: 'header', name: file.toLowerCase() };
+  if ('header' in file) return { kind: 'header', name: file.header.toLowerCase() };
+  if ('cookie' in file) return { kind: 'cookie', name: file.cookie };
+  if ('json' in file) return { kind: 'parameter', name: file.json.slice('parameters.'.length) };
+  return 'apiKey' in file ? { kind: 'apiKey' } : { kind: 'none' };
+}
+
+function readForced(
+  { forced = {} }: ExperimentFile,
+  hashAttribute: UnitSource,
+  refuse: Refuse,
+  pick: (name: string, path: Path) => Variant | undefined,
+): ReadonlyMap<string, Variant> {
+  const variants = new Map<string, Variant>();
+  for (const [unit, name] of Object.entries(forced)) {
+    const variant = pick(name, ['forced', unit]);
+    if (unit === '') refuse(['forced', unit], 'forces the empty unit, which is none');
+    else if (variant !== undefined) variants.set(unit, variant);
+  }
+  if (variants.size > 0 && hashAttribute.kind === 'none') {
+    refuse(['forced'], 'names units, and hashAttribute says that there are none');
+  }
+  return variants;
+}
+
+function readNamespace({ namespace }: ExperimentFile, refuse: Refuse): Namespace | undefined {
+  if (namespace === undefined) return undefined;
+  const [from = 0, to = 0] = namespace.range;
+  if (from >= to) {
+    refuse(
+      ['namespace', 'range'],
+      `goes from ${from} to ${to}, which is nobody; expected an end after its start`,
+    );
+  }
+  return { name: namespace.name, from, to };
+}
+
+function readTimes(
+  { start, stop }: ExperimentFile,
+  refuse: Refuse,
+): { readonly startMs: number | undefined; readonly stopMs: number | undefined } {
+  const read = (key: 'start' | 'stop', text: string | undefined): number | undefined => {
+    if (text === undefined) return undefined;
+    const ms = Date.parse(text);
+    // JavaScript reads 30 February as 2 March.
+    const [year = 0, month = 0, day = 0] = text.slice(0, 10).split('-').map(Number);
+    if (Number.isNaN(ms) || day > new Date(Date.UTC(year, month, 0)).getUTCDate())
+      refuse([key], `is "${text}", which is no time; expected one as 2026-12-01T08:00:00Z`);
+    return ms;
+  };
+  const [startMs, stopMs] = [read('start', start), read('stop', stop)];
+  if (startMs !== undefined && stopMs !== undefined && startMs >= stopMs) {
+    refuse(['stop'], `is ${stop ?? ''}, not after the start, ${start ?? ''}`);
+  }
+  return { startMs, stopMs };
 }

@@ -1,14 +1,26 @@
-import type { Experiment } from './definition.ts';
+import { needsBody } from './definition.ts';
+import type { Experiment, Holdout } from './definition.ts';
+import { whyNotApart } from './separation.ts';
 
-/** The experiments that are served together; at most one of them answers for a model. */
-export interface ExperimentSet {
-  /** The experiment that answers an unversioned call of a model. */
-  readonly byModel: ReadonlyMap<string, Experiment>;
-  /** Every experiment but the drafts. */
-  readonly byKey: ReadonlyMap<string, Experiment>;
+/** The experiments of one model; no call meets two of them. */
+export interface ModelExperiments {
+  /** At least one, in the order of their keys; the first one's control answers whom none of them concerns. */
+  readonly candidates: readonly [Experiment, ...Experiment[]];
+  /** Whether a call's body has to be read before it can be routed. */
+  readonly needsBody: boolean;
 }
 
-export const NO_EXPERIMENTS: ExperimentSet = { byModel: new Map(), byKey: new Map() };
+/** The experiments that are served together. */
+export interface ExperimentSet {
+  /** The experiments that may answer an unversioned call of a model. */
+  readonly byModel: ReadonlyMap<string, ModelExperiments>;
+  /** Every experiment but the drafts. */
+  readonly byKey: ReadonlyMap<string, Experiment>;
+  /** Units that every experiment leaves alone. */
+  readonly holdout: Holdout | undefined;
+}
+
+export const NO_EXPERIMENTS: ExperimentSet = { byModel: new Map(), byKey: new Map(), holdout: undefined };
 
 /** Two experiments that can't be served together. */
 export interface Conflict {
@@ -23,10 +35,15 @@ export interface Conflict {
 /**
  * Puts experiments side by side.
  *
- * Per model one that is running or paused answers; without one, the one that is completed. What would have to be
- * chosen in silence is a conflict instead.
+ * Per model those that are running or paused answer, where no call can meet two of them; without one, the one that is
+ * completed. What would have to be chosen in silence is a conflict instead.
+ *
+ * @param holdout units that every experiment leaves alone
  */
-export function assembleExperiments(experiments: readonly Experiment[]): {
+export function assembleExperiments(
+  experiments: readonly Experiment[],
+  holdout?: Holdout,
+): {
   readonly set: ExperimentSet;
   readonly conflicts: readonly Conflict[];
 } {
@@ -41,27 +58,60 @@ export function assembleExperiments(experiments: readonly Experiment[]): {
 
   const served = [...keys.values()].filter((experiment) => experiment.status !== 'draft');
   const live = served.filter((experiment) => experiment.status !== 'completed');
-  const byModel = new Map<string, Experiment>();
+  const placed = new Map<string, [Experiment, ...Experiment[]]>();
   const place = (experiment: Experiment): void => {
-    const { model } = experiment;
-    const first = byModel.get(model);
-    if (first === undefined) {
-      byModel.set(model, experiment);
+    const others = placed.get(experiment.model);
+    if (others === undefined) {
+      placed.set(experiment.model, [experiment]);
       return;
     }
-    const message =
-      `is ${experiment.status} on model "${model}", where "${first.key}" is ${first.status}; ` +
-      'one experiment answers for a model, so make one of them a draft';
-    conflicts.push({ first, second: experiment, path: ['status'], message });
+    for (const first of others) {
+      const conflict = conflictOf(first, experiment);
+      if (conflict === undefined) continue;
+      conflicts.push({ first, second: experiment, ...conflict });
+      return;
+    }
+    others.push(experiment);
   };
   live.forEach(place);
-  const liveModels = new Set(byModel.keys());
+  const liveModels = new Set(placed.keys());
   served
     .filter((experiment) => experiment.status === 'completed' && !liveModels.has(experiment.model))
     .forEach(place);
 
+  const byModel = new Map(
+    [...placed].map(([model, candidates]) => [
+      model,
+      {
+        candidates: candidates.sort((a, b) => (a.key < b.key ? -1 : 1)),
+        needsBody: candidates.some(needsBody),
+      },
+    ]),
+  );
   return {
-    set: { byModel, byKey: new Map(served.map((experiment) => [experiment.key, experiment])) },
+    set: { byModel, byKey: new Map(served.map((experiment) => [experiment.key, experiment])), holdout },
     conflicts,
   };
+}
+
+/** Why two experiments can't answer for one model. */
+function conflictOf(first: Experiment, second: Experiment): Pick<Conflict, 'path' | 'message'> | undefined {
+  const where = `is ${second.status} on model "${second.model}", where "${first.key}" is ${first.status}`;
+  if (second.status === 'completed') {
+    return {
+      path: ['status'],
+      message: `${where}, and nothing says whose winner answers; make one of them a draft`,
+    };
+  }
+  const reason = whyNotApart(first, second);
+  if (reason !== undefined) return { path: ['status'], message: `${where}, ${reason}` };
+  if (first.control.version !== second.control.version) {
+    return {
+      path: ['control'],
+      message:
+        `is version ${second.control.version}, and that of "${first.key}" is version ${first.control.version}; ` +
+        `whom no experiment on "${second.model}" concerns gets the control, so they need the same`,
+    };
+  }
+  return undefined;
 }

@@ -5,7 +5,7 @@ export type OverrideFault = 'no_experiment' | 'unknown_experiment' | 'unknown_va
 
 export type Override =
   | { readonly kind: 'none' }
-  | { readonly kind: 'forced'; readonly variant: Variant }
+  | { readonly kind: 'forced'; readonly experiment: Experiment; readonly variant: Variant }
   | { readonly kind: 'refused'; readonly fault: OverrideFault; readonly message: string };
 
 const NONE: Override = { kind: 'none' };
@@ -17,47 +17,80 @@ const NONE: Override = { kind: 'none' };
  *
  * @param header the header's value
  * @param model the model that is called
- * @param experiment the one on that model; undefined: it has none
+ * @param candidates the experiments that may answer for that model; where there are several, a variant's name alone has
+ *   to belong to one of them only
  * @param all every experiment that is served, by key
  */
 export function readOverride(
   header: string,
   model: string,
-  experiment: Experiment | undefined,
+  candidates: readonly Experiment[],
   all: ReadonlyMap<string, Experiment>,
 ): Override {
-  let forced: Variant | undefined;
+  let forced: Extract<Override, { kind: 'forced' }> | undefined;
   for (const part of header.split(';')) {
     const entry = part.trim();
     if (entry === '') continue;
     const equals = entry.indexOf('=');
     const name = entry.slice(equals + 1).trim();
     const key = equals < 0 ? undefined : entry.slice(0, equals).trim();
-    const target = key === undefined ? experiment : all.get(key);
-    if (target === undefined) {
-      const known = [...all.keys()].sort().join(', ') || 'none';
-      return key === undefined
-        ? refused('no_experiment', `model "${model}" has no experiment; known experiments: ${known}`)
-        : refused('unknown_experiment', `unknown experiment ${quote(key)}; known experiments: ${known}`);
-    }
-    const variant = target.variants.find((candidate) => candidate.name === name);
-    if (variant === undefined) {
-      const known = target.variants.map((candidate) => candidate.name).join(', ');
+    const named = key === undefined ? undefined : all.get(key);
+    if (key !== undefined && named === undefined) {
       return refused(
-        'unknown_variant',
-        `unknown variant ${quote(name)} of experiment ${target.key}; known variants: ${known}`,
+        'unknown_experiment',
+        `unknown experiment ${quote(key)}; known experiments: ${keysOf(all)}`,
       );
     }
-    if (target !== experiment) continue;
-    if (forced !== undefined && forced !== variant) {
+    const targets = named === undefined ? candidates : [named];
+    if (targets.length === 0) {
+      return refused(
+        'no_experiment',
+        `model "${model}" has no experiment; known experiments: ${keysOf(all)}`,
+      );
+    }
+    const [found, another] = targets.flatMap((experiment) => {
+      const variant = experiment.variants.find((candidate) => candidate.name === name);
+      return variant === undefined ? [] : [{ kind: 'forced' as const, experiment, variant }];
+    });
+    if (found === undefined) return refused('unknown_variant', unknownVariant(name, targets));
+    if (another !== undefined) {
+      const [first, second] = [found.experiment.key, another.experiment.key];
       return refused(
         'ambiguous_override',
-        `X-Experiment forces both ${forced.name} and ${variant.name} of ${target.key}`,
+        `${name} is a variant of both ${first} and ${second}; write ${first}=${name} or ${second}=${name}`,
       );
     }
-    forced = variant;
+    if (!candidates.includes(found.experiment)) continue;
+    if (
+      forced !== undefined &&
+      (forced.experiment !== found.experiment || forced.variant !== found.variant)
+    ) {
+      return refused('ambiguous_override', contradiction(forced, found));
+    }
+    forced = found;
   }
-  return forced === undefined ? NONE : { kind: 'forced', variant: forced };
+  return forced ?? NONE;
+}
+
+type Forced = Pick<Extract<Override, { kind: 'forced' }>, 'experiment' | 'variant'>;
+
+function contradiction(first: Forced, second: Forced): string {
+  return first.experiment === second.experiment
+    ? `X-Experiment forces both ${first.variant.name} and ${second.variant.name} of ${first.experiment.key}`
+    : `X-Experiment forces both ${first.experiment.key}=${first.variant.name} and ` +
+        `${second.experiment.key}=${second.variant.name}, and one experiment answers a call`;
+}
+
+function unknownVariant(name: string, targets: readonly Experiment[]): string {
+  const known = targets.map(
+    ({ key, variants }) =>
+      `of experiment ${key}; known variants: ${variants.map((variant) => variant.name).join(', ')}`,
+  );
+  return `unknown variant ${quote(name)} ${known.join(', nor ')}`;
+}
+
+function keysOf(all: ReadonlyMap<string, Experiment>): string {
+  return [...all.keys()].sort().join(', ') || 'none';
 }
 
 function refused(fault: OverrideFault, message: string): Override {

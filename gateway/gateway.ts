@@ -1,6 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { formatProblem } from '../documents/problem.ts';
 import { ModelRepository } from '../backends/repository/repository.ts';
+import type { DecisionContext } from '../experiments/decision.ts';
+import type { Experiment } from '../experiments/definition.ts';
+import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
@@ -19,12 +23,16 @@ export class Gateway {
   readonly experiments: ExperimentFiles;
   readonly metrics: Metrics;
   readonly pipeline: Pipeline;
+  /** What decisions need beside the experiments and the caller. */
+  readonly deciding: DecisionContext;
 
   #state: 'starting' | 'ready' | 'stopping' = 'starting';
   #look: Promise<void> = Promise.resolve();
   /** Why the model repository could not be read at the last look. */
   #modelsFault = '';
   #timer: NodeJS.Timeout | undefined;
+  readonly #sticky: MemoryStickyAssignments;
+  #evictionTold = false;
 
   /**
    * Loads the models and the experiments.
@@ -55,6 +63,7 @@ export class Gateway {
       const experiments = new ExperimentFiles(
         config.experiments,
         (model) => repository.model(model)?.versions,
+        config.holdout,
       );
       await experiments.load();
       metrics = new Metrics(gaugeSources(repository, experiments));
@@ -77,8 +86,12 @@ export class Gateway {
     this.repository = repository;
     this.experiments = experiments;
     this.metrics = metrics;
+    this.#sticky = new MemoryStickyAssignments(() => {
+      this.#warnOfEviction();
+    });
+    this.deciding = { sticky: this.#sticky, nowMs: Date.now, randomUnit: randomUUID };
     this.pipeline = new Pipeline({
-      router: new Router(repository, () => experiments.current),
+      router: new Router(repository, () => experiments.current, this.deciding),
       metrics,
       inferenceTimeoutMs: config.timeouts.inferenceMs,
       onFault: (error) => {
@@ -126,6 +139,14 @@ export class Gateway {
     }, LOOK_EVERY_MS);
   }
 
+  #warnOfEviction(): void {
+    if (!this.#evictionTold)
+      this.log.warn(
+        'sticky units are more than are kept in memory; the oldest are split anew when they return',
+      );
+    this.#evictionTold = true;
+  }
+
   async #refreshModels(): Promise<void> {
     try {
       await this.repository.refresh();
@@ -143,6 +164,10 @@ export class Gateway {
     // Not waited for: a large model takes long to load, and an edited experiment must not wait for it.
     if (this.config.models.control === 'poll') void this.#refreshModels();
     const { changed, refused } = await this.experiments.refresh();
+    if (changed.length > 0) {
+      const { byKey } = this.experiments.current;
+      this.#sticky.retain([...byKey.values()].map(({ key, phase }) => ({ experiment: key, phase })));
+    }
     for (const file of changed) {
       this.metrics.recordReload('success');
       this.log.info({ file }, 'experiment file took effect');
@@ -163,13 +188,16 @@ function gaugeSources(repository: ModelRepository, experiments: ExperimentFiles)
     queues: () => ready().map(({ model, version, queued }) => ({ model, version, queued })),
     instances: () => ready().map(({ model, version, instances }) => ({ model, version, ...instances })),
     weights: () =>
-      [...experiments.current.byModel.values()].flatMap(({ key, status, variants, control, winner }) => {
-        const total = variants.reduce((sum, variant) => sum + variant.weight, 0);
-        const everybody = status === 'running' ? undefined : status === 'completed' ? winner : control;
-        return variants.map((variant) => {
-          const share = everybody === undefined ? variant.weight / total : Number(variant === everybody);
-          return { experiment: key, variant: variant.name, share };
-        });
-      }),
+      [...experiments.current.byModel.values()].flatMap(({ candidates }) => candidates.flatMap(sharesOf)),
   };
+}
+
+/** The share of the enrolled units that each variant of an experiment gets. */
+function sharesOf({ key, status, variants, control, winner }: Experiment) {
+  const total = variants.reduce((sum, variant) => sum + variant.weight, 0);
+  const everybody = status === 'running' ? undefined : status === 'completed' ? winner : control;
+  return variants.map((variant) => {
+    const share = everybody === undefined ? variant.weight / total : Number(variant === everybody);
+    return { experiment: key, variant: variant.name, share };
+  });
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { ModelConfigSchema } from '../backends/repository/model-config.ts';
-import { ExperimentSchema } from '../experiments/definition.ts';
+import { ExperimentSchema } from '../experiments/experiment-schema.ts';
 import { ConfigSchema } from '../gateway/config/schema.ts';
 import { ERRORS } from '../gateway/errors.ts';
 import { Metrics } from '../gateway/telemetry/metrics.ts';

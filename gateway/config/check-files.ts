@@ -37,7 +37,7 @@ export async function checkFiles(config: Config): Promise<FilesReport> {
       );
     }
   }
-  const experiments = new ExperimentFiles(config.experiments, (model) => models.get(model));
+  const experiments = new ExperimentFiles(config.experiments, (model) => models.get(model), config.holdout);
   try {
     await experiments.load();
   } catch (error) {

@@ -6,6 +6,8 @@ import type { Problem } from '../../documents/problem.ts';
 import { checkDocument } from '../../documents/schema-check.ts';
 import type { Path, YamlDocument } from '../../documents/yaml-document.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
+import { readHoldout } from '../../experiments/definition.ts';
+import type { Holdout } from '../../experiments/definition.ts';
 import { interpolate } from './interpolate.ts';
 import type { Environment } from './interpolate.ts';
 import { ConfigSchema } from './schema.ts';
@@ -36,6 +38,8 @@ export interface Config {
   };
   /** Absolute path of the folder; undefined: no experiments. */
   readonly experiments: string | undefined;
+  /** Units that every experiment leaves alone; undefined: none. */
+  readonly holdout: Holdout | undefined;
   readonly timeouts: {
     /** To receive a whole request. */
     readonly requestMs: number;
@@ -119,6 +123,7 @@ function readConfig(document: YamlDocument): Config {
       defaultModel: models.defaultModel,
     },
     experiments: read.experiments === undefined ? undefined : folder(read.experiments),
+    holdout: read.holdout === undefined ? undefined : readHoldout(read.holdout, 'holdout'),
     timeouts: {
       requestMs: duration('request', '60s'),
       headersMs: duration('headers', '10s'),

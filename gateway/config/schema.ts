@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { HoldoutSchema } from '../../experiments/experiment-schema.ts';
 
 const Duration = (expected = 'a duration as 500ms, 30s, 5m or 1h') =>
   Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$', expected });
@@ -42,6 +43,7 @@ export const ConfigSchema = Type.Object(
       { additionalProperties: false, expected: 'a map with repository' },
     ),
     experiments: Type.Optional(Folder()),
+    holdout: Type.Optional(HoldoutSchema),
     timeouts: Type.Optional(
       Type.Object(
         {

@@ -20,6 +20,8 @@ export function httpCall(request: FastifyRequest, path: ModelPath): Call {
       const value = headers[name];
       return value === undefined ? undefined : utf8Of(typeof value === 'string' ? value : value.join(', '));
     },
+    // Fastify has parsed them already.
+    query: request.query as Readonly<Record<string, unknown>>,
     arrivalMs: request.arrivalMs,
     signal: hangUpSignal(request.raw.socket),
   };

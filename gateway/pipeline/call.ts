@@ -1,7 +1,6 @@
 import type { ModelVersion } from '../../backends/model-version.ts';
 import type { InferAnswer, InferRequest } from '../../backends/inference.ts';
-import type { Experiment, Variant } from '../../experiments/definition.ts';
-import type { Reason } from '../../experiments/decision.ts';
+import type { Choice } from '../../experiments/decision.ts';
 import type { RouteLabels } from '../telemetry/metrics.ts';
 
 /** The head of a call: all that is known of it before a byte of its body is parsed. */
@@ -13,6 +12,8 @@ export interface Call {
   readonly version: string | undefined;
   /** The value of a request header, by its lower-case name. */
   header(name: string): string | undefined;
+  /** The query parameters, a list where one stands several times; left out where the protocol has none. */
+  readonly query?: Readonly<Record<string, unknown>>;
   /** When it arrived, in `performance.now()` milliseconds. */
   readonly arrivalMs: number;
   /** Aborted when the caller hangs up. */
@@ -23,8 +24,7 @@ export interface Call {
 export interface Target {
   readonly version: ModelVersion;
   /** Undefined for a pinned call and for a model without an experiment. */
-  readonly choice:
-    { readonly experiment: Experiment; readonly variant: Variant; readonly reason: Reason } | undefined;
+  readonly choice: Choice | undefined;
   readonly labels: RouteLabels;
   /** Ends the hold on the version; called once by the pipeline. */
   release(): void;
@@ -39,12 +39,20 @@ export interface Timings {
 }
 
 /** A call's body, read: the tensors, and what else the face wants to remember until it answers. */
-export type Decoded = Pick<InferRequest, 'inputs' | 'outputs'>;
+export interface Decoded extends Pick<InferRequest, 'inputs' | 'outputs'> {
+  /** The protocol's request parameters, by name; left out where the face has none. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
 
 /** What a face does for the pipeline: everything of its protocol, and nothing else. */
 export interface Face<Read extends Decoded, Encoded> {
   /** Reads the body, now that it is known which version will answer. */
   decode(version: ModelVersion): Read | Promise<Read>;
+  /**
+   * Reads the body before it is known which version will answer: for experiments that look into it. Left out where a
+   * body means something only to a version; such calls have no parameters and no inputs to experiments.
+   */
+  decodeUnrouted?(): Read | Promise<Read>;
   /** Writes the answer; the outputs' memory may not be used after it returns. */
   encode(read: Read, answer: InferAnswer, target: Target): Encoded;
 }

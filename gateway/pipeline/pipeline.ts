@@ -41,10 +41,12 @@ export class Pipeline {
     let answer: InferAnswer | undefined;
     let outcome: Outcome = 'ok';
     try {
+      const { router } = this.#options;
+      const unrouted = router.needsBody(call) ? await face.decodeUnrouted?.() : undefined;
       const startMs = performance.now();
-      target = this.#options.router.route(call);
+      target = router.route(call, unrouted);
       const routedMs = performance.now();
-      const decoded = face.decode(target.version);
+      const decoded = unrouted ?? face.decode(target.version);
       const read = decoded instanceof Promise ? await decoded : decoded;
       answer = await target.version.infer({
         inputs: read.inputs,

@@ -2,29 +2,41 @@ import type { ModelRepository } from '../../backends/repository/repository.ts';
 import type { ServedModel } from '../../backends/repository/served-model.ts';
 import type { ModelVersion } from '../../backends/model-version.ts';
 import { decide } from '../../experiments/decision.ts';
+import type { DecisionContext } from '../../experiments/decision.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { CODE_OF_FAULT, GatewayError } from '../errors.ts';
 import type { RouteLabels } from '../telemetry/metrics.ts';
-import type { Call, Target } from './call.ts';
+import type { Call, Decoded, Target } from './call.ts';
+import { RoutedCaller } from './routed-caller.ts';
 
 /** Finds the version that answers a call: the one it names, the experiment's choice, or the highest that is ready. */
 export class Router {
   readonly #repository: ModelRepository;
   readonly #experiments: () => ExperimentSet;
+  readonly #deciding: DecisionContext;
   /** By version and variant: labels are made once for each route, as many as the configuration has. */
   readonly #labels = new WeakMap<ModelVersion, WeakMap<object, RouteLabels>>();
 
-  constructor(repository: ModelRepository, experiments: () => ExperimentSet) {
+  constructor(repository: ModelRepository, experiments: () => ExperimentSet, deciding: DecisionContext) {
     this.#repository = repository;
     this.#experiments = experiments;
+    this.#deciding = deciding;
   }
 
-  /** @throws GatewayError */
-  route(call: Call): Target {
+  /** Whether an experiment on the called model looks into bodies, so that this one is to be read before it is routed. */
+  needsBody(call: Call): boolean {
+    return call.version === undefined && this.#experiments().byModel.get(call.model)?.needsBody === true;
+  }
+
+  /**
+   * @param body what was read of the body, where {@link needsBody} asked for it
+   * @throws GatewayError
+   */
+  route(call: Call, body?: Decoded): Target {
     const model = this.#repository.model(call.model);
     if (model === undefined) throw unknownModel(call.model);
     return call.version === undefined
-      ? this.#routeFreely(call, model)
+      ? this.#routeFreely(call, model, body)
       : this.#routePinned(call, model, call.version);
   }
 
@@ -41,11 +53,9 @@ export class Router {
     return this.#target(version, undefined);
   }
 
-  #routeFreely(call: Call, model: ServedModel): Target {
-    const decision = decide(this.#experiments(), model.name, {
-      header: (name) => call.header(name),
-      isReady: (version) => model.version(version) !== undefined,
-    });
+  #routeFreely(call: Call, model: ServedModel, body: Decoded | undefined): Target {
+    const caller = new RoutedCaller(call, model, body);
+    const decision = decide(this.#experiments(), model.name, caller, this.#deciding);
     switch (decision.kind) {
       case 'variant': {
         const version = model.version(decision.variant.version);

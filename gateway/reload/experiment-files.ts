@@ -3,7 +3,7 @@ import type { Problem } from '../../documents/problem.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import type { YamlDocument } from '../../documents/yaml-document.ts';
 import { readExperiment } from '../../experiments/definition.ts';
-import type { Experiment, KnownVersions } from '../../experiments/definition.ts';
+import type { Experiment, Holdout, KnownVersions } from '../../experiments/definition.ts';
 import { NO_EXPERIMENTS, assembleExperiments } from '../../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { SettledFolder } from './settled-folder.ts';
@@ -37,15 +37,20 @@ type Sources = ReadonlyMap<string, Source>;
 export class ExperimentFiles {
   readonly #folder: SettledFolder | undefined;
   readonly #knownVersions: KnownVersions;
+  readonly #holdout: Holdout | undefined;
   #sources: Sources = new Map();
   #set: ExperimentSet = NO_EXPERIMENTS;
   /** What has been told of each file that is refused. */
   #told: ReadonlyMap<string, string> = new Map();
 
-  /** @param folder undefined: there are no experiments */
-  constructor(folder: string | undefined, knownVersions: KnownVersions) {
+  /**
+   * @param folder undefined: there are no experiments
+   * @param holdout units that every experiment leaves alone
+   */
+  constructor(folder: string | undefined, knownVersions: KnownVersions, holdout?: Holdout) {
     this.#folder = folder === undefined ? undefined : new SettledFolder(folder);
     this.#knownVersions = knownVersions;
+    this.#holdout = holdout;
   }
 
   /** What is served now. */
@@ -93,7 +98,7 @@ export class ExperimentFiles {
     const changed = [...known].filter((file) => before.get(file) !== accepted.get(file));
     if (changed.length > 0) {
       this.#sources = accepted;
-      this.#set = assemble(accepted).set;
+      this.#set = assemble(accepted, this.#holdout).set;
     }
     return { changed, refused: this.#news(refused) };
   }
@@ -145,12 +150,18 @@ function accept(
   }
 }
 
-function assemble(sources: Sources): {
+function assemble(
+  sources: Sources,
+  holdout?: Holdout,
+): {
   readonly set: ExperimentSet;
   readonly problems: readonly Problem[];
 } {
   const files = [...sources.values()];
-  const { set, conflicts } = assembleExperiments(files.map((source) => source.experiment));
+  const { set, conflicts } = assembleExperiments(
+    files.map((source) => source.experiment),
+    holdout,
+  );
   const sourceOf = (experiment: Experiment): Source | undefined =>
     files.find((source) => source.experiment === experiment);
   const problems = conflicts.flatMap(({ first, second, path, message }) => {

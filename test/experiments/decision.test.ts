@@ -1,15 +1,24 @@
 import { expect, test } from 'vitest';
-import { decide } from '../../experiments/decision.ts';
-import type { Caller, Decision } from '../../experiments/decision.ts';
+import { hashUnit } from '../../experiments/assignment.ts';
+import { decide as decideIn } from '../../experiments/decision.ts';
+import type { Caller } from '../../experiments/attribute.ts';
+import type { Decision } from '../../experiments/decision.ts';
+import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { assembleExperiments } from '../../experiments/experiment-set.ts';
 import vectors from '../vectors/assignment.json' with { type: 'json' };
+import { sampleCaller, sampleContext } from './sample-caller.ts';
 import { sampleExperiment } from './sample-experiment.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
 function caller(headers: Headers, ready: readonly number[] = [1, 2, 3]): Caller {
-  const byName = new Map(Object.entries(headers));
-  return { header: (name) => byName.get(name), isReady: (version) => ready.includes(version) };
+  return sampleCaller({ headers, ready });
+}
+
+const CONTEXT = sampleContext();
+
+function decide(set: ExperimentSet, model: string, from: Caller): Decision {
+  return decideIn(set, model, from, CONTEXT);
 }
 
 /** What a caller of the sample experiment, with some keys changed, is given. */
@@ -52,6 +61,8 @@ test('a decision says the experiment, the variant and the reason', () => {
     experiment,
     variant: { name: 'v2', version: 2, weight: 1 },
     reason: 'split',
+    unit: 'user-1',
+    hash: hashUnit('digits-cnn', 'user-1'),
   });
 });
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import { readExperiment } from '../../experiments/definition.ts';
 import type { Experiment, KnownVersions } from '../../experiments/definition.ts';
+import { ExperimentSchema } from '../../experiments/experiment-schema.ts';
 import { refusals } from '../documents/refusals.ts';
 
 const TEXT = `\
@@ -27,12 +28,25 @@ test('what a file leaves out has its default', () => {
     key: 'digits-cnn',
     model: 'digits',
     status: 'running',
-    hashAttribute: 'x-user-id',
+    phase: 1,
+    phaseName: undefined,
+    startMs: undefined,
+    stopMs: undefined,
+    hashAttribute: { kind: 'header', name: 'x-user-id' },
     seed: 'digits-cnn',
+    match: [],
+    isRestricted: false,
+    namespace: undefined,
+    holdout: undefined,
     coverage: 1,
+    forced: new Map(),
+    isSticky: false,
     control: V1,
     variants: [V1, V2],
     onUnavailable: 'fallback',
+    mirror: undefined,
+    metrics: [],
+    guardrails: [],
     winner: V1,
   });
 });
@@ -53,11 +67,11 @@ variants:
 onUnavailable: error
 winner: v2
 `;
-  expect(read(text)).toEqual({
+  expect(read(text)).toMatchObject({
     key: 'digits-cnn-2',
     model: 'digits',
     status: 'completed',
-    hashAttribute: 'x-account',
+    hashAttribute: { kind: 'header', name: 'x-account' },
     seed: '2026: a seed',
     coverage: 0.25,
     control: V1,
@@ -72,12 +86,18 @@ test.each(['draft', 'running', 'paused', 'completed'])('an experiment may be %s'
 });
 
 test('the header that names the unit is written in any case, and looked up in lower case', () => {
-  expect(read(`${TEXT}hashAttribute: X-User-ID\n`).hashAttribute).toBe('x-user-id');
+  expect(read(`${TEXT}hashAttribute: X-User-ID\n`).hashAttribute).toEqual({
+    kind: 'header',
+    name: 'x-user-id',
+  });
 });
 
 test("the header that names the unit may have every character of HTTP's tokens", () => {
   const token = "x!#$%&'*+-.^_`|~9";
-  expect(read(`${TEXT}hashAttribute: "${token}"\n`).hashAttribute).toBe(token);
+  expect(read(`${TEXT}hashAttribute: "${token}"\n`).hashAttribute).toEqual({
+    kind: 'header',
+    name: token,
+  });
 });
 
 test('the variants stand in the order of their names, whatever the order of the file', () => {
@@ -106,8 +126,7 @@ test('an experiment that was read can not be changed', () => {
 const WEIGHT = 'expected a whole number from 0 to 1000000 (for 99.5 % to 0.5 % write 995 and 5)';
 const VERSION = 'expected a version of the model, a whole number > 0';
 const NAME = 'letters, digits, ".", "_" and "-", 63 characters at most';
-const KNOWN =
-  'known here: key, model, status, hashAttribute, seed, hashVersion, coverage, control, variants, onUnavailable, winner';
+const KNOWN = `known here: ${Object.keys(ExperimentSchema.properties).join(', ')}`;
 
 test.each([
   ['a negative weight', 'weight: 10', 'weight: -1', `7:37: variants[1].weight: is -1; ${WEIGHT}`],
@@ -207,7 +226,8 @@ test.each([
     'a header name with a space',
     'control: v1',
     'hashAttribute: x user\ncontrol: v1',
-    '4:16: hashAttribute: is "x user"; expected the name of the request header that names the unit, as x-user-id',
+    '4:16: hashAttribute: is "x user"; expected the name of the request header that names the unit, as x-user-id; ' +
+      'or a map with one of header, cookie, json, apiKey: true and none: true',
   ],
   [
     'a hash version that there is not',

@@ -22,6 +22,8 @@ export interface V2Request {
   /** Sent back with the answer. */
   readonly id: string | undefined;
   readonly inputs: readonly Tensor[];
+  /** The request's own parameters, as they were sent. */
+  readonly parameters: JsonObject;
   /** The names of the wanted outputs; left out: all of them. */
   readonly outputs?: readonly string[];
   /** The outputs that say for themselves whether they come as binary data. */
@@ -68,6 +70,7 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
   return {
     id,
     inputs,
+    parameters,
     ...readOutputs(root),
     binaryOutput: flagAt(parameters, 'binary_data_output', 'the request.parameters'),
   };

@@ -41,8 +41,10 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     request: FastifyRequest<{ Params: ModelPath }>,
     reply: FastifyReply,
   ): Promise<FastifyReply> => {
+    const decode = () => decoder.decode(request.body as Uint8Array | undefined, jsonBytesOf(request));
     const answered = await pipeline.infer(httpCall(request, request.params), {
-      decode: () => decoder.decode(request.body as Uint8Array | undefined, jsonBytesOf(request)),
+      decode,
+      decodeUnrouted: decode,
       encode: (read, answer, target) => writeV2Response(read, target.version, answer.outputs),
     });
     describeAnswer(reply, answered);

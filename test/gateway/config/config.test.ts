@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { ConfigSchema } from '../../../gateway/config/schema.ts';
 import { loadConfig } from '../../../gateway/config/config.ts';
 import type { Config } from '../../../gateway/config/config.ts';
 import { refusals } from '../../documents/refusals.ts';
@@ -183,7 +184,7 @@ colour: red
     'signalbox.yaml:3:24: timeouts.inference: is "soon"; expected a duration as 500ms, 30s, 5m or 1h',
     'signalbox.yaml:4:24: limits.imagePixels: is 0; expected a whole number of pixels',
     'signalbox.yaml:5:29: telemetry.logs.level: is "loud"; expected one of debug, info, warn, error, silent',
-    'signalbox.yaml:6:9: colour: is an unknown key; known here: listen, server, models, experiments, timeouts, limits, telemetry',
+    `signalbox.yaml:6:9: colour: is an unknown key; known here: ${Object.keys(ConfigSchema.properties).join(', ')}`,
   ]);
 });
 

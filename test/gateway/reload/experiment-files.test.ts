@@ -9,6 +9,10 @@ import { NOTHING_NEW, WatchedFolder, experiment } from './watched-folder.ts';
 
 const BAD_WEIGHT = 'is -1; expected a whole number from 0 to 1000000 (for 99.5 % to 0.5 % write 995 and 5)';
 
+const NOT_APART =
+  'and nothing proves that no call meets both; give both a part of one namespace, or match rules that exclude ' +
+  'each other on one attribute, or make one of them a draft';
+
 describe('the first reading', () => {
   test('takes every YAML file of the folder, and nothing else', async () => {
     await using watched = await WatchedFolder.start({
@@ -50,8 +54,7 @@ describe('the first reading', () => {
     expect(lines.map((line) => line.replaceAll(`${folder.path}/`, '')).sort()).toEqual([
       `a.yaml:7:37: variants[1].weight: ${BAD_WEIGHT}`,
       'b.yaml:7:26: variants[1].version: is 7, but model "b" has no such version; the repository has 1, 2',
-      'd.yaml:3:9: status: is running on model "c", where "c" is running; ' +
-        'one experiment answers for a model, so make one of them a draft (c.yaml)',
+      `d.yaml:3:9: status: is running on model "c", where "c" is running, ${NOT_APART} (c.yaml)`,
       'e.yaml:1:6: key: "c" is taken (c.yaml)',
     ]);
     expect(files.current.byKey.size).toBe(0);
@@ -212,10 +215,7 @@ describe('two files that clash', () => {
     expect(await watched.lookTwice()).toEqual({
       changed: [],
       refused: ['c.yaml'],
-      problems: [
-        'c.yaml:3:9: status: is running on model "b", where "b" is running; ' +
-          'one experiment answers for a model, so make one of them a draft (b.yaml)',
-      ],
+      problems: [`c.yaml:3:9: status: is running on model "b", where "b" is running, ${NOT_APART} (b.yaml)`],
     });
     expect(await watched.look()).toEqual(NOTHING_NEW);
     expect(watched.weights).toEqual({ b: 10 });
@@ -230,10 +230,7 @@ describe('two files that clash', () => {
     expect(await watched.lookTwice()).toEqual({
       changed: [],
       refused: ['a.yaml'],
-      problems: [
-        'a.yaml:3:9: status: is running on model "b", where "b" is running; ' +
-          'one experiment answers for a model, so make one of them a draft (b.yaml)',
-      ],
+      problems: [`a.yaml:3:9: status: is running on model "b", where "b" is running, ${NOT_APART} (b.yaml)`],
     });
     expect(watched.weights).toEqual({ b: 10 });
   });
@@ -282,7 +279,7 @@ test('two edits that only go together take effect together: one starts what the 
     'b.yaml': experiment({ key: 'b', model: 'm', status: 'draft' }),
   });
   expect(await watched.lookTwice()).toEqual({ changed: ['a.yaml', 'b.yaml'], refused: [], problems: [] });
-  expect(watched.files.current.byModel.get('m')?.key).toBe('a');
+  expect(watched.files.current.byModel.get('m')?.candidates[0].key).toBe('a');
 });
 
 test('two edits that only go together take effect together, though a third one is refused', async () => {
@@ -297,7 +294,7 @@ test('two edits that only go together take effect together, though a third one i
     'd.yaml': experiment({ key: 'd', model: 'c' }),
   });
   expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml', 'b.yaml'], refused: ['d.yaml'] });
-  expect(watched.files.current.byModel.get('m')?.key).toBe('a');
+  expect(watched.files.current.byModel.get('m')?.candidates[0].key).toBe('a');
 });
 
 describe('a file that is removed', () => {
