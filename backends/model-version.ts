@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { Batcher } from './batching/batcher.ts';
 import type { ModelSignature } from './check.ts';
 import { checkRequest } from './check.ts';
@@ -45,6 +47,8 @@ export class ModelVersion implements ModelSignature {
   readonly maxBatchSize: number;
   readonly labels: readonly string[];
   readonly image: ImageSpec | undefined;
+  /** SHA-256 of the model's file, in hexadecimal: which bytes answered. */
+  readonly digest: string;
 
   readonly #options: VersionOptions;
   readonly #batcher: Batcher;
@@ -65,7 +69,8 @@ export class ModelVersion implements ModelSignature {
     try {
       const plan = await planModel(first, options.config.maxBatchSize);
       refuseUnreachable(options.config.preferredBatchSizes, plan.maxBatchSize);
-      const version = new ModelVersion(options, first, plan.maxBatchSize, plan.outputs);
+      const digest = await digestOf(options.modelFile);
+      const version = new ModelVersion(options, first, digest, plan.maxBatchSize, plan.outputs);
       for (let count = 1; count < options.config.instances; count++) instances.push(await start());
       for (const instance of instances) version.#adopt(instance);
       return version;
@@ -78,6 +83,7 @@ export class ModelVersion implements ModelSignature {
   private constructor(
     options: VersionOptions,
     first: OnnxInstance,
+    digest: string,
     maxBatchSize: number,
     plannedOutputs: readonly PlannedOutput[],
   ) {
@@ -85,6 +91,7 @@ export class ModelVersion implements ModelSignature {
     this.model = options.model;
     this.version = options.version;
     this.labels = options.labels;
+    this.digest = digest;
     this.image = options.config.image;
     this.inputs = first.inputs;
     this.outputs = first.outputs;
@@ -192,6 +199,12 @@ export class ModelVersion implements ModelSignature {
     await Promise.race([waited, this.#closing.promise]);
     clearTimeout(timer);
   }
+}
+
+async function digestOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
 }
 
 /** A preferred size above the largest batch would never be reached: a mistake that would otherwise show as waiting. */

@@ -29,6 +29,3 @@ export function epochOf(experiment: Experiment): Epoch {
   }
   return epoch;
 }
-
-/** The phase of an experiment whose file names none; units enter the tests once in each phase, 1 to 65535. */
-export const FIRST_PHASE = 1;

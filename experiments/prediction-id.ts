@@ -168,7 +168,7 @@ function signingKey(secret: string): SigningKey {
 
 /** The whole hash, a character a byte: a short string costs less than a buffer of its own. */
 function tagOf(key: KeyObject, payload: Uint8Array): string {
-  return createHmac('sha256', key).update(payload).digest('latin1');
+  return createHmac('sha256', key).update(payload).digest('binary');
 }
 
 function readReceipt(payload: Buffer, issuedMs: number): Receipt {

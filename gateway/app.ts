@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { answerErrors } from './faces/error-answers.ts';
 import { healthRoutes } from './faces/health.ts';
 import { metricsRoutes } from './faces/metrics.ts';
+import { outcomeRoutes } from './faces/outcomes/routes.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
 import { v2Routes } from './faces/v2/routes.ts';
 import type { Gateway } from './gateway.ts';
@@ -27,6 +28,9 @@ export async function buildDataPlane(gateway: Gateway): Promise<FastifyInstance>
     healthRoutes(scope, gateway);
   });
   await app.register((scope) => predictRoutes(scope, gateway));
+  await app.register((scope) => {
+    outcomeRoutes(scope, gateway.state.outcomes);
+  });
   return app;
 }
 

@@ -47,6 +47,11 @@ export const ERRORS = {
     meaning: "The model's output has NaN or infinities, which JSON can't carry: ask for binary output.",
   },
   queue_full: { status: 503, meaning: 'As many requests wait for the version as may. Try again later.' },
+  state_unavailable: {
+    status: 503,
+    meaning:
+      'The state store is away and the outcomes can be kept nowhere else. Send them again as they are.',
+  },
   timeout: { status: 504, meaning: 'The answer took longer than `timeouts.inference`.' },
   cancelled: { status: 499, meaning: 'The caller hung up before the answer was there.' },
   inference_failed: { status: 500, meaning: 'The model failed on this input.' },

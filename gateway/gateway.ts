@@ -8,7 +8,9 @@ import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
+import { PredictionLog } from './pipeline/prediction-log.ts';
 import { Router } from './pipeline/route.ts';
+import { GatewayState } from './state/state.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import type { GaugeSources } from './telemetry/metrics.ts';
 
@@ -22,6 +24,7 @@ export class Gateway {
   readonly repository: ModelRepository;
   readonly experiments: ExperimentFiles;
   readonly metrics: Metrics;
+  readonly state: GatewayState;
   readonly pipeline: Pipeline;
   /** What decisions need beside the experiments and the caller. */
   readonly deciding: DecisionContext;
@@ -67,7 +70,8 @@ export class Gateway {
       );
       await experiments.load();
       metrics = new Metrics(gaugeSources(repository, experiments));
-      return new Gateway(config, log, repository, experiments, metrics);
+      const state = await GatewayState.open(config, () => experiments.current, metrics, log);
+      return new Gateway(config, log, repository, experiments, metrics, state);
     } catch (error) {
       await repository.close();
       throw error;
@@ -80,8 +84,10 @@ export class Gateway {
     repository: ModelRepository,
     experiments: ExperimentFiles,
     metrics: Metrics,
+    state: GatewayState,
   ) {
     this.config = config;
+    this.state = state;
     this.log = log;
     this.repository = repository;
     this.experiments = experiments;
@@ -93,6 +99,7 @@ export class Gateway {
     this.pipeline = new Pipeline({
       router: new Router(repository, () => experiments.current, this.deciding),
       metrics,
+      predictions: new PredictionLog(state.ids, state.exposures, Date.now),
       inferenceTimeoutMs: config.timeouts.inferenceMs,
       onFault: (error) => {
         log.error({ err: error.cause ?? error, code: error.code }, error.message);
@@ -128,6 +135,7 @@ export class Gateway {
     this.beginStop();
     await this.#look;
     await this.repository.close();
+    await this.state.close();
   }
 
   #scheduleLook(): void {

@@ -225,6 +225,7 @@ export class Batcher {
   }
 
   #answer(members: readonly Pending[], result: BatchResult, rows: number, startMs: number): void {
+    const batchId = ++lastBatchId;
     members.forEach((member, index) => {
       this.#running.delete(member);
       if (member.isSettled) {
@@ -237,6 +238,7 @@ export class Batcher {
         queueMs: startMs - member.arrivalMs,
         computeMs: result.computeMs,
         batchRows: rows,
+        batchId,
         release: () => {
           if (isLent) result.release();
           isLent = false;
@@ -289,6 +291,9 @@ export class Batcher {
       this.#drained.resolve(undefined);
   }
 }
+
+/** Of all versions of this process. */
+let lastBatchId = 0;
 
 interface Release {
   readonly lane: Lane;

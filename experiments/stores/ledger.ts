@@ -1,6 +1,6 @@
 import type { Epoch } from '../epoch.ts';
-import { BUILT_IN_BY_NAME } from '../metric.ts';
-import type { MetricDefinition, MetricValue } from '../metric.ts';
+import { BUILT_IN_BY_NAME } from '../counted-metric.ts';
+import type { CountedMetric, MetricValue } from '../counted-metric.ts';
 import { bucketOf } from './histogram.ts';
 import { tallyDelta } from './tallies.ts';
 import type { MetricSum, TallyDelta, UntestedTally } from './tallies.ts';
@@ -60,7 +60,7 @@ export interface Outcome extends Scope {
   readonly receivedMs: number;
   /** Until when a second outcome of the same prediction is known to be one. */
   readonly expiresMs: number;
-  readonly metric: MetricDefinition;
+  readonly metric: CountedMetric;
   readonly value: MetricValue;
   /** The different windows of the experiment's metrics, in milliseconds. */
   readonly windowsMs: readonly number[];
@@ -182,7 +182,7 @@ export function countDuplicate({ variant, metric }: Outcome): readonly TallyDelt
 export function closeWindow(
   unit: UnitState,
   windowMs: number,
-  metrics: readonly MetricDefinition[],
+  metrics: readonly CountedMetric[],
 ): Step & { readonly unit: UnitState } {
   let state = unit;
   const deltas: TallyDelta[] = [];
@@ -199,7 +199,7 @@ export function closeWindow(
 }
 
 /** Every distinct window of the metrics. */
-export function windowsOf(metrics: readonly MetricDefinition[]): readonly number[] {
+export function windowsOf(metrics: readonly CountedMetric[]): readonly number[] {
   return [...new Set(metrics.flatMap(({ windowMs }) => (windowMs === undefined ? [] : [windowMs])))];
 }
 
@@ -225,7 +225,7 @@ function builtInDeltas(unit: UnitState, values: Readonly<Record<string, number>>
 }
 
 /** A proportion is whether anything happened; everything else adds up. */
-function accumulate(metric: MetricDefinition, before: UnitValue | undefined, value: MetricValue): UnitValue {
+function accumulate(metric: CountedMetric, before: UnitValue | undefined, value: MetricValue): UnitValue {
   const [x, y, entered] = before ?? [0, metric.kind === 'ratio' ? 0 : 1, 0];
   switch (metric.kind) {
     case 'proportion':
@@ -240,18 +240,18 @@ function accumulate(metric: MetricDefinition, before: UnitValue | undefined, val
 }
 
 /** Only the unit's own values: a metric may be called `constructor`. */
-function valueIn({ m }: UnitState, { name }: MetricDefinition): UnitValue | undefined {
+function valueIn({ m }: UnitState, { name }: CountedMetric): UnitValue | undefined {
   return m !== undefined && Object.hasOwn(m, name) ? m[name] : undefined;
 }
 
-function withValue(unit: UnitState, metric: MetricDefinition, value: UnitValue): UnitState {
+function withValue(unit: UnitState, metric: CountedMetric, value: UnitValue): UnitState {
   return { ...unit, m: { ...unit.m, [metric.name]: value } };
 }
 
 /** What a unit's value adds to the sums of its metric, or takes from them again. */
 function contribution(
   { e, v }: UnitState,
-  metric: MetricDefinition,
+  metric: CountedMetric,
   [rawX, y]: UnitValue,
   sign: 1 | -1,
 ): readonly TallyDelta[] {

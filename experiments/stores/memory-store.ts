@@ -1,5 +1,5 @@
 import type { Epoch } from '../epoch.ts';
-import type { MetricDefinition } from '../metric.ts';
+import type { CountedMetric } from '../counted-metric.ts';
 import { claimOf, closeWindow, countDuplicate, countRequests, expose, settle } from './ledger.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus, Scope, Step, UnitState } from './ledger.ts';
 import { StoreUnavailable } from './state-store.ts';
@@ -145,7 +145,7 @@ export class MemoryStore implements StateStore {
   tallies(
     experiment: string,
     phase: number,
-    metrics: readonly MetricDefinition[],
+    metrics: readonly CountedMetric[],
     nowMs: number,
   ): Promise<Tallies> {
     const scope = this.#scopeOf({ experiment, phase });

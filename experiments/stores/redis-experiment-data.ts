@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { ChainableCommander } from 'ioredis';
 import type { Epoch } from '../epoch.ts';
-import type { MetricDefinition } from '../metric.ts';
+import type { CountedMetric } from '../counted-metric.ts';
 import { closeWindow, countDuplicate, countRequests, expose, settle } from './ledger.ts';
 import type { ExposureBatch, OpenWindow, Outcome, OutcomeStatus, Scope, UnitState } from './ledger.ts';
 import type { RedisConnection } from './redis-scripts.ts';
@@ -150,7 +150,7 @@ export class RedisExperimentData implements ExperimentData {
   async tallies(
     experiment: string,
     phase: number,
-    metrics: readonly MetricDefinition[],
+    metrics: readonly CountedMetric[],
     nowMs: number,
   ): Promise<Tallies> {
     const keys = new ScopeKeys({ experiment, phase });

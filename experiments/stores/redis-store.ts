@@ -1,4 +1,4 @@
-import type { MetricDefinition } from '../metric.ts';
+import type { CountedMetric } from '../counted-metric.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
 import { connectRedis } from './redis-connection.ts';
 import { RedisExperimentData } from './redis-experiment-data.ts';
@@ -128,7 +128,7 @@ export class RedisStore implements StateStore {
   tallies(
     experiment: string,
     phase: number,
-    metrics: readonly MetricDefinition[],
+    metrics: readonly CountedMetric[],
     nowMs: number,
   ): Promise<Tallies> {
     return this.#ask(() => this.#data.tallies(experiment, phase, metrics, nowMs));

@@ -1,4 +1,4 @@
-import type { MetricDefinition } from '../metric.ts';
+import type { CountedMetric } from '../counted-metric.ts';
 import type { ExposureBatch, Outcome } from './ledger.ts';
 
 /** What the store asks its worker; each is one transaction. */
@@ -26,7 +26,7 @@ export type SqliteRequest =
       readonly kind: 'tallies';
       readonly experiment: string;
       readonly phase: number;
-      readonly metrics: readonly MetricDefinition[];
+      readonly metrics: readonly CountedMetric[];
       readonly nowMs: number;
     };
 

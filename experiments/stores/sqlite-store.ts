@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { MetricDefinition } from '../metric.ts';
+import type { CountedMetric } from '../counted-metric.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
 import type { FromSqliteWorker, SqliteRequest, ToSqliteWorker } from './sqlite-messages.ts';
 import { StoreUnavailable } from './state-store.ts';
@@ -95,7 +95,7 @@ export class SqliteStore implements StateStore {
   tallies(
     experiment: string,
     phase: number,
-    metrics: readonly MetricDefinition[],
+    metrics: readonly CountedMetric[],
     nowMs: number,
   ): Promise<Tallies> {
     return this.#ask({ kind: 'tallies', experiment, phase, metrics, nowMs });

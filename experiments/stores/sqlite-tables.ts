@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Epoch } from '../epoch.ts';
-import type { MetricDefinition } from '../metric.ts';
+import type { CountedMetric } from '../counted-metric.ts';
 import { claimOf, closeWindow, countDuplicate, countRequests, expose, settle } from './ledger.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus, Scope, Step, UnitState } from './ledger.ts';
 import { readTallies } from './tallies.ts';
@@ -65,7 +65,7 @@ export class SqliteTables {
     });
   }
 
-  tallies(experiment: string, phase: number, metrics: readonly MetricDefinition[], nowMs: number): Tallies {
+  tallies(experiment: string, phase: number, metrics: readonly CountedMetric[], nowMs: number): Tallies {
     const scope = this.#scopeId({ experiment, phase });
     const due = this.prepare(
       'SELECT closes_ms, unit, window_ms FROM open_window WHERE scope = ? AND closes_ms <= ?',

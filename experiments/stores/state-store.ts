@@ -1,4 +1,4 @@
-import type { MetricDefinition } from '../metric.ts';
+import type { CountedMetric } from '../counted-metric.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
 import type { Tallies } from './tallies.ts';
 
@@ -90,7 +90,7 @@ export interface ExperimentData {
   tallies(
     experiment: string,
     phase: number,
-    metrics: readonly MetricDefinition[],
+    metrics: readonly CountedMetric[],
     nowMs: number,
   ): Promise<Tallies>;
 }

@@ -8,9 +8,12 @@ import type { Path, YamlDocument } from '../../documents/yaml-document.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import { readHoldout } from '../../experiments/definition.ts';
 import type { Holdout } from '../../experiments/definition.ts';
+import type { StateAddress } from '../../experiments/stores/open-store.ts';
 import { interpolate } from './interpolate.ts';
 import type { Environment } from './interpolate.ts';
 import { ConfigSchema } from './schema.ts';
+import { readStateAddress } from './state-config.ts';
+import type { EventsConfig } from './state-config.ts';
 
 export interface Address {
   /** A name or an IP address; IPv6 without its brackets. */
@@ -40,6 +43,14 @@ export interface Config {
   readonly experiments: string | undefined;
   /** Units that every experiment leaves alone; undefined: none. */
   readonly holdout: Holdout | undefined;
+  /** Where results and what is decided are kept. */
+  readonly state: StateAddress;
+  /** They sign prediction ids, the first for new ones; undefined: the state store has one. */
+  readonly secrets: readonly [string, ...string[]] | undefined;
+  /** Absolute path of the folder where outcomes wait while Redis is away. */
+  readonly spool: string;
+  /** Where exposures are written; undefined: nowhere but the state store. */
+  readonly events: EventsConfig | undefined;
   readonly timeouts: {
     /** To receive a whole request. */
     readonly requestMs: number;
@@ -106,6 +117,32 @@ function readConfig(document: YamlDocument): Config {
     refuse(['server', 'bodyLimit'], `is ${read.server?.bodyLimit ?? ''}; expected from 1B to 2GiB`);
   }
   const folder = (path: string): string => resolve(dirname(document.file), path);
+  const state = readStateAddress(read.state ?? 'memory', folder);
+  if (typeof state === 'string') refuse(['state'], state);
+  const [firstSecret, ...otherSecrets] = [read.secret ?? []].flat();
+  const readEvents = (): EventsConfig | undefined => {
+    const file = read.telemetry?.events;
+    if (file === undefined) return undefined;
+    const sink = file.sink ?? 'file';
+    const foreign = sink === 'file' ? (['maxLength'] as const) : (['file', 'maxSize', 'maxFiles'] as const);
+    for (const key of foreign) {
+      if (key in file) refuse(['telemetry', 'events', key], `goes with another sink than ${sink}`);
+    }
+    if (sink === 'redis') {
+      if (typeof state !== 'string' && state.kind !== 'redis') {
+        refuse(['telemetry', 'events', 'sink'], 'is redis, and the state is not; expected a state in Redis');
+      }
+      return { kind: 'redis', maxLength: file.maxLength ?? 1_000_000 };
+    }
+    const maxBytes = bytesOf(file.maxSize ?? '64MiB');
+    if (maxBytes < 1024) refuse(['telemetry', 'events', 'maxSize'], 'is below 1KiB, which holds no line');
+    return {
+      kind: 'file',
+      path: folder(file.file ?? 'exposures.jsonl'),
+      maxBytes,
+      maxFiles: file.maxFiles ?? 8,
+    };
+  };
   const { listen, models } = read;
   const config: Config = {
     file: document.file,
@@ -132,6 +169,10 @@ function readConfig(document: YamlDocument): Config {
       graceMs: duration('grace', '1s', 0),
       drainMs: duration('drain', '30s'),
     },
+    state: typeof state === 'string' ? { kind: 'memory' } : state,
+    secrets: firstSecret === undefined ? undefined : [firstSecret, ...otherSecrets],
+    spool: folder(read.spool ?? 'signalbox-spool'),
+    events: readEvents(),
     limits: { imagePixels: read.limits?.imagePixels ?? 64_000_000 },
     logLevel: read.telemetry?.logs?.level ?? 'info',
   };

@@ -51,7 +51,11 @@ function hangUpSignal(socket: Socket): AbortSignal {
 }
 
 /** What every inference answer says in its headers, whichever face gave it. */
-export function describeAnswer(reply: FastifyReply, { target, timings }: Answered<unknown>): void {
+export function describeAnswer(
+  reply: FastifyReply,
+  { target, predictionId, timings }: Answered<unknown>,
+): void {
+  reply.header('x-prediction-id', predictionId);
   if (target.choice !== undefined) {
     const { experiment, variant, reason } = target.choice;
     reply.header('x-experiment', `${experiment.key}=${variant.name}`);

@@ -6,11 +6,13 @@ import type { ErrorCode } from '../errors.ts';
 import { UNROUTED } from '../telemetry/metrics.ts';
 import type { Metrics, Outcome } from '../telemetry/metrics.ts';
 import type { Answered, Call, Decoded, Face, Target } from './call.ts';
+import type { Prediction, PredictionLog } from './prediction-log.ts';
 import type { Router } from './route.ts';
 
 export interface PipelineOptions {
   readonly router: Router;
   readonly metrics: Metrics;
+  readonly predictions: PredictionLog;
   /** From a request's arrival to its answer, in milliseconds. */
   readonly inferenceTimeoutMs: number;
   /** Told of errors that are the gateway's own or the model's, not the caller's. */
@@ -40,12 +42,14 @@ export class Pipeline {
     let target: Target | undefined;
     let answer: InferAnswer | undefined;
     let outcome: Outcome = 'ok';
+    let prediction: Prediction | undefined;
     try {
       const { router } = this.#options;
       const unrouted = router.needsBody(call) ? await face.decodeUnrouted?.() : undefined;
       const startMs = performance.now();
       target = router.route(call, unrouted);
       const routedMs = performance.now();
+      prediction = this.#options.predictions.begin(target);
       const decoded = unrouted ?? face.decode(target.version);
       const read = decoded instanceof Promise ? await decoded : decoded;
       answer = await target.version.infer({
@@ -58,6 +62,7 @@ export class Pipeline {
       return {
         encoded,
         target,
+        predictionId: prediction.id,
         timings: {
           routeMs: routedMs - startMs,
           queueMs: answer.queueMs,
@@ -74,12 +79,15 @@ export class Pipeline {
       this.#inFlight -= 1;
       answer?.release();
       target?.release();
+      const totalMs = performance.now() - call.arrivalMs;
+      if (target !== undefined && prediction !== undefined)
+        this.#options.predictions.end(prediction, target, outcome, totalMs, answer);
       this.#options.metrics.recordRequest({
         route: target?.labels ?? UNROUTED,
         reason: target?.choice?.reason ?? '',
         outcome,
         protocol: call.protocol,
-        totalMs: performance.now() - call.arrivalMs,
+        totalMs,
         queueMs: answer?.queueMs,
         computeMs: answer?.computeMs,
       });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { MetricDefinition } from '../../../experiments/metric.ts';
+import type { CountedMetric } from '../../../experiments/counted-metric.ts';
 import { windowsOf } from '../../../experiments/stores/ledger.ts';
 import type { ExposureBatch, Outcome, UnitExposure } from '../../../experiments/stores/ledger.ts';
 import type { StateStore } from '../../../experiments/stores/state-store.ts';
@@ -8,39 +8,29 @@ import type { EpochTally, MetricTally, Tallies } from '../../../experiments/stor
 export const HOUR_MS = 3_600_000;
 export const START_MS = Date.UTC(2026, 10, 22, 12);
 
-const CORRECT: MetricDefinition = {
+const CORRECT: CountedMetric = {
   name: 'correct',
   kind: 'proportion',
-  role: 'goal',
-  direction: 'increase',
 };
-const REVENUE: MetricDefinition = {
+const REVENUE: CountedMetric = {
   name: 'revenue',
   kind: 'mean',
-  role: 'secondary',
-  direction: 'increase',
   windowMs: HOUR_MS,
   cap: 100,
 };
-const CLICKS: MetricDefinition = {
+const CLICKS: CountedMetric = {
   name: 'clicks',
   kind: 'ratio',
-  role: 'secondary',
-  direction: 'increase',
   windowMs: HOUR_MS,
 };
-const BOUGHT: MetricDefinition = {
+const BOUGHT: CountedMetric = {
   name: 'bought',
   kind: 'proportion',
-  role: 'goal',
-  direction: 'increase',
   windowMs: HOUR_MS,
 };
-const SCORE: MetricDefinition = {
+const SCORE: CountedMetric = {
   name: 'score',
   kind: 'quantile',
-  role: 'secondary',
-  direction: 'increase',
   windowMs: 24 * HOUR_MS,
 };
 const METRICS = [CORRECT, REVENUE, CLICKS, BOUGHT, SCORE];
@@ -105,7 +95,7 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
     (await talliesAt(experiment, nowMs)).epochs[0];
   const metricOf = async (
     experiment: string,
-    metric: MetricDefinition,
+    metric: CountedMetric,
     nowMs: number,
     variant = 'v1',
   ): Promise<MetricTally | undefined> =>

@@ -1,27 +1,37 @@
-/** What is measured of each unit, and how an experiment uses it. */
-export interface MetricDefinition {
+import type { MetricDefinition } from './metric-definition.ts';
+
+/** What counting needs to know of a metric: plain JSON, so that it travels with its outcomes. */
+export interface CountedMetric {
   /** What outcomes call it. */
   readonly name: string;
-  /**
-   * - `proportion`: whether something happened, 0 or 1
-   * - `count`: how often something happened, whole numbers >= 0
-   * - `mean`: an amount
-   * - `ratio`: an amount over another, summed over the units of a variant (the delta method's form)
-   * - `quantile`: an amount whose distribution matters, as a latency
-   */
-  readonly kind: 'proportion' | 'mean' | 'ratio' | 'quantile' | 'count';
-  readonly role: 'goal' | 'secondary' | 'guardrail';
-  /** Which way is better. */
-  readonly direction: 'increase' | 'decrease';
+  readonly kind: MetricDefinition['kind'];
   /**
    * Milliseconds from a unit's first exposure in which outcomes add up to its value; it enters the test when they have
-   * passed. Undefined: the unit's value is the outcome of its first exposure.
+   * passed. Left out: the unit's value is the outcome of its first exposure.
    */
   readonly windowMs?: number;
   /** A unit's value is taken as at most that, so that single large values don't decide; fixed beforehand. */
   readonly cap?: number;
-  /** Whether the distribution of values is kept, for quantiles and for caps that are a percentile. */
-  readonly histogram?: boolean;
+  /** Whether the distribution of values is kept beside the sums: for a cap that is a quantile. */
+  readonly histogram?: true;
+}
+
+/** The metrics of an experiment that callers send outcomes of. */
+export function countedMetrics(metrics: readonly MetricDefinition[]): readonly CountedMetric[] {
+  return metrics.flatMap((metric) => {
+    if ('source' in metric && metric.source !== 'outcome') return [];
+    const { name, kind, windowMs } = metric;
+    const cap = 'cap' in metric ? metric.cap : undefined;
+    return [
+      {
+        name,
+        kind,
+        ...(windowMs !== undefined && { windowMs }),
+        ...(cap?.kind === 'value' && { cap: cap.value }),
+        ...(cap?.kind === 'quantile' && { histogram: true as const }),
+      },
+    ];
+  });
 }
 
 /** A value as it is counted: `x`, over `y` where the metric is a ratio (1 otherwise). */
@@ -30,16 +40,15 @@ export interface MetricValue {
   readonly y: number;
 }
 
-/** What is known of each request without an outcome; times in milliseconds. One request of a unit enters. */
-export const BUILT_IN_METRICS: readonly MetricDefinition[] = [
-  { name: 'error_rate', kind: 'proportion', role: 'guardrail', direction: 'decrease' },
-  { name: 'latency', kind: 'quantile', role: 'guardrail', direction: 'decrease' },
-  { name: 'queue', kind: 'quantile', role: 'secondary', direction: 'decrease' },
-  { name: 'compute', kind: 'quantile', role: 'guardrail', direction: 'decrease' },
-  { name: 'confidence', kind: 'mean', role: 'secondary', direction: 'increase', histogram: true },
+/** What is known of each request without an outcome, by its source's name; times in milliseconds. One request of a unit enters. */
+const BUILT_IN_METRICS: readonly CountedMetric[] = [
+  { name: 'error_rate', kind: 'proportion' },
+  { name: 'latency', kind: 'quantile' },
+  { name: 'queue', kind: 'quantile' },
+  { name: 'compute', kind: 'quantile' },
 ];
 
-export const BUILT_IN_BY_NAME: ReadonlyMap<string, MetricDefinition> = new Map(
+export const BUILT_IN_BY_NAME: ReadonlyMap<string, CountedMetric> = new Map(
   BUILT_IN_METRICS.map((metric) => [metric.name, metric]),
 );
 
@@ -52,10 +61,7 @@ const LARGEST_VALUE = 1e15;
  * @param value a number; for a ratio also `{"numerator", "denominator"}`, where a number alone is over 1
  * @returns the value, or what would have been right
  */
-export function readMetricValue(
-  metric: MetricDefinition,
-  value: unknown,
-): MetricValue | { expected: string } {
+export function readMetricValue(metric: CountedMetric, value: unknown): MetricValue | { expected: string } {
   switch (metric.kind) {
     case 'proportion':
       if (value === true || value === 1) return { x: 1, y: 1 };
