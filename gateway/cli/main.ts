@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import { RELEASE } from '../release.ts';
 import { demoCommand } from './demo.ts';
+import { replayCommand } from './replay.ts';
 import { serveCommand } from './serve.ts';
 import { validateCommand } from './validate.ts';
 
@@ -13,6 +14,7 @@ const program = new Command('signalbox')
   .showHelpAfterError('(see --help)')
   .addCommand(serveCommand())
   .addCommand(validateCommand())
+  .addCommand(replayCommand())
   .addCommand(demoCommand());
 
 throwOnWrongUsage(program);
