@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryStore } from '../../../experiments/stores/memory-store.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
-import { batch, exposure, newExperiment, outcome, stateStoreContract } from './contract.ts';
+import { stateStoreContract } from './contract.ts';
+import { batch, exposure, newExperiment, outcome } from './samples.ts';
 
 describe('the store in memory', () => {
   stateStoreContract(() => Promise.resolve(new MemoryStore()));

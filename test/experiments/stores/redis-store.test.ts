@@ -3,7 +3,8 @@ import { RedisStore } from '../../../experiments/stores/redis-store.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import { findRedis, startRedis } from '../../servers/redis-server.ts';
 import type { RunningRedis } from '../../servers/redis-server.ts';
-import { START_MS, batch, exposure, newExperiment, outcome, stateStoreContract } from './contract.ts';
+import { stateStoreContract } from './contract.ts';
+import { START_MS, batch, exposure, newExperiment, outcome } from './samples.ts';
 
 const found = await findRedis();
 const program = found.kind === 'found' ? found.program : '';

@@ -5,7 +5,8 @@ import { SqliteStore } from '../../../experiments/stores/sqlite-store.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 import type { TemporaryFolder } from '../../models/temporary-folder.ts';
-import { START_MS, batch, exposure, newExperiment, outcome, stateStoreContract } from './contract.ts';
+import { stateStoreContract } from './contract.ts';
+import { START_MS, batch, exposure, newExperiment, outcome } from './samples.ts';
 
 describe('the store in a SQLite file', () => {
   let folder: TemporaryFolder;
