@@ -1,7 +1,6 @@
 import { countedMetrics } from '../../experiments/counted-metric.ts';
 import type { Experiment } from '../../experiments/definition.ts';
 import { epochOf } from '../../experiments/epoch.ts';
-import type { Epoch } from '../../experiments/epoch.ts';
 import { uidOf, unitKeyText } from '../../experiments/prediction-id.ts';
 import { windowsOf } from '../../experiments/stores/ledger.ts';
 import type { ExposureBatch, Scope, UnitExposure } from '../../experiments/stores/ledger.ts';
@@ -21,6 +20,7 @@ const REMEMBERED_UNITS = 100_000;
 
 /** The counts of one variant in one epoch, while they add up. */
 interface Counts extends Scope {
+  readonly name: string;
   readonly epoch: number;
   readonly variant: string;
   requests: number;
@@ -36,8 +36,7 @@ export class StateSink implements ExposureSink {
   readonly #onDrop: OnDrop;
   readonly #seen = new RecentlySeen(REMEMBERED_UNITS);
   readonly #windows = new WeakMap<Experiment, readonly number[]>();
-  #epochs = new Map<string, Scope & Epoch>();
-  #counts = new Map<string, Counts>();
+  #counts = new Map<Experiment, Map<string, Counts>>();
   #units: UnitExposure[] = [];
   /** Batches whose times were taken: requests of one batch share theirs, and are one observation. */
   #batches = new Set<number>();
@@ -68,10 +67,8 @@ export class StateSink implements ExposureSink {
 
   #add(exposure: Exposure): void {
     const { choice, unit, outcome } = exposure;
-    const { key: experiment, phase } = choice.experiment;
-    const epoch = epochOf(choice.experiment);
-    const variant = choice.variant.name;
-    const counts = this.#countsOf({ experiment, phase }, epoch, variant);
+    const counts = this.#countsOf(choice.experiment, choice.variant.name);
+    const { experiment, phase, epoch, variant } = counts;
     if (!countsInResults(choice)) {
       counts.uncounted[choice.reason] = (counts.uncounted[choice.reason] ?? 0) + 1;
       return;
@@ -82,14 +79,13 @@ export class StateSink implements ExposureSink {
       counts.unitlessRequests += 1;
       return;
     }
-    const name = unitKeyText(unit);
-    if (!this.#seen.add(`${experiment} ${phase} ${epoch.epoch} ${variant} ${name}`)) return;
+    if (!this.#seen.add(`${counts.name} ${unit.split} ${unit.coverage}`)) return;
     this.#units.push({
       experiment,
       phase,
-      epoch: epoch.epoch,
+      epoch,
       variant,
-      unit: name,
+      unit: unitKeyText(unit),
       uid: uidOf(exposure.predictionId),
       atMs: exposure.atMs,
       keyId: '',
@@ -98,21 +94,20 @@ export class StateSink implements ExposureSink {
     });
   }
 
-  #countsOf(scope: Scope, epoch: Epoch, variant: string): Counts {
-    const key = `${scope.experiment} ${scope.phase} ${epoch.epoch} ${variant}`;
-    let counts = this.#counts.get(key);
+  #countsOf(experiment: Experiment, variant: string): Counts {
+    let ofExperiment = this.#counts.get(experiment);
+    if (ofExperiment === undefined) {
+      ofExperiment = new Map();
+      this.#counts.set(experiment, ofExperiment);
+    }
+    let counts = ofExperiment.get(variant);
     if (counts === undefined) {
-      counts = {
-        ...scope,
-        epoch: epoch.epoch,
-        variant,
-        requests: 0,
-        unitlessRequests: 0,
-        errors: 0,
-        uncounted: {},
-      };
-      this.#counts.set(key, counts);
-      this.#epochs.set(key, { ...scope, ...epoch });
+      const { key, phase } = experiment;
+      const { epoch } = epochOf(experiment);
+      const name = `${key} ${phase} ${epoch} ${variant}`;
+      const zero = { requests: 0, unitlessRequests: 0, errors: 0, uncounted: {} };
+      counts = { name, experiment: key, phase, epoch, variant, ...zero };
+      ofExperiment.set(variant, counts);
     }
     return counts;
   }
@@ -142,14 +137,17 @@ export class StateSink implements ExposureSink {
 
   async #send(): Promise<void> {
     while (this.#counts.size > 0 || this.#units.length > 0) {
-      const counts = [...this.#counts.values()];
+      const counts = [...this.#counts.values()].flatMap((variants) => [...variants.values()]);
       const batch: ExposureBatch = {
-        epochs: [...this.#epochs.values()],
+        epochs: [...this.#counts.keys()].map((experiment) => ({
+          experiment: experiment.key,
+          phase: experiment.phase,
+          ...epochOf(experiment),
+        })),
         requests: counts,
         units: this.#units.splice(0, UNITS_A_CALL),
       };
       this.#counts = new Map();
-      this.#epochs = new Map();
       this.#batches = new Set();
       try {
         await this.#store.recordExposures(batch);

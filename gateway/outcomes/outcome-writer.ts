@@ -125,8 +125,9 @@ export class OutcomeWriter {
         log.warn({ reason: reasonOf(error) }, 'the state store is away; outcomes are kept on disk');
       }
     }
-    await spool.append(outcomes);
+    // Also where the disk takes nothing: the store has to be tried again.
     this.#deliverSoon();
+    await spool.append(outcomes);
     return outcomes.map(() => 'accepted');
   }
 
@@ -142,9 +143,10 @@ export class OutcomeWriter {
     const { record, spool, log } = this.#options;
     if (spool === undefined) return;
     try {
+      const kept = spool.outcomes;
       const unreadable = await spool.deliver(record);
       this.#isAway = false;
-      log.info({ unreadable }, 'the outcomes that were kept on disk are delivered');
+      if (kept > 0) log.info({ kept, unreadable }, 'the outcomes that were kept on disk are delivered');
     } catch {
       this.#deliverSoon();
     }
