@@ -77,9 +77,10 @@ export type KnownVersions = (model: string) => readonly number[] | undefined;
 /**
  * Reads an experiment's file.
  *
+ * @param knownVersions undefined: the model and its versions are taken as they stand
  * @throws InvalidDocuments with everything that is wrong with it
  */
-export function readExperiment(document: YamlDocument, knownVersions: KnownVersions): Experiment {
+export function readExperiment(document: YamlDocument, knownVersions: KnownVersions | undefined): Experiment {
   const file = checkDocument(document, ExperimentSchema);
   const problems: Problem[] = [];
   const refuse = (path: Path, message: string): void => {
@@ -160,12 +161,12 @@ type Refuse = (path: Path, message: string) => void;
 
 function checkVariants(
   { model, variants }: ExperimentFile,
-  knownVersions: KnownVersions,
+  knownVersions: KnownVersions | undefined,
   refuse: Refuse,
 ): void {
   const names = variants.map((variant) => variant.name);
-  const versions = knownVersions(model);
-  if (versions === undefined) {
+  const versions = knownVersions?.(model);
+  if (knownVersions !== undefined && versions === undefined) {
     refuse(['model'], `is "${model}", but the model repository has no model of that name`);
   }
   variants.forEach(({ name, version }, index) => {

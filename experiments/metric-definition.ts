@@ -57,11 +57,10 @@ export interface Guardrail {
 }
 
 /** What each kind can be measured of without outcomes. */
-const BUILT_IN: Readonly<Record<MetricDefinition['kind'], readonly BuiltInSource[]>> = {
+const BUILT_IN: Readonly<Record<Exclude<MetricDefinition['kind'], 'ratio'>, readonly BuiltInSource[]>> = {
   proportion: ['error_rate', 'cache_hits'],
   mean: ['latency', 'queue', 'compute', 'confidence', 'drift'],
   quantile: ['latency', 'queue', 'compute', 'confidence'],
-  ratio: [],
   count: [],
 };
 
@@ -103,7 +102,7 @@ function readMetric(
       refuse([...path, key], `goes with kind ${kinds.join(', ')} only, and the kind is ${kind}`);
     }
   }
-  if (source !== 'outcome' && !BUILT_IN[kind].includes(source)) {
+  if (kind !== 'ratio' && source !== 'outcome' && !BUILT_IN[kind].includes(source)) {
     const known = ['outcome', ...BUILT_IN[kind]].join(', ');
     refuse([...path, 'source'], `is ${source}, which is no ${kind}; expected one of ${known}`);
   }

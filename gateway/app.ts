@@ -4,6 +4,7 @@ import { answerErrors } from './faces/error-answers.ts';
 import { healthRoutes } from './faces/health.ts';
 import { metricsRoutes } from './faces/metrics.ts';
 import { outcomeRoutes } from './faces/outcomes/routes.ts';
+import { ofrepRoutes } from './faces/ofrep/routes.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
 import { v2Routes } from './faces/v2/routes.ts';
 import type { Gateway } from './gateway.ts';
@@ -30,6 +31,9 @@ export async function buildDataPlane(gateway: Gateway): Promise<FastifyInstance>
   await app.register((scope) => predictRoutes(scope, gateway));
   await app.register((scope) => {
     outcomeRoutes(scope, gateway.state.outcomes);
+  });
+  await app.register((scope) => {
+    ofrepRoutes(scope, gateway);
   });
   return app;
 }

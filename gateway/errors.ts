@@ -22,6 +22,15 @@ export const ERRORS = {
   unknown_experiment: { status: 400, meaning: '`X-Experiment` names an experiment that is not served.' },
   unknown_variant: { status: 400, meaning: '`X-Experiment` names a variant that the experiment has not.' },
   ambiguous_override: { status: 400, meaning: '`X-Experiment` forces two variants of one experiment.' },
+  unknown_flag: { status: 404, meaning: 'OpenFeature asks for an experiment that is not served.' },
+  targeting_key_missing: {
+    status: 400,
+    meaning: 'OpenFeature sent a context without `targetingKey`, which names the unit.',
+  },
+  invalid_context: {
+    status: 400,
+    meaning: "OpenFeature's evaluation context is missing, or not of its form.",
+  },
   pinned_override: {
     status: 400,
     meaning: '`X-Experiment` was sent on a call that names a version: the two contradict each other.',

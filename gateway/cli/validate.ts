@@ -2,6 +2,8 @@ import { Command } from 'commander';
 import { InvalidDocuments, formatProblem } from '../../documents/problem.ts';
 import { checkFiles } from '../config/check-files.ts';
 import type { FilesReport } from '../config/check-files.ts';
+import { compareExperiments } from '../config/compare-experiments.ts';
+import type { ExperimentEdit } from '../config/compare-experiments.ts';
 import { loadConfig } from '../config/config.ts';
 
 export function validateCommand(): Command {
@@ -9,32 +11,54 @@ export function validateCommand(): Command {
     .description('check a configuration, its models’ configurations and its experiments, and serve nothing')
     .argument('[file]', 'the configuration')
     .option('-c, --config <file>', 'the configuration', 'signalbox.yaml')
+    .option(
+      '--against <path>',
+      'class what changes from the experiments of that file or folder, which are running',
+    )
     .option('--json', 'for machines: one JSON object')
-    .action(async (file: string | undefined, options: { config: string; json?: true }) => {
-      const report = await validate(file ?? options.config);
+    .action(async (file: string | undefined, options: ValidateOptions) => {
+      const report = await validate(file ?? options.config, options.against);
       process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : render(report));
-      if (report.problems.length > 0) process.exitCode = 1;
+      const { problems, edits = [] } = report;
+      if (problems.length > 0 || edits.some(({ isRefused }) => isRefused)) process.exitCode = 1;
     });
 }
 
-async function validate(file: string): Promise<FilesReport> {
+interface ValidateOptions {
+  readonly config: string;
+  readonly against?: string;
+  readonly json?: true;
+}
+
+/** With `--against` also what it would change. */
+interface ValidateReport extends FilesReport {
+  readonly edits?: readonly ExperimentEdit[];
+}
+
+async function validate(file: string, against: string | undefined): Promise<ValidateReport> {
   try {
-    return await checkFiles(await loadConfig(file, process.env));
+    const config = await loadConfig(file, process.env);
+    const report = await checkFiles(config);
+    if (against === undefined || config.experiments === undefined) return report;
+    return { ...report, edits: await compareExperiments(against, config.experiments, Date.now()) };
   } catch (error) {
     if (!(error instanceof InvalidDocuments)) throw error;
     return { models: [], experiments: [], problems: error.problems };
   }
 }
 
-function render({ models, experiments, problems }: FilesReport): string {
+function render({ models, experiments, problems, edits = [] }: ValidateReport): string {
+  const changes = edits.map((edit) => `${edit.class.replace('_', ' ')}: ${formatProblem(edit)}\n`).join('');
   if (problems.length > 0) {
     const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-    return `${problems.map(formatProblem).join('\n')}\n${count}\n`;
+    return `${changes}${problems.map(formatProblem).join('\n')}\n${count}\n`;
   }
   const lines = [
     ...models.map(({ name, versions }) => `model ${name}: versions ${versions.join(', ') || 'none'}`),
     ...experiments.map(({ key, model, status }) => `experiment ${key}: ${status}, on model ${model}`),
-    'no problems',
+    edits.some(({ isRefused }) => isRefused)
+      ? 'no problems but the edits that a running gateway refuses'
+      : 'no problems',
   ];
-  return `${lines.join('\n')}\n`;
+  return `${changes}${lines.join('\n')}\n`;
 }

@@ -4,6 +4,7 @@ import { parseYaml } from '../../documents/yaml-document.ts';
 import type { YamlDocument } from '../../documents/yaml-document.ts';
 import { readExperiment } from '../../experiments/definition.ts';
 import type { Experiment, Holdout, KnownVersions } from '../../experiments/definition.ts';
+import { diffExperiments, explainRefusal, refusedChanges } from '../../experiments/experiment-diff.ts';
 import { NO_EXPERIMENTS, assembleExperiments } from '../../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { SettledFolder } from './settled-folder.ts';
@@ -38,6 +39,7 @@ export class ExperimentFiles {
   readonly #folder: SettledFolder | undefined;
   readonly #knownVersions: KnownVersions;
   readonly #holdout: Holdout | undefined;
+  readonly #nowMs: () => number;
   #sources: Sources = new Map();
   #set: ExperimentSet = NO_EXPERIMENTS;
   /** What has been told of each file that is refused. */
@@ -46,11 +48,18 @@ export class ExperimentFiles {
   /**
    * @param folder undefined: there are no experiments
    * @param holdout units that every experiment leaves alone
+   * @param nowMs milliseconds since 1970
    */
-  constructor(folder: string | undefined, knownVersions: KnownVersions, holdout?: Holdout) {
+  constructor(
+    folder: string | undefined,
+    knownVersions: KnownVersions,
+    holdout?: Holdout,
+    nowMs: () => number = Date.now,
+  ) {
     this.#folder = folder === undefined ? undefined : new SettledFolder(folder);
     this.#knownVersions = knownVersions;
     this.#holdout = holdout;
+    this.#nowMs = nowMs;
   }
 
   /** What is served now. */
@@ -89,6 +98,12 @@ export class ExperimentFiles {
         else fresh.set(file, read);
       }
     }
+    for (const [file, source] of fresh) {
+      const problems = this.#refusedEdits(file, source, files);
+      if (problems.length === 0) continue;
+      refused.set(file, problems);
+      fresh.delete(file);
+    }
     const kept = new Map([...this.#sources].filter(([file]) => files.has(file)));
     const { accepted, clashes } = accept(kept, fresh);
     for (const [file, problems] of clashes) refused.set(file, problems);
@@ -110,6 +125,20 @@ export class ExperimentFiles {
     return [...refused]
       .filter(([file]) => told.get(file) !== this.#told.get(file))
       .map(([file, problems]) => ({ file, problems }));
+  }
+
+  /** What a file changes of a running experiment that it may not change as it runs. */
+  #refusedEdits(file: string, { experiment, document }: Source, files: Look['files']): readonly Problem[] {
+    // A file that was renamed still has its experiment's key.
+    const renamed = [...this.#sources].find(
+      ([name, source]) => !files.has(name) && source.experiment.key === experiment.key,
+    );
+    const before = (this.#sources.get(file) ?? renamed?.[1])?.experiment;
+    if (before === undefined) return [];
+    const changes = diffExperiments(before, experiment, this.#nowMs());
+    return refusedChanges(before, experiment, changes).map((change) =>
+      document.problemAt(change.path, explainRefusal(change, before)),
+    );
   }
 
   #parse(file: string, text: string): Source | InvalidDocuments {

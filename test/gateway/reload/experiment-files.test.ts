@@ -178,7 +178,7 @@ describe('an edit', () => {
   test('that names a version which is missing becomes good without an edit once the version is there', async () => {
     const versions = [1, 2];
     await using watched = await WatchedFolder.start({ 'a.yaml': experiment() }, () => versions);
-    await watched.write({ 'a.yaml': experiment({ version: 3, weight: 20 }) });
+    await watched.write({ 'a.yaml': experiment({ version: 3, weight: 20, phase: 2 }) });
     expect(await watched.lookTwice()).toMatchObject({
       refused: ['a.yaml'],
       problems: [expect.stringContaining('is 3, but model "a" has no such version; the repository has 1, 2')],
@@ -187,6 +187,53 @@ describe('an edit', () => {
     versions.push(3);
     expect(await watched.look()).toEqual({ changed: ['a.yaml'], refused: [], problems: [] });
     expect(watched.weights).toEqual({ a: 20 });
+  });
+});
+
+describe('an edit of what is running', () => {
+  test('that would mix what was counted is refused, and the message offers a new phase', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+    await watched.write({ 'a.yaml': experiment({ version: 1, weight: 20 }) });
+    expect(await watched.lookTwice()).toEqual({
+      changed: [],
+      refused: ['a.yaml'],
+      problems: [
+        'a.yaml:5:1: variants: changed, which needs a new phase: v2 would be version 1 under the results of version 2; ' +
+          'a variant of another name can be added as it runs; write phase: 2 to begin one, or take the edit back',
+      ],
+    });
+    expect(watched.weights).toEqual({ a: 10 });
+
+    await watched.write({ 'a.yaml': experiment({ version: 1, weight: 20, phase: 2 }) });
+    expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml'], refused: [] });
+    expect(watched.weights).toEqual({ a: 20 });
+  });
+
+  test('into another experiment is refused, with a new phase too', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment({ model: 'm' }) });
+    await watched.write({ 'a.yaml': experiment({ model: 'n', phase: 2 }) });
+    expect((await watched.lookTwice()).problems).toEqual([
+      "a.yaml:2:8: model: changed, which an experiment that is running can't follow: another model is another " +
+        'experiment; give it a file of its own',
+    ]);
+    await watched.write({ 'a.yaml': experiment({ key: 'b', model: 'm' }) });
+    await watched.look();
+    expect((await watched.look()).problems).toEqual([expect.stringMatching(/^a.yaml:1:6: key: changed/)]);
+    expect(watched.files.current.byKey.get('a')?.model).toBe('m');
+  });
+
+  test('is told from the edit of a draft, which may become anything', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment({ status: 'draft' }) });
+    await watched.write({ 'a.yaml': experiment({ key: 'b', model: 'n', version: 1 }) });
+    expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml'], refused: [] });
+  });
+
+  test('in a file that is renamed with it is judged all the same', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+    await rm(watched.path('a.yaml'));
+    await watched.write({ 'z.yaml': experiment({ version: 1 }) });
+    const looks = [await watched.look(), await watched.look()];
+    expect(looks.flatMap(({ refused }) => refused)).toEqual(['z.yaml']);
   });
 });
 

@@ -12,6 +12,7 @@ interface Wanted {
   readonly status?: string;
   readonly weight?: number | string;
   readonly version?: number;
+  readonly phase?: number;
 }
 
 /** An experiment's file with two variants, of which the second is as wanted. */
@@ -21,6 +22,7 @@ export function experiment({
   status = 'running',
   weight = 10,
   version = 2,
+  phase,
 }: Wanted = {}): string {
   return `\
 key: ${key}
@@ -30,7 +32,7 @@ control: v1
 variants:
   - { name: v1, version: 1, weight: 90 }
   - { name: v2, version: ${version}, weight: ${weight} }
-`;
+${phase === undefined ? '' : `phase: ${phase}\n`}`;
 }
 
 /** What a look brings, with files named relative to the folder and problems as a terminal shows them. */

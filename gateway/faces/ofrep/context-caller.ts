@@ -1,0 +1,56 @@
+import type { ServedModel } from '../../../backends/repository/served-model.ts';
+import type { AttributeSource, Caller, InputMetadata } from '../../../experiments/attribute.ts';
+
+/** An evaluation context of OpenFeature: what a client knows of the one it asks for. */
+export interface EvaluationContext {
+  readonly targetingKey: string;
+  /** Everything else. */
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The one that an evaluation is for, as experiments see it. Whatever names units in inference calls, here the targeting key
+ * does. Headers, query parameters, cookies and request parameters are attributes of the same name, the key's id is
+ * `apiKey`; there are no inputs.
+ */
+export class ContextCaller implements Caller {
+  readonly #context: EvaluationContext;
+  readonly #model: ServedModel | undefined;
+
+  constructor(context: EvaluationContext, model: ServedModel | undefined) {
+    this.#context = context;
+    this.#model = model;
+  }
+
+  override(): undefined {
+    return undefined;
+  }
+
+  unit(): string {
+    return this.#context.targetingKey;
+  }
+
+  attribute(source: AttributeSource): string | undefined {
+    const { attributes } = this.#context;
+    const name = source.kind === 'apiKey' ? 'apiKey' : source.name;
+    if (Object.hasOwn(attributes, name)) return textOf(attributes[name]);
+    if (source.kind !== 'header') return undefined;
+    // Header names have no case, attributes have.
+    const spelled = Object.keys(attributes).find((key) => key.toLowerCase() === name);
+    return spelled === undefined ? undefined : textOf(attributes[spelled]);
+  }
+
+  inputs(): readonly InputMetadata[] {
+    return [];
+  }
+
+  isReady(version: number): boolean {
+    return this.#model?.version(version) !== undefined;
+  }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : undefined;
+}

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
+import { GatewayError } from '../../errors.ts';
+import type { ErrorCode } from '../../errors.ts';
+import type { Gateway } from '../../gateway.ts';
+import { acceptAnyBody } from '../body.ts';
+import { fromFrameworkError } from '../framework-error.ts';
+import { isObject, own, parseJson } from '../v2/json-values.ts';
+import type { EvaluationContext } from './context-caller.ts';
+import { evaluateFlag } from './evaluation.ts';
+
+/** A context is a few attributes; it is parsed on the main thread. */
+const MAX_CONTEXT_BYTES = 256 * 1024;
+
+interface FlagPath {
+  readonly key?: string;
+}
+
+/**
+ * The OpenFeature Remote Evaluation Protocol: any OpenFeature SDK can ask which variant somebody has. Asking counts
+ * nothing: an exposure is an inference call.
+ */
+export function ofrepRoutes(app: FastifyInstance, gateway: Gateway): void {
+  const { experiments, log } = gateway;
+  acceptAnyBody(app, Math.min(gateway.config.server.bodyLimitBytes, MAX_CONTEXT_BYTES));
+
+  app.setErrorHandler((error: FastifyError, request: FastifyRequest<{ Params: FlagPath }>, reply) => {
+    const known = fromFrameworkError(error);
+    if (known.code === 'internal' && known !== error)
+      log.error({ err: error, path: request.url }, 'request failed');
+    if (known.code === 'body_too_large') reply.header('connection', 'close');
+    const { key } = request.params;
+    void reply.code(known.status).send({
+      ...(key !== undefined && { key }),
+      errorCode: ERROR_CODES[known.code] ?? 'GENERAL',
+      errorDetails: known.message,
+      error: known.message,
+    });
+  });
+
+  app.post<{ Params: { key: string } }>('/ofrep/v1/evaluate/flags/:key', (request, reply) => {
+    const { key } = request.params;
+    const { byKey } = experiments.current;
+    const experiment = byKey.get(key);
+    if (experiment === undefined) {
+      const known = [...byKey.keys()].sort().join(', ') || 'none';
+      throw new GatewayError(
+        'unknown_flag',
+        `there is no experiment '${key.slice(0, 64)}'; there are: ${known}`,
+      );
+    }
+    const flag = evaluateFlag(experiment, contextOf(request), gateway);
+    if ('errorCode' in flag) throw new GatewayError('variant_unavailable', flag.errorDetails);
+    return reply.send(flag);
+  });
+
+  app.post('/ofrep/v1/evaluate/flags', (request, reply) => {
+    const context = contextOf(request);
+    const served = [...experiments.current.byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+    const body = JSON.stringify({
+      flags: served.map((experiment) => evaluateFlag(experiment, context, gateway)),
+    });
+    const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
+    reply.header('etag', etag);
+    if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send();
+    return reply.type('application/json; charset=utf-8').send(body);
+  });
+}
+
+/** The codes of OpenFeature's for the errors of the catalogue. */
+const ERROR_CODES: Partial<Record<ErrorCode, string>> = {
+  unknown_flag: 'FLAG_NOT_FOUND',
+  targeting_key_missing: 'TARGETING_KEY_MISSING',
+  invalid_context: 'INVALID_CONTEXT',
+  invalid_request: 'PARSE_ERROR',
+  body_too_large: 'PARSE_ERROR',
+};
+
+/** @throws GatewayError */
+function contextOf(request: FastifyRequest): EvaluationContext {
+  const bytes = request.body instanceof Uint8Array ? request.body : new Uint8Array();
+  const root = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
+  const attributes = isObject(root) ? own(root, 'context') : undefined;
+  if (!isObject(attributes)) {
+    throw new GatewayError(
+      'invalid_context',
+      'the body has no context; expected {"context": {"targetingKey": "…"}}',
+    );
+  }
+  const targetingKey = own(attributes, 'targetingKey');
+  if (targetingKey === undefined || targetingKey === '') {
+    throw new GatewayError('targeting_key_missing', 'context.targetingKey is missing; it names the unit');
+  }
+  if (typeof targetingKey !== 'string') {
+    throw new GatewayError('invalid_context', 'context.targetingKey is no string; it names the unit');
+  }
+  return { targetingKey, attributes };
+}
+
+/** @param header If-None-Match, a list of entity tags */
+function isKnown(header: string | undefined, etag: string): boolean {
+  const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
+  return tags.includes(etag) || tags.includes('*');
+}

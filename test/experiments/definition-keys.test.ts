@@ -1,0 +1,171 @@
+import { expect, test } from 'vitest';
+import { parseYaml } from '../../documents/yaml-document.ts';
+import { readExperiment } from '../../experiments/definition.ts';
+import { refusals } from '../documents/refusals.ts';
+import { sampleExperiment } from './sample-experiment.ts';
+
+const BASE = `\
+key: digits-cnn
+model: digits
+status: running
+control: v1
+variants: [{ name: v1, version: 1, weight: 1 }, { name: v2, version: 2, weight: 1 }]
+`;
+
+const refusalsOf = (text: string) =>
+  refusals(() => readExperiment(parseYaml(`${BASE}${text}\n`, 'a.yaml'), undefined));
+
+test.each([
+  ['hashAttribute: { cookie: uid }', { kind: 'cookie', name: 'uid' }],
+  ['hashAttribute: { header: X-Account }', { kind: 'header', name: 'x-account' }],
+  ['hashAttribute: { json: parameters.user.id }', { kind: 'parameter', name: 'user.id' }],
+  ['hashAttribute: { apiKey: true }', { kind: 'apiKey' }],
+  ['hashAttribute: { none: true }', { kind: 'none' }],
+])('%s is read', (text, source) => {
+  expect(readExperiment(parseYaml(`${BASE}${text}\n`, 'a.yaml'), undefined).hashAttribute).toEqual(source);
+});
+
+test('phases, times, namespace, holdout and mirror are read', () => {
+  expect(
+    sampleExperiment({
+      phase: { number: 3, name: 'again', seed: 'other' },
+      start: '2026-12-01T08:00:00+01:00',
+      stop: '2026-12-08T08:00Z',
+      namespace: { name: 'ranking', range: [0.25, 0.5] },
+      holdout: 0.1,
+      mirror: { variant: 'v2' },
+    }),
+  ).toMatchObject({
+    phase: 3,
+    phaseName: 'again',
+    seed: 'other',
+    startMs: Date.UTC(2026, 11, 1, 7),
+    stopMs: Date.UTC(2026, 11, 8, 8),
+    namespace: { name: 'ranking', from: 0.25, to: 0.5 },
+    holdout: { share: 0.1, seed: 'digits-cnn:holdout' },
+    mirror: { variant: { name: 'v2' }, share: 1 },
+  });
+});
+
+test('every kind of metric is read, with its defaults', () => {
+  const { metrics, guardrails } = sampleExperiment({
+    metrics: [
+      { name: 'correct', kind: 'proportion', role: 'goal', window: '24h', minimumEffect: 0.02 },
+      { name: 'revenue', kind: 'mean', winsorize: 0.99, covariate: 'revenue_before' },
+      { name: 'clicks', kind: 'count', cap: 100 },
+      { name: 'per_view', kind: 'ratio', direction: 'decrease' },
+      { name: 'p99', kind: 'quantile', quantile: 0.99, source: 'compute', role: 'guardrail' },
+    ],
+    guardrails: [{ metric: 'p99', maximum: 0.1, maximumHarm: 0.05 }],
+  });
+  const base = { role: 'secondary', direction: 'increase', windowMs: undefined, minimumEffect: undefined };
+  const single = { ...base, source: 'outcome', covariate: undefined };
+  expect(metrics).toEqual([
+    {
+      ...single,
+      name: 'correct',
+      kind: 'proportion',
+      role: 'goal',
+      windowMs: 86_400_000,
+      minimumEffect: 0.02,
+    },
+    {
+      ...single,
+      name: 'revenue',
+      kind: 'mean',
+      cap: { kind: 'quantile', quantile: 0.99 },
+      covariate: 'revenue_before',
+    },
+    { ...single, name: 'clicks', kind: 'count', cap: { kind: 'value', value: 100 } },
+    { ...base, name: 'per_view', kind: 'ratio', direction: 'decrease' },
+    {
+      ...base,
+      name: 'p99',
+      kind: 'quantile',
+      quantile: 0.99,
+      source: 'compute',
+      role: 'guardrail',
+      direction: 'decrease',
+    },
+  ]);
+  expect(guardrails).toEqual([{ metric: 'p99', minimum: undefined, maximum: 0.1, maximumHarm: 0.05 }]);
+});
+
+test.each([
+  ['hashAttribute: { jsn: x }', '6:1: hashAttribute: is a map; expected the name of the request header'],
+  ['hashAttribute: { json: inputs.0 }', '6:1: hashAttribute: is a map'],
+  ['phase: 0', '6:8: phase: is 0; expected a whole number from 1 to 65535'],
+  ['start: 2026-12-01', '6:8: start: is "2026-12-01"; expected when it begins to enrol: a time of ISO 8601'],
+  ['start: 2026-02-30T00:00:00Z', '6:8: start: is "2026-02-30T00:00:00Z", which is no time'],
+  ['start: 2026-12-01T25:00:00Z', '6:8: start: is "2026-12-01T25:00:00Z", which is no time'],
+  [
+    'start: 2026-12-02T00:00:00Z\nstop: 2026-12-01T00:00:00Z',
+    'stop: is 2026-12-01T00:00:00Z, not after the start',
+  ],
+  [
+    'namespace: { name: a, range: [0.5, 0.5] }',
+    '6:23: namespace.range: goes from 0.5 to 0.5, which is nobody',
+  ],
+  ['namespace: { name: a, range: [0, 2] }', 'namespace.range[1]: is 2; expected a share from 0 to 1'],
+  ['holdout: 1.5', '6:10: holdout: is 1.5; expected a share of the units, from 0 to 1, or a map'],
+  ['forced: { ada: v3 }', '6:16: forced.ada: is "v3"; expected one of the variants v1, v2'],
+  ['forced: { "": v2 }', 'forces the empty unit, which is none'],
+  [
+    'forced: { ada: v2 }\nhashAttribute: { none: true }',
+    'forced: names units, and hashAttribute says that there are none',
+  ],
+  ['sticky: true\nhashAttribute: { none: true }', 'sticky: keeps units where they landed'],
+  ['mirror: { variant: v3 }', 'mirror.variant: is "v3"; expected one of the variants v1, v2'],
+  ['match: [{}]', '6:9: match[0]: has no condition, so it concerns everybody'],
+  ['match: [{ variant: v2 }]', 'match[0]: has no condition'],
+  ['match: [{ headers: {} }]', 'match[0]: has no condition'],
+  [
+    'match: [{ headers: { a: b }, variant: v3 }]',
+    'match[0].variant: is "v3"; expected one of the variants v1, v2',
+  ],
+  [
+    'match: [{ headers: { A: b, a: b } }]',
+    'match[0].headers.a: stands beside the same header a in other letters',
+  ],
+  ['match: [{ headers: { "a b": c } }]', 'is no name of a header'],
+  ['match: [{ headers: { X-Experiment: v2 } }]', 'is the override, which comes before every rule'],
+  ['match: [{ headers: { a: { regex: "(" } } }]', "match[0].headers.a.regex: is no pattern of RE2's syntax"],
+  [
+    'match: [{ headers: { a: { exat: b } } }]',
+    'match[0].headers.a: is a map; expected a text, or a map with one of exact',
+  ],
+  ['match: [{ inputs: { X: { rows: { min: 3, max: 2 } } } }]', 'match[0].inputs.X.rows: has min 3 and max 2'],
+  ['match: [{ header: { a: b } }]', 'match[0].header: is an unknown key; known here: headers, query'],
+  ['metrics: [{ name: a, kind: mean }, { name: a, kind: mean }]', 'metrics[1].name: "a" is there twice'],
+  [
+    'metrics: [{ name: a, kind: mean, quantile: 0.5 }]',
+    'metrics[0].quantile: goes with kind quantile only, and the kind is mean',
+  ],
+  ['metrics: [{ name: a, kind: quantile }]', 'metrics[0].quantile: is missing'],
+  ['metrics: [{ name: a, kind: ratio, source: latency }]', 'metrics[0].source: goes with kind'],
+  [
+    'metrics: [{ name: a, kind: proportion, source: latency }]',
+    'metrics[0].source: is latency, which is no proportion; expected one of outcome, error_rate',
+  ],
+  ['metrics: [{ name: a, kind: mean, cap: 1, winsorize: 0.9 }]', 'metrics[0].winsorize: stands beside cap'],
+  ['metrics: [{ name: a, kind: mean, window: 1 day }]', 'metrics[0].window: is "1 day"; expected a duration'],
+  [
+    'guardrails: [{ metric: a, maximum: 1 }]',
+    'guardrails[0].metric: is "a"; expected one of the metrics: there are none',
+  ],
+  [
+    'metrics: [{ name: a, kind: mean }]\nguardrails: [{ metric: a, maximum: 1 }]',
+    'guardrails[0].metric: is "a", whose role is secondary',
+  ],
+  [
+    'metrics: [{ name: a, kind: mean, role: guardrail }]\nguardrails: [{ metric: a }]',
+    'guardrails[0]: has no threshold',
+  ],
+  [
+    'metrics: [{ name: a, kind: mean, role: guardrail }]\nguardrails: [{ metric: a, minimum: 2, maximum: 1 }]',
+    'guardrails[0].minimum: is 2, above the maximum of 1',
+  ],
+  ['rollout: { steps: [] }', '6:1: rollout: is an unknown key'],
+])('%s is refused', async (text, message) => {
+  expect(await refusalsOf(text)).toEqual([expect.stringContaining(message)]);
+});
