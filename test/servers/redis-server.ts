@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { promisify } from 'node:util';
 import { temporaryFolder } from '../models/temporary-folder.ts';
 import { findServer } from './debian-server.ts';
 import type { FoundServer } from './debian-server.ts';
@@ -83,4 +84,36 @@ function startOnce(
       }
     });
   });
+}
+
+/** Three masters that share the slots, each on a free port. */
+export interface RunningRedisCluster extends AsyncDisposable {
+  readonly url: string;
+}
+
+/** @param cli `redis-cli` */
+export async function startRedisCluster(program: string, cli: string): Promise<RunningRedisCluster> {
+  // A node's bus would take the port 10,000 above its own, which may be none.
+  const cluster = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
+  const nodes: RunningRedis[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
+  };
+  try {
+    for (let count = 0; count < 3; count++) {
+      const busPort = await freePort();
+      nodes.push(await startRedis(program, [...cluster, '--cluster-port', String(busPort)]));
+    }
+    const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
+    await promisify(execFile)(cli, ['--cluster', 'create', ...addresses, '--cluster-yes'], {
+      timeout: 30_000,
+    });
+    return {
+      url: `redis+cluster://${addresses.join(',')}`,
+      [Symbol.asyncDispose]: stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }

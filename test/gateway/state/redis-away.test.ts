@@ -130,7 +130,7 @@ describe.skipIf(found.kind === 'missing')('replicas that share a Redis', () => {
     const entries = await client.xrange('signalbox:exposures', '-', '+');
     client.disconnect();
     const ids = entries.map(
-      ([, [, json = '{}'] = []]) => (JSON.parse(json) as { prediction_id: string }).prediction_id,
+      ([, fields]) => (JSON.parse(fields[1] ?? '{}') as { prediction_id: string }).prediction_id,
     );
     expect(ids.sort()).toEqual([ofA.id, ofB.id].sort());
   });
