@@ -5,6 +5,7 @@ import { ModelRepository } from '../backends/repository/repository.ts';
 import type { DecisionContext } from '../experiments/decision.ts';
 import type { Experiment } from '../experiments/definition.ts';
 import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
+import { dormantKeys } from './reload/dormant-keys.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
@@ -36,6 +37,7 @@ export class Gateway {
   #timer: NodeJS.Timeout | undefined;
   readonly #sticky: MemoryStickyAssignments;
   #evictionTold = false;
+  readonly #dormantTold = new WeakSet<Experiment>();
 
   /**
    * Loads the models and the experiments.
@@ -120,6 +122,7 @@ export class Gateway {
 
   /** Starts to watch the folders, and says that it is ready. */
   start(): void {
+    this.#warnOfDormantKeys();
     this.#state = 'ready';
     this.#scheduleLook();
   }
@@ -145,6 +148,17 @@ export class Gateway {
         this.#scheduleLook();
       });
     }, LOOK_EVERY_MS);
+  }
+
+  /** Once for each experiment as it stands. */
+  #warnOfDormantKeys(): void {
+    for (const experiment of this.experiments.current.byKey.values()) {
+      if (this.#dormantTold.has(experiment)) continue;
+      this.#dormantTold.add(experiment);
+      const keys = dormantKeys(experiment);
+      if (keys.length > 0)
+        this.log.warn({ experiment: experiment.key, keys }, 'these keys are checked, and not acted on yet');
+    }
   }
 
   #warnOfEviction(): void {
@@ -174,6 +188,7 @@ export class Gateway {
     const { changed, refused } = await this.experiments.refresh();
     if (changed.length > 0) {
       const { byKey } = this.experiments.current;
+      this.#warnOfDormantKeys();
       this.#sticky.retain([...byKey.values()].map(({ key, phase }) => ({ experiment: key, phase })));
     }
     for (const file of changed) {

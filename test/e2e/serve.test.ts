@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { ConfigSchema } from '../../gateway/config/schema.ts';
 import { DEMO_FOLDER, eventually, experimentFile } from '../gateway/running-gateway.ts';
 import { slowModel } from '../models/onnx-graph.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
@@ -85,7 +86,7 @@ describe('signalbox serve', () => {
     expect(server.stderr()).toBe(
       `${file}:1:17: listen.http: is 8000; expected an address as 127.0.0.1:8000 or [::1]:8000; port 0 takes a free one\n` +
         `${file}:2:42: models.contorl: is an unknown key; known here: repository, control, defaultModel\n` +
-        `${file}:3:10: secrets: is an unknown key; known here: listen, server, models, experiments, timeouts, limits, telemetry\n` +
+        `${file}:3:10: secrets: is an unknown key; known here: ${Object.keys(ConfigSchema.properties).join(', ')}\n` +
         '3 problems; nothing was started\n',
     );
   });

@@ -24,6 +24,7 @@ const EXPERIMENTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> =
     ...variants(1, 0),
   },
   body: {
+    mirror: { variant: 'v2' },
     hashAttribute: { json: 'parameters.user_id' },
     ...variants(50, 50),
     match: [
@@ -130,6 +131,10 @@ test('a body that can not be read is refused before the call is routed, and a ca
     body: bodyOf(),
   });
   expect([pinned.status, pinned.headers.get('x-experiment')]).toEqual([200, null]);
+  const bad = { method: 'POST', body: '{' };
+  expect((await fetch(gateway.url('/v2/models/body/versions/1/infer'), bad)).status).toBe(400);
+  const routed = { model: 'body', version: '1', outcome: 'client_error' };
+  expect(metricValue(await gateway.metrics(), 'signalbox_requests_total', routed)).toBe(1);
 });
 
 test('two experiments on one model share its users out, and the holdout of the gateway is out of both', async () => {
@@ -149,4 +154,11 @@ test('two experiments on one model share its users out, and the holdout of the g
     '400 v2 is a variant of both left and right; write left=v2 or right=v2',
   );
   expect(await call('shared', { headers: { 'x-experiment': 'right=v2' } })).toBe('right=v2 override');
+});
+
+test('keys that nothing acts on yet are told, once', () => {
+  const told = gateway.log.filter((line) => line.includes('not acted on yet'));
+  expect(told.map((line) => JSON.parse(line) as unknown)).toEqual([
+    expect.objectContaining({ experiment: 'body', keys: ['mirror'] }),
+  ]);
 });

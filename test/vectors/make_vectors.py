@@ -1,4 +1,4 @@
-"""Makes murmur3.json and assignment.json from the contract's text alone, sharing no code with Signalbox.
+"""Makes murmur3.json, assignment.json and divisions.json from the contract's text alone, sharing no code with Signalbox.
 
 MurmurHash3_x86_32 is the package mmh3, which wraps Austin Appleby's own C++; the rest follows the contract, section
 "Assignment, hashVersion 1", word by word. The files are frozen: a difference means that units of running experiments
@@ -224,6 +224,22 @@ def main() -> None:
                 for unit in UNITS
                 for coverage in COVERAGES
             ],
+        },
+    )
+
+    # Who is in a part of a namespace, in a percentage of an attribute, in a holdout: docs/experiments.md, "The hashes".
+    ranges = [(0.0, 0.25), (0.25, 0.5), (0.5, 1.0)]
+    write(
+        "divisions.json",
+        {
+            kind: [
+                {"name": name, "unit": unit, "from": start, "to": end, "within": start <= share < end}
+                for name in ("ranking", "größe")
+                for unit in UNITS
+                for share in [murmur3(f"{prefix}{name}:{unit}".encode()) / TWO_TO_32]
+                for start, end in ranges
+            ]
+            for kind, prefix in (("namespace", "namespace:"), ("percentage", "percentage:"), ("holdout", ""))
         },
     )
 

@@ -1,0 +1,19 @@
+import type { Experiment } from '../../experiments/definition.ts';
+
+/** Sources that nothing measures yet. */
+const UNMEASURED: ReadonlySet<string> = new Set(['cache_hits', 'confidence', 'drift']);
+
+/**
+ * The keys of an experiment that are read and checked, and that nothing in this release acts on: whoever writes one is
+ * told, so that nobody takes a plan for a fact.
+ */
+export function dormantKeys({ mirror, metrics, guardrails }: Experiment): readonly string[] {
+  const keys: string[] = [];
+  if (mirror !== undefined) keys.push('mirror');
+  metrics.forEach((metric, index) => {
+    if ('covariate' in metric && metric.covariate !== undefined) keys.push(`metrics[${index}].covariate`);
+    if ('source' in metric && UNMEASURED.has(metric.source)) keys.push(`metrics[${index}].source`);
+  });
+  if (guardrails.length > 0) keys.push('guardrails');
+  return keys;
+}
