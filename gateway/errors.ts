@@ -97,6 +97,11 @@ export const ERRORS = {
     status: 503,
     meaning: 'The same request ran at two crashes of the server; it is refused for ten minutes.',
   },
+  state_unavailable: {
+    status: 503,
+    meaning:
+      'The state store is away and the outcomes can be kept nowhere else. Send them again as they are.',
+  },
   cancelled: { status: 499, meaning: 'The caller hung up before the answer was there.' },
   inference_failed: { status: 500, meaning: 'The model failed on this input.' },
   internal: { status: 500, meaning: 'A fault in the gateway; its log has the details.' },

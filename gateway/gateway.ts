@@ -10,7 +10,9 @@ import { dormantKeys } from './reload/dormant-keys.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
+import { PredictionLog } from './pipeline/prediction-log.ts';
 import { Router } from './pipeline/route.ts';
+import { GatewayState } from './state/state.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import type { GaugeSources } from './telemetry/metrics.ts';
 import { Admission } from './trust/admission.ts';
@@ -35,6 +37,7 @@ export class Gateway {
   readonly experiments: ExperimentFiles;
   readonly metrics: Metrics;
   readonly admission: Admission;
+  readonly state: GatewayState;
   readonly pipeline: Pipeline;
   /** What decisions need beside the experiments and the caller. */
   readonly deciding: DecisionContext;
@@ -100,7 +103,8 @@ export class Gateway {
       );
       await experiments.load();
       metrics = new Metrics(gaugeSources(repository, experiments));
-      return new Gateway(config, log, repository, experiments, metrics, keys);
+      const state = await GatewayState.open(config, () => experiments.current, metrics, log);
+      return new Gateway(config, log, repository, experiments, metrics, state, keys);
     } catch (error) {
       await repository.close();
       throw error;
@@ -113,9 +117,11 @@ export class Gateway {
     repository: ModelRepository,
     experiments: ExperimentFiles,
     metrics: Metrics,
+    state: GatewayState,
     keys: WatchedKeys | undefined,
   ) {
     this.config = config;
+    this.state = state;
     this.log = log;
     this.repository = repository;
     this.experiments = experiments;
@@ -137,6 +143,7 @@ export class Gateway {
     this.pipeline = new Pipeline({
       router: new Router(repository, () => experiments.current, this.deciding),
       metrics,
+      predictions: new PredictionLog(state.ids, state.exposures, Date.now),
       inferenceTimeoutMs: config.timeouts.inferenceMs,
       onFault: (error) => {
         log.error({ err: error.cause ?? error, code: error.code }, error.message);
@@ -183,6 +190,7 @@ export class Gateway {
     this.beginStop();
     await this.#look;
     await this.repository.close();
+    await this.state.close();
   }
 
   #become(state: 'ready' | 'stopping'): void {

@@ -38,6 +38,7 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
   queue_timeout: status.UNAVAILABLE,
   deadline_unreachable: status.UNAVAILABLE,
   crash_suspect: status.UNAVAILABLE,
+  state_unavailable: status.UNAVAILABLE,
   timeout: status.DEADLINE_EXCEEDED,
   cancelled: status.CANCELLED,
   inference_failed: status.INTERNAL,
