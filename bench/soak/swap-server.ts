@@ -9,7 +9,8 @@ const server = await serve(await loadConfig(file, {}), pino({ level: 'warn' }, p
 const { repository } = server.gateway;
 
 const tell = (message: FromSwapServer): void => {
-  process.send?.(message);
+  // The soak may have been stopped half-way.
+  if (process.connected) process.send?.(message);
 };
 
 async function swap(): Promise<void> {

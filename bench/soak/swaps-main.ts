@@ -3,12 +3,12 @@ import { cpus } from 'node:os';
 import { median, print } from '../report.ts';
 import { soakSwaps } from './swaps.ts';
 
-/** Memory after the last swaps may be that much above that after the first ones. */
+/** The memory of the last quarter may be that much above that of the first. */
 const MOST_GROWTH = 1.15;
 
 const swaps = Number(process.argv[2] ?? 1000);
 const callers = 16;
-const warmAnswers = 50_000;
+const warmAnswers = 200_000;
 print(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}`);
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 const { answers, failures, wrong, rssBytes, seconds } = await soakSwaps({
@@ -20,15 +20,16 @@ const { answers, failures, wrong, rssBytes, seconds } = await soakSwaps({
   },
 });
 
-const tenth = Math.max(1, Math.floor(swaps / 10));
-const early = median(rssBytes.slice(0, tenth));
-const late = median(rssBytes.slice(-tenth));
+const quarters = [0, 1, 2, 3].map((quarter) =>
+  median(rssBytes.slice(Math.floor((quarter * swaps) / 4), Math.ceil(((quarter + 1) * swaps) / 4))),
+);
+const [early = NaN, , , late = NaN] = quarters;
 print(`${swaps} swaps in ${seconds.toFixed(0)} s, ${callers} callers, ${answers} answers`);
 print(
   `failed: ${[...failures.values()].reduce((sum, count) => sum + count, 0)}, wrong or mixed: ${wrong.length}`,
 );
 print(
-  `RSS, median of a tenth of the swaps: first tenth ${mebibytes(early)}, last tenth ${mebibytes(late)}, ` +
+  `RSS, medians of the four quarters: ${quarters.map(mebibytes).join(', ')}; ` +
     `highest ${mebibytes(Math.max(...rssBytes))}`,
 );
 for (const [body, count] of failures) print(`  ${count} times ${body}`);
