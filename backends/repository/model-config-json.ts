@@ -33,7 +33,8 @@ export function modelConfigJson(served: ConfiguredModel): Readonly<Record<string
     output: served.outputs.map((spec) => ({
       ...tensorJson(spec, batches),
       ...reshapeJson(config.outputs, spec.name),
-      label_filename: written.output?.find(({ name }) => name === spec.name)?.label_filename ?? '',
+      label_filename:
+        written.output?.find(({ name }) => name === spec.name)?.label_filename ?? config.labelsFile ?? '',
     })),
     ...(batches && { dynamic_batching: batchingJson(config) }),
     instance_group: groups.map(({ name, kind, count, gpus }, index) => ({

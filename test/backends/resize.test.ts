@@ -27,7 +27,7 @@ test('the number of instances changes under load, and no request is lost', async
   const callers = Promise.all(Array.from({ length: 16 }, caller));
   for (const count of [3, 1, 2, 4, 1]) {
     await version.resize(count);
-    expect(version.instances).toEqual({ ready: count, wanted: count });
+    expect(version.instances).toEqual({ ready: count, hung: 0, wanted: count });
     const before = answered;
     await vi.waitFor(() => {
       expect(answered).toBeGreaterThan(before + 100);
@@ -42,7 +42,7 @@ test('changes that are asked for at once are made one after the other', async ()
   await using loaded = await loadVersion(addingModel(10));
   const { version } = loaded;
   await Promise.all([version.resize(3), version.resize(1), version.resize(2)]);
-  expect(version.instances).toEqual({ ready: 2, wanted: 2 });
+  expect(version.instances).toEqual({ ready: 2, hung: 0, wanted: 2 });
   expect(await ask(version)).toEqual([11, 12]);
 });
 

@@ -185,7 +185,7 @@ test('a model’s configuration is Triton’s, with what the graph filled in', a
     input: [{ name: 'INPUT', data_type: 'TYPE_FP32', dims: [4] }],
     output: [{ name: 'OUTPUT', data_type: 'TYPE_FP32', dims: [4], label_filename: 'labels.txt' }],
     dynamic_batching: { preferred_batch_size: [4], max_queue_delay_microseconds: 500 },
-    instance_group: [{ kind: 'KIND_CPU', count: 1 }],
+    instance_group: [{ kind: 'KIND_AUTO', count: 1 }],
   });
   expect(await (await gateway.get('/v2/models/unbatched/versions/1/config')).json()).toMatchObject({
     max_batch_size: 0,
