@@ -83,6 +83,11 @@ export class ImagePool {
     return tensors;
   }
 
+  /** Starts a worker before it is needed: the first image would otherwise wait half a second for its code. */
+  warmUp(): void {
+    if (this.workers === 0) this.#idle.push(this.#start());
+  }
+
   /** Ends the workers once what they read has been read. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -27,6 +27,8 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
   const { config, pipeline } = gateway;
   const { bodyLimitBytes } = config.server;
   const pool = new ImagePool();
+  const versions = gateway.repository.models.flatMap((model) => model.ready);
+  if (versions.some(({ image }) => image !== undefined)) pool.warmUp();
   app.addHook('onClose', () => pool.close());
   acceptAnyBody(app, bodyLimitBytes);
   await app.register(multipart, {

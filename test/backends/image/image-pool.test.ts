@@ -50,6 +50,17 @@ test('no worker is started before there is an image, and never more than the poo
   expect(fresh.workers).toBe(0);
 });
 
+test('a pool that is warmed up has one worker, which reads the first image', async () => {
+  const fresh = new ImagePool(2);
+  fresh.warmUp();
+  fresh.warmUp();
+  expect(fresh.workers).toBe(1);
+  await fresh.toTensors(requestOf([await shade(1)]));
+  expect(fresh.workers).toBe(1);
+  await fresh.close();
+  expect(fresh.workers).toBe(0);
+});
+
 test('several files come back in their order, although one takes longer than the next', async () => {
   const files = await Promise.all([shade(10, 1500), shade(20), shade(30), shade(40)]);
   const tensors = await pool.toTensors(requestOf(files));
