@@ -5,6 +5,7 @@ import { InvalidDocuments } from '../../documents/problem.ts';
 import { RELEASE } from '../release.ts';
 import { demoCommand } from './demo.ts';
 import { keysCommand } from './keys.ts';
+import { observeCommand } from './observe.ts';
 import { serveCommand } from './serve.ts';
 import { validateCommand } from './validate.ts';
 
@@ -15,6 +16,7 @@ const program = new Command('signalbox')
   .addCommand(serveCommand())
   .addCommand(validateCommand())
   .addCommand(keysCommand())
+  .addCommand(observeCommand())
   .addCommand(demoCommand());
 
 throwOnWrongUsage(program);

@@ -72,7 +72,8 @@ export async function startPrometheus(
   const ask = async (path: string, parameters: Readonly<Record<string, string>>): Promise<unknown> => {
     const response = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(parameters).toString()}`);
     const answer = (await response.json()) as { status: string; error?: string; data: unknown };
-    if (answer.status !== 'success') throw new Error(`${answer.error ?? 'no reason'} in ${parameters.query ?? path}`);
+    if (answer.status !== 'success')
+      throw new Error(`${answer.error ?? 'no reason'} in ${parameters.query ?? path}`);
     return answer.data;
   };
   return {
@@ -100,7 +101,10 @@ function seriesOf(data: unknown): readonly Series[] {
     case 'vector':
       return result.map(({ metric, value }) => ({ metric, values: [Number(value[1])] }));
     case 'matrix':
-      return result.map(({ metric, values }) => ({ metric, values: values.map(([, value]) => Number(value)) }));
+      return result.map(({ metric, values }) => ({
+        metric,
+        values: values.map(([, value]) => Number(value)),
+      }));
   }
 }
 
