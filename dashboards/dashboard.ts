@@ -1,3 +1,5 @@
+// The SDK prefers schema version 2, which only the newest Grafana imports; the classic one goes into all of them.
+/* eslint-disable @typescript-eslint/no-deprecated */
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import type { Dashboard, Panel } from '@grafana/grafana-foundation-sdk/dashboard';
 import {

@@ -58,9 +58,9 @@ async function observe({ metrics, listen, data, prometheus, json }: ObserveOptio
     );
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said = `${said}${chunk.toString()}`.slice(-4000)));
-    let stopped = false;
+    const stopping = new AbortController();
     const stop = (): void => {
-      stopped = true;
+      stopping.abort();
       child.kill('SIGTERM');
     };
     process.on('SIGTERM', stop);
@@ -69,7 +69,8 @@ async function observe({ metrics, listen, data, prometheus, json }: ObserveOptio
     const ready = await Promise.race([answers(`http://${listen}/-/ready`), ended.then(() => false)]);
     if (ready) tell({ listen, metrics, config, json, unreachable: await unreachable(metrics) });
     await ended;
-    if (!stopped) throw new Error(`prometheus ended by itself; the last that it said:\n${said.trim()}`);
+    if (!stopping.signal.aborted)
+      throw new Error(`prometheus ended by itself; the last that it said:\n${said.trim()}`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -42,7 +42,7 @@ describe.skipIf(found.kind === 'missing')(
   () => {
     async function observe(
       ...args: readonly string[]
-    ): Promise<{ command: Running; told: Told; listen: string }> {
+    ): Promise<AsyncDisposable & { command: Running; told: Told; listen: string }> {
       const listen = `127.0.0.1:${await freePort()}`;
       const command = run(process.execPath, [MAIN, 'observe', '--json', '--listen', listen, ...args], {
         ...process.env,
@@ -50,7 +50,12 @@ describe.skipIf(found.kind === 'missing')(
       });
       await eventually(() => command.stdout().includes('\n') || command.child.exitCode !== null);
       if (command.stdout() === '') throw new Error(command.stderr());
-      return { command, listen, told: JSON.parse(command.stdout()) as Told };
+      return {
+        command,
+        listen,
+        told: JSON.parse(command.stdout()) as Told,
+        [Symbol.asyncDispose]: () => command[Symbol.asyncDispose](),
+      };
     }
 
     test('scrapes a gateway that asks for a key, has the rules, and leaves nothing behind', async () => {
@@ -61,8 +66,8 @@ describe.skipIf(found.kind === 'missing')(
           'models/adding/1/model.onnx': addingModel(1),
         },
       });
-      const { command, told } = await observe('--metrics', gateway.server.bound.metrics ?? '');
-      await using _ = command;
+      await using observed = await observe('--metrics', gateway.server.bound.metrics ?? '');
+      const { command, told } = observed;
       expect(told.unreachable).toEqual([]);
       expect(await readdir(told.grafana)).toContain('experiment.json');
       expect(await readFile(told.config, 'utf8')).not.toContain(scraper.text);
@@ -78,8 +83,8 @@ describe.skipIf(found.kind === 'missing')(
 
     test('tells of a gateway that is not there, and of an address that is taken', async () => {
       const nobody = `127.0.0.1:${await freePort()}`;
-      const { command, told, listen } = await observe('--metrics', nobody);
-      await using _ = command;
+      await using observed = await observe('--metrics', nobody);
+      const { command, told, listen } = observed;
       expect(told.unreachable).toEqual([nobody]);
       await using second = signalbox('observe', '--listen', listen);
       expect(await second.ended).toBe(1);
