@@ -16,6 +16,8 @@ export type BackendFault =
   | 'cancelled'
   /** The version is being unloaded, or its workers are gone. */
   | 'unavailable'
+  /** The same request was running at two crashes of the process. */
+  | 'crash_suspect'
   /** The model ran and failed. */
   | 'run_failed';
 

@@ -28,6 +28,8 @@ export interface InferAnswer {
   readonly computeMs: number;
   /** Rows of the batch, this request's and its neighbours'. */
   readonly batchRows: number;
+  /** Names the batch within this process, from 1: the same for all requests that shared it. */
+  readonly batchId: number;
   /** To be called once, when the outputs have been encoded: their memory is lent, and used again afterwards. */
   release(): void;
 }

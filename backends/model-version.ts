@@ -5,14 +5,17 @@ import type { ModelSignature } from './check.ts';
 import { checkRequest } from './check.ts';
 import { resolveSignature, statedBatchSize } from './declared-signature.ts';
 import type { GraphSignature } from './declared-signature.ts';
+import { FaultIsolatingRunner } from './batching/fault-isolating-runner.ts';
 import { BackendError } from './errors.ts';
 import type { ImageSpec } from './image/image-spec.ts';
 import type { BatchReport, InferAnswer, InferRequest } from './inference.ts';
 import type { PlannedOutput } from './onnx/batch-layout.ts';
 import { OnnxInstance } from './onnx/instance.ts';
+import type { InstanceOptions } from './onnx/instance.ts';
 import { planModel } from './onnx/plan.ts';
 import type { ModelPlan } from './onnx/plan.ts';
 import { OnnxRunner } from './onnx/runner.ts';
+import type { RunJournal } from './onnx/run-journal.ts';
 import { SlabPool } from './onnx/slab.ts';
 import { deviceFault } from './repository/instance-groups.ts';
 import type { ModelConfig } from './repository/model-config.ts';
@@ -40,13 +43,24 @@ export interface VersionOptions {
   readonly threads: number;
   /** The processor that it shares with other versions; left out: one of its own, of all cores. */
   readonly device?: Device;
+  readonly faults?: FaultOptions;
   readonly events: BackendEvents;
+}
+
+/** How it is told that a run goes wrong. */
+export interface FaultOptions {
+  /** A run that takes longer counts as hung, in milliseconds; left out: it may take as long as it takes. */
+  readonly runLimitMs?: number;
+  /** What runs is written there, for whoever outlives a crash of the process; left out: nowhere. */
+  readonly journal?: RunJournal;
 }
 
 /** What backends tell of what they do; called on the main thread, and must not throw. */
 export interface BackendEvents {
   onBatch(report: BatchReport): void;
   onWorkerRestart(model: string, version: number, reason: string): void;
+  /** An instance's run hangs, or has ended after all; of `wanted` instances, `hung` now hang. */
+  onHang(model: string, version: number, hung: number, wanted: number): void;
 }
 
 /** What loading has found out. */
@@ -82,7 +96,9 @@ export class ModelVersion implements ModelSignature {
   readonly #plannedOutputs: readonly PlannedOutput[];
   readonly #threads: number;
   /** Each with what the batcher knows it by. */
-  readonly #instances = new Map<OnnxInstance, OnnxRunner>();
+  readonly #instances = new Map<OnnxInstance, FaultIsolatingRunner>();
+  /** Those whose run goes on past its limit. */
+  readonly #hung = new Set<OnnxInstance>();
   readonly #samples: readonly PreparedSample[];
   readonly #reshapes: Reshapes | undefined;
   readonly #closing = Promise.withResolvers<undefined>();
@@ -99,13 +115,12 @@ export class ModelVersion implements ModelSignature {
    * @throws Error with the reason why the model can't be served
    */
   static async load(options: VersionOptions): Promise<ModelVersion> {
-    const { modelFile, config } = options;
+    const { config } = options;
     const device = options.device ?? new Device(availableParallelism());
     const budget = threadBudget(device.threads, config.instances, options.threads, config.threads);
-    const { threads } = budget;
     const fault = deviceFault(config.instanceGroups);
     if (fault !== undefined) throw new Error(fault);
-    const start = (): Promise<OnnxInstance> => OnnxInstance.start({ modelFile, threads });
+    const start = (): Promise<OnnxInstance> => OnnxInstance.start(instanceOptions(options, budget.threads));
     const first = await start();
     const instances = [first];
     try {
@@ -116,7 +131,7 @@ export class ModelVersion implements ModelSignature {
       const prepared = await prepareSamples(config.warmup, {
         inputs: signature.inputs,
         maxBatchSize: plan.maxBatchSize,
-        directory: dirname(dirname(modelFile)),
+        directory: dirname(dirname(options.modelFile)),
         random: Math.random,
       });
       const samples =
@@ -174,9 +189,10 @@ export class ModelVersion implements ModelSignature {
     return this.#batcher.queued;
   }
 
-  /** Instances that live, of how many there should be. */
-  get instances(): { readonly ready: number; readonly wanted: number } {
-    return { ready: this.#instances.size, wanted: this.#wantedInstances };
+  /** Instances that can be given work, and those that hang, of how many there should be. */
+  get instances(): { readonly ready: number; readonly hung: number; readonly wanted: number } {
+    const hung = this.#hung.size;
+    return { ready: this.#instances.size - hung, hung, wanted: this.#wantedInstances };
   }
 
   /** Slabs whose memory is lent: 0 when nothing is in flight. */
@@ -192,6 +208,7 @@ export class ModelVersion implements ModelSignature {
   /** @throws BackendError */
   async infer(request: InferRequest): Promise<InferAnswer> {
     const checked = checkRequest(this, request);
+    if (this.#hung.size >= this.#wantedInstances) throw this.#allHang();
     const reshapes = this.#reshapes;
     const asked = reshapes === undefined ? checked.request : requestToGraph(reshapes, checked.request);
     const startMs = performance.now();
@@ -251,8 +268,7 @@ export class ModelVersion implements ModelSignature {
 
   /** Starts a worker and warms it up. */
   async #start(): Promise<OnnxInstance> {
-    const { modelFile } = this.#options;
-    const instance = await OnnxInstance.start({ modelFile, threads: this.#threads });
+    const instance = await OnnxInstance.start(instanceOptions(this.#options, this.#threads));
     try {
       await warmUp(instance, this.#samples);
       return instance;
@@ -281,20 +297,45 @@ export class ModelVersion implements ModelSignature {
   }
 
   #adopt(instance: OnnxInstance): void {
-    const runner = new OnnxRunner(
-      instance,
-      this.#slabs,
-      this.#plannedOutputs,
-      this.maxBatchSize > 0,
-      this.#statistics,
+    const runner = new FaultIsolatingRunner(
+      new OnnxRunner(instance, {
+        slabs: this.#slabs,
+        outputs: this.#plannedOutputs,
+        batches: this.maxBatchSize > 0,
+        statistics: this.#statistics,
+        runLimitMs: this.#options.faults?.runLimitMs,
+        onHung: () => {
+          this.#hung.add(instance);
+          this.#tellHang();
+          if (this.#hung.size >= this.#wantedInstances) this.#batcher.failQueued(this.#allHang());
+        },
+        onRecovered: () => {
+          this.#hung.delete(instance);
+          this.#tellHang();
+          this.#batcher.addRunner(runner);
+        },
+      }),
     );
     this.#instances.set(instance, runner);
     this.#batcher.addRunner(runner);
     void instance.died.then((reason) => {
       this.#instances.delete(instance);
+      this.#hung.delete(instance);
       this.#batcher.removeRunner(runner);
       return this.#replace(reason);
     });
+  }
+
+  #tellHang(): void {
+    const { model, version, events } = this.#options;
+    events.onHang(model, version, this.#hung.size, this.#wantedInstances);
+  }
+
+  #allHang(): BackendError {
+    return new BackendError(
+      'unavailable',
+      `model '${this.model}' version ${this.version} is not ready: a run of each of its instances hangs`,
+    );
   }
 
   /** Starts a worker in the place of one that died, until it succeeds, or is not wanted any more, or the version is closed. */
@@ -311,7 +352,7 @@ export class ModelVersion implements ModelSignature {
         return;
       } catch (error) {
         why = error instanceof Error ? error.message : String(error);
-        if (this.#instances.size === 0) this.#batcher.failQueued(new BackendError('unavailable', why));
+        if (this.instances.ready === 0) this.#batcher.failQueued(new BackendError('unavailable', why));
         await this.#pauseBeforeRestart();
       }
     }
@@ -330,6 +371,10 @@ export class ModelVersion implements ModelSignature {
     await Promise.race([waited, this.#closing.promise]);
     clearTimeout(timer);
   }
+}
+
+function instanceOptions({ modelFile, faults }: VersionOptions, threads: number): InstanceOptions {
+  return { modelFile, threads, ...(faults?.journal !== undefined && { journal: faults.journal }) };
 }
 
 /** A preferred size above the largest batch would never be reached: a mistake that would otherwise show as waiting. */

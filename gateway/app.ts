@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { answerErrors } from './faces/error-answers.ts';
 import { healthRoutes } from './faces/health.ts';
 import { metricsRoutes } from './faces/metrics.ts';
+import { outcomeRoutes } from './faces/outcomes/routes.ts';
 import { ofrepRoutes } from './faces/ofrep/routes.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
 import { admitByScope } from './faces/scoped-routes.ts';
@@ -28,6 +29,9 @@ export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Pr
     healthRoutes(scope, gateway);
   });
   await app.register((scope) => predictRoutes(scope, gateway));
+  await app.register((scope) => {
+    outcomeRoutes(scope, gateway.state.outcomes);
+  });
   await app.register((scope) => {
     ofrepRoutes(scope, gateway);
   });

@@ -89,7 +89,19 @@ export const ERRORS = {
     status: 503,
     meaning: 'Too much waits before the request for an answer within the latency target or its own deadline.',
   },
-  timeout: { status: 504, meaning: 'The answer took longer than `timeouts.inference`.' },
+  timeout: {
+    status: 504,
+    meaning: 'The answer took longer than `timeouts.inference`, or the run than `timeouts.run`.',
+  },
+  crash_suspect: {
+    status: 503,
+    meaning: 'The same request ran at two crashes of the server; it is refused for ten minutes.',
+  },
+  state_unavailable: {
+    status: 503,
+    meaning:
+      'The state store is away and the outcomes can be kept nowhere else. Send them again as they are.',
+  },
   cancelled: { status: 499, meaning: 'The caller hung up before the answer was there.' },
   inference_failed: { status: 500, meaning: 'The model failed on this input.' },
   internal: { status: 500, meaning: 'A fault in the gateway; its log has the details.' },
@@ -129,6 +141,7 @@ export const CODE_OF_FAULT: Readonly<Record<BackendFault | OverrideFault, ErrorC
   expired_in_run: 'timeout',
   cancelled: 'cancelled',
   unavailable: 'model_unavailable',
+  crash_suspect: 'crash_suspect',
   run_failed: 'inference_failed',
   no_experiment: 'no_experiment',
   unknown_experiment: 'unknown_experiment',

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { formatProblem } from '../documents/problem.ts';
+import type { RunJournal } from '../backends/onnx/run-journal.ts';
 import { ModelRepository } from '../backends/repository/repository.ts';
 import type { DecisionContext } from '../experiments/decision.ts';
 import type { Experiment } from '../experiments/definition.ts';
@@ -9,7 +10,9 @@ import { dormantKeys } from './reload/dormant-keys.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
+import { PredictionLog } from './pipeline/prediction-log.ts';
 import { Router } from './pipeline/route.ts';
+import { GatewayState } from './state/state.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import type { GaugeSources } from './telemetry/metrics.ts';
 import { Admission } from './trust/admission.ts';
@@ -19,6 +22,13 @@ import { WatchedKeys } from './trust/watched-keys.ts';
 /** Time between two looks at the folders; a change takes effect when two looks saw the same. */
 const LOOK_EVERY_MS = 500;
 
+export interface GatewayOptions {
+  /** Where what runs is written, for whoever outlives a crash of this process. */
+  readonly journal?: RunJournal;
+  /** Told when no instance of a version is left that doesn't hang: only a new process can serve it again. */
+  readonly onAllHung?: (model: string, version: number) => void;
+}
+
 /** What the faces share: the models, the experiments, and the one pipeline in front of them. */
 export class Gateway {
   readonly config: Config;
@@ -27,6 +37,7 @@ export class Gateway {
   readonly experiments: ExperimentFiles;
   readonly metrics: Metrics;
   readonly admission: Admission;
+  readonly state: GatewayState;
   readonly pipeline: Pipeline;
   /** What decisions need beside the experiments and the caller. */
   readonly deciding: DecisionContext;
@@ -48,7 +59,11 @@ export class Gateway {
    *
    * @throws InvalidDocuments, Error where a model repository can't be read
    */
-  static async open(config: Config, log: Logger): Promise<Gateway> {
+  static async open(
+    config: Config,
+    log: Logger,
+    { journal, onAllHung }: GatewayOptions = {},
+  ): Promise<Gateway> {
     const { keysFile } = config.auth;
     const keys = keysFile === undefined ? undefined : await WatchedKeys.open(keysFile);
     // The events of loading come before there is a gateway to count them.
@@ -57,11 +72,16 @@ export class Gateway {
       roots: config.models.roots,
       control: config.models.control,
       load: config.models.load,
+      faults: { runLimitMs: config.timeouts.runMs, ...(journal !== undefined && { journal }) },
       events: {
         onBatch: (report) => metrics?.recordBatch(report),
         onWorkerRestart: (model, version, reason) => {
           metrics?.recordWorkerRestart(model, version);
           log.error({ model, version, reason }, 'a worker died and is being replaced');
+        },
+        onHang: (model, version, hung, wanted) => {
+          log.error({ model, version, hung, wanted }, 'instances whose run goes on past its limit');
+          if (hung >= wanted) onAllHung?.(model, version);
         },
         onVersion: (model, version, state, reason) => {
           if (state === 'failed') log.error({ model, version, reason }, 'version failed to load');
@@ -83,7 +103,8 @@ export class Gateway {
       );
       await experiments.load();
       metrics = new Metrics(gaugeSources(repository, experiments));
-      return new Gateway(config, log, repository, experiments, metrics, keys);
+      const state = await GatewayState.open(config, () => experiments.current, metrics, log);
+      return new Gateway(config, log, repository, experiments, metrics, state, keys);
     } catch (error) {
       await repository.close();
       throw error;
@@ -96,9 +117,11 @@ export class Gateway {
     repository: ModelRepository,
     experiments: ExperimentFiles,
     metrics: Metrics,
+    state: GatewayState,
     keys: WatchedKeys | undefined,
   ) {
     this.config = config;
+    this.state = state;
     this.log = log;
     this.repository = repository;
     this.experiments = experiments;
@@ -120,6 +143,7 @@ export class Gateway {
     this.pipeline = new Pipeline({
       router: new Router(repository, () => experiments.current, this.deciding),
       metrics,
+      predictions: new PredictionLog(state.ids, state.exposures, Date.now),
       inferenceTimeoutMs: config.timeouts.inferenceMs,
       onFault: (error) => {
         log.error({ err: error.cause ?? error, code: error.code }, error.message);
@@ -166,6 +190,7 @@ export class Gateway {
     this.beginStop();
     await this.#look;
     await this.repository.close();
+    await this.state.close();
   }
 
   #become(state: 'ready' | 'stopping'): void {

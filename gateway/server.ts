@@ -2,13 +2,22 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildDataPlane, buildMetricsPlane } from './app.ts';
+import { createServer } from 'node:net';
+import { BACKLOG } from './backlog.ts';
 import type { Address, Config } from './config/config.ts';
 import { GrpcPlane } from './faces/grpc/plane.ts';
 import { Gateway } from './gateway.ts';
 import { readTls } from './tls.ts';
+import type { GatewayOptions } from './gateway.ts';
 
 /** The planes' addresses as they were bound, `host:port`. */
 export type Bound = Readonly<Partial<Record<'http' | 'grpc' | 'metrics', string>>>;
+
+/** A plane's name in the configuration. */
+export type Plane = keyof Config['listen'];
+
+/** File descriptors of bound sockets by plane: one, or two where a name has an IPv4 and an IPv6 address. */
+export type Sockets = Readonly<Partial<Record<Plane, readonly number[]>>>;
 
 /** A gateway that listens. */
 export interface Server {
@@ -18,9 +27,15 @@ export interface Server {
    * Fails readiness, answers what is in flight, and frees everything.
    *
    * @param graceMs how long calls are still taken while readiness fails, for balancers to notice
+   * @param drainMs how long what is in flight has to be answered; left out: as the configuration says
    * @returns whether all was answered before the drain deadline
    */
-  stop(graceMs?: number): Promise<boolean>;
+  stop(graceMs?: number, drainMs?: number): Promise<boolean>;
+}
+
+export interface ServeOptions extends GatewayOptions {
+  /** Sockets that are bound already, by plane; a plane that isn't here is bound to its configured address. */
+  readonly sockets?: Sockets;
 }
 
 /**
@@ -28,10 +43,11 @@ export interface Server {
  *
  * @throws InvalidDocuments, Error where an address can't be bound
  */
-export async function serve(config: Config, log: Logger): Promise<Server> {
+export async function serve(config: Config, log: Logger, options: ServeOptions = {}): Promise<Server> {
+  const { sockets = {} } = options;
   const httpTls = config.tls.http && (await readTls('http', config.tls.http));
   const grpcTls = config.tls.grpc && (await readTls('grpc', config.tls.grpc));
-  const gateway = await Gateway.open(config, log);
+  const gateway = await Gateway.open(config, log, options);
   const planes: FastifyInstance[] = [];
   let grpc: GrpcPlane | undefined;
   const closeAll = async (): Promise<void> => {
@@ -44,13 +60,15 @@ export async function serve(config: Config, log: Logger): Promise<Server> {
   try {
     const data = await buildDataPlane(gateway, httpTls);
     planes.push(data);
-    const http = await listen(data, config.listen.http);
-    if (config.listen.grpc !== undefined) grpc = await GrpcPlane.listen(gateway, config.listen.grpc, grpcTls);
+    const http = await listen(data, config.listen.http, sockets.http);
+    if (config.listen.grpc !== undefined) {
+      grpc = await GrpcPlane.listen(gateway, config.listen.grpc, grpcTls, sockets.grpc);
+    }
     let metrics: string | undefined;
     if (config.listen.metrics !== undefined) {
       const plane = buildMetricsPlane(gateway);
       planes.push(plane);
-      metrics = await listen(plane, config.listen.metrics);
+      metrics = await listen(plane, config.listen.metrics, sockets.metrics);
     }
     warnIfOpen(config, log);
     gateway.start();
@@ -61,10 +79,10 @@ export async function serve(config: Config, log: Logger): Promise<Server> {
         ...(grpc !== undefined && { grpc: textOf(grpc.address) }),
         ...(metrics !== undefined && { metrics }),
       },
-      async stop(graceMs = 0) {
+      async stop(graceMs = 0, drainMs = config.timeouts.drainMs) {
         gateway.beginStop();
         if (graceMs > 0) await new Promise((resolve) => setTimeout(resolve, graceMs));
-        return closeWithin(config.timeouts.drainMs, closeAll, () => {
+        return closeWithin(drainMs, planes, closeAll, () => {
           for (const plane of planes) plane.server.closeAllConnections();
           grpc?.closeAllConnections();
         });
@@ -90,8 +108,11 @@ function warnIfOpen({ listen, auth }: Config, log: Logger): void {
 
 const LOOPBACK = /^(localhost|127\..*|::1)$/;
 
+const SWEEP_EVERY_MS = 50;
+
 async function closeWithin(
   drainMs: number,
+  planes: readonly FastifyInstance[],
   closeAll: () => Promise<void>,
   hangUp: () => void,
 ): Promise<boolean> {
@@ -100,19 +121,45 @@ async function closeWithin(
     timer = setTimeout(resolve, drainMs, 'late');
   });
   const closed = closeAll();
+  // A call that was under way when the listeners closed leaves its connection open behind it, and who called need not close it.
+  const sweep = setInterval(() => {
+    for (const plane of planes) plane.server.closeIdleConnections();
+  }, SWEEP_EVERY_MS);
   const first = await Promise.race([closed, deadline]);
   clearTimeout(timer);
+  clearInterval(sweep);
   if (first !== 'late') return true;
   // Whoever still waits is hung up on: that empties the queues, and lets the workers end between two runs.
   hangUp();
   return false;
 }
 
-async function listen(app: FastifyInstance, { host, port }: Address): Promise<string> {
-  await app.listen({ host, port });
+function textOf({ address, port }: AddressInfo): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+async function listen(
+  app: FastifyInstance,
+  { host, port }: Address,
+  sockets: readonly number[] = [],
+): Promise<string> {
+  const [first, ...others] = sockets;
+  if (first === undefined) await app.listen({ host, port, backlog: BACKLOG });
+  // Fastify binds both addresses of `localhost` itself, unless it is given another name beside the socket.
+  else await app.listen(Object.assign({ host: '', backlog: BACKLOG }, { fd: first }));
+  await Promise.all(others.map((fd) => acceptToo(app, fd)));
   return textOf(app.server.address() as AddressInfo);
 }
 
-function textOf({ address, port }: AddressInfo): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+/** Takes the connections of a further socket into an application that listens. */
+async function acceptToo(app: FastifyInstance, fd: number): Promise<void> {
+  const further = createServer((socket) => app.server.emit('connection', socket));
+  await new Promise<void>((resolve, reject) => {
+    further.once('error', reject);
+    further.listen({ fd, backlog: BACKLOG }, resolve);
+  });
+  app.addHook('preClose', (done) => {
+    further.close();
+    done();
+  });
 }

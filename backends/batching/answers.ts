@@ -8,6 +8,9 @@ import type { Run } from './runner-pool.ts';
 /** Times a request is sent to a model again because the instance died under it. */
 const MAX_ATTEMPTS = 2;
 
+/** Of all versions of this process. */
+let lastBatchId = 0;
+
 /** Hands the members of a batch what came of it, each its own, once and in its turn. */
 export class Answers {
   /** Undefined: answers leave as they come. */
@@ -41,11 +44,13 @@ export class Answers {
   /** Hands each member its own rows. */
   answer(members: readonly Pending[], result: BatchResult, run: Run): void {
     const order = this.#order;
+    lastBatchId += 1;
+    const batchId = lastBatchId;
     members.forEach((member, index) => {
-      if (order === undefined) this.#deliver(member, result, index, run);
+      if (order === undefined) this.#deliver(member, result, index, run, batchId);
       else
         order.deliver(member, () => {
-          this.#deliver(member, result, index, run);
+          this.#deliver(member, result, index, run, batchId);
         });
     });
   }
@@ -73,7 +78,7 @@ export class Answers {
     return again;
   }
 
-  #deliver(member: Pending, result: BatchResult, index: number, run: Run): void {
+  #deliver(member: Pending, result: BatchResult, index: number, run: Run, batchId: number): void {
     this.#unanswered.delete(member);
     if (member.isSettled) {
       result.release();
@@ -85,6 +90,7 @@ export class Answers {
       queueMs: run.startMs - member.arrivalMs,
       computeMs: result.computeMs,
       batchRows: run.rows,
+      batchId,
       release: () => {
         if (isLent) result.release();
         isLent = false;

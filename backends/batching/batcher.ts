@@ -58,6 +58,8 @@ export class Batcher {
   readonly #answers: Answers;
   /** Requests that were ever queued. */
   #arrived = 0;
+  /** Requests that were ever put back to be run alone. */
+  #isolated = 0;
   #draining = false;
   #delayTimer: NodeJS.Timeout | undefined;
   readonly #expiry: Expiry;
@@ -221,7 +223,7 @@ export class Batcher {
       this.#answers.answer(members, result, run);
     } catch (error) {
       isGone = error instanceof RunnerGone;
-      this.#queue.putBack(this.#answers.fail(members, error));
+      this.#tryAlone(this.#answers.fail(members, error));
     }
     const nowMs = performance.now();
     if (usedMs !== undefined) this.#rules.cost.observe(run.rows, nowMs - run.startMs, nowMs);
@@ -229,6 +231,15 @@ export class Batcher {
     this.#share.release(usedMs ?? nowMs - run.startMs);
     this.#dispatchSoon();
     this.#settleDrain();
+  }
+
+  /** Which of them the instance died of is not known: each goes alone, so that only that one dies again. */
+  #tryAlone(members: readonly Pending[]): void {
+    for (const member of members) {
+      this.#isolated += 1;
+      member.lane = `alone ${this.#isolated}`;
+    }
+    this.#queue.putBack(members);
   }
 
   /** Does what the queue policy says with a request that has waited for as long as it may. */

@@ -21,7 +21,8 @@ export interface QueuePlace {
 export class Pending implements BatchMember {
   readonly request: InferRequest;
   readonly rows: number;
-  readonly lane: string;
+  /** What it has in common with those it can share a batch with. */
+  lane: string;
   readonly level: number;
   /** Its place in the order of arrival. */
   readonly number: number;

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
-import type { FromWorker, RunMessage, ToWorker, WorkerOptions } from './messages.ts';
+import type { FromWorker, KeptBack, RunMessage, ToWorker, WorkerOptions } from './messages.ts';
+import type { RunJournal } from './run-journal.ts';
 
 /** The worker is gone (out of heap, or it exited), and took its batch with it. */
 export class InstanceDied extends Error {
@@ -18,6 +19,35 @@ export class RunFailed extends Error {
   }
 }
 
+/** The run goes on past its limit. The worker can't be ended before it ends, nor can its memory be used again. */
+export class RunHung extends Error {
+  /** Resolves when the run has ended after all: with true when the instance can be given work again, false when it died. */
+  readonly ended: Promise<boolean>;
+
+  constructor(limitMs: number, ended: Promise<boolean>) {
+    super(`the model has not answered for ${limitMs / 1000} s`);
+    this.name = 'RunHung';
+    this.ended = ended;
+  }
+}
+
+/** The batch has members that are not to be run, or not with others, and none of it was run. */
+export class RunKeptBack extends Error {
+  readonly members: KeptBack;
+
+  constructor(members: KeptBack) {
+    super('the batch has members that were running when the process crashed');
+    this.name = 'RunKeptBack';
+    this.members = members;
+  }
+}
+
+/** How an instance is started. */
+export interface InstanceOptions extends Pick<WorkerOptions, 'modelFile' | 'threads'> {
+  /** What runs is written there, so that it is known when it crashes the process; left out: nowhere. */
+  readonly journal?: RunJournal;
+}
+
 export interface RunResult {
   /** Milliseconds inside ONNX Runtime. */
   readonly computeMs: number;
@@ -25,10 +55,18 @@ export interface RunResult {
   readonly sent: readonly Tensor[];
 }
 
-interface CurrentRun {
-  resolve(result: RunResult): void;
-  reject(error: Error): void;
-}
+type RunState =
+  | { readonly kind: 'idle' }
+  | {
+      readonly kind: 'running';
+      readonly resolve: (result: RunResult) => void;
+      readonly reject: (error: Error) => void;
+    }
+  /** Its caller has been told; what the worker says next only ends it. */
+  | { readonly kind: 'hung'; readonly end: (isAlive: boolean) => void }
+  | { readonly kind: 'gone'; readonly reason: string };
+
+const IDLE: RunState = { kind: 'idle' };
 
 /** One instance of a version: a worker thread with a session of its own, seen from the main thread. */
 export class OnnxInstance {
@@ -39,19 +77,23 @@ export class OnnxInstance {
 
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
-  #current: CurrentRun | undefined;
-  #gone: string | undefined;
+  #state: RunState = IDLE;
   #closing = false;
   /** Settles with the run in progress. */
   #idle: PromiseWithResolvers<undefined> | undefined;
+  /** Set anew by each run rather than made anew. */
+  #limit: NodeJS.Timeout | undefined;
 
   /**
    * Starts a worker and loads the model in it.
    *
    * @throws Error with ONNX Runtime's reason when the model can't be loaded
    */
-  static start(options: WorkerOptions): Promise<OnnxInstance> {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options });
+  static start({ modelFile, threads, journal }: InstanceOptions): Promise<OnnxInstance> {
+    const slot = journal?.open();
+    const workerData: WorkerOptions = { modelFile, threads, ...(slot !== undefined && { journal: slot }) };
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
+    if (slot !== undefined) worker.once('exit', () => journal?.close(slot));
     return new Promise((resolve, reject) => {
       const onFirst = (message: FromWorker): void => {
         worker.off('exit', onExit);
@@ -84,9 +126,11 @@ export class OnnxInstance {
       reason = error instanceof Error ? error.message : String(error);
     });
     worker.on('exit', (code) => {
-      this.#gone = reason ?? `exit code ${code}`;
-      this.#takeCurrent()?.reject(new InstanceDied(this.#gone));
-      if (!this.#closing) died.resolve(this.#gone);
+      const gone = { kind: 'gone', reason: reason ?? `exit code ${code}` } as const;
+      const state = this.#leave(gone);
+      if (state.kind === 'running') state.reject(new InstanceDied(gone.reason));
+      if (state.kind === 'hung') state.end(false);
+      if (!this.#closing) died.resolve(gone.reason);
       exited.resolve(undefined);
     });
   }
@@ -94,17 +138,19 @@ export class OnnxInstance {
   /**
    * Runs one batch; never two at a time.
    *
-   * @throws RunFailed, InstanceDied
+   * @param limitMs after that the run counts as hung; left out: it may take as long as it takes
+   * @throws RunFailed, RunHung, RunKeptBack, InstanceDied
    */
-  run(message: RunMessage): Promise<RunResult> {
+  run(message: RunMessage, limitMs?: number): Promise<RunResult> {
     return new Promise((resolve, reject) => {
-      if (this.#gone !== undefined) {
-        reject(new InstanceDied(this.#gone));
+      if (this.#state.kind === 'gone') {
+        reject(new InstanceDied(this.#state.reason));
         return;
       }
-      if (this.#current !== undefined) throw new Error('an instance runs one batch at a time');
-      this.#current = { resolve, reject };
+      if (this.#state.kind !== 'idle') throw new Error('an instance runs one batch at a time');
+      this.#state = { kind: 'running', resolve, reject };
       this.#idle = Promise.withResolvers<undefined>();
+      if (limitMs !== undefined) this.#watch(limitMs);
       this.#post(message);
     });
   }
@@ -113,6 +159,7 @@ export class OnnxInstance {
   async close(): Promise<void> {
     this.#closing = true;
     await this.#idle?.promise;
+    clearTimeout(this.#limit);
     this.#post({ kind: 'close' });
     await this.#exited;
   }
@@ -121,17 +168,50 @@ export class OnnxInstance {
     this.#worker.postMessage(message);
   }
 
-  #takeCurrent(): CurrentRun | undefined {
-    const current = this.#current;
-    this.#current = undefined;
+  #watch(limitMs: number): void {
+    if (this.#limit === undefined) {
+      this.#limit = setTimeout(() => {
+        this.#giveUp(limitMs);
+      }, limitMs).unref();
+    } else {
+      this.#limit.refresh();
+    }
+  }
+
+  #giveUp(limitMs: number): void {
+    if (this.#state.kind !== 'running') return;
+    const ended = Promise.withResolvers<boolean>();
+    const { reject } = this.#state;
+    this.#state = { kind: 'hung', end: ended.resolve };
+    reject(new RunHung(limitMs, ended.promise));
+  }
+
+  /** Ends the run in progress; returns the state that it was in. */
+  #leave(next: RunState): RunState {
+    const state = this.#state;
+    this.#state = next;
     this.#idle?.resolve(undefined);
-    return current;
+    return state;
   }
 
   #settle(message: FromWorker): void {
-    const current = this.#takeCurrent();
-    if (current === undefined) return;
-    if (message.kind === 'done') current.resolve(message);
-    else current.reject(new RunFailed(message.kind === 'failed' ? message.reason : `said ${message.kind}`));
+    if (this.#state.kind === 'gone') return;
+    const state = this.#leave(IDLE);
+    if (state.kind === 'hung') state.end(true);
+    if (state.kind !== 'running') return;
+    switch (message.kind) {
+      case 'done':
+        state.resolve(message);
+        break;
+      case 'kept_back':
+        state.reject(new RunKeptBack(message));
+        break;
+      case 'failed':
+        state.reject(new RunFailed(message.reason));
+        break;
+      case 'ready':
+      case 'refused':
+        state.reject(new RunFailed(`said ${message.kind}`));
+    }
   }
 }

@@ -1,5 +1,6 @@
 import type { NumericDatatype } from '../tensor/datatype.ts';
 import type { BytesTensor, Tensor, TensorSpec } from '../tensor/tensor.ts';
+import type { JournalSlot } from './run-journal.ts';
 
 /** What a worker is started with. */
 export interface WorkerOptions {
@@ -7,6 +8,8 @@ export interface WorkerOptions {
   readonly modelFile: string;
   /** Threads that one run may use, >= 1. */
   readonly threads: number;
+  /** Where it writes what it runs; left out: nowhere. */
+  readonly journal?: JournalSlot;
 }
 
 /** Where a numeric tensor lies in a slab. */
@@ -28,6 +31,8 @@ export interface RunMessage {
   readonly placedOutputs: readonly TensorPlace[];
   /** Names of the wanted outputs that have no place; they come back in the message. */
   readonly sentOutputs: readonly string[];
+  /** Rows of each request of the batch, in the order in which their inputs were gathered. */
+  readonly memberRows: readonly number[];
 }
 
 export type ToWorker = RunMessage | { readonly kind: 'close' };
@@ -40,4 +45,13 @@ export type FromWorker =
     }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'done'; readonly computeMs: number; readonly sent: readonly Tensor[] }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'failed'; readonly reason: string }
+  | ({ readonly kind: 'kept_back' } & KeptBack);
+
+/** Why a batch was not run: positions of members that were running when the process crashed. */
+export interface KeptBack {
+  /** At two crashes: they are not to be run. */
+  readonly refused: readonly number[];
+  /** At one: they are to be run by themselves. */
+  readonly suspected: readonly number[];
+}

@@ -84,7 +84,15 @@ async function probe(
   const slab = new SharedArrayBuffer(bytes);
   const sentOutputs = instance.outputs.map((spec) => spec.name);
   try {
-    const result = await instance.run({ kind: 'run', slab, inputs, placedOutputs: [], sentOutputs });
+    const memberRows = [rows ?? 1];
+    const result = await instance.run({
+      kind: 'run',
+      slab,
+      inputs,
+      placedOutputs: [],
+      sentOutputs,
+      memberRows,
+    });
     return result.sent;
   } catch {
     return undefined;

@@ -1,5 +1,5 @@
 import type { BatchMember, BatchResult, BatchRunner } from '../batching/runner.ts';
-import { RunnerGone } from '../batching/runner.ts';
+import { MembersKeptBack, RunThrew, RunnerGone } from '../batching/runner.ts';
 import { BackendError } from '../errors.ts';
 import type { StatisticsRecorder } from '../statistics.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -8,33 +8,32 @@ import { viewOf } from '../tensor/datatype.ts';
 import type { BatchLayout, PlannedOutput } from './batch-layout.ts';
 import { gather, layOut, sliceRows } from './batch-layout.ts';
 import type { OnnxInstance, RunResult } from './instance.ts';
-import { InstanceDied } from './instance.ts';
+import { InstanceDied, RunFailed, RunHung, RunKeptBack } from './instance.ts';
+import type { RunMessage } from './messages.ts';
 import type { Slab, SlabPool } from './slab.ts';
+
+export interface OnnxRunnerOptions {
+  readonly slabs: SlabPool;
+  readonly outputs: readonly PlannedOutput[];
+  /** Whether the model takes several rows at once; else each request is a batch of its own. */
+  readonly batches: boolean;
+  /** Told of every run that gave outputs. */
+  readonly statistics: StatisticsRecorder;
+  /** After that a run counts as hung: its callers are told, and the instance gets no more work until it has ended. */
+  readonly runLimitMs: number | undefined;
+  readonly onHung: () => void;
+  /** The hung run has ended after all, and the instance can be given work again. */
+  readonly onRecovered: () => void;
+}
 
 /** Gathers a batch into shared memory, has an instance run it, and hands each member its own rows. */
 export class OnnxRunner implements BatchRunner {
   readonly instance: OnnxInstance;
-  readonly #slabs: SlabPool;
-  readonly #outputs: readonly PlannedOutput[];
-  readonly #batches: boolean;
-  readonly #statistics: StatisticsRecorder;
+  readonly #options: OnnxRunnerOptions;
 
-  /**
-   * @param batches whether the model takes several rows at once; else each request is a batch of its own
-   * @param statistics is told of every run that gave outputs
-   */
-  constructor(
-    instance: OnnxInstance,
-    slabs: SlabPool,
-    outputs: readonly PlannedOutput[],
-    batches: boolean,
-    statistics: StatisticsRecorder,
-  ) {
+  constructor(instance: OnnxInstance, options: OnnxRunnerOptions) {
     this.instance = instance;
-    this.#slabs = slabs;
-    this.#outputs = outputs;
-    this.#batches = batches;
-    this.#statistics = statistics;
+    this.#options = options;
   }
 
   async run(members: readonly BatchMember[], totalRows: number): Promise<BatchResult> {
@@ -42,28 +41,31 @@ export class OnnxRunner implements BatchRunner {
     const requests = members.map((member) => member.request);
     const [first] = requests;
     if (first === undefined) throw new Error('a batch has at least one request');
-    const rows = this.#batches ? totalRows : undefined;
+    const rows = this.#options.batches ? totalRows : undefined;
     const layout = layOut(first.inputs, this.#wantedBy(members), rows);
     // One share for each member, and one for the run: nobody may use the memory again while the model writes to it.
-    const slab = this.#slabs.lease(layout.bytes, members.length + 1);
+    const slab = this.#options.slabs.lease(layout.bytes, members.length + 1);
+    let hung: RunHung | undefined;
     try {
       const inputs = gather(requests, layout, slab.buffer, rows);
       const { placedOutputs, sentOutputs } = layout;
       const sentMs = performance.now();
-      const result = await this.instance.run({
+      const message: RunMessage = {
         kind: 'run',
         slab: slab.buffer,
         inputs,
         placedOutputs,
         sentOutputs,
-      });
+        memberRows: members.map((member) => member.rows),
+      };
+      const result = await this.instance.run(message, this.#options.runLimitMs);
       const outputs = outputsOfBatch(layout, slab, result);
       if (rows !== undefined) checkRows(outputs, rows);
       const inferMs = result.computeMs;
       // All that isn't gathering or running: the messages to the worker and back, and reading its outputs.
       const outputMs = Math.max(0, performance.now() - sentMs - inferMs);
       const scattered = this.#scatter(members, outputs, slab, inferMs);
-      this.#statistics.recordExecution(members.length, totalRows, {
+      this.#options.statistics.recordExecution(members.length, totalRows, {
         inputMs: sentMs - startMs,
         inferMs,
         outputMs,
@@ -73,22 +75,34 @@ export class OnnxRunner implements BatchRunner {
       members.forEach(() => {
         slab.release();
       });
-      if (error instanceof InstanceDied) throw new RunnerGone(error);
-      if (error instanceof BackendError) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new BackendError('run_failed', `the model failed: ${reason}`, { cause: error });
+      if (error instanceof RunHung) {
+        hung = error;
+        this.#giveUp(members, error);
+      }
+      throw toBatchError(error);
     } finally {
-      slab.release();
+      // The memory of a hung run is the model's until it ends.
+      if (hung === undefined) slab.release();
+      else void hung.ended.then(slab.release.bind(slab));
     }
+  }
+
+  #giveUp(members: readonly BatchMember[], hung: RunHung): void {
+    const { onHung, onRecovered } = this.#options;
+    for (const member of members) member.reject(new BackendError('expired_in_run', hung.message));
+    onHung();
+    void hung.ended.then((isAlive) => {
+      if (isAlive) onRecovered();
+    });
   }
 
   #wantedBy(members: readonly BatchMember[]): readonly PlannedOutput[] {
     const wanted = new Set<string>();
     for (const { request } of members) {
-      if (request.outputs === undefined) return this.#outputs;
+      if (request.outputs === undefined) return this.#options.outputs;
       for (const name of request.outputs) wanted.add(name);
     }
-    return this.#outputs.filter(({ spec }) => wanted.has(spec.name));
+    return this.#options.outputs.filter(({ spec }) => wanted.has(spec.name));
   }
 
   #scatter(
@@ -108,11 +122,11 @@ export class OnnxRunner implements BatchRunner {
       outputsOf: (index) => {
         const member = members[index];
         if (member === undefined) throw new Error(`the batch has no member ${index}`);
-        const names = member.request.outputs ?? this.#outputs.map(({ spec }) => spec.name);
+        const names = member.request.outputs ?? this.#options.outputs.map(({ spec }) => spec.name);
         return names.map((name) => {
           const tensor = outputs.get(name);
           if (tensor === undefined) throw new Error(`the batch has no output "${name}"`);
-          return this.#batches ? sliceRows(tensor, starts[index] ?? 0, member.rows) : tensor;
+          return this.#options.batches ? sliceRows(tensor, starts[index] ?? 0, member.rows) : tensor;
         });
       },
       release: () => {
@@ -120,6 +134,17 @@ export class OnnxRunner implements BatchRunner {
       },
     };
   }
+}
+
+/** What a failed run means to the batcher. */
+function toBatchError(error: unknown): Error {
+  if (error instanceof InstanceDied || error instanceof RunHung) return new RunnerGone(error);
+  if (error instanceof RunKeptBack)
+    return new MembersKeptBack(error.members.refused, error.members.suspected);
+  if (error instanceof RunFailed) return new RunThrew(error.message, { cause: error });
+  if (error instanceof BackendError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new BackendError('run_failed', `the model failed: ${reason}`, { cause: error });
 }
 
 function outputsOfBatch(layout: BatchLayout, slab: Slab, result: RunResult): ReadonlyMap<string, Tensor> {

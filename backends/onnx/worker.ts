@@ -9,6 +9,7 @@ import type { InferenceSession, Tensor as OnnxTensor } from 'onnxruntime-node';
 import { viewOf } from '../tensor/datatype.ts';
 import type { NumericArray, NumericDatatype } from '../tensor/datatype.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
+import { JournalWriter } from './journal-writer.ts';
 import type { FromWorker, RunMessage, ToWorker, WorkerOptions } from './messages.ts';
 import { explainRefusal } from './refusal.ts';
 
@@ -103,12 +104,32 @@ async function run(session: InferenceSession, message: RunMessage): Promise<void
   post({ kind: 'done', computeMs, sent }, transfer);
 }
 
+/** Writes down what runs while it does, for the case that it crashes the process. */
+async function runJournalled(
+  session: InferenceSession,
+  message: RunMessage,
+  journal: JournalWriter | undefined,
+): Promise<void> {
+  const keptBack = journal?.begin(message);
+  if (keptBack !== undefined) {
+    post({ kind: 'kept_back', ...keptBack });
+    return;
+  }
+  try {
+    await run(session, message);
+  } finally {
+    journal?.end();
+  }
+}
+
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
 try {
-  const session = await openSession(workerData as WorkerOptions);
+  const options = workerData as WorkerOptions;
+  const session = await openSession(options);
+  const journal = options.journal && new JournalWriter(options.journal, options.modelFile);
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'close') {
       void session.release().finally(() => {
@@ -116,7 +137,7 @@ try {
       });
       return;
     }
-    run(session, message).catch((error: unknown) => {
+    runJournalled(session, message, journal).catch((error: unknown) => {
       post({ kind: 'failed', reason: reasonOf(error) });
     });
   });

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { formatProblem } from '../../documents/problem.ts';
 import { ModelVersion } from '../model-version.ts';
-import type { BackendEvents } from '../model-version.ts';
+import type { BackendEvents, FaultOptions } from '../model-version.ts';
 import { Device } from '../scheduling/device.ts';
 import { versionFault } from './layout.ts';
 import type { VersionFolder } from './layout.ts';
@@ -24,6 +24,7 @@ const MAX_LOADS = 4;
 /** Brings one model at a time up to what was seen of its folder. */
 export class ModelLoader {
   readonly #events: LoaderEvents;
+  readonly #faults: FaultOptions | undefined;
   /** The cores, which all versions share. */
   readonly #device = new Device(availableParallelism());
   /** Answers what is in flight of a version that was taken out, and frees it. */
@@ -31,8 +32,13 @@ export class ModelLoader {
   #loads = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(events: LoaderEvents, retire: (version: ModelVersion) => void) {
+  constructor(
+    events: LoaderEvents,
+    faults: FaultOptions | undefined,
+    retire: (version: ModelVersion) => void,
+  ) {
     this.#events = events;
+    this.#faults = faults;
     this.#retire = retire;
   }
 
@@ -156,6 +162,7 @@ export class ModelLoader {
       labels,
       threads,
       device: this.#device,
+      ...(this.#faults !== undefined && { faults: this.#faults }),
       events: this.#events,
     });
     const after = await listFiles(directory);

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { formatProblem } from '../../documents/problem.ts';
-import type { ModelVersion } from '../model-version.ts';
+import type { FaultOptions, ModelVersion } from '../model-version.ts';
 import { lookAt, settledAtOnce, settledBetween } from './look.ts';
 import type { Look, ModelLook } from './look.ts';
 import { ModelLoader } from './model-loader.ts';
@@ -31,6 +31,7 @@ export interface RepositoryOptions {
   readonly control: ModelControl;
   /** With `explicit` control, the models that are loaded at the start; `*` stands for all. */
   readonly load: readonly string[];
+  readonly faults?: FaultOptions;
   readonly events: RepositoryEvents;
 }
 
@@ -73,7 +74,7 @@ export class ModelRepository {
 
   private constructor(options: RepositoryOptions) {
     this.#options = options;
-    this.#loader = new ModelLoader(options.events, (version) => {
+    this.#loader = new ModelLoader(options.events, options.faults, (version) => {
       this.#retire(version);
     });
   }

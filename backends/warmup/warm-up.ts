@@ -54,9 +54,10 @@ export async function warmUp(instance: OnnxInstance, samples: readonly PreparedS
     const slab = new SharedArrayBuffer(layout.bytes);
     const placed = gather([{ inputs }], layout, slab, undefined);
     const sentOutputs = instance.outputs.map((output) => output.name);
+    const memberRows = [1];
     for (let run = 0; run < count; run++) {
       try {
-        await instance.run({ kind: 'run', slab, inputs: placed, placedOutputs: [], sentOutputs });
+        await instance.run({ kind: 'run', slab, inputs: placed, placedOutputs: [], sentOutputs, memberRows });
       } catch (cause) {
         const reason = cause instanceof Error ? cause.message : String(cause);
         throw new Error(`the model failed on the warm-up "${name}": ${reason}`, { cause });

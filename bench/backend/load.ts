@@ -10,6 +10,10 @@ export interface ArmTimes {
 
 export interface LoadOutcome {
   readonly rowsPerSecond: number;
+  /** Of the whole process: on a machine that others use it varies less than rows a second. */
+  readonly rowsPerCpuSecond: number;
+  /** The time that instances were in the model, over the time that passed: 1 is one instance that never stood still. */
+  readonly busyInstances: number;
   /** By position of the version. */
   readonly arms: readonly ArmTimes[];
 }
@@ -27,12 +31,11 @@ export interface Load {
 export async function closedLoop(load: Load, clients: number): Promise<LoadOutcome> {
   const asking = new Asking(load);
   const endMs = performance.now() + load.seconds * 1000;
-  const startMs = performance.now();
   const client = async (): Promise<void> => {
     while (performance.now() < endMs) await asking.ask(performance.now());
   };
   await Promise.all(Array.from({ length: clients }, client));
-  return asking.outcome(performance.now() - startMs);
+  return asking.outcome();
 }
 
 /** Requests that are due at random, so many a second on average, whatever became of those before; timed from when they were due. */
@@ -52,7 +55,7 @@ export async function openLoop(load: Load, perSecond: number): Promise<LoadOutco
     dueMs += (-Math.log(1 - random()) / perSecond) * 1000;
   }
   await Promise.all(answers);
-  return asking.outcome(performance.now() - startMs);
+  return asking.outcome();
 }
 
 /** Asks versions in turn, by their weights, and notes what it took. */
@@ -60,7 +63,10 @@ class Asking {
   readonly #load: Load;
   readonly #arms: readonly ArmTimes[];
   readonly #random = generator(11);
+  readonly #startMs = performance.now();
+  readonly #startCpu = process.cpuUsage();
   #answered = 0;
+  #busyMs = 0;
 
   constructor(load: Load) {
     this.#load = load;
@@ -84,10 +90,18 @@ class Asking {
     arm.totalMs.push(performance.now() - dueMs);
     arm.computeMs.push(answer.computeMs);
     this.#answered += 1;
+    this.#busyMs += answer.computeMs / answer.batchRows;
   }
 
-  outcome(tookMs: number): LoadOutcome {
-    return { rowsPerSecond: this.#answered / (tookMs / 1000), arms: this.#arms };
+  outcome(): LoadOutcome {
+    const tookMs = performance.now() - this.#startMs;
+    const { user, system } = process.cpuUsage(this.#startCpu);
+    return {
+      rowsPerSecond: this.#answered / (tookMs / 1000),
+      rowsPerCpuSecond: this.#answered / ((user + system) / 1e6),
+      busyInstances: this.#busyMs / tookMs,
+      arms: this.#arms,
+    };
   }
 
   #pick(): number {

@@ -30,7 +30,7 @@ export async function loadVersions(
   const modelFile = join(folder.path, 'model.onnx');
   const versions: ModelVersion[] = [];
   for (const [index, config] of configs.entries()) {
-    const events = { onBatch: () => undefined, onWorkerRestart: () => undefined };
+    const events = { onBatch: () => undefined, onWorkerRestart: () => undefined, onHang: () => undefined };
     versions.push(
       await ModelVersion.load({
         model: 'benched',

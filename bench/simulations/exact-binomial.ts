@@ -19,11 +19,13 @@ export function exactInterval(
   ];
 }
 
-/** What is claimed of a rate: that it is not above a level, not below one, that it is that level, or nothing, as of what is shown for contrast. */
+/** What is claimed of a rate: that it is not above a level, not below one, that it is that level or within a
+ * tolerance of it, or nothing, as of what is shown for contrast. */
 export type Claim =
   | { readonly kind: 'at most'; readonly rate: number }
   | { readonly kind: 'at least'; readonly rate: number }
   | { readonly kind: 'equals'; readonly rate: number }
+  | { readonly kind: 'near'; readonly rate: number; readonly tolerance: number }
   | { readonly kind: 'contrast' };
 
 /** Whether a count contradicts the claim, by the exact 99 % interval. */
@@ -36,6 +38,8 @@ export function holds(claim: Claim, count: number, trials: number): boolean {
       return high >= claim.rate;
     case 'equals':
       return low <= claim.rate && claim.rate <= high;
+    case 'near':
+      return low <= claim.rate + claim.tolerance && claim.rate - claim.tolerance <= high;
     case 'contrast':
       return true;
   }

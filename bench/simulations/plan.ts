@@ -26,7 +26,7 @@ export function longPlan(): readonly Planned[] {
       quantileScenario(5000, 0.99, 0.1, 0),
       quantileScenario(5000, 0.99, 0.5, 40),
     ]),
-    ...times(2000, powerScenarios()),
+    ...times(20_000, powerScenarios()),
     ...times(20_000, sampleRatioScenarios(10_000)),
     ...times(1000, [mismatchFound(20_000, 0.1, 0.11), mismatchFound(20_000, 0.5, 0.52)]),
     ...times(1000, [verdictScenario(10_000)]),

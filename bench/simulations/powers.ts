@@ -28,7 +28,8 @@ export function powerScenario(share: number, control: number, variant: number): 
       `power, ${split}, ${100 * control} % against ${100 * variant} %: ` +
       `${fixedUnits} units fixed, ${sequentialUnits} looked at always`,
     claims: {
-      "Welch's test finds it at its planned end": { kind: 'equals', rate: 0.8 },
+      // The calculation takes the estimated variances for the true ones, which is off by almost a point at 90/10.
+      "Welch's test finds it at its planned end": { kind: 'near', rate: 0.8, tolerance: 0.01 },
       'the sequence finds it by its planned end': { kind: 'at least', rate: 0.8 },
     },
     run(random) {

@@ -40,9 +40,14 @@ export function outcomeText({ event, claim, count, runs, holds: held }: Outcome)
   const percent = (rate: number): string => (100 * rate).toFixed(runs >= 20_000 ? 3 : 2);
   const [low, high] = exactInterval(count, runs);
   const figure = `${percent(count / runs)} % (${percent(low)} to ${percent(high)})`;
-  const claimed =
-    claim.kind === 'contrast'
-      ? 'for contrast'
-      : `claimed: ${claim.kind} ${(100 * claim.rate).toPrecision(3)} %   ${held ? 'holds' : 'DOES NOT HOLD'}`;
+  const verdict = held ? 'holds' : 'DOES NOT HOLD';
+  const claimed = claim.kind === 'contrast' ? 'for contrast' : `claimed: ${claimText(claim)}   ${verdict}`;
   return `  ${event.padEnd(62)} ${figure.padEnd(26)} ${claimed}`;
+}
+
+function claimText(claim: Exclude<Claim, { readonly kind: 'contrast' }>): string {
+  const percent = (rate: number): string => `${(100 * rate).toPrecision(3)} %`;
+  return claim.kind === 'near'
+    ? `within ${percent(claim.tolerance)} of ${percent(claim.rate)}`
+    : `${claim.kind} ${percent(claim.rate)}`;
 }

@@ -18,6 +18,8 @@ async function swap(): Promise<void> {
     while (repository.index().some(({ state }) => state !== 'READY')) {
       await new Promise((resolve) => setImmediate(resolve));
     }
+    // Without what V8 has not collected yet, which comes and goes with the load.
+    globalThis.gc?.();
     tell({ kind: 'swapped', rssBytes: process.memoryUsage.rss() });
   } catch (error) {
     tell({ kind: 'failed', reason: String(error) });

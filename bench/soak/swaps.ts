@@ -13,6 +13,8 @@ export interface SwapSoak {
   readonly swaps: number;
   /** Callers that ask all the time, each one request after the other. */
   readonly callers: number;
+  /** Answers before the first swap: under load alone V8 grows to its working size first. */
+  readonly warmAnswers: number;
   /** Told after each swap of the serving process's memory. */
   readonly onSwap?: (swap: number, rssBytes: number) => void;
 }
@@ -53,7 +55,7 @@ export async function soakSwaps(soak: SwapSoak): Promise<SwapReport> {
 }
 
 async function run(server: SwapServer, folder: string, soak: SwapSoak): Promise<SwapReport> {
-  const { swaps, callers, onSwap } = soak;
+  const { swaps, callers, warmAnswers, onSwap } = soak;
   const port = await server.ready();
   const pool = new Pool(`http://127.0.0.1:${port}`, { connections: callers });
   const failures = new Map<string, number>();
@@ -82,6 +84,7 @@ async function run(server: SwapServer, folder: string, soak: SwapSoak): Promise<
 
   const startMs = performance.now();
   const calling = Promise.all(Array.from({ length: callers }, (_, index) => caller(index)));
+  while (answers < warmAnswers) await new Promise((resolve) => setTimeout(resolve, 10));
   for (let swap = 1; swap <= swaps; swap++) {
     await writeModel(folder, swap);
     newest = swap;
@@ -125,6 +128,7 @@ class SwapServer {
   constructor(config: string) {
     this.#child = fork(fileURLToPath(new URL('./swap-server.ts', import.meta.url)), [config], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      execArgv: ['--expose-gc'],
     });
     this.#first = this.#next();
   }

@@ -30,7 +30,6 @@ function excludesOneWay(a: Matcher, b: Matcher): boolean {
 
 /** Whether each value that meets the first meets the second; false where it isn't proven. */
 function implies(first: MatcherSpec, second: MatcherSpec): boolean {
-  if (first.op === 'not') return false;
   if (first.op === 'prefix' && second.op === 'prefix') return first.prefix.startsWith(second.prefix);
   if (first.op === 'percentage' && second.op === 'percentage') {
     return first.seed === second.seed && first.from >= second.from && first.to <= second.to;

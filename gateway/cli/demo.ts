@@ -5,7 +5,7 @@ import { sendTraffic } from './demo-traffic.ts';
 export function demoCommand(): Command {
   return new Command('demo')
     .description('serve the demo: two trained versions of a model and a 90/10 experiment')
-    .action(serveDemo)
+    .action(() => serveDemo())
     .addCommand(trafficCommand());
 }
 

@@ -6,6 +6,7 @@ import { RELEASE } from '../release.ts';
 import { demoCommand } from './demo.ts';
 import { keysCommand } from './keys.ts';
 import { observeCommand } from './observe.ts';
+import { replayCommand } from './replay.ts';
 import { serveCommand } from './serve.ts';
 import { validateCommand } from './validate.ts';
 
@@ -17,6 +18,7 @@ const program = new Command('signalbox')
   .addCommand(validateCommand())
   .addCommand(keysCommand())
   .addCommand(observeCommand())
+  .addCommand(replayCommand())
   .addCommand(demoCommand());
 
 throwOnWrongUsage(program);

@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { pino } from 'pino';
+import type { Logger } from 'pino';
 import { loadConfig } from '../config/config.ts';
-import { serve } from '../server.ts';
-import type { Bound, Server } from '../server.ts';
+import type { Config } from '../config/config.ts';
+import type { Bound } from '../server.ts';
 import { renderDemoHints } from './demo-hints.ts';
 
 /** The configuration of the demo: two trained versions of one model, and a 90/10 experiment. */
@@ -14,31 +15,49 @@ export function serveCommand(): Command {
     .description('serve a configuration until SIGTERM or SIGINT')
     .option('-c, --config <file>', 'the configuration', 'signalbox.yaml')
     .option('--demo', 'serve the demo, unless a configuration is named')
-    .action(async (options: { config: string; demo?: true }, command: Command) => {
+    .option('--no-supervisor', 'serve in this one process: after a crash nobody starts it again')
+    .action(async (options: { config: string; demo?: true; supervisor: boolean }, command: Command) => {
       const named = command.getOptionValueSource('config') === 'cli';
-      if (options.demo === true && !named) await serveDemo();
-      else await serveUntilSignal(options.config);
+      if (options.demo === true && !named) await serveDemo(options.supervisor);
+      else await serveUntilSignal(options.config, options.supervisor);
     });
 }
 
-export async function serveDemo(): Promise<void> {
-  const { bound } = await serveUntilSignal(DEMO_CONFIG);
+export async function serveDemo(supervised = true): Promise<void> {
+  const bound = await serveUntilSignal(DEMO_CONFIG, supervised);
   process.stderr.write(await renderDemoHints(bound));
 }
 
-/** Serves until the process is told to stop; then leaves by an empty loop, with exit code 0 when all was answered. */
-async function serveUntilSignal(file: string): Promise<Server> {
+/** Serves until the process is told to stop; then it ends with exit code 0 when all was answered. */
+async function serveUntilSignal(file: string, supervised: boolean): Promise<Bound> {
   const config = await loadConfig(file, process.env);
   // The workers log to stderr too, so nothing is buffered that a crash could lose.
   const log = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const hasSupervisor = supervised && process.platform !== 'win32';
+  if (supervised && !hasSupervisor) {
+    log.warn('sockets can not be handed over on Windows: it serves without a supervisor');
+  }
+  const bound = await (hasSupervisor ? serveSupervised(config, log) : serveAlone(config, log));
+  process.stdout.write(`ready ${describe(bound)} pid=${process.pid}\n`);
+  return bound;
+}
+
+async function serveSupervised(config: Config, log: Logger): Promise<Bound> {
+  const { Supervisor } = await import('../supervisor/supervisor.ts');
+  const supervisor = await Supervisor.start(config, log);
+  onStopSignal(config, log, (graceMs) => {
+    supervisor.stop(graceMs);
+  });
+  void supervisor.ended.then((code) => {
+    process.exitCode = code;
+  });
+  return supervisor.ready;
+}
+
+async function serveAlone(config: Config, log: Logger): Promise<Bound> {
+  const { serve } = await import('../server.ts');
   const server = await serve(config, log);
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals): void => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, 'stopping');
-    // Ctrl-C comes from a person, who waits for it; SIGTERM from something that a balancer may stand behind.
-    const graceMs = signal === 'SIGTERM' ? config.timeouts.graceMs : 0;
+  onStopSignal(config, log, (graceMs) => {
     void server.stop(graceMs).then((clean) => {
       if (clean) return;
       log.error('the drain deadline has passed with calls unanswered');
@@ -46,11 +65,21 @@ async function serveUntilSignal(file: string): Promise<Server> {
       // A run that never ends would keep the process for ever.
       setTimeout(() => process.exit(1), 1000).unref();
     });
+  });
+  return server.bound;
+}
+
+function onStopSignal(config: Config, log: Logger, stop: (graceMs: number) => void): void {
+  let stopping = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    // Ctrl-C comes from a person, who waits for it; SIGTERM from something that a balancer may stand behind.
+    stop(signal === 'SIGTERM' ? config.timeouts.graceMs : 0);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  process.stdout.write(`ready ${describe(server.bound)} pid=${process.pid}\n`);
-  return server;
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
 }
 
 function describe(bound: Bound): string {

@@ -8,12 +8,15 @@ import type { Path, YamlDocument } from '../../documents/yaml-document.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import { readHoldout } from '../../experiments/definition.ts';
 import type { Holdout } from '../../experiments/definition.ts';
+import type { StateAddress } from '../../experiments/stores/open-store.ts';
 import { interpolate } from './interpolate.ts';
 import type { Environment } from './interpolate.ts';
 import { parseRate } from '../trust/rate.ts';
 import type { Rate } from '../trust/rate.ts';
 import type { TokenIssuer } from '../trust/jwt.ts';
 import { ConfigSchema } from './schema.ts';
+import { readStateAddress } from './state-config.ts';
+import type { EventsConfig } from './state-config.ts';
 
 export interface Address {
   /** A name or an IP address; IPv6 without its brackets. */
@@ -63,6 +66,14 @@ export interface Config {
   };
   /** Units that every experiment leaves alone; undefined: none. */
   readonly holdout: Holdout | undefined;
+  /** Where results and what is decided are kept. */
+  readonly state: StateAddress;
+  /** They sign prediction ids, the first for new ones; undefined: the state store has one. */
+  readonly secrets: readonly [string, ...string[]] | undefined;
+  /** Absolute path of the folder where outcomes wait while Redis is away. */
+  readonly spool: string;
+  /** Where exposures are written; undefined: nowhere but the state store. */
+  readonly events: EventsConfig | undefined;
   readonly timeouts: {
     /** To receive a whole request. */
     readonly requestMs: number;
@@ -72,6 +83,8 @@ export interface Config {
     readonly keepAliveMs: number;
     /** From a request's arrival to its answer. */
     readonly inferenceMs: number;
+    /** A run of a model that takes longer counts as hung. */
+    readonly runMs: number;
     /** From failing readiness to closing the listeners at SIGTERM, for balancers to notice. */
     readonly graceMs: number;
     /** To answer what is in flight when the process is told to stop. */
@@ -148,6 +161,32 @@ function readConfig(document: YamlDocument): Config {
   if (models.load !== undefined && models.control !== 'explicit') {
     refuse(['models', 'load'], 'is there, but models.control is not explicit; all models are loaded then');
   }
+  const state = readStateAddress(read.state ?? 'memory', absolute);
+  if (typeof state === 'string') refuse(['state'], state);
+  const [firstSecret, ...otherSecrets] = [read.secret ?? []].flat();
+  const readEvents = (): EventsConfig | undefined => {
+    const file = read.telemetry?.events;
+    if (file === undefined) return undefined;
+    const sink = file.sink ?? 'file';
+    const foreign = sink === 'file' ? (['maxLength'] as const) : (['file', 'maxSize', 'maxFiles'] as const);
+    for (const key of foreign) {
+      if (key in file) refuse(['telemetry', 'events', key], `goes with another sink than ${sink}`);
+    }
+    if (sink === 'redis') {
+      if (typeof state !== 'string' && state.kind !== 'redis') {
+        refuse(['telemetry', 'events', 'sink'], 'is redis, and the state is not; expected a state in Redis');
+      }
+      return { kind: 'redis', maxLength: file.maxLength ?? 1_000_000 };
+    }
+    const maxBytes = bytesOf(file.maxSize ?? '64MiB');
+    if (maxBytes < 1024) refuse(['telemetry', 'events', 'maxSize'], 'is below 1KiB, which holds no line');
+    return {
+      kind: 'file',
+      path: absolute(file.file ?? 'exposures.jsonl'),
+      maxBytes,
+      maxFiles: file.maxFiles ?? 8,
+    };
+  };
   const config: Config = {
     file: document.file,
     listen: {
@@ -185,6 +224,8 @@ function readConfig(document: YamlDocument): Config {
       headersMs: duration('headers', '10s'),
       keepAliveMs: duration('keepAlive', '72s'),
       inferenceMs: duration('inference', '30s'),
+      // Nobody waits any longer for a run that has taken as long as an answer may.
+      runMs: duration('run', read.timeouts?.inference ?? '30s'),
       graceMs: duration('grace', '1s', 0),
       drainMs: duration('drain', '30s'),
     },
@@ -193,6 +234,10 @@ function readConfig(document: YamlDocument): Config {
       addressRate: rate(read.limits?.addressRate),
     },
     tls: { http: tlsFiles('http'), grpc: tlsFiles('grpc') },
+    state: typeof state === 'string' ? { kind: 'memory' } : state,
+    secrets: firstSecret === undefined ? undefined : [firstSecret, ...otherSecrets],
+    spool: absolute(read.spool ?? 'signalbox-spool'),
+    events: readEvents(),
     logLevel: read.telemetry?.logs?.level ?? 'info',
   };
   if (problems.length > 0) throw new InvalidDocuments(problems);

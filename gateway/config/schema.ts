@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { RATE_EXPECTED, RATE_PATTERN } from '../trust/rate.ts';
+import { MIN_SECRET_CHARACTERS } from '../../experiments/prediction-id.ts';
 import { HoldoutSchema } from '../../experiments/experiment-schema.ts';
 
 const Duration = (expected = 'a duration as 500ms, 30s, 5m or 1h') =>
@@ -30,6 +31,8 @@ const TlsFiles = () =>
       expected: 'a map of cert, key and, where callers must show a certificate, ca',
     },
   );
+const Secret = () =>
+  Type.String({ minLength: MIN_SECRET_CHARACTERS, expected: 'a secret of 16 characters at least' });
 
 /** `signalbox.yaml`. A key that is not here is refused: nothing that a file says is passed over in silence. */
 export const ConfigSchema = Type.Object(
@@ -90,6 +93,15 @@ export const ConfigSchema = Type.Object(
       ),
     ),
     holdout: Type.Optional(HoldoutSchema),
+    state: Type.Optional(
+      Type.String({ minLength: 1, expected: 'memory, sqlite:FILE or redis://host:6379/0' }),
+    ),
+    secret: Type.Optional(
+      Type.Union([Secret(), Type.Array(Secret(), { minItems: 1, maxItems: 2 })], {
+        expected: 'a secret of 16 characters at least, or a list of the new and the old one',
+      }),
+    ),
+    spool: Type.Optional(Folder()),
     timeouts: Type.Optional(
       Type.Object(
         {
@@ -97,6 +109,7 @@ export const ConfigSchema = Type.Object(
           headers: Type.Optional(Duration()),
           keepAlive: Type.Optional(Duration()),
           inference: Type.Optional(Duration()),
+          run: Type.Optional(Duration()),
           grace: Type.Optional(Duration()),
           drain: Type.Optional(Duration()),
         },
@@ -129,8 +142,31 @@ export const ConfigSchema = Type.Object(
               { additionalProperties: false, expected: 'a map with level' },
             ),
           ),
+          events: Type.Optional(
+            Type.Object(
+              {
+                sink: Type.Optional(Type.Enum(['file', 'redis'])),
+                file: Type.Optional(
+                  Type.String({ minLength: 1, expected: "a file's path, relative to this file" }),
+                ),
+                maxSize: Type.Optional(
+                  Type.String({ pattern: '^[0-9]+(B|KiB|MiB|GiB)$', expected: 'a size as 64MiB' }),
+                ),
+                maxFiles: Type.Optional(
+                  Type.Integer({ minimum: 1, maximum: 1000, expected: 'a whole number from 1 to 1000' }),
+                ),
+                maxLength: Type.Optional(
+                  Type.Integer({ minimum: 1, expected: "the stream's length, a whole number above 0" }),
+                ),
+              },
+              {
+                additionalProperties: false,
+                expected: 'a map of sink, file, maxSize, maxFiles and maxLength',
+              },
+            ),
+          ),
         },
-        { additionalProperties: false, expected: 'a map with logs' },
+        { additionalProperties: false, expected: 'a map of logs and events' },
       ),
     ),
   },

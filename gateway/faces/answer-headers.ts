@@ -6,7 +6,11 @@ export interface AnswerHeaders {
 }
 
 /** What every inference answer says in its headers, whichever face gave it. */
-export function describeAnswer(headers: AnswerHeaders, { target, timings }: Answered<unknown>): void {
+export function describeAnswer(
+  headers: AnswerHeaders,
+  { target, predictionId, timings }: Answered<unknown>,
+): void {
+  headers.header('x-prediction-id', predictionId);
   describeTarget(headers, target);
   const { routeMs, queueMs, computeMs, totalMs } = timings;
   headers.header(

@@ -66,5 +66,7 @@ export interface Face<Read extends Decoded, Encoded> {
 export interface Answered<Encoded> {
   readonly encoded: Encoded;
   readonly target: Target;
+  /** Opaque and signed: the caller sends it back with an outcome. */
+  readonly predictionId: string;
   readonly timings: Timings;
 }

@@ -7,11 +7,13 @@ import { requireModel, requireOverride } from '../trust/rights.ts';
 import { UNROUTED } from '../telemetry/metrics.ts';
 import type { Metrics, Outcome } from '../telemetry/metrics.ts';
 import type { Answered, Call, Decoded, Face, Target } from './call.ts';
+import type { Prediction, PredictionLog } from './prediction-log.ts';
 import type { Router } from './route.ts';
 
 export interface PipelineOptions {
   readonly router: Router;
   readonly metrics: Metrics;
+  readonly predictions: PredictionLog;
   /** From a request's arrival to its answer, in milliseconds. */
   readonly inferenceTimeoutMs: number;
   /** Told of errors that are the gateway's own or the model's, not the caller's. */
@@ -41,6 +43,7 @@ export class Pipeline {
     let target: Target | undefined;
     let answer: InferAnswer | undefined;
     let outcome: Outcome = 'ok';
+    let prediction: Prediction | undefined;
     try {
       checkRights(call);
       const { router } = this.#options;
@@ -48,6 +51,7 @@ export class Pipeline {
       const startMs = performance.now();
       target = router.route(call, unrouted);
       const routedMs = performance.now();
+      prediction = this.#options.predictions.begin(target);
       const decoded = unrouted ?? face.decode(target.version);
       const read = decoded instanceof Promise ? await decoded : decoded;
       answer = await target.version.infer({
@@ -62,6 +66,7 @@ export class Pipeline {
       return {
         encoded,
         target,
+        predictionId: prediction.id,
         timings: {
           routeMs: routedMs - startMs,
           queueMs: answer.queueMs,
@@ -78,12 +83,15 @@ export class Pipeline {
       this.#inFlight -= 1;
       answer?.release();
       target?.release();
+      const totalMs = performance.now() - call.arrivalMs;
+      if (target !== undefined && prediction !== undefined)
+        this.#options.predictions.end(prediction, target, outcome, totalMs, answer, call.principal.id);
       this.#options.metrics.recordRequest({
         route: target?.labels ?? UNROUTED,
         reason: target?.choice?.reason ?? '',
         outcome,
         protocol: call.protocol,
-        totalMs: performance.now() - call.arrivalMs,
+        totalMs,
         queueMs: answer?.queueMs,
         computeMs: answer?.computeMs,
       });

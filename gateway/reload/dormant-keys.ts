@@ -1,5 +1,8 @@
 import type { Experiment } from '../../experiments/definition.ts';
 
+/** Sources that nothing measures yet. */
+const UNMEASURED: ReadonlySet<string> = new Set(['cache_hits', 'confidence', 'drift']);
+
 /**
  * The keys of an experiment that are read and checked, and that nothing in this release acts on: whoever writes one is
  * told, so that nobody takes a plan for a fact.
@@ -7,7 +10,10 @@ import type { Experiment } from '../../experiments/definition.ts';
 export function dormantKeys({ mirror, metrics, guardrails }: Experiment): readonly string[] {
   const keys: string[] = [];
   if (mirror !== undefined) keys.push('mirror');
-  if (metrics.length > 0) keys.push('metrics');
+  metrics.forEach((metric, index) => {
+    if ('covariate' in metric && metric.covariate !== undefined) keys.push(`metrics[${index}].covariate`);
+    if ('source' in metric && UNMEASURED.has(metric.source)) keys.push(`metrics[${index}].source`);
+  });
   if (guardrails.length > 0) keys.push('guardrails');
   return keys;
 }

@@ -37,6 +37,7 @@ export interface GaugeSources {
     readonly model: string;
     readonly version: number;
     readonly ready: number;
+    readonly hung: number;
     readonly wanted: number;
   }>;
   /** Shares from 0 to 1. */
@@ -52,6 +53,8 @@ const SECONDS = [
 interface RouteCells {
   /** By reason, outcome and protocol. */
   readonly requests: Map<string, CounterCell>;
+  /** Undefined for requests that no experiment routed. */
+  readonly exposures: CounterCell | undefined;
   /** Undefined for requests that were refused before they were routed. */
   readonly times: Readonly<Record<'duration' | 'queue' | 'compute', HistogramCell>> | undefined;
 }
@@ -98,6 +101,20 @@ export class Metrics {
     'signalbox_config_reloads_total',
     'Edits of experiment files that took effect (success) or were refused (failure).',
   );
+  readonly #exposures = CellFamily.counter(
+    'signalbox_exposures_total',
+    'Requests that count in the results of an experiment.',
+  );
+  readonly #outcomes = CellFamily.counter('signalbox_outcomes_total', 'Outcomes that were accepted.');
+  readonly #rejectedOutcomes = CellFamily.counter(
+    'signalbox_outcomes_rejected_total',
+    'Outcomes that were not accepted, by the code that their senders were told.',
+  );
+  readonly #droppedEvents = CellFamily.counter(
+    'signalbox_events_dropped_total',
+    'Exposures that a sink could not keep.',
+  );
+  #spooledOutcomes = (): number => 0;
   readonly #routeCells = new WeakMap<RouteLabels, RouteCells>();
   readonly #batchCells = new Map<string, BatchCells>();
 
@@ -111,12 +128,21 @@ export class Metrics {
       this.#batches,
       this.#workerRestarts,
       this.#reloads,
+      this.#exposures,
+      this.#outcomes,
+      this.#rejectedOutcomes,
+      this.#droppedEvents,
     ];
     // The registry only ever asks a metric for its name and `get()`; its type names the client's own classes.
     for (const family of families) this.#registry.registerMetric(family as unknown as Counter);
     this.#reloads.cell({ result: 'success' });
     this.#reloads.cell({ result: 'failure' });
     this.#addGauges(sources);
+  }
+
+  /** @param spooled outcomes that wait on disk for the state store */
+  watchSpool(spooled: () => number): void {
+    this.#spooledOutcomes = spooled;
   }
 
   get contentType(): string {
@@ -137,6 +163,7 @@ export class Metrics {
       cells.requests.set(key, requests);
     }
     requests.add(1);
+    if (reason === 'split' || reason === 'sticky') cells.exposures?.add(1);
     cells.times?.duration.observe(totalMs / 1000);
     if (queueMs !== undefined) cells.times?.queue.observe(queueMs / 1000);
     if (computeMs !== undefined) cells.times?.compute.observe(computeMs / 1000);
@@ -146,6 +173,18 @@ export class Metrics {
   recordRefusal(outcome: 'denied' | 'limited', protocol: RequestRecord['protocol']): void {
     const [queueMs, computeMs] = [undefined, undefined];
     this.recordRequest({ route: UNROUTED, reason: '', outcome, protocol, totalMs: 0, queueMs, computeMs });
+  }
+
+  recordOutcome(experiment: string, variant: string, metric: string): void {
+    this.#outcomes.cell({ experiment, variant, metric }).add(1);
+  }
+
+  recordRejectedOutcome(code: string): void {
+    this.#rejectedOutcomes.cell({ code }).add(1);
+  }
+
+  recordDroppedEvents(sink: string, count: number): void {
+    this.#droppedEvents.cell({ sink }).add(count);
   }
 
   recordBatch({ model, version, rows, reason }: BatchReport): void {
@@ -177,7 +216,9 @@ export class Metrics {
     let cells = this.#routeCells.get(route);
     if (cells === undefined) {
       const times = route === UNROUTED ? undefined : this.#timesOf({ ...route });
-      cells = { requests: new Map(), times };
+      const { experiment, variant } = route;
+      const exposures = experiment === '' ? undefined : this.#exposures.cell({ experiment, variant });
+      cells = { requests: new Map(), exposures, times };
       this.#routeCells.set(route, cells);
     }
     return cells;
@@ -212,10 +253,14 @@ export class Metrics {
     gauge('signalbox_queue_depth', 'Requests that wait for an instance.', ['model', 'version'], (self) => {
       for (const { model, version, queued } of sources.queues()) self.set({ model, version }, queued);
     });
+    gauge('signalbox_outcomes_spooled', 'Outcomes on disk that wait for the state store.', [], (self) => {
+      self.set(this.#spooledOutcomes());
+    });
     gauge('signalbox_instances', 'Instances by state.', ['model', 'version', 'state'], (self) => {
-      for (const { model, version, ready, wanted } of sources.instances()) {
+      for (const { model, version, ready, hung, wanted } of sources.instances()) {
         self.set({ model, version, state: 'ready' }, ready);
-        self.set({ model, version, state: 'starting' }, wanted - ready);
+        self.set({ model, version, state: 'hung' }, hung);
+        self.set({ model, version, state: 'starting' }, wanted - ready - hung);
       }
     });
     gauge(

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import { ModelVersion } from '../../backends/model-version.ts';
-import type { BackendEvents } from '../../backends/model-version.ts';
+import type { BackendEvents, FaultOptions } from '../../backends/model-version.ts';
 import { DEFAULT_MODEL_CONFIG } from '../../backends/repository/model-config.ts';
 import type { ModelConfig } from '../../backends/repository/model-config.ts';
 import { Device } from '../../backends/scheduling/device.ts';
@@ -20,11 +20,13 @@ export async function loadVersion(
   model: Uint8Array,
   config: Partial<ModelConfig> = {},
   device = new Device(availableParallelism()),
+  faults: Partial<FaultOptions> = {},
 ): Promise<LoadedVersion> {
   const folder = await temporaryFolder({ 'model.onnx': model });
   const events = {
     onBatch: vi.fn<BackendEvents['onBatch']>(),
     onWorkerRestart: vi.fn<BackendEvents['onWorkerRestart']>(),
+    onHang: vi.fn<BackendEvents['onHang']>(),
   };
   try {
     const version = await ModelVersion.load({
@@ -36,6 +38,7 @@ export async function loadVersion(
       labels: [],
       threads: 1,
       device,
+      faults: { runLimitMs: 60_000, ...faults },
       events,
     });
     return {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { ConfigSchema } from '../../gateway/config/schema.ts';
 import { DEMO_FOLDER, eventually, experimentFile } from '../gateway/running-gateway.ts';
 import { slowModel } from '../models/onnx-graph.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
@@ -86,10 +87,35 @@ describe('signalbox serve', () => {
     expect(await server.ended).toBe(1);
     expect(server.stderr()).toBe(
       `${file}:1:17: listen.http: is 8000; expected an address as 127.0.0.1:8000 or [::1]:8000; port 0 takes a free one\n` +
-        `${file}:2:42: models.contorl: is an unknown key; known here: repository, control, defaultModel\n` +
-        `${file}:3:10: secrets: is an unknown key; known here: listen, server, models, experiments, timeouts, limits, tls, telemetry\n` +
+        `${file}:2:42: models.contorl: is an unknown key; known here: repository, control, load, defaultModel\n` +
+        `${file}:3:10: secrets: is an unknown key; known here: ${Object.keys(ConfigSchema.properties).join(', ')}\n` +
         '3 problems; nothing was started\n',
     );
+  });
+
+  test('a bad experiment is told by the process that serves, once, and ends with 1', async () => {
+    await using folder = await temporaryFolder({
+      'signalbox.yaml': config(DEMO_MODELS),
+      'experiments/digits.yaml': experimentFile({ model: 'nobody' }),
+    });
+    await using server = signalbox('serve', '--config', join(folder.path, 'signalbox.yaml'));
+    expect(await server.ended).toBe(1);
+    expect(server.stderr()).toMatch(
+      /digits\.yaml:\d+:\d+: model: .*nobody.*\n1 problem; nothing was started\n$/,
+    );
+    expect(server.stdout()).toBe('');
+  });
+
+  test('--no-supervisor serves in the one process that was started', async () => {
+    await using folder = await demoLikeFolder();
+    const file = join(folder.path, 'signalbox.yaml');
+    await using server = signalbox('serve', '--no-supervisor', '--config', file);
+    const { pid, http = '' } = await server.ready();
+    expect(Number(pid)).toBe(server.child.pid);
+    expect((await fetch(`http://${http}/v2/health/ready`)).status).toBe(200);
+    server.child.kill('SIGSEGV');
+    expect(await server.ended).toBe('SIGSEGV');
+    await expect(fetch(`http://${http}/v2/health/live`)).rejects.toThrow();
   });
 
   test('a port that is taken is told, and ends with 1', async () => {
@@ -185,21 +211,25 @@ describe('signalbox validate', () => {
       'models/digits/1/model.onnx': 'x',
       'models/digits/config.yaml': 'max_batch_size: many\n',
       'models/faces/3/README': '',
+      'models/warned/1/model.onnx': 'x',
+      'models/warned/config.pbtxt': 'max_batch_size: 4\nruntime: "x"\n',
       'experiments/a.yaml': experimentFile(),
       'experiments/b.yaml':
         'key: b\nmodel: nobody\nstatus: running\ncontrol: x\nvariants: [{ name: x, version: 1, weight: 0 }]\n',
     });
     await using command = signalbox('validate', '--json', '--config', join(folder.path, 'signalbox.yaml'));
     expect(await command.ended).toBe(1);
-    const { problems } = JSON.parse(command.stdout()) as {
+    const { problems, warnings } = JSON.parse(command.stdout()) as {
       problems: { file: string; line: number; path: string }[];
+      warnings: { line: number; path: string }[];
     };
+    expect(warnings).toMatchObject([{ line: 2, path: 'runtime' }]);
     const places = problems.map(
       ({ file, line, path }) => `${file.slice(folder.path.length + 1)}:${line} ${path}`,
     );
     expect(places).toEqual([
       'models/digits/config.yaml:1 max_batch_size',
-      'models/faces/3/model.onnx:0 ',
+      'models/faces/3:0 ',
       'experiments/a.yaml:14 variants[1].version',
       'experiments/b.yaml:2 model',
       'experiments/b.yaml:5 variants',

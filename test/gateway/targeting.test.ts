@@ -131,6 +131,10 @@ test('a body that can not be read is refused before the call is routed, and a ca
     body: bodyOf(),
   });
   expect([pinned.status, pinned.headers.get('x-experiment')]).toEqual([200, null]);
+  const bad = { method: 'POST', body: '{' };
+  expect((await fetch(gateway.url('/v2/models/body/versions/1/infer'), bad)).status).toBe(400);
+  const routed = { model: 'body', version: '1', outcome: 'client_error' };
+  expect(metricValue(await gateway.metrics(), 'signalbox_requests_total', routed)).toBe(1);
 });
 
 test('two experiments on one model share its users out, and the holdout of the gateway is out of both', async () => {

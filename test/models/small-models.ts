@@ -77,3 +77,29 @@ export function slowModel(side: number, times: number): Uint8Array {
     })),
   });
 }
+
+/**
+ * `INPUT` `[batch, 1]` to `OUTPUT`, the same value, after products of squares as wide as the largest value of the batch: a run over
+ * zeros is over at once, and each further value says how long its own run takes.
+ */
+export function lingeringModel(products: number): Uint8Array {
+  return encodeModel({
+    inputs: [{ name: 'INPUT', datatype: 'FP32', shape: ['batch', 1] }],
+    outputs: [{ name: 'OUTPUT', datatype: 'FP32', shape: ['batch', 1] }],
+    initializers: [{ name: 'flat', shape: [1], data: BigInt64Array.of(-1n) }],
+    nodes: [
+      { op: 'ReduceMax', inputs: ['INPUT'], outputs: ['largest'], attributes: { keepdims: 1 } },
+      { op: 'Cast', inputs: ['largest'], outputs: ['whole'], attributes: { to: 7 } },
+      { op: 'Reshape', inputs: ['whole', 'flat'], outputs: ['width'] },
+      { op: 'Concat', inputs: ['width', 'width'], outputs: ['shape'], attributes: { axis: 0 } },
+      { op: 'ConstantOfShape', inputs: ['shape'], outputs: ['product0'] },
+      ...Array.from({ length: products }, (_, index) => ({
+        op: 'MatMul',
+        inputs: [`product${index}`, 'product0'],
+        outputs: [`product${index + 1}`],
+      })),
+      { op: 'ReduceSum', inputs: [`product${products}`], outputs: ['nothing'], attributes: { keepdims: 0 } },
+      { op: 'Add', inputs: ['INPUT', 'nothing'], outputs: ['OUTPUT'] },
+    ],
+  });
+}

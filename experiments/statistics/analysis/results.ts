@@ -1,7 +1,6 @@
 import type { MetricRole } from './input.ts';
 import type { SegmentRatio, VariantRatio } from '../sample-ratio.ts';
 import type { Interval } from '../estimates/welch.ts';
-import type { Verdict } from './verdict.ts';
 
 /** An interval that is known, or null while there are too few units. An end that nothing limits is null as well. */
 export type KnownInterval = readonly [low: number | null, high: number | null] | null;
@@ -76,6 +75,17 @@ export interface Health {
   readonly outcomes: { readonly share: number; readonly p: number; readonly ok: boolean };
   readonly overrides: { readonly share: number; readonly ok: boolean };
 }
+
+/** What to do, in the order in which it is looked for. */
+export type Verdict =
+  | { readonly kind: 'broken'; readonly cause: 'sample_ratio' | 'missing_outcomes' | 'overrides' }
+  | { readonly kind: 'ship'; readonly variant: string }
+  | { readonly kind: 'keep'; readonly variant: string; readonly why: 'worse' | 'no_minimum_effect' }
+  | {
+      readonly kind: 'keep_running';
+      /** Units of all variants; null when it can't be told. */
+      readonly unitsToGo: number | null;
+    };
 
 /** What an experiment says, in the contract's words. */
 export interface Results {

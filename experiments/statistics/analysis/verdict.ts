@@ -1,15 +1,4 @@
-import type { Health, MetricResult } from './results.ts';
-
-/** What to do, in the order in which it is looked for. */
-export type Verdict =
-  | { readonly kind: 'broken'; readonly cause: 'sample_ratio' | 'missing_outcomes' | 'overrides' }
-  | { readonly kind: 'ship'; readonly variant: string }
-  | { readonly kind: 'keep'; readonly variant: string; readonly why: 'worse' | 'no_minimum_effect' }
-  | {
-      readonly kind: 'keep_running';
-      /** Units of all variants; null when it can't be told. */
-      readonly unitsToGo: number | null;
-    };
+import type { Health, MetricResult, Verdict } from './results.ts';
 
 /** A metric of a variant, as far as the verdict looks. */
 export type JudgedMetric = Pick<MetricResult, 'role' | 'variant' | 'outcome' | 'lift' | 'chanceToWin'> & {

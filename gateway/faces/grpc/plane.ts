@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { createServer } from 'node:net';
-import type { AddressInfo, Server as SocketServer } from 'node:net';
+import type { AddressInfo, ListenOptions, Server as SocketServer } from 'node:net';
+import { BACKLOG } from '../../backlog.ts';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Address } from '../../config/config.ts';
 import type { Gateway } from '../../gateway.ts';
@@ -23,31 +25,38 @@ const MOST_CALLS = 1024;
 const PING_EVERY_MS = 60_000;
 const PING_TIMEOUT_MS = 20_000;
 
-/** The data plane over gRPC. It listens on a socket of its own making, and hands each connection to gRPC. */
+/** The data plane over gRPC. It listens on sockets of its own, and hands each connection to gRPC. */
 export class GrpcPlane {
   readonly #server: Server;
-  readonly #sockets: SocketServer;
+  readonly #sockets: readonly SocketServer[];
   readonly #open: OpenStreams;
 
-  /** @throws Error where the address can't be bound */
-  static async listen(gateway: Gateway, { host, port }: Address, tls?: TlsCredentials): Promise<GrpcPlane> {
+  /**
+   * @param descriptors of sockets that are bound already; none: the address is bound
+   * @throws Error where the address can't be bound
+   */
+  static async listen(
+    gateway: Gateway,
+    { host, port }: Address,
+    tls?: TlsCredentials,
+    descriptors: readonly number[] = [],
+  ): Promise<GrpcPlane> {
     const open = new OpenStreams();
     const server = grpcServer(gateway, open);
     const connections = server.createConnectionInjector(credentialsOf(tls));
-    const sockets = createServer({ noDelay: true }, (socket) => {
-      connections.injectConnection(socket);
-    });
-    await new Promise<void>((resolve, reject) => {
-      sockets.once('error', reject);
-      sockets.listen({ host, port }, () => {
-        sockets.off('error', reject);
-        resolve();
+    const accept = async (options: ListenOptions): Promise<SocketServer> => {
+      const socketServer = createServer({ noDelay: true }, (socket) => {
+        connections.injectConnection(socket);
       });
-    });
-    return new GrpcPlane(server, sockets, open);
+      socketServer.listen({ ...options, backlog: BACKLOG });
+      await once(socketServer, 'listening');
+      return socketServer;
+    };
+    const places = descriptors.length > 0 ? descriptors.map((fd) => ({ fd })) : [{ host, port }];
+    return new GrpcPlane(server, await Promise.all(places.map(accept)), open);
   }
 
-  private constructor(server: Server, sockets: SocketServer, open: OpenStreams) {
+  private constructor(server: Server, sockets: readonly SocketServer[], open: OpenStreams) {
     this.#server = server;
     this.#sockets = sockets;
     this.#open = open;
@@ -55,12 +64,12 @@ export class GrpcPlane {
 
   /** Where it listens. */
   get address(): AddressInfo {
-    return this.#sockets.address() as AddressInfo;
+    return this.#sockets[0]?.address() as AddressInfo;
   }
 
   /** Takes no new connections or calls, and answers what is in flight. */
   async close(): Promise<void> {
-    this.#sockets.close();
+    for (const sockets of this.#sockets) sockets.close();
     this.#open.stop();
     await new Promise((resolve) => {
       this.#server.tryShutdown(resolve);

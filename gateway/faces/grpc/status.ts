@@ -37,6 +37,8 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
   queue_full: status.UNAVAILABLE,
   queue_timeout: status.UNAVAILABLE,
   deadline_unreachable: status.UNAVAILABLE,
+  crash_suspect: status.UNAVAILABLE,
+  state_unavailable: status.UNAVAILABLE,
   timeout: status.DEADLINE_EXCEEDED,
   cancelled: status.CANCELLED,
   inference_failed: status.INTERNAL,

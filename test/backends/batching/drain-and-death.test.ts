@@ -95,27 +95,24 @@ describe('draining', () => {
 });
 
 describe('a runner that dies under a batch', () => {
-  test('is given no more work, and its batch is run again elsewhere, ahead of those that came later', async () => {
+  test('is given no more work, and its batch is run again elsewhere, each alone, ahead of those that came later', async () => {
     const { batcher } = batcherOf({ maxRows: 2 });
     const [mortal, other] = [new FakeRunner(), new FakeRunner()];
     batcher.addRunner(mortal);
-    const answers = ['a', 'b', 'c', 'd'].map((name) => ask(batcher, name));
+    const answers = ['a', 'b'].map((name) => ask(batcher, name));
+    await vi.advanceTimersByTimeAsync(1);
+    answers.push(...['c', 'd'].map((name) => ask(batcher, name)));
     await turn();
     mortal.batch(0).fail(gone());
     await turn();
     batcher.addRunner(other);
     await turn();
-    other.batch(0).finish();
-    await turn();
-    other.batch(1).finish();
+    for (const index of [0, 1, 2]) {
+      other.batch(index).finish();
+      await turn();
+    }
     expect(await Promise.all(answers.map(outcomeOf))).toEqual(['a', 'b', 'c', 'd']);
-    expect([mortal.names, other.names]).toEqual([
-      [['a', 'b']],
-      [
-        ['a', 'b'],
-        ['c', 'd'],
-      ],
-    ]);
+    expect([mortal.names, other.names]).toEqual([[['a', 'b']], [['a'], ['b'], ['c', 'd']]]);
   });
 
   test('fails its batch when the second runner dies under it too', async () => {
@@ -130,6 +127,26 @@ describe('a runner that dies under a batch', () => {
     await turn();
     await expect(poison).rejects.toMatchObject({ fault: 'run_failed', message: 'out of heap' });
     expect(runners[2].batches).toHaveLength(0);
+  });
+
+  test('takes its neighbours with it once only: the second time it is alone', async () => {
+    const { batcher } = batcherOf({ maxRows: 8 });
+    const runners = [new FakeRunner(), new FakeRunner(), new FakeRunner()] as const;
+    batcher.addRunner(runners[0]);
+    const answers = ['a', 'poison', 'b'].map((name) => ask(batcher, name));
+    await turn();
+    runners[0].batch(0).fail(gone());
+    await turn();
+    batcher.addRunner(runners[1]);
+    await turn();
+    runners[1].batch(0).finish();
+    await turn();
+    runners[1].batch(1).fail(gone());
+    await turn();
+    batcher.addRunner(runners[2]);
+    await turn();
+    runners[2].batch(0).finish();
+    expect(await Promise.all(answers.map(outcomeOf))).toEqual(['a', 'run_failed', 'b']);
   });
 
   test('does not have the ones run again that hung up in the meantime', async () => {

@@ -20,6 +20,7 @@ function runOfZeros(datatype: 'FP32' | 'INT64', shape: readonly number[]): RunMe
     inputs: [{ name: 'INPUT', datatype, shape, byteOffset: 0 }],
     placedOutputs: [],
     sentOutputs: ['OUTPUT'],
+    memberRows: [1],
   };
 }
 
@@ -86,6 +87,7 @@ test('an output with a place is written there and not sent', async () => {
     inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 2], byteOffset: 0 }],
     placedOutputs: [{ name: 'OUTPUT', datatype: 'FP32', shape: [1, 2], byteOffset: 64 }],
     sentOutputs: [],
+    memberRows: [1],
   });
   expect(sent).toEqual([]);
   expect([...new Float32Array(slab, 64, 2)]).toEqual([1.5, -2.5]);

@@ -62,12 +62,40 @@ test('a request that kills two workers fails, and the version answers the next o
     message: expect.stringMatching(OUT_OF_HEAP) as string,
   });
   expect(await echoOf(version, 'still there')).toEqual(['still there']);
-  expect(version.instances).toEqual({ ready: 1, wanted: 1 });
+  expect(version.instances).toEqual({ ready: 1, hung: 0, wanted: 1 });
   expect(version.lentSlabs).toBe(0);
   expect(events.onWorkerRestart.mock.calls).toEqual([
     ['tested', 1, expect.stringMatching(OUT_OF_HEAP)],
     ['tested', 1, expect.stringMatching(OUT_OF_HEAP)],
   ]);
+});
+
+test('of a batch that a worker dies under, only the request that it dies of fails', async () => {
+  heapOfNewWorkers(SMALL_HEAP_MB);
+  const width = 20_000;
+  await using loaded = await loadVersion(identityModel('BYTES', ['batch', width]));
+  const { version, events } = loaded;
+  const firstOf = async (text: string): Promise<string | undefined> => {
+    const answer = await version.infer(
+      requestOf(Array.from({ length: width }, (_, index) => `${text}${index}`)),
+    );
+    const [first] = answer.outputs.flatMap((output) => [...output.data]).map(String);
+    answer.release();
+    return first;
+  };
+  const [before, poison, after] = await Promise.allSettled([
+    firstOf('before'),
+    firstOf('x'.repeat(4000)),
+    firstOf('after'),
+  ]);
+  expect(poison).toMatchObject({ status: 'rejected', reason: { fault: 'run_failed' } });
+  expect([before, after]).toEqual([
+    { status: 'fulfilled', value: 'before0' },
+    { status: 'fulfilled', value: 'after0' },
+  ]);
+  expect(events.onBatch.mock.calls.map(([{ rows }]) => rows)).toEqual([3, 1, 1, 1]);
+  expect(events.onWorkerRestart).toHaveBeenCalledTimes(2);
+  expect(version.lentSlabs).toBe(0);
 });
 
 test('a request whose worker died is answered by the one that takes its place', async () => {
@@ -107,7 +135,7 @@ test('a worker that ends leaves the others of its version at work', async () => 
   const texts = Array.from({ length: 50 }, (_, index) => `text ${index}`);
   expect(await Promise.all(texts.map((text) => echoOf(version, text)))).toEqual(texts.map((text) => [text]));
   await vi.waitFor(() => {
-    expect(version.instances).toEqual({ ready: 2, wanted: 2 });
+    expect(version.instances).toEqual({ ready: 2, hung: 0, wanted: 2 });
   });
 });
 
@@ -123,7 +151,7 @@ test('while no worker can be started, requests are told why; as soon as one can,
     labels: [],
     digest: '',
     threads: 1,
-    events: { onBatch: vi.fn(), onWorkerRestart },
+    events: { onBatch: vi.fn(), onWorkerRestart, onHang: vi.fn() },
   });
   const [thread] = await threadsOf(version);
   await rename(modelFile, join(folder.path, 'away.onnx'));
@@ -132,7 +160,7 @@ test('while no worker can be started, requests are told why; as soon as one can,
     fault: 'unavailable',
     message: expect.stringContaining(modelFile) as string,
   });
-  expect(version.instances).toEqual({ ready: 0, wanted: 1 });
+  expect(version.instances).toEqual({ ready: 0, hung: 0, wanted: 1 });
   await rename(join(folder.path, 'away.onnx'), modelFile);
   expect(await echoOf(version, 'back again')).toEqual(['back again']);
   expect(onWorkerRestart).toHaveBeenCalledWith('tested', 1, expect.stringContaining(modelFile));

@@ -24,6 +24,7 @@ export function repositoryEvents(): Events {
   return {
     onBatch: vi.fn(),
     onWorkerRestart: vi.fn(),
+    onHang: vi.fn(),
     onVersion: vi.fn(),
     onFolder: vi.fn(),
     onWarning: vi.fn(),

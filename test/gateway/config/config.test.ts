@@ -30,11 +30,17 @@ test('what a file leaves out has its default, and no timeout is endless', async 
     server: { name: 'signalbox', bodyLimitBytes: 64 * 1024 * 1024 },
     models: { roots: [join(folder, 'models')], control: 'poll', load: [], defaultModel: undefined },
     experiments: undefined,
+    holdout: undefined,
+    state: { kind: 'memory' },
+    secrets: undefined,
+    spool: join(folder, 'signalbox-spool'),
+    events: undefined,
     timeouts: {
       requestMs: 60_000,
       headersMs: 10_000,
       keepAliveMs: 72_000,
       inferenceMs: 30_000,
+      runMs: 30_000,
       graceMs: 1000,
       drainMs: 30_000,
     },
@@ -51,13 +57,16 @@ listen: { http: 0.0.0.0:80, grpc: '[::1]:81', metrics: localhost:0 }
 server: { name: triton, bodyLimit: 512KiB }
 models: { repository: [/srv/models, more], control: none, defaultModel: digits }
 experiments: experiments
-timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, grace: 0s, drain: 1.5s }
 auth:
   keys: ./keys.yaml
   jwt: { issuer: 'https://id.example', audience: box, jwks: 'https://id.example/keys', scopesClaim: roles, rate: 5/s }
 limits: { imagePixels: 1000000, addressRate: 60/m burst 9 }
 tls: { http: { cert: a.pem, key: b.pem }, grpc: { cert: /c.pem, key: d.pem, ca: e.pem } }
-telemetry: { logs: { level: warn } }
+timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, run: 400ms, grace: 0s, drain: 1.5s }
+state: sqlite:state/signalbox.db
+secret: [a new secret of a test, an old secret of a test]
+spool: waiting
+telemetry: { logs: { level: warn }, events: { file: log/e.jsonl, maxSize: 1MiB, maxFiles: 3 } }
 `);
   const folder = join(config.file, '..');
   expect(config).toEqual({
@@ -75,11 +84,17 @@ telemetry: { logs: { level: warn } }
       defaultModel: 'digits',
     },
     experiments: join(folder, 'experiments'),
+    holdout: undefined,
+    state: { kind: 'sqlite', file: join(folder, 'state/signalbox.db') },
+    secrets: ['a new secret of a test', 'an old secret of a test'],
+    spool: join(folder, 'waiting'),
+    events: { kind: 'file', path: join(folder, 'log/e.jsonl'), maxBytes: 1_048_576, maxFiles: 3 },
     timeouts: {
       requestMs: 60_000,
       headersMs: 5000,
       keepAliveMs: 3_600_000,
       inferenceMs: 500,
+      runMs: 400,
       graceMs: 0,
       drainMs: 1500,
     },
@@ -137,6 +152,8 @@ test.each([
 ])('a duration of %s is %d milliseconds', async (duration, milliseconds) => {
   const { timeouts } = await load(`${LEAST}timeouts: { inference: ${duration} }\n`);
   expect(timeouts.inferenceMs).toBe(milliseconds);
+  // A run may take as long as an answer, unless it is said.
+  expect(timeouts.runMs).toBe(milliseconds);
 });
 
 test.each(['30', '30 s', '-1s', '1e3s', '1d', 's', 'Infinity', '.5s'])(
@@ -258,4 +275,40 @@ test.each(['__proto__', 'constructor'])('a key named %s is refused and does no h
 test('an alias inside its own anchor is refused', async () => {
   const [first = ''] = await refusalsOf(`${LEAST}timeouts: &t { drain: *t }\n`);
   expect(first).toMatch(/^signalbox\.yaml/);
+});
+
+test.each([
+  ['memory', { kind: 'memory' }],
+  ['sqlite:/var/lib/s.db', { kind: 'sqlite', file: '/var/lib/s.db' }],
+  ['redis://host:6379/0', { kind: 'redis', url: 'redis://host:6379/0' }],
+  ['rediss://user:pass@host', { kind: 'redis', url: 'rediss://user:pass@host' }],
+  ['redis+cluster://a:1,b:2', { kind: 'redis', url: 'redis+cluster://a:1,b:2' }],
+  ['redis+sentinel://a,b/main/1', { kind: 'redis', url: 'redis+sentinel://a,b/main/1' }],
+])('a state of %s is taken', async (state, address) => {
+  expect((await load(`${LEAST}state: "${state}"\n`)).state).toEqual(address);
+});
+
+test.each([
+  ['sqlite:', 'names no file'],
+  ['sqlite://file.db', 'names no file'],
+  ['postgres://:hunter2@host', 'is no address of Redis'],
+  ['redis://:hunter2@host:99999', 'has port 99999'],
+  ['redis://a,b', 'several servers'],
+  ['redis://host/1/2', 'several servers or databases'],
+  ['redis+cluster://a:1/3', 'a Redis cluster has only one'],
+  ['redis+sentinel://a:1', 'names no group'],
+])('a state of %s is refused at its line, and no password is repeated', async (state, message) => {
+  const [line] = await refusalsOf(`${LEAST}state: "${state}"\n`);
+  expect(line).toContain(message);
+  expect(line).toContain(': state: ');
+  expect(line).not.toContain('hunter2');
+});
+
+test('events in Redis need a state in Redis, and each sink has its own keys', async () => {
+  const of = (events: string): Promise<readonly string[]> =>
+    refusalsOf(`${LEAST}telemetry: { events: ${events} }\n`);
+  expect((await of('{ sink: redis }')).join()).toContain('expected a state in Redis');
+  expect((await of('{ maxLength: 5 }')).join()).toContain('goes with another sink than file');
+  expect((await of('{ maxSize: 10B }')).join()).toContain('below 1KiB');
+  expect((await refusalsOf(`${LEAST}secret: short\n`)).join()).toContain('16 characters at least');
 });

@@ -27,6 +27,25 @@ describe('the verdict', () => {
     expect(results.decision).toEqual({ kind: 'ship', variant: 'v2' });
   });
 
+  test.each([
+    [0.14, 0.17, 'ship v3'],
+    [0.17, 0.14, 'ship v2'],
+    [0.17, 0.06, 'ship v2'],
+    [0.06, 0.06, 'keep v1'],
+  ])('over two variants at %d and %d against 0.1 is to %s', (second, third, verdict) => {
+    const rates = { v1: 0.1, v2: second, v3: third };
+    const three: EpochState = {
+      weights: { v1: 1, v2: 1, v3: 1 },
+      variants: Object.fromEntries(
+        Object.entries(rates).map(([name, rate]) => [
+          name,
+          arm(10_000, { accepted: proportion(10_000, rate) }),
+        ]),
+      ),
+    };
+    expect(analyse(inputOf([three], { variants: ['v1', 'v2', 'v3'] })).verdict).toBe(verdict);
+  });
+
   test('is to keep control when the goal is worse', () => {
     expect(analyse(inputOf([epoch(10_000, 0.13, 0.1)])).decision).toEqual({
       kind: 'keep',
@@ -161,7 +180,14 @@ describe('guardrails', () => {
     expect(analyse(withErrors(0.01, 0.02)).verdict).toBe('keep v1');
   });
 
-  test('put up with their margin, for quantiles too', () => {
+  test('put up with their margin', () => {
+    const verdictAt = (margin: number): string =>
+      analyse({ ...withErrors(0.01, 0.015), metrics: [ACCEPTED, { ...ERRORS, margin }] }).verdict;
+    expect(verdictAt(0)).toBe('keep v1');
+    expect(verdictAt(1)).toBe('ship v2');
+  });
+
+  test('stop a variant whose p99 is worse', () => {
     const withLatency = (variantSeconds: number): string =>
       analyse({
         ...inputOf([

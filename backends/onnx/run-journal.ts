@@ -1,0 +1,83 @@
+/**
+ * What runs at this moment, written where it survives a crash of the process: a file that the supervisor holds open and
+ * reads when the process is gone. Each worker has a slot of its own and writes to it itself, before and after each run.
+ *
+ * A slot: the number of members (4 bytes, little-endian), four bytes of nothing, the model's tag (8 bytes), then a digest
+ * of 16 bytes for each member. The file is sparse: only what was written takes space.
+ */
+import { readSync, writeSync } from 'node:fs';
+
+export const HEADER_BYTES = 16;
+export const DIGEST_BYTES = 16;
+
+/** Requests a batch may have: as many as the largest `max_batch_size` has rows. */
+const MOST_MEMBERS = 65_536;
+export const PAGE_BYTES = 4096;
+/** Whole pages, so that slots share none. */
+export const SLOT_BYTES = PAGE_BYTES + MOST_MEMBERS * DIGEST_BYTES;
+
+/** A request that was running when the process crashed. */
+export interface CrashSuspect {
+  /** Its model's tag and its digest, in hexadecimal. */
+  readonly name: string;
+  /** `refused`, after two crashes: not to be run. `suspected`, after one: to be run alone, so that a second blames no other. */
+  readonly verdict: 'refused' | 'suspected';
+  /** Until when, in milliseconds of `Date.now()`. */
+  readonly untilMs: number;
+}
+
+/** A worker's part of the journal. */
+export interface JournalSlot {
+  /** An open file's descriptor, which all threads of the process share. */
+  readonly fd: number;
+  readonly slot: number;
+  readonly suspects: readonly CrashSuspect[];
+}
+
+/** Hands out the slots of a journal; lives on the main thread. */
+export class RunJournal {
+  readonly #fd: number;
+  readonly #suspects: readonly CrashSuspect[];
+  readonly #used = new Set<number>();
+
+  constructor(fd: number, suspects: readonly CrashSuspect[]) {
+    this.#fd = fd;
+    this.#suspects = suspects;
+  }
+
+  open(): JournalSlot {
+    let slot = 0;
+    while (this.#used.has(slot)) slot += 1;
+    this.#used.add(slot);
+    return { fd: this.#fd, slot, suspects: this.#suspects };
+  }
+
+  /** Of a worker that is gone: what it ran when it died is no part of a later crash. */
+  close({ slot }: JournalSlot): void {
+    writeSync(this.#fd, EMPTY, 0, EMPTY.length, slot * SLOT_BYTES);
+    this.#used.delete(slot);
+  }
+}
+
+/** A slot's count of members while nothing runs. */
+export const EMPTY = new Uint8Array(4);
+
+/** The requests that were running when the process ended: with their model's tag, in hexadecimal. */
+export function readRunning(fd: number): readonly string[] {
+  const found: string[] = [];
+  const header = Buffer.alloc(HEADER_BYTES);
+  for (let position = 0; readSync(fd, header, 0, HEADER_BYTES, position) === HEADER_BYTES;) {
+    const digests = Buffer.alloc(header.readUInt32LE(0) * DIGEST_BYTES);
+    const read = readSync(fd, digests, 0, digests.length, position + HEADER_BYTES);
+    for (let start = 0; start < read; start += DIGEST_BYTES) {
+      found.push(nameOf(header.subarray(8), digests.subarray(start, start + DIGEST_BYTES)));
+    }
+    position += SLOT_BYTES;
+  }
+  return found;
+}
+
+/** A suspect's name. */
+export function nameOf(tag: Buffer, digest: Buffer): string {
+  return `${tag.toString('hex')}${digest.toString('hex')}`;
+}

@@ -1,0 +1,216 @@
+import type { Epoch } from '../epoch.ts';
+import type { CountedMetric } from '../counted-metric.ts';
+import { claimOf, closeWindow, countDuplicate, countRequests, expose, settle } from './ledger.ts';
+import type { ExposureBatch, Outcome, OutcomeStatus, Scope, Step, UnitState } from './ledger.ts';
+import { StoreUnavailable } from './state-store.ts';
+import type { AuditEntry, Lease, StateStore, Versioned } from './state-store.ts';
+import { readTallies } from './tallies.ts';
+import type { Tallies, TallyDelta } from './tallies.ts';
+
+export interface MemoryLimits {
+  /** Units, over all experiments; one more is refused. Default 1,000,000. */
+  readonly units?: number;
+  /** Outcomes and other claims that are remembered; one more is refused. Default 1,000,000. */
+  readonly claims?: number;
+  /** Entries of the audit log; older ones are forgotten. Default 10,000. */
+  readonly auditEntries?: number;
+}
+
+/** What is known of one phase. */
+interface ScopeData {
+  readonly units: Map<string, UnitState>;
+  readonly sums: Map<string, number>;
+  readonly epochs: Map<number, Epoch>;
+  /** Windows that have not been closed, by unit. */
+  readonly open: Map<string, OpenUnit>;
+}
+
+interface OpenUnit {
+  readonly unit: string;
+  readonly windowMs: number;
+  readonly closesMs: number;
+}
+
+/** Keeps everything in this process's memory, within bounds, and promises nothing: it is gone when the process is. */
+export class MemoryStore implements StateStore {
+  readonly kind = 'memory';
+  readonly #limits: Required<MemoryLimits>;
+  readonly #documents = new Map<string, { readonly version: number; readonly json: string }>();
+  readonly #watchers = new Map<string, Set<() => void>>();
+  /** Until when each claim holds. */
+  readonly #claims = new Map<string, number>();
+  readonly #audit: AuditEntry[] = [];
+  #auditLength = 0;
+  readonly #leases = new Map<
+    string,
+    { readonly holder: string; readonly token: number; expiresMs: number }
+  >();
+  #leaseToken = 0;
+  readonly #scopes = new Map<string, ScopeData>();
+  #units = 0;
+
+  constructor({ units = 1_000_000, claims = 1_000_000, auditEntries = 10_000 }: MemoryLimits = {}) {
+    this.#limits = { units, claims, auditEntries };
+  }
+
+  readDocument(key: string): Promise<Versioned | undefined> {
+    const found = this.#documents.get(key);
+    return Promise.resolve(found && { version: found.version, value: JSON.parse(found.json) as unknown });
+  }
+
+  writeDocument(key: string, value: unknown, expectedVersion: number): Promise<number | undefined> {
+    const version = this.#documents.get(key)?.version ?? 0;
+    if (version !== expectedVersion) return Promise.resolve(undefined);
+    this.#documents.set(key, { version: version + 1, json: JSON.stringify(value) });
+    for (const onChange of this.#watchers.get(key) ?? []) queueMicrotask(onChange);
+    return Promise.resolve(version + 1);
+  }
+
+  watchDocument(key: string, onChange: () => void): () => void {
+    const watchers = this.#watchers.get(key) ?? new Set();
+    this.#watchers.set(key, watchers.add(onChange));
+    return () => watchers.delete(onChange);
+  }
+
+  claim(key: string, ttlMs: number): Promise<boolean> {
+    const nowMs = Date.now();
+    return settled(() => this.#claim(`claim ${key}`, nowMs + ttlMs, nowMs));
+  }
+
+  appendAudit(entry: unknown): Promise<number> {
+    this.#auditLength += 1;
+    this.#audit.push({
+      sequence: this.#auditLength,
+      entry: JSON.parse(JSON.stringify(entry)) as unknown,
+    });
+    if (this.#audit.length > this.#limits.auditEntries) this.#audit.shift();
+    return Promise.resolve(this.#auditLength);
+  }
+
+  readAudit(after: number, limit: number): Promise<readonly AuditEntry[]> {
+    return Promise.resolve(this.#audit.filter(({ sequence }) => sequence > after).slice(0, limit));
+  }
+
+  acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined> {
+    const nowMs = Date.now();
+    const held = this.#leases.get(name);
+    const isHeld = held !== undefined && held.expiresMs > nowMs;
+    if (isHeld && held.holder !== holder) return Promise.resolve(undefined);
+    const token = isHeld ? held.token : ++this.#leaseToken;
+    this.#leases.set(name, { holder, token, expiresMs: nowMs + ttlMs });
+    return Promise.resolve({ token });
+  }
+
+  releaseLease(name: string, holder: string): Promise<void> {
+    if (this.#leases.get(name)?.holder === holder) this.#leases.delete(name);
+    return Promise.resolve();
+  }
+
+  recordExposures({ epochs, requests, units }: ExposureBatch): Promise<void> {
+    return settled(() => {
+      for (const { experiment, phase, ...epoch } of epochs) {
+        const known = this.#scopeOf({ experiment, phase }).epochs;
+        if (!known.has(epoch.epoch)) known.set(epoch.epoch, epoch);
+      }
+      for (const counts of requests) add(this.#scopeOf(counts), countRequests(counts));
+      for (const exposure of units) {
+        const scope = this.#scopeOf(exposure);
+        this.#take(scope, exposure.unit, expose(scope.units.get(exposure.unit), exposure));
+      }
+    });
+  }
+
+  recordOutcomes(outcomes: readonly Outcome[]): Promise<readonly OutcomeStatus[]> {
+    return settled(() =>
+      outcomes.map((outcome) => {
+        const scope = this.#scopeOf(outcome);
+        const key = claimOf(outcome);
+        if (!this.#claim(key, outcome.expiresMs, outcome.receivedMs)) {
+          add(scope, countDuplicate(outcome));
+          return 'duplicate';
+        }
+        const { unit } = outcome;
+        const step = settle(unit === undefined ? undefined : scope.units.get(unit), outcome);
+        try {
+          this.#take(scope, unit ?? '', step);
+        } catch (error) {
+          this.#claims.delete(key);
+          throw error;
+        }
+        return step.status;
+      }),
+    );
+  }
+
+  tallies(
+    experiment: string,
+    phase: number,
+    metrics: readonly CountedMetric[],
+    nowMs: number,
+  ): Promise<Tallies> {
+    const scope = this.#scopeOf({ experiment, phase });
+    for (const [key, { unit, windowMs, closesMs }] of scope.open) {
+      const state = scope.units.get(unit);
+      if (closesMs > nowMs || state === undefined) continue;
+      scope.open.delete(key);
+      this.#take(scope, unit, closeWindow(state, windowMs, metrics));
+    }
+    return Promise.resolve(readTallies(experiment, phase, scope.sums, [...scope.epochs.values()]));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** @throws StoreUnavailable when as many are remembered as may be */
+  #claim(key: string, expiresMs: number, nowMs: number): boolean {
+    const until = this.#claims.get(key);
+    if (until !== undefined && until > nowMs) return false;
+    if (this.#claims.size >= this.#limits.claims) {
+      for (const [old, oldUntil] of this.#claims) if (oldUntil <= nowMs) this.#claims.delete(old);
+    }
+    if (this.#claims.size >= this.#limits.claims) throw full('outcomes', this.#limits.claims);
+    this.#claims.set(key, expiresMs);
+    return true;
+  }
+
+  #scopeOf({ experiment, phase }: Scope): ScopeData {
+    const key = `${experiment} ${phase}`;
+    let scope = this.#scopes.get(key);
+    if (scope === undefined) {
+      scope = { units: new Map(), sums: new Map(), epochs: new Map(), open: new Map() };
+      this.#scopes.set(key, scope);
+    }
+    return scope;
+  }
+
+  /** @throws StoreUnavailable when a unit is one too many */
+  #take(scope: ScopeData, unit: string, { unit: state, deltas, opens = [] }: Step): void {
+    if (state !== undefined) {
+      if (!scope.units.has(unit)) {
+        if (this.#units >= this.#limits.units) throw full('units', this.#limits.units);
+        this.#units += 1;
+      }
+      scope.units.set(unit, state);
+    }
+    add(scope, deltas);
+    for (const open of opens) scope.open.set(`${unit} ${open.windowMs}`, { unit, ...open });
+  }
+}
+
+function add({ sums }: ScopeData, deltas: readonly TallyDelta[]): void {
+  for (const [field, amount] of deltas) sums.set(field, (sums.get(field) ?? 0) + amount);
+}
+
+function full(what: string, limit: number): StoreUnavailable {
+  return new StoreUnavailable(
+    `the memory holds ${limit} ${what}, as many as it may; set \`state: sqlite:FILE\` or \`state: redis://…\``,
+  );
+}
+
+/** What is thrown becomes the promise's rejection, as of the stores that work elsewhere. */
+function settled<Value>(work: () => Value): Promise<Value> {
+  return new Promise((resolve) => {
+    resolve(work());
+  });
+}

@@ -1,0 +1,34 @@
+import { MemoryStore } from './memory-store.ts';
+import type { StateStore } from './state-store.ts';
+
+/** Where the state is kept. */
+export type StateAddress =
+  | { readonly kind: 'memory' }
+  /** An absolute path. */
+  | { readonly kind: 'sqlite'; readonly file: string }
+  | { readonly kind: 'redis'; readonly url: string };
+
+/** How long the start waits for Redis before it goes on without. */
+const REDIS_START_MS = 3000;
+
+/**
+ * Opens a store. Redis may be away: then its calls are refused until it is there.
+ *
+ * @throws Error where a file can't be opened
+ */
+export async function openStore(address: StateAddress): Promise<StateStore> {
+  switch (address.kind) {
+    case 'memory':
+      return new MemoryStore();
+    case 'sqlite': {
+      const { SqliteStore } = await import('./sqlite-store.ts');
+      return SqliteStore.open(address.file);
+    }
+    case 'redis': {
+      const { RedisStore } = await import('./redis-store.ts');
+      const store = new RedisStore(address.url);
+      await store.ready(REDIS_START_MS);
+      return store;
+    }
+  }
+}

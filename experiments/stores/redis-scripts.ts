@@ -1,0 +1,109 @@
+import type { Result } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
+
+/** One server, a group with Sentinels, or a cluster. */
+export type RedisConnection = Redis | Cluster;
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    signalboxWriteDocument(
+      key: string,
+      expectedVersion: number,
+      json: string,
+      channel: string,
+      name: string,
+    ): Result<number, Context>;
+    signalboxAcquireLease(key: string, holder: string, ttlMs: number): Result<number, Context>;
+    signalboxReleaseLease(key: string, holder: string): Result<number, Context>;
+    signalboxApplyStep(keys: number, ...keysAndArguments: (string | number)[]): Result<number, Context>;
+    signalboxAddUp(key: string, ...fieldsAndAmounts: (string | number)[]): Result<number, Context>;
+  }
+}
+
+/** Returns the new version; 0 where the document's version is not the expected one. */
+const WRITE_DOCUMENT = `
+local version = tonumber(redis.call('HGET', KEYS[1], 'version') or '0')
+if version ~= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'version', version + 1, 'json', ARGV[2])
+redis.call('PUBLISH', ARGV[3], ARGV[4])
+return version + 1
+`;
+
+/**
+ * Returns the token; 0 where another one holds the lease. The server's clock decides, as replicas' clocks differ. The token
+ * outlives the lease, so that it never goes back.
+ */
+const ACQUIRE_LEASE = `
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local held = redis.call('HMGET', KEYS[1], 'holder', 'token', 'expires')
+local live = held[1] and tonumber(held[3]) > now
+if live and held[1] ~= ARGV[1] then return 0 end
+local token = tonumber(held[2] or '0')
+if not live then token = token + 1 end
+redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'token', token, 'expires', now + tonumber(ARGV[2]))
+return token
+`;
+
+const RELEASE_LEASE = `
+if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'expires', 0)
+return 1
+`;
+
+/**
+ * Writes a step of a unit, if the unit is still as it was read and nobody has its claims: all of it, or nothing (0).
+ *
+ * Keys: the sums, the open windows, the unit, the claims. Arguments: how the unit was found ("any": it isn't looked at, "none",
+ * "is"), its state then, its new state (empty: as it is); each claim's lifetime; the number of windows that open and each
+ * one's time and name; the number of windows that close and each one's name; then fields and amounts.
+ */
+const APPLY_STEP = `
+if ARGV[1] ~= 'any' then
+  local unit = redis.call('GET', KEYS[3])
+  if ARGV[1] == 'none' and unit then return 0 end
+  if ARGV[1] == 'is' and unit ~= ARGV[2] then return 0 end
+end
+for i = 4, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 1 then return 0 end
+end
+local at = 4
+for i = 4, #KEYS do
+  redis.call('SET', KEYS[i], '1', 'PX', ARGV[at])
+  at = at + 1
+end
+if ARGV[3] ~= '' then redis.call('SET', KEYS[3], ARGV[3]) end
+local opens = tonumber(ARGV[at])
+at = at + 1
+for _ = 1, opens do
+  redis.call('ZADD', KEYS[2], ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
+local closes = tonumber(ARGV[at])
+at = at + 1
+for _ = 1, closes do
+  redis.call('ZREM', KEYS[2], ARGV[at])
+  at = at + 1
+end
+while at < #ARGV do
+  redis.call('HINCRBYFLOAT', KEYS[1], ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
+return 1
+`;
+
+const ADD_UP = `
+for at = 1, #ARGV, 2 do
+  redis.call('HINCRBYFLOAT', KEYS[1], ARGV[at], ARGV[at + 1])
+end
+return 1
+`;
+
+/** Teaches a connection the store's operations; each is atomic, and touches keys of one slot only. */
+export function defineScripts(redis: RedisConnection): void {
+  redis.defineCommand('signalboxWriteDocument', { numberOfKeys: 1, lua: WRITE_DOCUMENT });
+  redis.defineCommand('signalboxAcquireLease', { numberOfKeys: 1, lua: ACQUIRE_LEASE });
+  redis.defineCommand('signalboxReleaseLease', { numberOfKeys: 1, lua: RELEASE_LEASE });
+  redis.defineCommand('signalboxApplyStep', { lua: APPLY_STEP });
+  redis.defineCommand('signalboxAddUp', { numberOfKeys: 1, lua: ADD_UP });
+}

@@ -1,0 +1,170 @@
+import type { CountedMetric } from '../counted-metric.ts';
+import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
+import { connectRedis } from './redis-connection.ts';
+import { RedisExperimentData } from './redis-experiment-data.ts';
+import type { RedisConnection } from './redis-scripts.ts';
+import { StoreUnavailable } from './state-store.ts';
+import type { AuditEntry, Lease, StateStore, Versioned } from './state-store.ts';
+import type { Tallies } from './tallies.ts';
+
+/** Where writes of documents are told; the message is the document's key. */
+const DOCUMENTS_CHANNEL = 'signalbox:documents';
+const AUDIT_KEY = 'signalbox:audit';
+
+const documentKey = (key: string): string => `signalbox:document:${key}`;
+const leaseKey = (name: string): string => `signalbox:lease:${name}`;
+const claimKey = (key: string): string => `signalbox:claim:${key}`;
+
+/**
+ * Keeps the state in Redis, for any number of replicas.
+ *
+ * What it answered was done by the server, so it survives the death of a gateway at any moment; whether it survives the
+ * server's is the server's configuration (`appendonly yes`, and `maxmemory-policy noeviction`).
+ */
+export class RedisStore implements StateStore {
+  readonly kind = 'redis';
+  readonly #url: string;
+  readonly #redis: RedisConnection;
+  readonly #data: RedisExperimentData;
+  readonly #watchers = new Map<string, Set<() => void>>();
+  #subscriber: RedisConnection | undefined;
+
+  /**
+   * Connects in the background: {@link ready} tells when, calls before it are refused.
+   *
+   * @param url as `connectRedis` takes it
+   * @throws TypeError where the address is none
+   */
+  constructor(url: string) {
+    this.#url = url;
+    this.#redis = connectRedis(url);
+    this.#data = new RedisExperimentData(this.#redis);
+  }
+
+  /** Waits for the server; returns whether it is there. */
+  ready(timeoutMs: number): Promise<boolean> {
+    if (this.#redis.status === 'ready') return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const settle = (isReady: boolean): void => {
+        clearTimeout(timer);
+        this.#redis.off('ready', onReady);
+        resolve(isReady);
+      };
+      const onReady = (): void => {
+        settle(true);
+      };
+      const timer = setTimeout(settle, timeoutMs, false);
+      this.#redis.once('ready', onReady);
+    });
+  }
+
+  readDocument(key: string): Promise<Versioned | undefined> {
+    return this.#ask(async () => {
+      const [version, json] = await this.#redis.hmget(documentKey(key), 'version', 'json');
+      if (typeof version !== 'string' || typeof json !== 'string') return undefined;
+      return { version: Number(version), value: JSON.parse(json) as unknown };
+    });
+  }
+
+  writeDocument(key: string, value: unknown, expectedVersion: number): Promise<number | undefined> {
+    return this.#ask(async () => {
+      const version = await this.#redis.signalboxWriteDocument(
+        documentKey(key),
+        expectedVersion,
+        JSON.stringify(value),
+        DOCUMENTS_CHANNEL,
+        key,
+      );
+      return version === 0 ? undefined : version;
+    });
+  }
+
+  watchDocument(key: string, onChange: () => void): () => void {
+    const watchers = this.#watchers.get(key) ?? new Set();
+    this.#watchers.set(key, watchers.add(onChange));
+    this.#subscriber ??= this.#subscribe();
+    return () => watchers.delete(onChange);
+  }
+
+  claim(key: string, ttlMs: number): Promise<boolean> {
+    return this.#ask(async () => (await this.#redis.set(claimKey(key), '1', 'PX', ttlMs, 'NX')) === 'OK');
+  }
+
+  appendAudit(entry: unknown): Promise<number> {
+    return this.#ask(() => this.#redis.rpush(AUDIT_KEY, JSON.stringify(entry)));
+  }
+
+  readAudit(after: number, limit: number): Promise<readonly AuditEntry[]> {
+    return this.#ask(async () => {
+      const lines = limit < 1 ? [] : await this.#redis.lrange(AUDIT_KEY, after, after + limit - 1);
+      return lines.map((json, index) => ({
+        sequence: after + index + 1,
+        entry: JSON.parse(json) as unknown,
+      }));
+    });
+  }
+
+  acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined> {
+    return this.#ask(async () => {
+      const token = await this.#redis.signalboxAcquireLease(leaseKey(name), holder, ttlMs);
+      return token === 0 ? undefined : { token };
+    });
+  }
+
+  releaseLease(name: string, holder: string): Promise<void> {
+    return this.#ask(async () => {
+      await this.#redis.signalboxReleaseLease(leaseKey(name), holder);
+    });
+  }
+
+  recordExposures(batch: ExposureBatch): Promise<void> {
+    return this.#ask(() => this.#data.recordExposures(batch));
+  }
+
+  recordOutcomes(outcomes: readonly Outcome[]): Promise<readonly OutcomeStatus[]> {
+    return this.#ask(() => this.#data.recordOutcomes(outcomes));
+  }
+
+  tallies(
+    experiment: string,
+    phase: number,
+    metrics: readonly CountedMetric[],
+    nowMs: number,
+  ): Promise<Tallies> {
+    return this.#ask(() => this.#data.tallies(experiment, phase, metrics, nowMs));
+  }
+
+  close(): Promise<void> {
+    this.#subscriber?.disconnect();
+    this.#redis.disconnect();
+    return Promise.resolve();
+  }
+
+  #subscribe(): RedisConnection {
+    // A connection that listens can do nothing else.
+    const subscriber = connectRedis(this.#url);
+    subscriber.on('message', (_channel: string, key: string) => {
+      for (const onChange of this.#watchers.get(key) ?? []) onChange();
+    });
+    // What was written while the connection was away was told to nobody.
+    subscriber.on('ready', () => {
+      void subscriber.subscribe(DOCUMENTS_CHANNEL).then(
+        () => {
+          for (const watchers of this.#watchers.values()) for (const onChange of watchers) onChange();
+        },
+        () => undefined,
+      );
+    });
+    return subscriber;
+  }
+
+  async #ask<Value>(work: () => Promise<Value>): Promise<Value> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof StoreUnavailable) throw cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new StoreUnavailable(`Redis: ${reason}`, { cause });
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import type { CountedMetric } from '../counted-metric.ts';
+import type { ExposureBatch, Outcome } from './ledger.ts';
+
+/** What the store asks its worker; each is one transaction. */
+export type SqliteRequest =
+  | { readonly kind: 'readDocument'; readonly key: string }
+  | {
+      readonly kind: 'writeDocument';
+      readonly key: string;
+      readonly json: string;
+      readonly expectedVersion: number;
+    }
+  | { readonly kind: 'claim'; readonly key: string; readonly ttlMs: number }
+  | { readonly kind: 'appendAudit'; readonly json: string }
+  | { readonly kind: 'readAudit'; readonly after: number; readonly limit: number }
+  | {
+      readonly kind: 'acquireLease';
+      readonly name: string;
+      readonly holder: string;
+      readonly ttlMs: number;
+    }
+  | { readonly kind: 'releaseLease'; readonly name: string; readonly holder: string }
+  | { readonly kind: 'recordExposures'; readonly batch: ExposureBatch }
+  | { readonly kind: 'recordOutcomes'; readonly outcomes: readonly Outcome[] }
+  | {
+      readonly kind: 'tallies';
+      readonly experiment: string;
+      readonly phase: number;
+      readonly metrics: readonly CountedMetric[];
+      readonly nowMs: number;
+    };
+
+export type ToSqliteWorker =
+  { readonly id: number; readonly request: SqliteRequest } | { readonly close: true };
+
+export type FromSqliteWorker =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'done'; readonly id: number; readonly result: unknown }
+  | { readonly kind: 'failed'; readonly id: number; readonly reason: string };

@@ -1,0 +1,108 @@
+import type { CountedMetric } from '../counted-metric.ts';
+import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
+import type { Tallies } from './tallies.ts';
+
+/** The store can't be asked now: it is away, too slow or full. What was asked may or may not have happened. */
+export class StoreUnavailable extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreUnavailable';
+  }
+}
+
+/** A document and how often it was written, from 1. */
+export interface Versioned {
+  readonly version: number;
+  /** Plain JSON. */
+  readonly value: unknown;
+}
+
+/** Small JSON documents that many replicas read and few write. Keys are names of the gateway's own making. */
+export interface Documents {
+  readDocument(key: string): Promise<Versioned | undefined>;
+  /**
+   * Writes a document where its version is still the expected one (0: where there is none).
+   *
+   * @returns the new version; undefined where somebody else was first
+   */
+  writeDocument(key: string, value: unknown, expectedVersion: number): Promise<number | undefined>;
+  /**
+   * Tells of a document that any replica wrote, within a second; several writes may be told as one.
+   *
+   * @returns ends the watch
+   */
+  watchDocument(key: string, onChange: () => void): () => void;
+}
+
+/** Things that are done once, whoever does them. */
+export interface Claims {
+  /** @returns whether the claim is the caller's: nobody had it in the last `ttlMs` milliseconds */
+  claim(key: string, ttlMs: number): Promise<boolean>;
+}
+
+export interface AuditEntry {
+  /** 1 for the first. */
+  readonly sequence: number;
+  /** Plain JSON. */
+  readonly entry: unknown;
+}
+
+/** What was done, in the order it was done; nothing is ever changed or taken away. */
+export interface AuditLog {
+  /** @returns its sequence number */
+  appendAudit(entry: unknown): Promise<number>;
+  /** @param after the last sequence number that is known; 0 for none */
+  readAudit(after: number, limit: number): Promise<readonly AuditEntry[]>;
+}
+
+/** A holder's right, and a number that grows with each new holder: a write under an older one is refused by its number. */
+export interface Lease {
+  readonly token: number;
+}
+
+/** One holder at a time, for as long as it keeps renewing. */
+export interface Leases {
+  /** Takes the lease where nobody holds it, or renews it where `holder` does; undefined where another one holds it. */
+  acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined>;
+  /** Ends it early where `holder` holds it. */
+  releaseLease(name: string, holder: string): Promise<void>;
+}
+
+/** What came of an experiment's predictions. */
+export interface ExperimentData {
+  /**
+   * Counts requests, and enters the units that are new to their phase.
+   *
+   * A batch that fails with {@link StoreUnavailable} is to be dropped: its requests may have been counted.
+   */
+  recordExposures(batch: ExposureBatch): Promise<void>;
+  /**
+   * Counts outcomes, each once; to be repeated where it failed with {@link StoreUnavailable}.
+   *
+   * @returns what became of each, in their order
+   */
+  recordOutcomes(outcomes: readonly Outcome[]): Promise<readonly OutcomeStatus[]>;
+  /**
+   * Lets the units enter whose windows have closed, and adds up.
+   *
+   * @param metrics the experiment's own, as its outcomes were recorded with
+   */
+  tallies(
+    experiment: string,
+    phase: number,
+    metrics: readonly CountedMetric[],
+    nowMs: number,
+  ): Promise<Tallies>;
+}
+
+/**
+ * Where the gateway keeps what has to outlive a request: in memory, in a file, or in Redis for many replicas.
+ *
+ * Every method may throw {@link StoreUnavailable}. What a method answered survives the death of the process, unless the
+ * store is the one in memory.
+ */
+export interface StateStore extends Documents, Claims, AuditLog, Leases, ExperimentData {
+  readonly kind: 'memory' | 'sqlite' | 'redis';
+  /** Ends it; what was asked before is answered. */
+  close(): Promise<void>;
+}

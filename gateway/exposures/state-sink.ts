@@ -1,0 +1,168 @@
+import { countedMetrics } from '../../experiments/counted-metric.ts';
+import type { Experiment } from '../../experiments/definition.ts';
+import { epochOf } from '../../experiments/epoch.ts';
+import { uidOf, unitKeyText } from '../../experiments/prediction-id.ts';
+import { windowsOf } from '../../experiments/stores/ledger.ts';
+import type { ExposureBatch, Scope, UnitExposure } from '../../experiments/stores/ledger.ts';
+import type { ExperimentData } from '../../experiments/stores/state-store.ts';
+import { countsInResults } from '../../experiments/unit-key.ts';
+import type { Exposure, ExposureSink, OnDrop } from './exposure.ts';
+import { RecentlySeen } from './recently-seen.ts';
+
+/** Units that wait for the store; requests of one more are dropped. */
+const MAX_WAITING_UNITS = 20_000;
+
+/** Units that go to the store in one call. */
+const UNITS_A_CALL = 2000;
+
+/** Units that are known to be in the store already: most requests are of one of these, and only add to the counts. */
+const REMEMBERED_UNITS = 100_000;
+
+/** The counts of one variant in one epoch, while they add up. */
+interface Counts extends Scope {
+  readonly name: string;
+  readonly epoch: number;
+  readonly variant: string;
+  requests: number;
+  unitlessRequests: number;
+  errors: number;
+  readonly uncounted: Record<string, number>;
+}
+
+/** Brings exposures to the state store: counts added up, and of each unit only what may be its first. */
+export class StateSink implements ExposureSink {
+  readonly name = 'state';
+  readonly #store: ExperimentData;
+  readonly #onDrop: OnDrop;
+  readonly #seen = new RecentlySeen(REMEMBERED_UNITS);
+  readonly #windows = new WeakMap<Experiment, readonly number[]>();
+  #counts = new Map<Experiment, Map<string, Counts>>();
+  #units: UnitExposure[] = [];
+  /** Batches whose times were taken: requests of one batch share theirs, and are one observation. */
+  #batches = new Set<number>();
+  #sending: Promise<void> | undefined;
+
+  constructor(store: ExperimentData, onDrop: OnDrop) {
+    this.#store = store;
+    this.#onDrop = onDrop;
+  }
+
+  accept(exposures: readonly Exposure[]): void {
+    let dropped = 0;
+    for (const exposure of exposures) {
+      if (this.#units.length >= MAX_WAITING_UNITS) dropped += 1;
+      else this.#add(exposure);
+    }
+    if (dropped > 0) this.#onDrop(this.name, dropped, 'the state store is slower than the requests');
+    if (this.#counts.size > 0) this.#sending ??= this.#send();
+  }
+
+  async flush(): Promise<void> {
+    await this.#sending;
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+  }
+
+  #add(exposure: Exposure): void {
+    const { choice, unit, outcome } = exposure;
+    const counts = this.#countsOf(choice.experiment, choice.variant.name);
+    const { experiment, phase, epoch, variant } = counts;
+    if (!countsInResults(choice)) {
+      counts.uncounted[choice.reason] = (counts.uncounted[choice.reason] ?? 0) + 1;
+      return;
+    }
+    counts.requests += 1;
+    if (isError(outcome)) counts.errors += 1;
+    if (unit === undefined) {
+      counts.unitlessRequests += 1;
+      return;
+    }
+    if (!this.#seen.add(`${counts.name} ${unit.split} ${unit.coverage}`)) return;
+    this.#units.push({
+      experiment,
+      phase,
+      epoch,
+      variant,
+      unit: unitKeyText(unit),
+      uid: uidOf(exposure.predictionId),
+      atMs: exposure.atMs,
+      keyId: exposure.keyId,
+      values: this.#valuesOf(exposure),
+      windowsMs: this.#windowsOf(choice.experiment),
+    });
+  }
+
+  #countsOf(experiment: Experiment, variant: string): Counts {
+    let ofExperiment = this.#counts.get(experiment);
+    if (ofExperiment === undefined) {
+      ofExperiment = new Map();
+      this.#counts.set(experiment, ofExperiment);
+    }
+    let counts = ofExperiment.get(variant);
+    if (counts === undefined) {
+      const { key, phase } = experiment;
+      const { epoch } = epochOf(experiment);
+      const name = `${key} ${phase} ${epoch} ${variant}`;
+      const zero = { requests: 0, unitlessRequests: 0, errors: 0, uncounted: {} };
+      counts = { name, experiment: key, phase, epoch, variant, ...zero };
+      ofExperiment.set(variant, counts);
+    }
+    return counts;
+  }
+
+  /** What is known without an outcome; the caller's own mistakes say nothing of a variant. */
+  #valuesOf({ outcome, totalMs, queueMs, computeMs, batchId }: Exposure): UnitExposure['values'] {
+    if (isError(outcome)) return { error_rate: 1 };
+    if (outcome !== 'ok') return {};
+    if (batchId === undefined || this.#batches.has(batchId)) return { error_rate: 0 };
+    this.#batches.add(batchId);
+    return {
+      error_rate: 0,
+      latency: totalMs,
+      ...(queueMs !== undefined && { queue: queueMs }),
+      ...(computeMs !== undefined && { compute: computeMs }),
+    };
+  }
+
+  #windowsOf(experiment: Experiment): readonly number[] {
+    let windows = this.#windows.get(experiment);
+    if (windows === undefined) {
+      windows = windowsOf(countedMetrics(experiment.metrics));
+      this.#windows.set(experiment, windows);
+    }
+    return windows;
+  }
+
+  async #send(): Promise<void> {
+    while (this.#counts.size > 0 || this.#units.length > 0) {
+      const counts = [...this.#counts.values()].flatMap((variants) => [...variants.values()]);
+      const batch: ExposureBatch = {
+        epochs: [...this.#counts.keys()].map((experiment) => ({
+          experiment: experiment.key,
+          phase: experiment.phase,
+          ...epochOf(experiment),
+        })),
+        requests: counts,
+        units: this.#units.splice(0, UNITS_A_CALL),
+      };
+      this.#counts = new Map();
+      this.#batches = new Set();
+      try {
+        await this.#store.recordExposures(batch);
+      } catch (error) {
+        // Some of it may have been counted, so it can't be sent again; units come again with their next request or outcome.
+        this.#seen.clear();
+        const requests = counts.reduce((sum, { requests: count }) => sum + count, 0);
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#onDrop(this.name, Math.max(requests, batch.units.length), reason);
+      }
+    }
+    this.#sending = undefined;
+  }
+}
+
+function isError(outcome: Exposure['outcome']): boolean {
+  return outcome === 'error' || outcome === 'timeout';
+}

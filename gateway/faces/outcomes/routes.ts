@@ -1,0 +1,67 @@
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import type { Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { GatewayError } from '../../errors.ts';
+import type { OutcomeIntake } from '../../outcomes/intake.ts';
+import { acceptAnyBody } from '../body.ts';
+import { scope } from '../scoped-routes.ts';
+
+/** Outcomes of one request. */
+const MAX_OUTCOMES = 1000;
+
+/** 1,000 outcomes take about 200 KiB. */
+const BODY_LIMIT_BYTES = 1024 ** 2;
+
+const OutcomeSchema = Type.Object(
+  {
+    prediction_id: Type.String({ maxLength: 1000 }),
+    metric: Type.String({ maxLength: 200 }),
+    value: Type.Union([
+      Type.Number(),
+      Type.Boolean(),
+      Type.Object({ numerator: Type.Number(), denominator: Type.Number() }, { additionalProperties: false }),
+      Type.String(),
+      Type.Null(),
+    ]),
+  },
+  { additionalProperties: false },
+);
+
+const checkOutcome = Compile(OutcomeSchema);
+
+/** `POST /v1/outcomes`: what came of predictions, one or many. */
+export function outcomeRoutes(app: FastifyInstance, intake: OutcomeIntake): void {
+  acceptAnyBody(app, BODY_LIMIT_BYTES);
+  app.post('/v1/outcomes', scope('outcomes'), async (request, reply) => {
+    const outcomes = readOutcomes(request.body as Uint8Array | undefined);
+    return reply.code(202).send(await intake.take(outcomes));
+  });
+}
+
+/** @throws GatewayError `invalid_request` */
+function readOutcomes(body: Uint8Array | undefined): readonly Static<typeof OutcomeSchema>[] {
+  let read: unknown;
+  try {
+    read = JSON.parse(Buffer.from(body ?? []).toString('utf8'));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new GatewayError('invalid_request', `the body is no JSON: ${reason.slice(0, 200)}`, { cause });
+  }
+  const items: readonly unknown[] = Array.isArray(read) ? read : [read];
+  if (items.length > MAX_OUTCOMES) {
+    throw new GatewayError(
+      'invalid_request',
+      `the body has ${items.length} outcomes; at most ${MAX_OUTCOMES} are taken at once`,
+    );
+  }
+  return items.map((item, index) => {
+    if (checkOutcome.Check(item)) return item;
+    const [error] = checkOutcome.Errors(item);
+    const where = `${Array.isArray(read) ? `[${index}]` : 'the body'}${error?.instancePath.replaceAll('/', '.') ?? ''}`;
+    throw new GatewayError(
+      'invalid_request',
+      `${where} ${error?.message ?? 'is wrong'}; expected {"prediction_id": "…", "metric": "…", "value": …} or a list of them`,
+    );
+  });
+}

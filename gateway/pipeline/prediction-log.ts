@@ -1,0 +1,85 @@
+import type { InferAnswer } from '../../backends/inference.ts';
+import { epochOf } from '../../experiments/epoch.ts';
+import type { PredictionIds, UnitKey } from '../../experiments/prediction-id.ts';
+import { countsInResults, unitKeyOf } from '../../experiments/unit-key.ts';
+import type { ExposureRecorder } from '../exposures/recorder.ts';
+import type { Outcome } from '../telemetry/metrics.ts';
+import type { Target } from './call.ts';
+
+/** A prediction under way. */
+export interface Prediction {
+  readonly id: string;
+  readonly atMs: number;
+  readonly unit: UnitKey | undefined;
+}
+
+/** Names each routed request by a signed id, and notes what became of those that an experiment routed. */
+export class PredictionLog {
+  readonly #ids: PredictionIds;
+  readonly #exposures: ExposureRecorder;
+  readonly #nowMs: () => number;
+
+  /** @param nowMs milliseconds since 1970 */
+  constructor(ids: PredictionIds, exposures: ExposureRecorder, nowMs: () => number) {
+    this.#ids = ids;
+    this.#exposures = exposures;
+    this.#nowMs = nowMs;
+  }
+
+  begin({ choice, version: { version } }: Target): Prediction {
+    const atMs = this.#nowMs();
+    if (choice === undefined) return { id: this.#ids.issue(unrouted(atMs, version)), atMs, unit: undefined };
+    const { experiment, variant } = choice;
+    const unit = unitKeyOf(choice);
+    const id = this.#ids.issue({
+      issuedMs: atMs,
+      experiment: experiment.key,
+      variant: variant.name,
+      phase: experiment.phase,
+      epoch: epochOf(experiment).epoch,
+      counts: countsInResults(choice),
+      unit,
+      version,
+    });
+    return { id, atMs, unit };
+  }
+
+  end(
+    { id, atMs, unit }: Prediction,
+    { choice, version }: Target,
+    outcome: Outcome,
+    totalMs: number,
+    answer: InferAnswer | undefined,
+    keyId: string,
+  ): void {
+    if (choice === undefined) return;
+    this.#exposures.record({
+      atMs,
+      predictionId: id,
+      choice,
+      unit,
+      version,
+      keyId,
+      outcome,
+      totalMs,
+      queueMs: answer?.queueMs,
+      computeMs: answer?.computeMs,
+      batchId: answer?.batchId,
+      batchRows: answer?.batchRows,
+    });
+  }
+}
+
+/** Such an id says that no experiment made the decision: its outcomes are not counted. */
+function unrouted(issuedMs: number, version: number): Parameters<PredictionIds['issue']>[0] {
+  return {
+    issuedMs,
+    experiment: '',
+    variant: '',
+    phase: 0,
+    epoch: 0,
+    counts: false,
+    unit: undefined,
+    version,
+  };
+}

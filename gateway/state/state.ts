@@ -1,0 +1,122 @@
+import type { Logger } from 'pino';
+import type { ExperimentSet } from '../../experiments/experiment-set.ts';
+import { PredictionIds } from '../../experiments/prediction-id.ts';
+import { openStore } from '../../experiments/stores/open-store.ts';
+import { RedisStream } from '../../experiments/stores/redis-stream.ts';
+import type { StateStore } from '../../experiments/stores/state-store.ts';
+import type { Config } from '../config/config.ts';
+import type { ExposureSink, OnDrop } from '../exposures/exposure.ts';
+import { LineSink } from '../exposures/line-sink.ts';
+import type { LineTarget } from '../exposures/line-sink.ts';
+import { ExposureRecorder } from '../exposures/recorder.ts';
+import { RotatingFile } from '../exposures/rotating-file.ts';
+import { StateSink } from '../exposures/state-sink.ts';
+import { OutcomeIntake } from '../outcomes/intake.ts';
+import { OutcomeWriter } from '../outcomes/outcome-writer.ts';
+import { OutcomeSpool } from '../outcomes/spool.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { storedSecret } from './secret.ts';
+
+/** The stream that exposures go to where they are kept in Redis. */
+const EXPOSURES_STREAM = 'signalbox:exposures';
+
+/** Drops are counted one by one, and told at most that often. */
+const TELL_DROPS_EVERY_MS = 10_000;
+
+/** All that outlives a request: the store, the ids that outcomes come back with, and the ways into the store. */
+export class GatewayState {
+  readonly store: StateStore;
+  readonly ids: PredictionIds;
+  readonly exposures: ExposureRecorder;
+  readonly outcomes: OutcomeIntake;
+  readonly #writer: OutcomeWriter;
+
+  /** @throws StoreUnavailable, Error where the store can't be opened, or has to be asked for the secret and is away */
+  static async open(
+    config: Config,
+    experiments: () => ExperimentSet,
+    metrics: Metrics,
+    log: Logger,
+  ): Promise<GatewayState> {
+    const store = await openStore(config.state);
+    try {
+      if (store.kind === 'memory' && config.experiments !== undefined) {
+        log.warn('the state is kept in memory, and is gone when the process is: set `state` to keep results');
+      }
+      const secrets = config.secrets ?? ([await storedSecret(store)] as const);
+      const writer = new OutcomeWriter({
+        record: (outcomes) => store.recordOutcomes(outcomes),
+        spool: store.kind === 'redis' ? new OutcomeSpool(config.spool) : undefined,
+        log,
+      });
+      await writer.open();
+      metrics.watchSpool(() => writer.spooled);
+      return new GatewayState(store, new PredictionIds(secrets), writer, config, experiments, metrics, log);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    store: StateStore,
+    ids: PredictionIds,
+    writer: OutcomeWriter,
+    config: Config,
+    experiments: () => ExperimentSet,
+    metrics: Metrics,
+    log: Logger,
+  ) {
+    this.store = store;
+    this.ids = ids;
+    this.#writer = writer;
+    const onDrop = countAndTell(metrics, log);
+    this.exposures = new ExposureRecorder(sinksOf(config, store, onDrop), onDrop);
+    this.outcomes = new OutcomeIntake({
+      ids,
+      experiments: () => experiments().byKey,
+      flushExposures: () => {
+        this.exposures.handOver();
+      },
+      writer,
+      metrics,
+      nowMs: Date.now,
+    });
+  }
+
+  /** Keeps what is under way, and ends. */
+  async close(): Promise<void> {
+    await this.exposures.close();
+    await this.#writer.close();
+    await this.store.close();
+  }
+}
+
+function sinksOf(config: Config, store: StateStore, onDrop: OnDrop): readonly ExposureSink[] {
+  const { events, state } = config;
+  const targets: LineTarget[] = [];
+  if (events?.kind === 'file') targets.push(new RotatingFile(events));
+  if (events?.kind === 'redis' && state.kind === 'redis') {
+    const stream = new RedisStream(state.url, EXPOSURES_STREAM, events.maxLength);
+    targets.push({
+      name: 'redis',
+      write: (lines) => stream.append(lines),
+      close: () => {
+        stream.close();
+        return Promise.resolve();
+      },
+    });
+  }
+  return [new StateSink(store, onDrop), ...targets.map((target) => new LineSink(target, onDrop))];
+}
+
+function countAndTell(metrics: Metrics, log: Logger): OnDrop {
+  const toldMs = new Map<string, number>();
+  return (sink, count, reason) => {
+    metrics.recordDroppedEvents(sink, count);
+    const nowMs = performance.now();
+    if (nowMs - (toldMs.get(sink) ?? -Infinity) < TELL_DROPS_EVERY_MS) return;
+    toldMs.set(sink, nowMs);
+    log.warn({ sink, count, reason }, 'exposures were dropped');
+  };
+}

@@ -1,0 +1,29 @@
+import type { CrashSuspect } from '../../backends/onnx/run-journal.ts';
+import type { Problem } from '../../documents/problem.ts';
+import type { Config } from '../config/config.ts';
+import type { Bound, Sockets } from '../server.ts';
+
+/** What the serving process is started with. */
+export interface StartMessage {
+  readonly kind: 'start';
+  /** As it was read once, at the very start: an edit that is being made can't break a restart. */
+  readonly config: Config;
+  readonly sockets: Sockets;
+  /** Descriptor of the journal of runs; undefined where no file could be made for it. */
+  readonly journal: number | undefined;
+  readonly suspects: readonly CrashSuspect[];
+}
+
+export type ToChild =
+  | StartMessage
+  /** Fail readiness, go on for `graceMs`, answer what is in flight, and end. */
+  | { readonly kind: 'stop'; readonly graceMs: number };
+
+export type FromChild =
+  | { readonly kind: 'ready'; readonly bound: Bound }
+  /** It can't serve what it was given, and ends; the problems are those of files, where it is them. */
+  | { readonly kind: 'refused'; readonly message: string; readonly problems: readonly Problem[] }
+  /** All instances of a version hang; what could still be answered was, and it is to be replaced. */
+  | { readonly kind: 'hung'; readonly model: string; readonly version: number }
+  /** The drain deadline has passed with calls unanswered. */
+  | { readonly kind: 'late' };

@@ -1,0 +1,354 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { CountedMetric } from '../../../experiments/counted-metric.ts';
+import type { Outcome } from '../../../experiments/stores/ledger.ts';
+import type { StateStore } from '../../../experiments/stores/state-store.ts';
+import type { EpochTally, MetricTally, Tallies } from '../../../experiments/stores/tallies.ts';
+import {
+  BOUGHT,
+  CLICKS,
+  CORRECT,
+  HOUR_MS,
+  METRICS,
+  REVENUE,
+  SCORE,
+  START_MS,
+  batch,
+  exposure,
+  newExperiment,
+  outcome,
+} from './samples.ts';
+
+/** What every state store does, whichever it is. */
+export function stateStoreContract(open: () => Promise<StateStore>): void {
+  let store: StateStore;
+  beforeAll(async () => {
+    store = await open();
+  });
+  afterAll(() => store.close());
+
+  const talliesAt = (experiment: string, nowMs: number): Promise<Tallies> =>
+    store.tallies(experiment, 1, METRICS, nowMs);
+  const epochOf = async (experiment: string, nowMs = START_MS): Promise<EpochTally | undefined> =>
+    (await talliesAt(experiment, nowMs)).epochs[0];
+  const metricOf = async (
+    experiment: string,
+    metric: CountedMetric,
+    nowMs: number,
+    variant = 'v1',
+  ): Promise<MetricTally | undefined> =>
+    (await epochOf(experiment, nowMs))?.variants[variant]?.metrics[metric.name];
+
+  describe('documents', () => {
+    test('are read as they were written, with their version', async () => {
+      const key = newExperiment();
+      expect(await store.readDocument(key)).toBeUndefined();
+      expect(await store.writeDocument(key, { weights: { v1: 90 } }, 0)).toBe(1);
+      expect(await store.writeDocument(key, { weights: { v1: 80 } }, 1)).toBe(2);
+      expect(await store.readDocument(key)).toEqual({ version: 2, value: { weights: { v1: 80 } } });
+    });
+
+    test('of many writers who saw the same version one wins, and the others are told', async () => {
+      const key = newExperiment();
+      const writers = Array.from({ length: 20 }, (_, writer) => store.writeDocument(key, { writer }, 0));
+      const versions = await Promise.all(writers);
+      expect(versions.filter((version) => version === 1)).toHaveLength(1);
+      expect(versions.filter((version) => version === undefined)).toHaveLength(19);
+      expect((await store.readDocument(key))?.value).toEqual({ writer: versions.indexOf(1) });
+    });
+
+    test('a watcher is told of a write within a second, and of none after it left', async () => {
+      const key = newExperiment();
+      const onChange = vi.fn();
+      const stop = store.watchDocument(key, onChange);
+      await store.writeDocument(key, 1, 0);
+      await vi.waitFor(() => {
+        expect(onChange).toHaveBeenCalled();
+      });
+      stop();
+      const other = vi.fn();
+      store.watchDocument(key, other);
+      const before = onChange.mock.calls.length;
+      await vi.waitFor(async () => {
+        const version = (await store.readDocument(key))?.version ?? 0;
+        await store.writeDocument(key, 2, version);
+        expect(other).toHaveBeenCalled();
+      });
+      expect(onChange).toHaveBeenCalledTimes(before);
+    });
+  });
+
+  test('a claim is given once until its time has passed', async () => {
+    const key = newExperiment();
+    const asked = await Promise.all(Array.from({ length: 10 }, () => store.claim(key, 60_000)));
+    expect(asked.filter(Boolean)).toHaveLength(1);
+    const short = newExperiment();
+    expect(await store.claim(short, 50)).toBe(true);
+    await vi.waitFor(async () => {
+      expect(await store.claim(short, 60_000)).toBe(true);
+    });
+    expect(await store.claim(short, 60_000)).toBe(false);
+  });
+
+  test('the audit log is read in the order in which it was written', async () => {
+    const who = newExperiment();
+    const first = await store.appendAudit({ who, what: 'promote' });
+    expect(await store.appendAudit({ who, what: 'rollback' })).toBe(first + 1);
+    expect(await store.readAudit(first - 1, 10)).toEqual([
+      { sequence: first, entry: { who, what: 'promote' } },
+      { sequence: first + 1, entry: { who, what: 'rollback' } },
+    ]);
+    expect(await store.readAudit(first - 1, 1)).toHaveLength(1);
+  });
+
+  describe('leases', () => {
+    test('have one holder, who renews under the same token', async () => {
+      const name = newExperiment();
+      const lease = await store.acquireLease(name, 'a', 60_000);
+      expect(lease?.token).toBeGreaterThan(0);
+      expect(await store.acquireLease(name, 'b', 60_000)).toBeUndefined();
+      expect(await store.acquireLease(name, 'a', 60_000)).toEqual(lease);
+    });
+
+    test('go to another one with a higher token when they are let go, and when they run out', async () => {
+      const name = newExperiment();
+      const first = await store.acquireLease(name, 'a', 60_000);
+      await store.releaseLease(name, 'b');
+      expect(await store.acquireLease(name, 'b', 60_000)).toBeUndefined();
+      await store.releaseLease(name, 'a');
+      const second = await store.acquireLease(name, 'b', 50);
+      expect(second?.token).toBeGreaterThan(first?.token ?? 0);
+      await vi.waitFor(async () => {
+        const third = await store.acquireLease(name, 'c', 60_000);
+        expect(third?.token).toBeGreaterThan(second?.token ?? 0);
+      });
+    });
+  });
+
+  describe('exposures', () => {
+    test('a unit enters once in a phase, by its first exposure, with its day and key', async () => {
+      const name = newExperiment();
+      await store.recordExposures(
+        batch(
+          name,
+          exposure(name, { keyId: 'shop', values: { error_rate: 0, latency: 12 } }),
+          exposure(name, { uid: '0000000000000002', values: { error_rate: 1, latency: 90 } }),
+        ),
+      );
+      await store.recordExposures(batch(name, exposure(name, { uid: '0000000000000003', epoch: 8 })));
+      const tallies = await talliesAt(name, START_MS);
+      expect(tallies.epochs).toHaveLength(1);
+      const [epoch] = tallies.epochs;
+      expect(epoch?.split).toEqual({ seed: 'digits-cnn', coverage: 1, weights: { v1: 90, v2: 10 } });
+      const v1 = epoch?.variants.v1;
+      expect(v1).toMatchObject({
+        units: 1,
+        unitsByDay: { '2026-11-22': 1 },
+        unitsByKey: { shop: 1 },
+        switched: 0,
+      });
+      expect(v1?.metrics.error_rate).toMatchObject({ units: 1, sumX: 0 });
+      expect(v1?.metrics.latency).toMatchObject({ units: 1, sumX: 12, sumX2: 144 });
+      expect(Object.values(v1?.metrics.latency?.histogram.counts ?? {})).toEqual([1]);
+    });
+
+    test('a unit that changes its variant stays where it entered, and is marked once', async () => {
+      const name = newExperiment();
+      await store.recordExposures(batch(name, exposure(name)));
+      const moved = exposure(name, { epoch: 8, variant: 'v2', uid: '0000000000000002' });
+      await store.recordExposures(batch(name, moved, { ...moved, uid: '0000000000000003' }));
+      const tallies = await talliesAt(name, START_MS);
+      expect(tallies.epochs.map(({ epoch, variants }) => [epoch, Object.keys(variants)])).toEqual([
+        [7, ['v1']],
+      ]);
+      expect(tallies.epochs[0]?.variants.v1).toMatchObject({ units: 1, switched: 1 });
+    });
+
+    test('requests are added up, those without a unit and those that do not count apart', async () => {
+      const name = newExperiment();
+      const requests = {
+        experiment: name,
+        phase: 1,
+        epoch: 7,
+        variant: 'v1',
+        requests: 5,
+        unitlessRequests: 2,
+        errors: 1,
+        uncounted: { override: 3 },
+      };
+      await store.recordExposures({ epochs: [], requests: [requests, requests], units: [] });
+      expect((await epochOf(name))?.variants.v1).toMatchObject({
+        units: 0,
+        requests: 10,
+        unitlessRequests: 4,
+        errors: 2,
+        uncounted: { override: 6 },
+      });
+    });
+
+    test('phases and experiments are apart', async () => {
+      const [name, other] = [newExperiment(), newExperiment()];
+      await store.recordExposures(batch(name, exposure(name), exposure(name, { phase: 2 })));
+      expect((await store.tallies(name, 2, METRICS, START_MS)).epochs[0]?.variants.v1?.units).toBe(1);
+      expect((await talliesAt(other, START_MS)).epochs).toEqual([]);
+    });
+  });
+
+  describe('outcomes', () => {
+    test('an outcome counts once for its prediction and metric, whoever sends it again and whenever', async () => {
+      const name = newExperiment();
+      await store.recordExposures(batch(name, exposure(name)));
+      const one = outcome(name);
+      expect(await store.recordOutcomes([one, one])).toEqual(['accepted', 'duplicate']);
+      const again = await Promise.all(Array.from({ length: 5 }, () => store.recordOutcomes([one])));
+      expect(again.flat()).toEqual(Array(5).fill('duplicate'));
+      expect(await metricOf(name, CORRECT, START_MS)).toMatchObject({ units: 1, sumX: 1, sumX2: 1 });
+      expect((await talliesAt(name, START_MS)).untested.v1?.correct?.duplicate).toBe(6);
+    });
+
+    test('outcomes of one unit that come at the same moment are all counted, each once', async () => {
+      const name = newExperiment();
+      const uids = Array.from({ length: 30 }, (_, index) => index.toString(16).padStart(16, '0'));
+      await store.recordExposures(batch(name, exposure(name, { uid: uids[0] ?? '' })));
+      const statuses = await Promise.all(
+        [...uids, ...uids].map((uid) =>
+          store.recordOutcomes([outcome(name, { uid, metric: REVENUE, value: { x: 1, y: 1 } })]),
+        ),
+      );
+      expect(statuses.flat().filter((status) => status === 'accepted')).toHaveLength(30);
+      expect(statuses.flat().filter((status) => status === 'duplicate')).toHaveLength(30);
+      expect(await metricOf(name, REVENUE, START_MS + 2 * HOUR_MS)).toMatchObject({ units: 1, sumX: 30 });
+    });
+
+    test('without a window the first exposure gives the unit its value; later ones are shown, not tested', async () => {
+      const name = newExperiment();
+      await store.recordExposures(batch(name, exposure(name)));
+      const later = outcome(name, { uid: '0000000000000002', value: { x: 0, y: 1 } });
+      expect(await store.recordOutcomes([later, outcome(name)])).toEqual(['accepted', 'accepted']);
+      expect(await metricOf(name, CORRECT, START_MS)).toMatchObject({ units: 1, sumX: 1 });
+      expect((await talliesAt(name, START_MS)).untested.v1?.correct).toMatchObject({
+        later: 1,
+        laterSumX: 0,
+      });
+    });
+
+    test('a receipt enters its unit where the exposure was lost, and an exposure that comes after adds what it knows', async () => {
+      const name = newExperiment();
+      expect(await store.recordOutcomes([outcome(name)])).toEqual(['accepted']);
+      expect((await epochOf(name))?.variants.v1).toMatchObject({ units: 1 });
+      const late = exposure(name, { values: { latency: 5 } });
+      await store.recordExposures(batch(name, late, late));
+      const v1 = (await epochOf(name))?.variants.v1;
+      expect(v1?.units).toBe(1);
+      expect(v1?.metrics.latency).toMatchObject({ units: 1, sumX: 5 });
+      expect(v1?.metrics.correct).toMatchObject({ units: 1, sumX: 1 });
+    });
+
+    test('an outcome of a variant that its unit had not first is not counted', async () => {
+      const name = newExperiment();
+      await store.recordExposures(batch(name, exposure(name)));
+      const other = outcome(name, { variant: 'v2', epoch: 8, uid: '0000000000000002' });
+      expect(await store.recordOutcomes([other])).toEqual(['not_counted']);
+      expect(await store.recordOutcomes([other])).toEqual(['duplicate']);
+      const tallies = await talliesAt(name, START_MS);
+      expect(tallies.epochs[0]?.variants.v2).toBeUndefined();
+      expect(tallies.untested.v2?.correct?.switched).toBe(1);
+    });
+
+    test('an outcome of a request without a unit is shown, not tested', async () => {
+      const name = newExperiment();
+      const unitless = outcome(name, { unit: undefined });
+      expect(await store.recordOutcomes([unitless, unitless])).toEqual(['accepted', 'duplicate']);
+      const tallies = await talliesAt(name, START_MS);
+      expect(tallies.epochs).toEqual([]);
+      expect(tallies.untested.v1?.correct).toMatchObject({ unitless: 1, unitlessSumX: 1, duplicate: 1 });
+    });
+  });
+
+  describe('windows', () => {
+    const amount = (name: string, uid: number, x: number, y = 1, changes: Partial<Outcome> = {}): Outcome =>
+      outcome(name, {
+        uid: uid.toString(16).padStart(16, '0'),
+        metric: REVENUE,
+        value: { x, y },
+        ...changes,
+      });
+
+    test('a unit enters when its window has closed, once, with what added up, at most the cap', async () => {
+      const name = newExperiment();
+      await store.recordExposures(
+        batch(name, exposure(name), exposure(name, { unit: 'aaaaaaaa00000002', uid: '0000000000000009' })),
+      );
+      await store.recordOutcomes([amount(name, 1, 80), amount(name, 2, 40)]);
+      expect(await metricOf(name, REVENUE, START_MS + HOUR_MS - 1)).toBeUndefined();
+      for (const laterMs of [HOUR_MS, HOUR_MS, 5 * HOUR_MS]) {
+        // One unit with 120, which is cut to 100, and one with nothing, which is 0.
+        expect(await metricOf(name, REVENUE, START_MS + laterMs)).toMatchObject({
+          units: 2,
+          sumX: 100,
+          sumX2: 10_000,
+          sumX3: 1_000_000,
+        });
+      }
+    });
+
+    test('many looks at once close each window once', async () => {
+      const name = newExperiment();
+      const units = Array.from({ length: 50 }, (_, index) =>
+        exposure(name, {
+          unit: index.toString(16).padStart(16, '0'),
+          uid: index.toString(16).padStart(16, '0'),
+        }),
+      );
+      await store.recordExposures(batch(name, ...units));
+      await Promise.all(Array.from({ length: 5 }, () => talliesAt(name, START_MS + HOUR_MS)));
+      expect(await metricOf(name, BOUGHT, START_MS + HOUR_MS)).toMatchObject({ units: 50, sumX: 0 });
+    });
+
+    test('a proportion is whether anything happened, a ratio adds both its sides, a quantile needs a value', async () => {
+      const name = newExperiment();
+      await store.recordExposures(
+        batch(name, exposure(name), exposure(name, { unit: 'aaaaaaaa00000002', uid: '0000000000000009' })),
+      );
+      await store.recordOutcomes([
+        amount(name, 1, 1, 1, { metric: BOUGHT }),
+        amount(name, 2, 1, 1, { metric: BOUGHT }),
+        amount(name, 1, 2, 10, { metric: CLICKS }),
+        amount(name, 2, 1, 5, { metric: CLICKS }),
+        amount(name, 1, 3, 1, { metric: SCORE }),
+      ]);
+      const nowMs = START_MS + 24 * HOUR_MS;
+      expect(await metricOf(name, BOUGHT, nowMs)).toMatchObject({ units: 2, sumX: 1, sumX2: 1 });
+      expect(await metricOf(name, CLICKS, nowMs)).toMatchObject({
+        units: 2,
+        sumX: 3,
+        sumX2: 9,
+        sumY: 15,
+        sumY2: 225,
+        sumXY: 45,
+      });
+      const score = await metricOf(name, SCORE, nowMs);
+      expect(score).toMatchObject({ units: 1, sumX: 3 });
+      expect(Object.values(score?.histogram.counts ?? {})).toEqual([1]);
+    });
+
+    test('an outcome after the window is late: shown, not tested', async () => {
+      const name = newExperiment();
+      await store.recordExposures(batch(name, exposure(name)));
+      const late = amount(name, 2, 7, 1, { receivedMs: START_MS + HOUR_MS + 1 });
+      expect(await store.recordOutcomes([late])).toEqual(['accepted']);
+      const nowMs = START_MS + 2 * HOUR_MS;
+      expect(await metricOf(name, REVENUE, nowMs)).toMatchObject({ units: 1, sumX: 0 });
+      expect((await talliesAt(name, nowMs)).untested.v1?.revenue?.late).toBe(1);
+    });
+
+    test('an outcome that came in time and was kept elsewhere while the window closed takes its place', async () => {
+      const name = newExperiment();
+      await store.recordExposures(batch(name, exposure(name)));
+      await store.recordOutcomes([amount(name, 1, 10)]);
+      const nowMs = START_MS + 2 * HOUR_MS;
+      expect(await metricOf(name, REVENUE, nowMs)).toMatchObject({ units: 1, sumX: 10, sumX2: 100 });
+      await store.recordOutcomes([amount(name, 2, 5)]);
+      expect(await metricOf(name, REVENUE, nowMs)).toMatchObject({ units: 1, sumX: 15, sumX2: 225 });
+    });
+  });
+}

@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SqliteStore } from '../../../experiments/stores/sqlite-store.ts';
+import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
+import { temporaryFolder } from '../../models/temporary-folder.ts';
+import type { TemporaryFolder } from '../../models/temporary-folder.ts';
+import { stateStoreContract } from './contract.ts';
+import { START_MS, batch, exposure, newExperiment, outcome } from './samples.ts';
+
+describe('the store in a SQLite file', () => {
+  let folder: TemporaryFolder;
+  beforeAll(async () => {
+    folder = await temporaryFolder({ README: 'state' });
+  });
+  afterAll(() => folder[Symbol.asyncDispose]());
+  const file = (name: string): string => join(folder.path, name);
+
+  stateStoreContract(() => SqliteStore.open(file('contract.db')));
+
+  test('has everything after it was closed and opened again', async () => {
+    const first = await SqliteStore.open(file('again.db'));
+    const name = newExperiment();
+    await first.recordExposures(batch(name, exposure(name)));
+    await first.recordOutcomes([outcome(name)]);
+    await first.writeDocument('secret', 'x', 0);
+    const before = await first.tallies(name, 1, [], START_MS);
+    await first.close();
+    const second = await SqliteStore.open(file('again.db'));
+    expect(await second.tallies(name, 1, [], START_MS)).toEqual(before);
+    expect(await second.recordOutcomes([outcome(name)])).toEqual(['duplicate']);
+    expect(await second.readDocument('secret')).toEqual({ version: 1, value: 'x' });
+    await second.close();
+  });
+
+  test('answers what was asked before it was closed, and nothing after', async () => {
+    const store = await SqliteStore.open(file('closing.db'));
+    const name = newExperiment();
+    const asked = store.recordOutcomes([outcome(name)]);
+    await store.close();
+    expect(await asked).toEqual(['accepted']);
+    await expect(store.recordOutcomes([outcome(name)])).rejects.toThrow(StoreUnavailable);
+  });
+
+  test('refuses a file of a newer release, and one that is no database', async () => {
+    const newer = new DatabaseSync(file('newer.db'));
+    newer.exec('PRAGMA user_version = 99');
+    newer.close();
+    await expect(SqliteStore.open(file('newer.db'))).rejects.toThrow('written by a newer release');
+    await expect(SqliteStore.open(file('README'))).rejects.toThrow('not a database');
+    await expect(SqliteStore.open(file('no/such/folder.db'))).rejects.toThrow("can't be opened");
+  });
+
+  test('a batch that fails half-way leaves nothing behind', async () => {
+    const store = await SqliteStore.open(file('half.db'));
+    const name = newExperiment();
+    const bad = { ...exposure(name, { unit: 'aaaaaaaa00000002' }), atMs: Number.NaN };
+    await expect(store.recordExposures(batch(name, exposure(name), bad))).rejects.toThrow(StoreUnavailable);
+    expect((await store.tallies(name, 1, [], START_MS)).epochs).toEqual([]);
+    await store.recordExposures(batch(name, exposure(name)));
+    expect((await store.tallies(name, 1, [], START_MS)).epochs[0]?.variants.v1?.units).toBe(1);
+    await store.close();
+  });
+});
