@@ -143,7 +143,36 @@ export const GATEWAY_DASHBOARD: DashboardDefinition = {
           title: 'Dropped events',
           description: 'Exposures that a sink could not keep, a second.',
           unit: 'cps',
-          queries: [{ expr: ratePer('sink', 'signalbox_events_dropped_total', HERE), legend: '{{sink}}' }],
+          queries: [
+            {
+              expr: rateOrZero('sink', 'signalbox_events_dropped_total', HERE, ANY),
+              legend: '{{sink}}',
+            },
+          ],
+        }),
+        timeSeries({
+          title: 'Rejected outcomes',
+          description: 'Outcomes that were not accepted, by the code that their senders were told, a second.',
+          unit: 'cps',
+          columns: 12,
+          queries: [
+            {
+              expr: rateOrZero('code', 'signalbox_outcomes_rejected_total', HERE, ANY),
+              legend: '{{code}}',
+            },
+          ],
+        }),
+        timeSeries({
+          title: 'Waiting outcomes',
+          description: 'Accepted outcomes on disk that wait for the state store; above 0 it is away.',
+          unit: 'short',
+          columns: 12,
+          queries: [
+            {
+              expr: `sum by (instance) (signalbox_outcomes_spooled{${HERE}})`,
+              legend: '{{instance}}',
+            },
+          ],
         }),
         stat({
           title: 'Next certificate to expire',

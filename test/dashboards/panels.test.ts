@@ -18,7 +18,12 @@ interface DashboardJson {
   readonly panels: readonly {
     readonly type: string;
     readonly title: string;
-    readonly targets?: readonly { readonly refId: string; readonly expr: string; readonly instant?: true }[];
+    readonly targets?: readonly {
+      readonly refId: string;
+      readonly expr: string;
+      readonly legendFormat: string;
+      readonly instant?: true;
+    }[];
   }[];
   readonly templating: { readonly list: readonly { readonly name: string; readonly definition?: string }[] };
   readonly annotations: { readonly list?: readonly { readonly name: string; readonly expr: string }[] };
@@ -41,6 +46,9 @@ const queries = dashboards.flatMap(({ title: dashboard, panels }) =>
 const isAwaited = ({ expr }: { readonly expr: string }): boolean =>
   metricsOf(expr).some((name) => AWAITED_METRICS.includes(name));
 
+const METRICS = [{ name: 'correct', kind: 'proportion', role: 'goal' }];
+const SCAN = await readFile(`${DEMO_FOLDER}/images/0001.png`);
+
 const found = await findPrometheus();
 
 describe.skipIf(found.kind === 'missing')(
@@ -49,9 +57,11 @@ describe.skipIf(found.kind === 'missing')(
     let gateway: RunningGateway;
     let prometheus: RunningPrometheus;
     let traffic: Running;
+    let outcomes: Promise<void>;
+    const ended = new AbortController();
 
     beforeAll(async () => {
-      const files = { 'experiments/digits-cnn.yaml': experimentFile() };
+      const files = { 'experiments/digits-cnn.yaml': experimentFile({ metrics: METRICS }) };
       gateway = await startGateway({ repository: `${DEMO_FOLDER}/models`, files });
       prometheus = await startPrometheus(found.kind === 'found' ? found.program : '', {
         targets: [gateway.server.bound.metrics ?? ''],
@@ -59,22 +69,47 @@ describe.skipIf(found.kind === 'missing')(
       });
       const url = gateway.url('');
       traffic = signalbox('demo', 'traffic', '--url', url, '--requests', '900000000', '--concurrency', '2');
+      outcomes = sendOutcomes();
       await expectValue('min(signalbox_experiment_weight{variant="v2"} == bool 0.1)', 1);
       const variants = [
         { name: 'v1', version: 1, weight: 70 },
         { name: 'v2', version: 2, weight: 30 },
       ];
-      await gateway.folder.write({ 'experiments/digits-cnn.yaml': experimentFile({ variants }) });
+      await gateway.folder.write({
+        'experiments/digits-cnn.yaml': experimentFile({ metrics: METRICS, variants }),
+      });
       await expectValue('min(signalbox_experiment_weight{variant="v2"} == bool 0.3)', 1);
       await expectValue('min(count_over_time(signalbox_requests_total{variant="v2"}[10s])) > bool 5', 1);
       await expectValue('count(signalbox:error_ratio:rate30d >= 0)', 1);
+      await expectValue('min(count_over_time(signalbox_outcomes_total[10s])) > bool 5', 1);
     });
 
     afterAll(async () => {
+      ended.abort();
+      await outcomes;
       await traffic[Symbol.asyncDispose]();
       await prometheus[Symbol.asyncDispose]();
       await gateway[Symbol.asyncDispose]();
     });
+
+    /** User after user asks for a scan and tells what came of it. */
+    async function sendOutcomes(): Promise<void> {
+      for (let user = 0; !ended.signal.aborted; user++) {
+        const answer = await fetch(gateway.url('/predict/digits'), {
+          method: 'POST',
+          headers: { 'x-user-id': `teller-${user}`, 'content-type': 'image/png' },
+          body: SCAN,
+        });
+        await answer.arrayBuffer();
+        const id = answer.headers.get('x-prediction-id');
+        const outcome = { prediction_id: id, metric: 'correct', value: 1 };
+        const told = await fetch(gateway.url('/v1/outcomes'), {
+          method: 'POST',
+          body: JSON.stringify(outcome),
+        });
+        await told.arrayBuffer();
+      }
+    }
 
     async function expectValue(expr: string, value: number): Promise<void> {
       await eventually(async () => (await prometheus.query(expr))[0]?.values[0] === value);
@@ -107,7 +142,7 @@ describe.skipIf(found.kind === 'missing')(
 
     test.each(queries.filter((query) => !isAwaited(query)))(
       '$dashboard: $panel, query $refId has data',
-      async ({ dashboard, expr, instant }) => {
+      async ({ dashboard, expr, legendFormat, instant }) => {
         const filled = await filledIn(expr, dashboard);
         const series =
           instant === true ? await prometheus.query(filled) : await prometheus.queryRange(filled, 3);
@@ -115,6 +150,10 @@ describe.skipIf(found.kind === 'missing')(
           series.flatMap(({ values }) => values).filter((value) => Number.isFinite(value)),
           filled,
         ).not.toEqual([]);
+        // What never happened is 0 over everything, without labels of its own.
+        if (expr.includes(' or 0 * sum(')) return;
+        const labels = [...legendFormat.matchAll(/{{(\w+)}}/g)].map(([, label = '']) => label);
+        for (const { metric } of series) expect(Object.keys(metric)).toEqual(expect.arrayContaining(labels));
       },
     );
 

@@ -13,8 +13,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   outcome: ['ok', 'client_error', 'error', 'timeout', 'shed', 'limited', 'denied', 'cancelled'],
   protocol: ['http', 'grpc'],
   release_reason: ['full', 'preferred', 'delay', 'idle', 'deadline', 'drain'],
-  state: ['ready', 'starting'],
+  state: ['ready', 'starting', 'hung'],
   result: ['success', 'failure'],
+  metric: ['correct'],
+  code: ['bad_signature', 'expired', 'unknown_metric', 'duplicate', 'not_counted', 'bad_value'],
 };
 
 const BODY = JSON.stringify({ inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 2], data: [1, 2] }] });
@@ -26,7 +28,9 @@ beforeAll(async () => {
     files: {
       'models/digits/1/model.onnx': addingModel(1),
       'models/digits/2/model.onnx': addingModel(2),
-      'experiments/digits-cnn.yaml': experimentFile(),
+      'experiments/digits-cnn.yaml': experimentFile({
+        metrics: [{ name: 'correct', kind: 'proportion', role: 'goal' }],
+      }),
     },
   });
 });
@@ -56,6 +60,7 @@ function attacks(n: number): readonly { readonly path: string; readonly init: Re
     post(`/v2/models/digits%22%7D%0A${evil}/infer`),
     post('/v2/models/digits/infer', { authorization: `Bearer ${evil}`, 'x-api-key': evil }),
     post(`/predict/${evil}`, { 'content-type': `image/${evil}` }, evil),
+    post('/v1/outcomes', {}, JSON.stringify({ prediction_id: evil, metric: evil, value: 1 })),
     post(`/v2/repository/models/${evil}/load`, {}, '{}'),
     { path: `/${evil}?${evil}=${evil}`, init: { method: 'GET' } },
     { path: `/v2/models/digits/stats/${evil}`, init: { method: n % 2 === 0 ? 'PUT' : 'DELETE' } },
