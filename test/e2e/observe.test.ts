@@ -54,7 +54,11 @@ describe.skipIf(found.kind === 'missing')(
         command,
         listen,
         told: JSON.parse(command.stdout()) as Told,
-        [Symbol.asyncDispose]: () => command[Symbol.asyncDispose](),
+        // Killed, it would leave its Prometheus behind.
+        async [Symbol.asyncDispose]() {
+          command.child.kill('SIGTERM');
+          await command.ended;
+        },
       };
     }
 
