@@ -5,6 +5,7 @@ import { InvalidDocuments } from '../../documents/problem.ts';
 import { RELEASE } from '../release.ts';
 import { demoCommand } from './demo.ts';
 import { keysCommand } from './keys.ts';
+import { observeCommand } from './observe.ts';
 import { replayCommand } from './replay.ts';
 import { serveCommand } from './serve.ts';
 import { validateCommand } from './validate.ts';
@@ -16,6 +17,7 @@ const program = new Command('signalbox')
   .addCommand(serveCommand())
   .addCommand(validateCommand())
   .addCommand(keysCommand())
+  .addCommand(observeCommand())
   .addCommand(replayCommand())
   .addCommand(demoCommand());
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, symlink } from 'node:fs/promises';
+import { access, mkdir, readFile, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
@@ -49,6 +49,8 @@ test('the packed package, in an empty project, serves and can be embedded, with 
   });
   await execute('npm', ['run', 'package', '--', '--pack-destination', folder.path], { cwd: ROOT });
   await install(folder.path);
+  // `signalbox observe` gives it to Prometheus.
+  await access(join(folder.path, 'node_modules/signalbox/dist/dashboards/prometheus/rules.yaml'));
 
   const { stdout } = await execute(process.execPath, ['embedding.js'], { cwd: folder.path });
   const [described = '', stopped] = stdout.split('\n');

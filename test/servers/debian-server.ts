@@ -37,7 +37,9 @@ async function findOrInstall(program: string, debianPackage: string): Promise<Fo
     return { kind: 'missing', reason: missing };
   }
   try {
-    await execute('apt-get', ['install', '-y', '--no-install-recommends', debianPackage], {
+    // Test files run side by side: one that finds the package system in use waits for its turn.
+    const turn = ['-o', 'DPkg::Lock::Timeout=100'];
+    await execute('apt-get', [...turn, 'install', '-y', '--no-install-recommends', debianPackage], {
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
       timeout: 120_000,
     });

@@ -1,0 +1,26 @@
+/**
+ * Metrics that panels and rules ask for and that the gateway doesn't expose yet. Their panels are not expected to have data; a
+ * metric that the gateway exposes must leave this list, so that it shrinks to nothing. docs/observability.md shows the same list.
+ */
+export const AWAITED_METRICS: readonly string[] = [
+  'signalbox_rollout_state',
+  'signalbox_srm_p_value',
+  'signalbox_metric_estimate',
+  'signalbox_mirror_requests_total',
+  'signalbox_cache_requests_total',
+  'signalbox_certificate_expiry_timestamp_seconds',
+  'signalbox_key_expiry_timestamp_seconds',
+  'signalbox_gpu_utilization_ratio',
+  'signalbox_gpu_memory_used_bytes',
+  'nodejs_eventloop_lag_p99_seconds',
+  'nodejs_heap_size_used_bytes',
+  'process_resident_memory_bytes',
+];
+
+const METRIC = /\b(?:signalbox|nodejs|process)_[a-z0-9_]+|\b(?:up|ALERTS)\b(?=\{)/g;
+
+/** The metrics that a PromQL text asks for; series of a histogram by its own name, recorded ones (with colons) left out. */
+export function metricsOf(expr: string): readonly string[] {
+  const names = expr.replace(/\b[a-z_]+:[a-z0-9_:]+/g, '').match(METRIC) ?? [];
+  return [...new Set(names.map((name) => name.replace(/_(?:bucket|sum|count)$/, '')))];
+}

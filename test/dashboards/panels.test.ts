@@ -1,0 +1,188 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { publishedDashboards } from '../../dashboards/published.ts';
+import { signalbox } from '../e2e/cli.ts';
+import type { Running } from '../e2e/cli.ts';
+import { DEMO_FOLDER, eventually, experimentFile, startGateway } from '../gateway/running-gateway.ts';
+import type { RunningGateway } from '../gateway/running-gateway.ts';
+import { findPrometheus, startPrometheus } from '../servers/prometheus.ts';
+import type { RunningPrometheus } from '../servers/prometheus.ts';
+import { AWAITED_METRICS, metricsOf } from './awaited-metrics.ts';
+
+const RULES = fileURLToPath(new URL('../../dashboards/prometheus/rules.yaml', import.meta.url));
+
+/** What the committed JSON has that this test looks at. */
+interface DashboardJson {
+  readonly title: string;
+  readonly panels: readonly {
+    readonly type: string;
+    readonly title: string;
+    readonly targets?: readonly {
+      readonly refId: string;
+      readonly expr: string;
+      readonly legendFormat: string;
+      readonly instant?: true;
+    }[];
+  }[];
+  readonly templating: { readonly list: readonly { readonly name: string; readonly definition?: string }[] };
+  readonly annotations: { readonly list?: readonly { readonly name: string; readonly expr: string }[] };
+}
+
+const dashboards = await Promise.all(
+  publishedDashboards().map(
+    async ({ file }) =>
+      JSON.parse(
+        await readFile(new URL(`../../dashboards/grafana/${file}`, import.meta.url), 'utf8'),
+      ) as DashboardJson,
+  ),
+);
+
+const queries = dashboards.flatMap(({ title: dashboard, panels }) =>
+  panels.flatMap(({ title: panel, targets = [] }) =>
+    targets.map((target) => ({ dashboard, panel, ...target })),
+  ),
+);
+const isAwaited = ({ expr }: { readonly expr: string }): boolean =>
+  metricsOf(expr).some((name) => AWAITED_METRICS.includes(name));
+
+const METRICS = [{ name: 'correct', kind: 'proportion', role: 'goal' }];
+const SCAN = await readFile(`${DEMO_FOLDER}/images/0001.png`);
+
+const found = await findPrometheus();
+
+describe.skipIf(found.kind === 'missing')(
+  `a real Prometheus that scrapes a gateway under demo traffic (${found.kind === 'missing' ? found.reason : found.program})`,
+  () => {
+    let gateway: RunningGateway;
+    let prometheus: RunningPrometheus;
+    let traffic: Running;
+    let outcomes: Promise<void>;
+    const ended = new AbortController();
+
+    beforeAll(async () => {
+      const files = { 'experiments/digits-cnn.yaml': experimentFile({ metrics: METRICS }) };
+      gateway = await startGateway({ repository: `${DEMO_FOLDER}/models`, files });
+      prometheus = await startPrometheus(found.kind === 'found' ? found.program : '', {
+        targets: [gateway.server.bound.metrics ?? ''],
+        ruleFiles: [RULES],
+      });
+      const url = gateway.url('');
+      traffic = signalbox('demo', 'traffic', '--url', url, '--requests', '900000000', '--concurrency', '2');
+      outcomes = sendOutcomes();
+      await expectValue('min(signalbox_experiment_weight{variant="v2"} == bool 0.1)', 1);
+      const variants = [
+        { name: 'v1', version: 1, weight: 70 },
+        { name: 'v2', version: 2, weight: 30 },
+      ];
+      await gateway.folder.write({
+        'experiments/digits-cnn.yaml': experimentFile({ metrics: METRICS, variants }),
+      });
+      await expectValue('min(signalbox_experiment_weight{variant="v2"} == bool 0.3)', 1);
+      await expectValue('min(count_over_time(signalbox_requests_total{variant="v2"}[10s])) > bool 5', 1);
+      await expectValue('count(signalbox:error_ratio:rate30d >= 0)', 1);
+      await expectValue('min(count_over_time(signalbox_outcomes_total[10s])) > bool 5', 1);
+    });
+
+    afterAll(async () => {
+      ended.abort();
+      await outcomes;
+      await traffic[Symbol.asyncDispose]();
+      await prometheus[Symbol.asyncDispose]();
+      await gateway[Symbol.asyncDispose]();
+    });
+
+    /** User after user asks for a scan and tells what came of it. */
+    async function sendOutcomes(): Promise<void> {
+      for (let user = 0; !ended.signal.aborted; user++) {
+        const answer = await fetch(gateway.url('/predict/digits'), {
+          method: 'POST',
+          headers: { 'x-user-id': `teller-${user}`, 'content-type': 'image/png' },
+          body: SCAN,
+        });
+        await answer.arrayBuffer();
+        const id = answer.headers.get('x-prediction-id');
+        const outcome = { prediction_id: id, metric: 'correct', value: 1 };
+        const told = await fetch(gateway.url('/v1/outcomes'), {
+          method: 'POST',
+          body: JSON.stringify(outcome),
+        });
+        await told.arrayBuffer();
+      }
+    }
+
+    async function expectValue(expr: string, value: number): Promise<void> {
+      await eventually(async () => (await prometheus.query(expr))[0]?.values[0] === value);
+    }
+
+    /** A query as Grafana would send it, with every variable replaced by all values that it has. */
+    async function filledIn(expr: string, dashboard: string): Promise<string> {
+      const variables = dashboards.find(({ title }) => title === dashboard)?.templating.list ?? [];
+      let filled = expr.replaceAll('$__rate_interval', '5s');
+      for (const { name, definition } of variables) {
+        if (definition === undefined) continue;
+        const values = await valuesOf(definition);
+        filled = filled.replaceAll(`$${name}`, values.join('|'));
+      }
+      expect(filled).not.toContain('$');
+      return filled;
+    }
+
+    async function valuesOf(definition: string): Promise<readonly string[]> {
+      const [, metric, label] = /^label_values\((\w+), (\w+)\)$/.exec(definition) ?? [];
+      return prometheus.labelValues(label ?? expect.fail(definition), metric ?? expect.fail(definition));
+    }
+
+    test.each(dashboards.flatMap(({ title, templating }) => templating.list.map((v) => ({ title, ...v }))))(
+      '$title: the variable $name has values',
+      async ({ definition }) => {
+        if (definition !== undefined) expect(await valuesOf(definition)).not.toEqual([]);
+      },
+    );
+
+    test.each(queries.filter((query) => !isAwaited(query)))(
+      '$dashboard: $panel, query $refId has data',
+      async ({ dashboard, expr, legendFormat, instant }) => {
+        const filled = await filledIn(expr, dashboard);
+        const series =
+          instant === true ? await prometheus.query(filled) : await prometheus.queryRange(filled, 3);
+        expect(
+          series.flatMap(({ values }) => values).filter((value) => Number.isFinite(value)),
+          filled,
+        ).not.toEqual([]);
+        // What never happened is 0 over everything, without labels of its own.
+        if (expr.includes(' or 0 * sum(')) return;
+        const labels = [...legendFormat.matchAll(/{{(\w+)}}/g)].map(([, label = '']) => label);
+        for (const { metric } of series) expect(Object.keys(metric)).toEqual(expect.arrayContaining(labels));
+      },
+    );
+
+    test.each(queries.filter(isAwaited))(
+      '$dashboard: $panel, query $refId is at least understood',
+      async ({ dashboard, expr }) => {
+        await prometheus.query(await filledIn(expr, dashboard));
+      },
+    );
+
+    test.each(
+      dashboards.flatMap(({ title, annotations }) => (annotations.list ?? []).map((a) => ({ title, ...a }))),
+    )('$title: $name marks a change of weights', async ({ title, expr }) => {
+      const series = await prometheus.query(await filledIn(expr, title));
+      expect(series.map(({ metric }) => metric.variant).toSorted()).toEqual(['v1', 'v2']);
+    });
+
+    test('the rules all work, and none fires', async () => {
+      const answer = (await (await fetch(`${prometheus.url}/api/v1/rules`)).json()) as {
+        data: { groups: { rules: { name: string; health: string; state?: string; lastError?: string }[] }[] };
+      };
+      const rules = answer.data.groups.flatMap(({ rules }) => rules);
+      expect(rules.filter(({ health }) => health === 'err')).toEqual([]);
+      expect(rules.filter(({ state }) => state === 'firing')).toEqual([]);
+    });
+
+    test('a metric that is awaited is not exposed yet', async () => {
+      const exposed = [...(await gateway.metrics()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name);
+      expect(exposed.filter((name) => AWAITED_METRICS.includes(name ?? ''))).toEqual([]);
+    });
+  },
+);
