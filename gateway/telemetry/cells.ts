@@ -1,31 +1,32 @@
 /**
- * Counters and histograms whose series are looked up once and then only added to. Prometheus' client hashes the labels at
- * every observation, which costs a request as much as routing and decoding together; it still does the exposition.
+ * Counters and histograms whose series are looked up once and then only added to, and are written as Prometheus' text from
+ * labels that were escaped once. Prometheus' client hashes the labels at every observation, which costs a request as much
+ * as routing and decoding together, and makes an object of every line at every scrape.
+ *
+ * Source of the format: Prometheus, "Text-based exposition format", version 0.0.4.
  */
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** One line of the exposition, in the shape that the registry reads. */
-export interface Sample {
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-  /** Where it isn't the family's own name. */
-  readonly metricName?: string;
+/** One series of a family. */
+interface Cell {
+  /** Its lines, each with its line feed. */
+  write(name: string, labels: string): string;
 }
 
-export class CounterCell {
+export class CounterCell implements Cell {
   #value = 0;
-
-  get value(): number {
-    return this.#value;
-  }
 
   add(amount: number): void {
     this.#value += amount;
   }
+
+  write(name: string, labels: string): string {
+    return `${name}${braced(labels)} ${this.#value}\n`;
+  }
 }
 
-export class HistogramCell {
+export class HistogramCell implements Cell {
   readonly #bounds: readonly number[];
   /** Observations by the bucket they fall into; the last one is beyond all bounds. */
   readonly #counts: Float64Array;
@@ -45,71 +46,71 @@ export class HistogramCell {
   }
 
   /** Buckets count what is at most their bound, as Prometheus has them. */
-  samples(name: string, labels: Labels): readonly Sample[] {
+  write(name: string, labels: string): string {
+    const separator = labels === '' ? '' : ',';
+    const start = `${name}_bucket{${labels}${separator}le="`;
+    let text = '';
     let count = 0;
-    const buckets = [...this.#bounds, '+Inf'].map((le, bucket): Sample => {
+    for (const [bucket, bound] of this.#bounds.entries()) {
       count += this.#counts[bucket] ?? 0;
-      return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: count };
-    });
-    return [
-      ...buckets,
-      { metricName: `${name}_sum`, labels, value: this.#sum },
-      { metricName: `${name}_count`, labels, value: count },
-    ];
+      text += `${start}${bound}"} ${count}\n`;
+    }
+    count += this.#counts[this.#bounds.length] ?? 0;
+    const all = braced(labels);
+    return `${text}${start}+Inf"} ${count}\n${name}_sum${all} ${this.#sum}\n${name}_count${all} ${count}\n`;
   }
 }
 
-/** A metric and all its series, as the registry reads it. */
-export class CellFamily<Cell> {
+/** A metric and all its series. */
+export class CellFamily<Of extends Cell> {
   readonly name: string;
-  readonly help: string;
-  readonly type: 'counter' | 'histogram';
-  readonly aggregator = 'sum';
-  readonly #create: () => Cell;
-  readonly #read: (cell: Cell, labels: Labels) => readonly Sample[];
-  readonly #cells = new Map<string, { readonly labels: Labels; readonly cell: Cell }>();
+  readonly #head: string;
+  readonly #create: () => Of;
+  readonly #cells = new Map<string, Of>();
 
   static counter(name: string, help: string): CellFamily<CounterCell> {
-    const read = ({ value }: CounterCell, labels: Labels): readonly Sample[] => [{ labels, value }];
-    return new CellFamily(name, help, 'counter', () => new CounterCell(), read);
+    return new CellFamily(name, help, 'counter', () => new CounterCell());
   }
 
   /** @param bounds upper bounds of the buckets, ascending */
   static histogram(name: string, help: string, bounds: readonly number[]): CellFamily<HistogramCell> {
-    const read = (cell: HistogramCell, labels: Labels): readonly Sample[] => cell.samples(name, labels);
-    return new CellFamily(name, help, 'histogram', () => new HistogramCell(bounds), read);
+    return new CellFamily(name, help, 'histogram', () => new HistogramCell(bounds));
   }
 
-  private constructor(
-    name: string,
-    help: string,
-    type: 'counter' | 'histogram',
-    create: () => Cell,
-    read: (cell: Cell, labels: Labels) => readonly Sample[],
-  ) {
+  private constructor(name: string, help: string, type: 'counter' | 'histogram', create: () => Of) {
     this.name = name;
-    this.help = help;
-    this.type = type;
+    this.#head = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
     this.#create = create;
-    this.#read = read;
   }
 
   /** The series of these labels; the same labels give the same one. */
-  cell(labels: Labels): Cell {
-    const key = JSON.stringify(Object.values(labels));
-    const known = this.#cells.get(key)?.cell;
+  cell(labels: Labels): Of {
+    const key = written(labels);
+    const known = this.#cells.get(key);
     if (known !== undefined) return known;
     const cell = this.#create();
-    this.#cells.set(key, { labels, cell });
+    this.#cells.set(key, cell);
     return cell;
   }
 
-  /** What the registry asks at each scrape. */
-  get(): Promise<
-    Pick<this, 'name' | 'help' | 'type' | 'aggregator'> & { readonly values: readonly Sample[] }
-  > {
-    const values = [...this.#cells.values()].flatMap(({ labels, cell }) => this.#read(cell, labels));
-    const { name, help, type, aggregator } = this;
-    return Promise.resolve({ name, help, type, aggregator, values });
+  /** Its part of the exposition. */
+  write(): string {
+    let text = this.#head;
+    for (const [labels, cell] of this.#cells) text += cell.write(this.name, labels);
+    return text;
   }
 }
+
+function braced(labels: string): string {
+  return labels === '' ? '' : `{${labels}}`;
+}
+
+/** `model="digits",version="1"`, with what the format escapes escaped. */
+function written(labels: Labels): string {
+  return Object.entries(labels)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (char) => ESCAPED[char] ?? char)}"`)
+    .join(',');
+}
+
+const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n' };

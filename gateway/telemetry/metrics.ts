@@ -1,5 +1,4 @@
 import { Gauge, Registry } from 'prom-client';
-import type { Counter } from 'prom-client';
 import type { BatchReport } from '../../backends/inference.ts';
 import type { Reason } from '../../experiments/decision.ts';
 import { CellFamily } from './cells.ts';
@@ -114,12 +113,13 @@ export class Metrics {
     'signalbox_events_dropped_total',
     'Exposures that a sink could not keep.',
   );
+  readonly #families: readonly (CellFamily<CounterCell> | CellFamily<HistogramCell>)[];
   #spooledOutcomes = (): number => 0;
   readonly #routeCells = new WeakMap<RouteLabels, RouteCells>();
   readonly #batchCells = new Map<string, BatchCells>();
 
   constructor(sources: GaugeSources) {
-    const families: readonly (CellFamily<CounterCell> | CellFamily<HistogramCell>)[] = [
+    this.#families = [
       this.#requests,
       this.#duration,
       this.#queue,
@@ -133,8 +133,6 @@ export class Metrics {
       this.#rejectedOutcomes,
       this.#droppedEvents,
     ];
-    // The registry only ever asks a metric for its name and `get()`; its type names the client's own classes.
-    for (const family of families) this.#registry.registerMetric(family as unknown as Counter);
     this.#reloads.cell({ result: 'success' });
     this.#reloads.cell({ result: 'failure' });
     this.#addGauges(sources);
@@ -150,8 +148,9 @@ export class Metrics {
   }
 
   /** The Prometheus text exposition. */
-  render(): Promise<string> {
-    return this.#registry.metrics();
+  async render(): Promise<string> {
+    const gauges = await this.#registry.metrics();
+    return `${this.#families.map((family) => family.write()).join('\n')}\n${gauges}`;
   }
 
   recordRequest({ route, reason, outcome, protocol, totalMs, queueMs, computeMs }: RequestRecord): void {

@@ -39,9 +39,12 @@ async function findOrInstall(program: string, debianPackage: string): Promise<Fo
   try {
     // Test files run side by side: one that finds the package system in use waits for its turn.
     const turn = ['-o', 'DPkg::Lock::Timeout=100'];
-    await execute('apt-get', [...turn, 'install', '-y', '--no-install-recommends', debianPackage], {
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      timeout: 120_000,
+    const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: 120_000 };
+    const install = [...turn, 'install', '-y', '--no-install-recommends', debianPackage];
+    // A fresh machine has no lists of packages yet, or old ones.
+    await execute('apt-get', install, options).catch(async () => {
+      await execute('apt-get', [...turn, 'update'], options);
+      await execute('apt-get', install, options);
     });
   } catch (error) {
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);

@@ -8,10 +8,7 @@ const LIMIT_MS = 20;
 
 const BODY = JSON.stringify({ inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 2], data: [1, 2] }] });
 
-// Skipped because the gateway doesn't keep the limit yet. Over HTTP, on two busy cores, two runs of 30 scrapes took 31 and 21 ms at
-// best, 43 and 33 ms in the median; rendering the text alone took 16 ms at best and 27 to 30 ms in the median. The limit is
-// the promise, so it stays as it is; the skip goes when the rendering is fast enough.
-test.skip(`a scrape over HTTP takes less than ${LIMIT_MS} ms with ${VARIANTS} variants that all had requests`, async () => {
+test(`a scrape over HTTP takes less than ${LIMIT_MS} ms with ${VARIANTS} variants that all had requests`, async () => {
   const variants = Array.from({ length: VARIANTS }, (_, index) => ({
     name: `v${index}`,
     version: 1,
