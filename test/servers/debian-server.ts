@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+
+/** A program that tests need and npm can't bring: where it is, or why its tests are skipped. */
+export type FoundServer =
+  | { readonly kind: 'found'; readonly program: string }
+  | { readonly kind: 'missing'; readonly reason: string };
+
+const lookedFor = new Map<string, Promise<FoundServer>>();
+
+/**
+ * Finds a program on the PATH, or installs the Debian package that has it where that is allowed (as root, with apt-get).
+ * Elsewhere it says what is missing, so that the suite can skip with that reason; with `CI=true` missing is failing.
+ *
+ * @throws Error with the same reason when `CI` is `true`
+ */
+export async function findServer(program: string, debianPackage: string): Promise<FoundServer> {
+  let search = lookedFor.get(program);
+  if (search === undefined) {
+    search = findOrInstall(program, debianPackage);
+    lookedFor.set(program, search);
+  }
+  const found = await search;
+  if (found.kind === 'missing' && process.env.CI === 'true') throw new Error(found.reason);
+  return found;
+}
+
+async function findOrInstall(program: string, debianPackage: string): Promise<FoundServer> {
+  const before = await onPath(program);
+  if (before !== undefined) return { kind: 'found', program: before };
+  const missing = `${program} is not installed; \`apt-get install ${debianPackage}\` brings it`;
+  if (process.getuid?.() !== 0 || (await onPath('apt-get')) === undefined) {
+    return { kind: 'missing', reason: missing };
+  }
+  try {
+    await execute('apt-get', ['install', '-y', '--no-install-recommends', debianPackage], {
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      timeout: 120_000,
+    });
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    return { kind: 'missing', reason: `${missing} (it was tried: ${why})` };
+  }
+  const after = await onPath(program);
+  return after === undefined ? { kind: 'missing', reason: missing } : { kind: 'found', program: after };
+}
+
+async function onPath(program: string): Promise<string | undefined> {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  for (const folder of folders) {
+    const path = join(folder, program);
+    try {
+      await access(path, constants.X_OK);
+      return path;
+    } catch {
+      continue;
+    }
+  }
+  return undefined;
+}
