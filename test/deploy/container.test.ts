@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, cp, readFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -28,13 +28,22 @@ interface Service {
 describe('what the image holds', () => {
   let folder: TemporaryFolder;
   let files: readonly string[];
+  const source = (): string => join(folder.path, 'source');
+  const assemble = (to: string, ...options: readonly string[]): Promise<unknown> =>
+    execute(process.execPath, ['deploy/container/assemble.ts', join(folder.path, to), ...options], {
+      cwd: source(),
+    });
   beforeAll(async () => {
     folder = await temporaryFolder();
-    // The two commands of the Dockerfile's last build step.
-    await execute('npm', ['run', 'build'], { cwd: ROOT });
-    await execute(process.execPath, ['deploy/container/assemble.ts', join(folder.path, 'app')], {
-      cwd: ROOT,
-    });
+    await mkdir(source(), { recursive: true });
+    for (const [, part = ''] of (await read('.dockerignore')).matchAll(/^!(.+)$/gm)) {
+      await cp(join(ROOT, part), join(source(), part), { recursive: true });
+    }
+    // In the place of `npm ci`.
+    await symlink(join(ROOT, 'node_modules'), join(source(), 'node_modules'));
+    // The two commands of the Dockerfile's last build step, on what .dockerignore lets through.
+    await execute('npm', ['run', 'build'], { cwd: source() });
+    await assemble('app');
     files = await filesUnder(join(folder.path, 'app'));
   }, 240_000);
   afterAll(() => folder[Symbol.asyncDispose]());
@@ -55,11 +64,7 @@ describe('what the image holds', () => {
   });
 
   test('an image for CUDA is refused when the provider is not there, and says what brings it', async () => {
-    const failed = execute(
-      process.execPath,
-      ['deploy/container/assemble.ts', join(folder.path, 'cuda'), '--provider', 'cuda'],
-      { cwd: ROOT },
-    );
+    const failed = assemble('cuda', '--provider', 'cuda');
     await expect(failed).rejects.toThrow(
       /libonnxruntime_providers_cuda\.so is missing; .*--onnxruntime-node-install=cuda12/,
     );
