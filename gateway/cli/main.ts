@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import { RELEASE } from '../release.ts';
 import { demoCommand } from './demo.ts';
+import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
 import { observeCommand } from './observe.ts';
 import { replayCommand } from './replay.ts';
@@ -14,6 +15,7 @@ const program = new Command('signalbox')
   .description('A/B experimentation and traffic-routing gateway for machine-learning models')
   .version(RELEASE)
   .showHelpAfterError('(see --help)')
+  .addCommand(initCommand())
   .addCommand(serveCommand())
   .addCommand(validateCommand())
   .addCommand(keysCommand())

@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { brokenNames, extractContract } from '../../deploy/release/contract.ts';
+import { runtimePackages } from '../../deploy/release/runtime-packages.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { ROOT } from '../e2e/cli.ts';
+
+const execute = promisify(execFile);
+
+describe('the release check', () => {
+  test('knows the names of every face of the contract', async () => {
+    const { names } = await extractContract('0.1.0');
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'metric signalbox_requests_total counter',
+        'error queue_full 503',
+        'key signalbox.yaml listen.http',
+        'key config.yaml dynamic_batching.max_queue_delay_microseconds',
+        'key experiment variants.weight',
+        'rpc ModelInfer',
+      ]),
+    );
+  });
+
+  test.each([
+    ['1.2.3', '1.2.4', ['key b']],
+    ['1.2.3', '1.3.0', ['key b']],
+    ['1.2.3', '2.0.0', []],
+    ['0.1.0', '0.1.1', ['key b']],
+    ['0.1.0', '0.2.0', []],
+  ])('a name that goes between %s and %s', (from, to, broken) => {
+    expect(
+      brokenNames({ version: from, names: ['key a', 'key b'] }, { version: to, names: ['key a', 'key c'] }),
+    ).toEqual(broken);
+  });
+
+  test('this tree breaks nothing, and THIRD_PARTY_NOTICES is what the lockfile says', async () => {
+    await expect(execute('npm', ['run', '--silent', 'release:check'], { cwd: ROOT })).resolves.toMatchObject({
+      stdout: expect.stringMatching(/^\d+ names, none of \S+ is gone\n$/) as string,
+    });
+  });
+});
+
+const ALLOWED = ['MIT', 'Apache-2.0', 'BSD-3-Clause', 'BSD-2-Clause', 'ISC', '0BSD', '(MIT OR CC0-1.0)'];
+
+test('what the gateway runs on has licences that go with ours; the LGPL only where it is a library by itself', async () => {
+  const others = (await runtimePackages(ROOT, true)).filter(({ license }) => !ALLOWED.includes(license));
+  for (const { name, license } of others)
+    expect(`${name}: ${license}`).toMatch(/^@img\/sharp-.*LGPL-3\.0-or-later/);
+});
+
+test('the bill of materials has every package that the gateway runs on, with its version', async () => {
+  const { stdout } = await execute('npm', ['run', '--silent', 'sbom'], {
+    cwd: ROOT,
+    maxBuffer: 32 * 1024 * 1024,
+  });
+  const { components } = JSON.parse(stdout) as {
+    components: readonly { readonly purl: string; readonly hashes: readonly object[] }[];
+  };
+  const listed = new Map(components.map(({ purl, hashes }) => [decodeURIComponent(purl), hashes]));
+  const packages = await runtimePackages(ROOT);
+  for (const { name, version } of packages) {
+    expect(listed.get(`pkg:npm/${name}@${version}`), name).toEqual([
+      { alg: 'SHA-512', content: expect.stringMatching(/^[0-9a-f]{128}$/) as string },
+    ]);
+  }
+  const { dependencies } = packageJson;
+  for (const name of Object.keys(dependencies)) expect(packages.map((found) => found.name)).toContain(name);
+});
