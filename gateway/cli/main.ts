@@ -6,7 +6,9 @@ import { RELEASE } from '../release.ts';
 import { demoCommand } from './demo.ts';
 import { keysCommand } from './keys.ts';
 import { replayCommand } from './replay.ts';
+import { resultsCommand } from './results.ts';
 import { serveCommand } from './serve.ts';
+import { statusCommand } from './status.ts';
 import { validateCommand } from './validate.ts';
 
 const program = new Command('signalbox')
@@ -15,6 +17,8 @@ const program = new Command('signalbox')
   .showHelpAfterError('(see --help)')
   .addCommand(serveCommand())
   .addCommand(validateCommand())
+  .addCommand(statusCommand())
+  .addCommand(resultsCommand())
   .addCommand(keysCommand())
   .addCommand(replayCommand())
   .addCommand(demoCommand());
