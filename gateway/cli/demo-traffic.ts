@@ -84,20 +84,25 @@ export async function sendTraffic(
 }
 
 /** By experiment: what the control plane says of it, or why it says nothing. */
-type Verdicts = Readonly<Record<string, { readonly kind: 'known' | 'unknown'; readonly text: string }>>;
+type Verdicts = Readonly<Record<string, Verdict>>;
+
+interface Verdict {
+  readonly kind: 'known' | 'unknown';
+  readonly text: string;
+}
 
 async function askVerdicts(admin: string, experiments: readonly string[]): Promise<Verdicts> {
-  const verdicts = experiments.map(async (experiment) => {
+  const ask = async (experiment: string): Promise<readonly [string, Verdict]> => {
     try {
       const { verdict } = await askAdmin(admin, `/api/experiments/${experiment}/results`, isResults);
-      return [experiment, { kind: 'known', text: verdict }] as const;
+      return [experiment, { kind: 'known', text: verdict }];
     } catch (error) {
       // The traffic was sent all the same.
       const why = error instanceof Error ? error.message : String(error);
-      return [experiment, { kind: 'unknown', text: `no verdict: ${why}` }] as const;
+      return [experiment, { kind: 'unknown', text: `no verdict: ${why}` }];
     }
-  });
-  return Object.fromEntries(await Promise.all(verdicts));
+  };
+  return Object.fromEntries<Verdict>(await Promise.all(experiments.map(ask)));
 }
 
 class Traffic {

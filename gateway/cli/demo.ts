@@ -12,11 +12,13 @@ export function demoCommand(): Command {
 
 function trafficCommand(): Command {
   return new Command('traffic')
-    .description('send the sample scans to a running demo as many users, and show the split as it goes')
+    .description(
+      'send the sample scans to a running demo as many users, with their true labels, and show the split and the verdict',
+    )
     .option('--url <url>', "the gateway's address", 'http://127.0.0.1:8000')
     .addOption(adminOption())
-    .option('--users <n>', 'how many users', positive, 2000)
-    .option('--requests <n>', 'how many requests', positive, 10_000)
+    .option('--users <n>', 'how many users', positive, 30_000)
+    .option('--requests <n>', 'how many requests', positive, 30_000)
     .option('--concurrency <n>', 'requests under way at once', positive, 16)
     .option('--json', 'for machines: one JSON object at the end')
     .action(
