@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { DEMO_FOLDER } from '../gateway/running-gateway.ts';
+import { createKey } from '../../gateway/trust/api-key.ts';
+import { MEASURED_FILES } from '../gateway/faces/predictions.ts';
+import { DEMO_FOLDER, startGateway } from '../gateway/running-gateway.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
-import { signalbox } from './cli.ts';
+import { run, signalbox } from './cli.ts';
 
 /** The demo's models under its own question, with as many users for each version, so that fewer of them tell. */
 const EXPERIMENT = `
@@ -15,6 +17,29 @@ metrics: [{ name: correct, kind: proportion, role: goal }]
 `;
 
 const USERS = 4500;
+
+test('the key in SIGNALBOX_KEY is sent, to the gateway that SIGNALBOX_ADMIN names', async () => {
+  const key = createKey();
+  await using gateway = await startGateway({
+    admin: true,
+    config: 'auth: { keys: ./keys.yaml }',
+    files: {
+      ...MEASURED_FILES,
+      'keys.yaml': `keys: [{ id: "${key.id}", hash: "${key.hash}", scopes: ["admin:read"] }]\n`,
+    },
+  });
+  const admin = `http://${gateway.server.bound.admin ?? ''}`;
+  const status = async (env: NodeJS.ProcessEnv) => {
+    const all = { ...process.env, SIGNALBOX_ADMIN: admin, ...env };
+    await using command = run(process.execPath, ['gateway/cli/main.ts', 'status', '--json'], all);
+    return { code: await command.ended, out: command.stdout(), err: command.stderr() };
+  };
+  const answer = await status({ SIGNALBOX_KEY: key.text });
+  expect(JSON.parse(answer.out)).toMatchObject({ experiments: [{ key: 'digits-cnn' }] });
+  const refused = await status({ SIGNALBOX_KEY: '' });
+  expect(refused).toMatchObject({ code: 1, out: '' });
+  expect(refused.err).toMatch(/answers 401: a key is needed/);
+});
 
 async function printed(...args: readonly string[]) {
   await using command = signalbox(...args);

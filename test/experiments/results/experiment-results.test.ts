@@ -186,7 +186,7 @@ describe('units without a value', () => {
   });
 });
 
-test('new weights open a stratum of their own, and those in force say how many units are still needed', async () => {
+test('units of each split are held against the shares of that split', async () => {
   const store = new MemoryStore();
   const before = experimentWith(CORRECT);
   const after = {
