@@ -1,6 +1,7 @@
 import type { Static } from 'typebox';
 import type { Path } from '../documents/yaml-document.ts';
-import type { BUILT_IN_SOURCES, GuardrailSchema, MetricSchema } from './metric-schema.ts';
+import { BUILT_IN_SOURCES } from './metric-schema.ts';
+import type { GuardrailSchema, MetricSchema } from './metric-schema.ts';
 import type { Refuse } from './targeting/matcher.ts';
 
 export type BuiltInSource = (typeof BUILT_IN_SOURCES)[number];
@@ -105,6 +106,13 @@ function readMetric(
   if (kind !== 'ratio' && source !== 'outcome' && !BUILT_IN[kind].includes(source)) {
     const known = ['outcome', ...BUILT_IN[kind]].join(', ');
     refuse([...path, 'source'], `is ${source}, which is no ${kind}; expected one of ${known}`);
+  }
+  // Their sums would be added up under one name.
+  if (source === 'outcome' && BUILT_IN_SOURCES.some((builtIn) => builtIn === name)) {
+    refuse(
+      [...path, 'name'],
+      `is "${name}", which the gateway measures itself; expected source: ${name} beside it, or another name`,
+    );
   }
   const direction = file.direction ?? (DECREASING.includes(source) ? 'decrease' : 'increase');
   const base = {

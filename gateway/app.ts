@@ -2,6 +2,8 @@ import { createServer } from 'node:https';
 import type { RequestListener, Server } from 'node:http';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import { experimentRoutes } from './faces/admin/experiments.ts';
+import { modelRoutes } from './faces/admin/models.ts';
 import { answerErrors } from './faces/error-answers.ts';
 import { healthRoutes } from './faces/health.ts';
 import { metricsRoutes } from './faces/metrics.ts';
@@ -42,6 +44,17 @@ export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Pr
 export function buildMetricsPlane(gateway: Gateway): FastifyInstance {
   const app = baseApp(gateway);
   metricsRoutes(app, gateway.metrics);
+  return app;
+}
+
+/** The control plane's HTTP application. */
+export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): Promise<FastifyInstance> {
+  const app = baseApp(gateway, tls);
+  await app.register((scope) => {
+    healthRoutes(scope, gateway);
+    experimentRoutes(scope, gateway);
+    modelRoutes(scope, gateway);
+  });
   return app;
 }
 

@@ -36,6 +36,7 @@ export const ERRORS = {
   unknown_variant: { status: 400, meaning: '`X-Experiment` names a variant that the experiment has not.' },
   ambiguous_override: { status: 400, meaning: '`X-Experiment` forces two variants of one experiment.' },
   unknown_flag: { status: 404, meaning: 'OpenFeature asks for an experiment that is not served.' },
+  experiment_not_found: { status: 404, meaning: 'No experiment of that key is served; drafts are not.' },
   targeting_key_missing: {
     status: 400,
     meaning: 'OpenFeature sent a context without `targetingKey`, which names the unit.',
@@ -101,6 +102,10 @@ export const ERRORS = {
     status: 503,
     meaning:
       'The state store is away and the outcomes can be kept nowhere else. Send them again as they are.',
+  },
+  results_unavailable: {
+    status: 503,
+    meaning: 'The state store, which results are read from, is away. Ask again later.',
   },
   cancelled: { status: 499, meaning: 'The caller hung up before the answer was there.' },
   inference_failed: { status: 500, meaning: 'The model failed on this input.' },

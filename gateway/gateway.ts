@@ -5,6 +5,7 @@ import type { RunJournal } from '../backends/onnx/run-journal.ts';
 import { ModelRepository } from '../backends/repository/repository.ts';
 import type { DecisionContext } from '../experiments/decision.ts';
 import type { Experiment } from '../experiments/definition.ts';
+import { sharesOf } from '../experiments/shares.ts';
 import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
 import { dormantKeys } from './reload/dormant-keys.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
@@ -290,16 +291,10 @@ function gaugeSources(repository: ModelRepository, experiments: ExperimentFiles)
     queues: () => ready().map(({ model, version, queued }) => ({ model, version, queued })),
     instances: () => ready().map(({ model, version, instances }) => ({ model, version, ...instances })),
     weights: () =>
-      [...experiments.current.byModel.values()].flatMap(({ candidates }) => candidates.flatMap(sharesOf)),
+      [...experiments.current.byModel.values()].flatMap(({ candidates }) =>
+        candidates.flatMap((experiment) =>
+          sharesOf(experiment).map((share) => ({ experiment: experiment.key, ...share })),
+        ),
+      ),
   };
-}
-
-/** The share of the enrolled units that each variant of an experiment gets. */
-function sharesOf({ key, status, variants, control, winner }: Experiment) {
-  const total = variants.reduce((sum, variant) => sum + variant.weight, 0);
-  const everybody = status === 'running' ? undefined : status === 'completed' ? winner : control;
-  return variants.map((variant) => {
-    const share = everybody === undefined ? variant.weight / total : Number(variant === everybody);
-    return { experiment: key, variant: variant.name, share };
-  });
 }

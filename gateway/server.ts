@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { buildDataPlane, buildMetricsPlane } from './app.ts';
+import { buildAdminPlane, buildDataPlane, buildMetricsPlane } from './app.ts';
 import { createServer } from 'node:net';
 import { BACKLOG } from './backlog.ts';
 import type { Address, Config } from './config/config.ts';
@@ -11,7 +11,7 @@ import { readTls } from './tls.ts';
 import type { GatewayOptions } from './gateway.ts';
 
 /** The planes' addresses as they were bound, `host:port`. */
-export type Bound = Readonly<Partial<Record<'http' | 'grpc' | 'metrics', string>>>;
+export type Bound = Readonly<Partial<Record<'http' | 'grpc' | 'metrics' | 'admin', string>>>;
 
 /** A plane's name in the configuration. */
 export type Plane = keyof Config['listen'];
@@ -47,15 +47,17 @@ export async function serve(config: Config, log: Logger, options: ServeOptions =
   const { sockets = {} } = options;
   const httpTls = config.tls.http && (await readTls('http', config.tls.http));
   const grpcTls = config.tls.grpc && (await readTls('grpc', config.tls.grpc));
+  const adminTls = config.tls.admin && (await readTls('admin', config.tls.admin));
   const gateway = await Gateway.open(config, log, options);
   const planes: FastifyInstance[] = [];
+  let metricsPlane: FastifyInstance | undefined;
   let grpc: GrpcPlane | undefined;
   const closeAll = async (): Promise<void> => {
     // The metrics last: what happens while it stops is counted too.
-    const [data, ...others] = planes;
-    await Promise.all([data?.close(), grpc?.close()]);
+    const others = planes.filter((plane) => plane !== metricsPlane);
+    await Promise.all([...others.map((plane) => plane.close()), grpc?.close()]);
     await gateway.close();
-    for (const plane of others) await plane.close();
+    await metricsPlane?.close();
   };
   try {
     const data = await buildDataPlane(gateway, httpTls);
@@ -66,9 +68,15 @@ export async function serve(config: Config, log: Logger, options: ServeOptions =
     }
     let metrics: string | undefined;
     if (config.listen.metrics !== undefined) {
-      const plane = buildMetricsPlane(gateway);
+      metricsPlane = buildMetricsPlane(gateway);
+      planes.push(metricsPlane);
+      metrics = await listen(metricsPlane, config.listen.metrics, sockets.metrics);
+    }
+    let admin: string | undefined;
+    if (config.listen.admin !== undefined) {
+      const plane = await buildAdminPlane(gateway, adminTls);
       planes.push(plane);
-      metrics = await listen(plane, config.listen.metrics, sockets.metrics);
+      admin = await listen(plane, config.listen.admin, sockets.admin);
     }
     warnIfOpen(config, log);
     gateway.start();
@@ -78,6 +86,7 @@ export async function serve(config: Config, log: Logger, options: ServeOptions =
         http,
         ...(grpc !== undefined && { grpc: textOf(grpc.address) }),
         ...(metrics !== undefined && { metrics }),
+        ...(admin !== undefined && { admin }),
       },
       async stop(graceMs = 0, drainMs = config.timeouts.drainMs) {
         gateway.beginStop();

@@ -1,8 +1,15 @@
 import { readFile } from 'node:fs/promises';
+import { askAdmin } from './admin-client.ts';
+import { DemoOutcomes } from './demo-outcomes.ts';
+import type { OutcomeCounts } from './demo-outcomes.ts';
+import { isResults } from './results-report.ts';
+import { percent, textTable } from './text-table.ts';
 
 export interface TrafficOptions {
   /** The gateway's data plane, as http://127.0.0.1:8000. */
   readonly url: string;
+  /** Its control plane, which is asked for the verdict, as http://127.0.0.1:8003. */
+  readonly admin: string;
   readonly users: number;
   readonly requests: number;
   /** Requests under way at once. */
@@ -22,6 +29,7 @@ interface VariantTally {
 export interface TrafficSummary {
   readonly sent: number;
   readonly failed: number;
+  readonly outcomes: OutcomeCounts;
   readonly variants: readonly {
     readonly name: string;
     readonly users: number;
@@ -50,7 +58,9 @@ const REDRAW_MS = 250;
  *
  * @throws Error where the gateway can't be reached at all
  */
-export async function sendTraffic(options: TrafficOptions): Promise<TrafficSummary> {
+export async function sendTraffic(
+  options: TrafficOptions,
+): Promise<TrafficSummary & { readonly verdicts: Verdicts }> {
   const scans = await loadScans();
   const traffic = new Traffic(options, scans);
   await traffic.expectGateway();
@@ -60,19 +70,46 @@ export async function sendTraffic(options: TrafficOptions): Promise<TrafficSumma
     : undefined;
   await traffic.send();
   clearInterval(timer);
-  const summary = traffic.summary();
+  const verdicts = await askVerdicts(options.admin, traffic.experiments);
+  const summary = { ...traffic.summary(), verdicts };
   if (live) process.stderr.write(redraw(summary, options));
-  else
-    process.stdout.write(
-      options.json ? `${JSON.stringify(summary)}\n` : `${table(summary, options).join('\n')}\n`,
-    );
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(summary)}\n`);
+    return summary;
+  }
+  const lines = live ? [] : table(summary, options);
+  const told = Object.entries(verdicts).map(([experiment, { text }]) => `${experiment}: ${text}`);
+  process.stdout.write(`${[...lines, ...told].join('\n')}\n`);
   return summary;
+}
+
+/** By experiment: what the control plane says of it, or why it says nothing. */
+type Verdicts = Readonly<Record<string, Verdict>>;
+
+interface Verdict {
+  readonly kind: 'known' | 'unknown';
+  readonly text: string;
+}
+
+async function askVerdicts(admin: string, experiments: readonly string[]): Promise<Verdicts> {
+  const ask = async (experiment: string): Promise<readonly [string, Verdict]> => {
+    try {
+      const { verdict } = await askAdmin(admin, `/api/experiments/${experiment}/results`, isResults);
+      return [experiment, { kind: 'known', text: verdict }];
+    } catch (error) {
+      // The traffic was sent all the same.
+      const why = error instanceof Error ? error.message : String(error);
+      return [experiment, { kind: 'unknown', text: `no verdict: ${why}` }];
+    }
+  };
+  return Object.fromEntries<Verdict>(await Promise.all(experiments.map(ask)));
 }
 
 class Traffic {
   readonly #options: TrafficOptions;
   readonly #scans: readonly Scan[];
   readonly #variants = new Map<string, VariantTally>();
+  readonly #outcomes: DemoOutcomes;
   #started = 0;
   #sent = 0;
   #failed = 0;
@@ -80,6 +117,15 @@ class Traffic {
   constructor(options: TrafficOptions, scans: readonly Scan[]) {
     this.#options = options;
     this.#scans = scans;
+    this.#outcomes = new DemoOutcomes(options.url);
+  }
+
+  /** The experiments that routed the traffic. */
+  get experiments(): readonly string[] {
+    const keys = [...this.#variants.keys()].flatMap((name) =>
+      name.includes('=') ? (name.split('=')[0] ?? []) : [],
+    );
+    return [...new Set(keys)];
   }
 
   async expectGateway(): Promise<void> {
@@ -96,6 +142,7 @@ class Traffic {
 
   async send(): Promise<void> {
     await Promise.all(Array.from({ length: this.#options.concurrency }, () => this.#sendUntilDone()));
+    await this.#outcomes.flush();
   }
 
   summary(): TrafficSummary {
@@ -103,6 +150,7 @@ class Traffic {
     return {
       sent: this.#sent,
       failed: this.#failed,
+      outcomes: this.#outcomes.counts,
       variants: [...this.#variants]
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .map(([name, tally]) => {
@@ -156,7 +204,9 @@ class Traffic {
       tally.requests += 1;
       tally.users.add(user);
       tally.latenciesMs.push(performance.now() - startMs);
-      if (answer.predictions?.[0]?.class_id === scan.digit) tally.correct += 1;
+      const isCorrect = answer.predictions?.[0]?.class_id === scan.digit;
+      if (isCorrect) tally.correct += 1;
+      await this.#outcomes.add(response.headers.get('x-prediction-id') ?? '', isCorrect);
     } catch {
       this.#sent += 1;
       this.#failed += 1;
@@ -183,8 +233,10 @@ function redraw(summary: TrafficSummary, options: TrafficOptions): string {
 }
 let drawn = 0;
 
-function table({ sent, failed, variants }: TrafficSummary, { requests }: TrafficOptions): readonly string[] {
-  const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+function table(
+  { sent, failed, outcomes, variants }: TrafficSummary,
+  { requests }: TrafficOptions,
+): readonly string[] {
   const filled = Math.round((sent / requests) * 30);
   const columns = ['variant', 'users', 'share', 'requests', 'accuracy', 'p50', 'p99'];
   const rows = variants.map((variant) => [
@@ -196,18 +248,9 @@ function table({ sent, failed, variants }: TrafficSummary, { requests }: Traffic
     `${variant.p50Ms.toFixed(1)} ms`,
     `${variant.p99Ms.toFixed(1)} ms`,
   ]);
-  const widths = columns.map((column, index) =>
-    Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, index) =>
-        index === 0 ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0),
-      )
-      .join('  ');
   return [
-    `${'#'.repeat(filled)}${'.'.repeat(30 - filled)} ${sent} of ${requests} requests, ${failed} failed`,
-    line(columns),
-    ...rows.map(line),
+    `${'#'.repeat(filled)}${'.'.repeat(30 - filled)} ${sent} of ${requests} requests, ${failed} failed; ` +
+      `${outcomes.accepted} outcomes taken, ${outcomes.rejected} not`,
+    ...textTable(columns, rows),
   ];
 }

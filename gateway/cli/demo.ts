@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { adminOption } from './admin-client.ts';
 import { serveDemo } from './serve.ts';
 import { sendTraffic } from './demo-traffic.ts';
 
@@ -11,16 +12,26 @@ export function demoCommand(): Command {
 
 function trafficCommand(): Command {
   return new Command('traffic')
-    .description('send the sample scans to a running demo as many users, and show the split as it goes')
+    .description(
+      'send the sample scans to a running demo as many users, with their true labels, and show the split and the verdict',
+    )
     .option('--url <url>', "the gateway's address", 'http://127.0.0.1:8000')
-    .option('--users <n>', 'how many users', positive, 2000)
-    .option('--requests <n>', 'how many requests', positive, 10_000)
+    .addOption(adminOption())
+    .option('--users <n>', 'how many users', positive, 30_000)
+    .option('--requests <n>', 'how many requests', positive, 30_000)
     .option('--concurrency <n>', 'requests under way at once', positive, 16)
     .option('--json', 'for machines: one JSON object at the end')
     .action(
-      async (options: { url: string; users: number; requests: number; concurrency: number; json?: true }) => {
+      async (options: {
+        url: string;
+        admin: string;
+        users: number;
+        requests: number;
+        concurrency: number;
+        json?: true;
+      }) => {
         const summary = await sendTraffic({ ...options, json: options.json === true });
-        if (summary.failed > 0) process.exitCode = 1;
+        if (summary.failed > 0 || summary.outcomes.failed > 0) process.exitCode = 1;
       },
     );
 }

@@ -8,7 +8,9 @@ import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
 import { observeCommand } from './observe.ts';
 import { replayCommand } from './replay.ts';
+import { resultsCommand } from './results.ts';
 import { serveCommand } from './serve.ts';
+import { statusCommand } from './status.ts';
 import { validateCommand } from './validate.ts';
 
 const program = new Command('signalbox')
@@ -18,6 +20,8 @@ const program = new Command('signalbox')
   .addCommand(initCommand())
   .addCommand(serveCommand())
   .addCommand(validateCommand())
+  .addCommand(statusCommand())
+  .addCommand(resultsCommand())
   .addCommand(keysCommand())
   .addCommand(observeCommand())
   .addCommand(replayCommand())

@@ -42,6 +42,8 @@ export interface Config {
     readonly grpc: Address | undefined;
     /** Undefined: the plane is off. */
     readonly metrics: Address | undefined;
+    /** The control plane. Undefined: it is off. */
+    readonly admin: Address | undefined;
   };
   readonly server: { readonly name: string; readonly bodyLimitBytes: number };
   readonly models: {
@@ -96,7 +98,7 @@ export interface Config {
     readonly addressRate: Rate | undefined;
   };
   /** Undefined: the plane is not encrypted. */
-  readonly tls: Readonly<Record<'http' | 'grpc', TlsFiles | undefined>>;
+  readonly tls: Readonly<Record<'http' | 'grpc' | 'admin', TlsFiles | undefined>>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -122,7 +124,7 @@ function readConfig(document: YamlDocument): Config {
   const refuse = (path: Path, message: string): void => {
     problems.push(document.problemAt(path, message));
   };
-  const address = (plane: 'http' | 'grpc' | 'metrics', text: string): Address => {
+  const address = (plane: keyof Config['listen'], text: string): Address => {
     const colon = text.lastIndexOf(':');
     const port = Number(text.slice(colon + 1));
     if (port > 65_535) refuse(['listen', plane], `has port ${port}; the highest is 65535`);
@@ -150,7 +152,7 @@ function readConfig(document: YamlDocument): Config {
   const rate = (text: string | undefined): Rate | undefined =>
     text === undefined ? undefined : parseRate(text);
   const absolute = (path: string): string => resolve(dirname(document.file), path);
-  const tlsFiles = (plane: 'http' | 'grpc'): TlsFiles | undefined => {
+  const tlsFiles = (plane: keyof Config['tls']): TlsFiles | undefined => {
     const files = read.tls?.[plane];
     if (files === undefined) return undefined;
     if (read.listen[plane] === undefined) refuse(['tls', plane], `is there, but listen.${plane} is not`);
@@ -193,6 +195,7 @@ function readConfig(document: YamlDocument): Config {
       http: address('http', listen.http),
       grpc: listen.grpc === undefined ? undefined : address('grpc', listen.grpc),
       metrics: listen.metrics === undefined ? undefined : address('metrics', listen.metrics),
+      admin: listen.admin === undefined ? undefined : address('admin', listen.admin),
     },
     server: {
       name: read.server?.name ?? 'signalbox',
@@ -233,7 +236,7 @@ function readConfig(document: YamlDocument): Config {
       imagePixels: read.limits?.imagePixels ?? 64_000_000,
       addressRate: rate(read.limits?.addressRate),
     },
-    tls: { http: tlsFiles('http'), grpc: tlsFiles('grpc') },
+    tls: { http: tlsFiles('http'), grpc: tlsFiles('grpc'), admin: tlsFiles('admin') },
     state: typeof state === 'string' ? { kind: 'memory' } : state,
     secrets: firstSecret === undefined ? undefined : [firstSecret, ...otherSecrets],
     spool: absolute(read.spool ?? 'signalbox-spool'),

@@ -38,7 +38,12 @@ const Secret = () =>
 export const ConfigSchema = Type.Object(
   {
     listen: Type.Object(
-      { http: Address(), grpc: Type.Optional(Address()), metrics: Type.Optional(Address()) },
+      {
+        http: Address(),
+        grpc: Type.Optional(Address()),
+        metrics: Type.Optional(Address()),
+        admin: Type.Optional(Address()),
+      },
       { additionalProperties: false, expected: 'a map of planes to addresses' },
     ),
     server: Type.Optional(
@@ -129,7 +134,11 @@ export const ConfigSchema = Type.Object(
     ),
     tls: Type.Optional(
       Type.Object(
-        { http: Type.Optional(TlsFiles()), grpc: Type.Optional(TlsFiles()) },
+        {
+          http: Type.Optional(TlsFiles()),
+          grpc: Type.Optional(TlsFiles()),
+          admin: Type.Optional(TlsFiles()),
+        },
         { additionalProperties: false, expected: 'a map of planes' },
       ),
     ),

@@ -14,6 +14,10 @@ export function dormantKeys({ mirror, metrics, guardrails }: Experiment): readon
     if ('covariate' in metric && metric.covariate !== undefined) keys.push(`metrics[${index}].covariate`);
     if ('source' in metric && UNMEASURED.has(metric.source)) keys.push(`metrics[${index}].source`);
   });
-  if (guardrails.length > 0) keys.push('guardrails');
+  guardrails.forEach((guardrail, index) => {
+    for (const key of ['minimum', 'maximum'] as const) {
+      if (guardrail[key] !== undefined) keys.push(`guardrails[${index}].${key}`);
+    }
+  });
   return keys;
 }

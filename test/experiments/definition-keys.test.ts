@@ -141,6 +141,10 @@ test.each([
     'metrics: [{ name: a, kind: mean, quantile: 0.5 }]',
     'metrics[0].quantile: goes with kind quantile only, and the kind is mean',
   ],
+  [
+    'metrics: [{ name: latency, kind: mean }]',
+    'metrics[0].name: is "latency", which the gateway measures itself; expected source: latency beside it, or another name',
+  ],
   ['metrics: [{ name: a, kind: quantile }]', 'metrics[0].quantile: is missing'],
   ['metrics: [{ name: a, kind: ratio, source: latency }]', 'metrics[0].source: goes with kind'],
   [

@@ -27,6 +27,8 @@ export interface GatewayFiles {
   readonly repository?: string;
   /** Whether it listens for gRPC too. */
   readonly grpc?: true;
+  /** Whether it has a control plane. */
+  readonly admin?: true;
   /** Files of the gateway's folder, as `models/simple/1/model.onnx` or `experiments/a.yaml`. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
@@ -35,11 +37,12 @@ export async function startGateway({
   config = '',
   repository = './models',
   grpc,
+  admin,
   files = {},
 }: GatewayFiles): Promise<RunningGateway> {
   const folder = await temporaryFolder({
     'signalbox.yaml':
-      `listen: { http: 127.0.0.1:0, ${grpc === true ? 'grpc: 127.0.0.1:0, ' : ''}metrics: 127.0.0.1:0 }\n` +
+      `listen: { http: 127.0.0.1:0, ${grpc === true ? 'grpc: 127.0.0.1:0, ' : ''}metrics: 127.0.0.1:0${admin === true ? ', admin: 127.0.0.1:0' : ''} }\n` +
       (config.includes('models:') ? '' : `models: { repository: ${JSON.stringify(repository)} }\n`) +
       `experiments: ./experiments\n${config}\n`,
     'experiments/README': 'one file an experiment',

@@ -33,9 +33,11 @@ beforeAll(async () => {
   const file = (name: string): string => JSON.stringify(join(certificates.path, name));
   gateway = await startGateway({
     grpc: true,
+    admin: true,
     config:
       `tls: { http: { cert: ${file('server.pem')}, key: ${file('server.key')} }, ` +
-      `grpc: { cert: ${file('server.pem')}, key: ${file('server.key')}, ca: ${file('client.pem')} } }\n`,
+      `grpc: { cert: ${file('server.pem')}, key: ${file('server.key')}, ca: ${file('client.pem')} }, ` +
+      `admin: { cert: ${file('server.pem')}, key: ${file('server.key')} } }\n`,
     files: { 'models/simple/1/model.onnx': identityModel('FP32', ['batch', 4]) },
   });
 });
@@ -44,9 +46,12 @@ afterAll(async () => {
   await certificates[Symbol.asyncDispose]();
 });
 
-function statusOf(options: RequestOptions): Promise<number | undefined> {
+function statusOf(
+  options: RequestOptions,
+  url = gateway.url('/v2/health/ready'),
+): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
-    get(gateway.url('/v2/health/ready').replace('http:', 'https:'), options, (response) => {
+    get(url.replace('http:', 'https:'), options, (response) => {
       response.resume();
       resolve(response.statusCode);
     }).on('error', reject);
@@ -57,6 +62,12 @@ test('the data plane over HTTP speaks HTTPS, and nothing else', async () => {
   expect(await statusOf({ ca: await pem('server.pem') })).toBe(200);
   await expect(statusOf({})).rejects.toThrow('self-signed certificate');
   await expect(fetch(gateway.url('/v2/health/ready'))).rejects.toThrow();
+});
+
+test('so does the control plane', async () => {
+  const url = `http://${gateway.server.bound.admin ?? ''}/api/experiments`;
+  expect(await statusOf({ ca: await pem('server.pem') }, url)).toBe(200);
+  await expect(fetch(url)).rejects.toThrow();
 });
 
 describe('gRPC over TLS', () => {

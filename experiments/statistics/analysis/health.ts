@@ -55,11 +55,13 @@ function totalUnits({ epochs }: AnalysisInput, variant: string): number {
 const LEAST_UNITS = 100;
 
 /**
- * How many of the units got an outcome of the worst goal, and whether variants differ in that: a variant whose outcomes get lost
+ * How many of the units got an outcome of the worst goal that outcomes are sent for, and whether variants differ in that: a variant whose outcomes get lost
  * looks better or worse than it is.
  */
 function outcomeHealth(input: AnalysisInput, settings: AnalysisSettings): Health['outcomes'] {
-  const goals = input.metrics.filter(({ role }) => role === 'goal');
+  const goals = input.metrics.filter(
+    ({ role, entersByItself }) => role === 'goal' && entersByItself !== true,
+  );
   const challengers = input.variants.filter((name) => name !== input.control);
   let [worstShare, smallestP] = [1, 1];
   for (const { name: metric } of goals) {

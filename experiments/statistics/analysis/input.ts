@@ -21,6 +21,11 @@ interface AnyMetric {
   readonly minimumEffect?: number;
   /** The relative worsening that a guardrail puts up with, >= 0. Default 0. */
   readonly margin?: number;
+  /**
+   * Whether units have a value without anybody sending one: the gateway measures it, or the metric has a window, at whose end
+   * they enter. Units without a value are then no sign of lost outcomes. Default false.
+   */
+  readonly entersByItself?: boolean;
 }
 
 /** How a metric is defined, as far as statistics need to know. */

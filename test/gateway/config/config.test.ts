@@ -230,7 +230,7 @@ colour: red
 `),
   ).toEqual([
     'signalbox.yaml:1:17: listen.http: is 80; expected an address as 127.0.0.1:8000 or [::1]:8000; port 0 takes a free one',
-    'signalbox.yaml:1:27: listen.htpp: is an unknown key; known here: http, grpc, metrics',
+    'signalbox.yaml:1:27: listen.htpp: is an unknown key; known here: http, grpc, metrics, admin',
     "signalbox.yaml:2:11: models.repository: is a list of 0; expected a folder's path, or a list of them",
     'signalbox.yaml:2:36: models.control: is "sometimes"; expected one of none, poll, explicit',
     'signalbox.yaml:3:24: timeouts.inference: is "soon"; expected a duration as 500ms, 30s, 5m or 1h',

@@ -1,0 +1,173 @@
+import type { Experiment } from '../definition.ts';
+import { epochOf } from '../epoch.ts';
+import { analyse } from '../statistics/analysis/analyse.ts';
+import type { AnalysisInput, Breakdown, EpochState, VariantState } from '../statistics/analysis/input.ts';
+import type { MetricResult, Results } from '../statistics/analysis/results.ts';
+import type { AssignmentCounts } from '../statistics/sample-ratio.ts';
+import type { EpochTally, Tallies, UntestedTally, VariantTally } from '../stores/tallies.ts';
+import { metricState, UnfitTally } from './metric-states.ts';
+import { BUILT_IN_PLANS, planMetrics } from './metric-plan.ts';
+import type { LeftOut, PlannedMetric } from './metric-plan.ts';
+
+/** What an experiment says, with what was counted and is not tested. */
+export interface ExperimentResults extends Results {
+  /** What the gateway measures without outcomes, corrected among themselves; it decides nothing. */
+  readonly builtIn: readonly MetricResult[];
+  /** Outcomes that are shown and not tested, by variant, then by metric. */
+  readonly untested: Readonly<Record<string, Readonly<Record<string, UntestedTally>>>>;
+  /** Metrics that are not analysed, and why. */
+  readonly leftOut: readonly LeftOut[];
+}
+
+/**
+ * Analyses what a store has of an experiment's phase.
+ *
+ * @param tallies of the experiment's own phase
+ * @param nowMs milliseconds since 1970: today, by UTC, is not a whole day of traffic yet
+ */
+export function experimentResults(
+  experiment: Experiment,
+  tallies: Tallies,
+  nowMs: number,
+): ExperimentResults {
+  const { planned, leftOut } = planMetrics(experiment);
+  const epochs = inForceLast(tallies.epochs, experiment);
+  const own = analysable(planned, epochs);
+  const builtIn = analysable(BUILT_IN_PLANS, epochs);
+  const input = inputOf(experiment, epochs, nowMs);
+  return {
+    ...analyse(withMetrics(input, own.fit, epochs)),
+    builtIn: analyse(withMetrics(input, builtIn.fit, epochs)).metrics,
+    untested: tallies.untested,
+    leftOut: [...leftOut, ...own.leftOut],
+  };
+}
+
+interface KnownEpoch extends EpochTally {
+  readonly split: NonNullable<EpochTally['split']>;
+}
+
+/** The epochs whose shares are known; the one in force comes last, though it may have been there before. */
+function inForceLast(epochs: readonly EpochTally[], experiment: Experiment): readonly KnownEpoch[] {
+  const { epoch, ...split } = epochOf(experiment);
+  const known = epochs.flatMap((tally) =>
+    tally.split === undefined ? [] : [{ ...tally, split: tally.split }],
+  );
+  const current = known.find((tally) => tally.epoch === epoch) ?? { epoch, split, variants: {} };
+  return [...known.filter((tally) => tally.epoch !== epoch), current];
+}
+
+function analysable(
+  metrics: readonly PlannedMetric[],
+  epochs: readonly KnownEpoch[],
+): { readonly fit: readonly PlannedMetric[]; readonly leftOut: readonly LeftOut[] } {
+  const leftOut: LeftOut[] = [];
+  const fit = metrics.filter((metric) => {
+    try {
+      for (const { variants } of epochs)
+        for (const { metrics: tallied } of Object.values(variants)) {
+          const tally = tallied[metric.tally];
+          if (tally !== undefined) metricState(metric, tally);
+        }
+      return true;
+    } catch (error) {
+      if (!(error instanceof UnfitTally)) throw error;
+      leftOut.push({ metric: metric.plan.name, reason: error.message });
+      return false;
+    }
+  });
+  return { fit, leftOut };
+}
+
+function inputOf(
+  { key, phase, control, variants }: Experiment,
+  epochs: readonly KnownEpoch[],
+  nowMs: number,
+): Omit<AnalysisInput, 'metrics' | 'epochs'> {
+  const counted = epochs.flatMap((epoch) => Object.values(epoch.variants));
+  const unitsPerDay = averageOfWholeDays(counted, new Date(nowMs).toISOString().slice(0, 10));
+  return {
+    experiment: key,
+    phase,
+    control: control.name,
+    variants: variants.map(({ name }) => name),
+    requests: {
+      all: counted.reduce((sum, { requests, uncounted }) => sum + requests + total(uncounted), 0),
+      overridden: counted.reduce((sum, { uncounted }) => sum + (uncounted.override ?? 0), 0),
+    },
+    breakdowns: {
+      day: breakdownBy(epochs, ({ unitsByDay }) => unitsByDay),
+      key: breakdownBy(epochs, ({ unitsByKey }) => unitsByKey),
+    },
+    ...(unitsPerDay !== undefined && { unitsPerDay }),
+  };
+}
+
+function withMetrics(
+  input: Omit<AnalysisInput, 'metrics' | 'epochs'>,
+  metrics: readonly PlannedMetric[],
+  epochs: readonly KnownEpoch[],
+): AnalysisInput {
+  return {
+    ...input,
+    metrics: metrics.map(({ plan }) => plan),
+    epochs: epochs.map(({ split, variants }): EpochState => ({
+      weights: split.weights,
+      variants: Object.fromEntries(
+        Object.entries(variants).map(([name, tally]) => [name, variantState(tally, metrics)]),
+      ),
+    })),
+  };
+}
+
+function variantState(tally: VariantTally, metrics: readonly PlannedMetric[]): VariantState {
+  return {
+    units: tally.units,
+    exposures: tally.requests,
+    metrics: Object.fromEntries(
+      metrics.flatMap((metric) => {
+        const sums = tally.metrics[metric.tally];
+        return sums === undefined ? [] : [[metric.plan.name, metricState(metric, sums)]];
+      }),
+    ),
+  };
+}
+
+/** First exposures of each part of the traffic, one entry for each epoch that the part was seen in. */
+function breakdownBy(
+  epochs: readonly KnownEpoch[],
+  partsOf: (tally: VariantTally) => Readonly<Record<string, number>>,
+): Breakdown {
+  const breakdown = new Map<string, AssignmentCounts[]>();
+  for (const { split, variants } of epochs) {
+    const entries = Object.entries(variants);
+    const names = new Set(entries.flatMap(([, tally]) => Object.keys(partsOf(tally))));
+    for (const name of names) {
+      const units = Object.fromEntries(
+        entries.map(([variant, tally]) => [variant, partsOf(tally)[name] ?? 0]),
+      );
+      breakdown.set(name, [...(breakdown.get(name) ?? []), { weights: split.weights, units }]);
+    }
+  }
+  return Object.fromEntries(breakdown);
+}
+
+/** Days that say what traffic is like now. */
+const RECENT_DAYS = 7;
+
+/** New units a day over the last whole days; undefined on the first day. */
+function averageOfWholeDays(tallies: readonly VariantTally[], today: string): number | undefined {
+  const byDay = new Map<string, number>();
+  for (const { unitsByDay } of tallies) {
+    for (const [day, units] of Object.entries(unitsByDay)) byDay.set(day, (byDay.get(day) ?? 0) + units);
+  }
+  const recent = [...byDay]
+    .filter(([day]) => day < today)
+    .sort(([a], [b]) => (a < b ? 1 : -1))
+    .slice(0, RECENT_DAYS);
+  return recent.length === 0 ? undefined : recent.reduce((sum, [, units]) => sum + units, 0) / recent.length;
+}
+
+function total(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}

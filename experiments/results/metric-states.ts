@@ -1,0 +1,73 @@
+import { stateKindOf } from '../statistics/analysis/input.ts';
+import { momentsCappedAt } from '../statistics/estimates/winsorise.ts';
+import type { LogHistogram } from '../statistics/states/log-histogram.ts';
+import type { MeanState } from '../statistics/states/mean-state.ts';
+import type { MetricState } from '../statistics/states/metric-state.ts';
+import type { Histogram } from '../stores/histogram.ts';
+import type { MetricTally } from '../stores/tallies.ts';
+import type { PlannedMetric } from './metric-plan.ts';
+
+/** A metric whose sums can't be analysed; the message says why. */
+export class UnfitTally extends Error {}
+
+/**
+ * A metric's state, as statistics take it, from its sums.
+ *
+ * @throws UnfitTally where values below zero were counted in a distribution, which has buckets for the others only
+ */
+export function metricState({ plan, cap }: PlannedMetric, tally: MetricTally): MetricState {
+  const kind = stateKindOf(plan);
+  switch (kind) {
+    case 'proportion':
+      return { kind, units: tally.units, successes: tally.sumX };
+    case 'mean':
+      return {
+        kind,
+        moments: cap === undefined ? momentsOfX(tally) : momentsCappedAt(unsigned(tally.histogram), cap),
+      };
+    case 'pair':
+      return {
+        kind,
+        moments: {
+          x: momentsOfX(tally),
+          y: momentsOfY(tally),
+          comoment: tally.units === 0 ? 0 : tally.sumXY - (tally.sumX * tally.sumY) / tally.units,
+        },
+      };
+    case 'histogram':
+      return { kind, histogram: unsigned(tally.histogram) };
+  }
+}
+
+function momentsOfX({ units: n, sumX, sumX2, sumX3 }: MetricTally): MeanState {
+  if (n === 0) return { n: 0, mean: 0, m2: 0, m3: 0 };
+  const mean = sumX / n;
+  return {
+    n,
+    mean,
+    m2: squaredDeviations(n, sumX, sumX2),
+    m3: sumX3 - 3 * mean * sumX2 + 2 * n * mean ** 3,
+  };
+}
+
+/** The sum of cubes is not kept of a denominator: its skewness only says how many units to wait for, and the numerator's does too. */
+function momentsOfY({ units: n, sumY, sumY2 }: MetricTally): MeanState {
+  if (n === 0) return { n: 0, mean: 0, m2: 0, m3: 0 };
+  return { n, mean: sumY / n, m2: squaredDeviations(n, sumY, sumY2), m3: 0 };
+}
+
+/**
+ * The sum of squared deviations from plain sums, which cancel where values are large beside their differences. What is left
+ * of it then may be rounding alone, and is taken as its largest size: a variance too large only makes intervals wider.
+ */
+function squaredDeviations(n: number, sum: number, sumOfSquares: number): number {
+  const deviations = sumOfSquares - (sum * sum) / n;
+  return deviations === 0 ? 0 : Math.max(deviations, n * Number.EPSILON * sumOfSquares);
+}
+
+function unsigned({ zeros, counts, negatives }: Histogram): LogHistogram {
+  if (Object.values(negatives).some((units) => units > 0)) {
+    throw new UnfitTally('it has values below zero, whose distribution is not analysed');
+  }
+  return { zeros, counts };
+}

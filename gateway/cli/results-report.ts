@@ -1,0 +1,135 @@
+import type { ExperimentResults } from '../../experiments/results/experiment-results.ts';
+import type { KnownInterval, MetricResult } from '../../experiments/statistics/analysis/results.ts';
+import { isRecord } from './admin-client.ts';
+import { intervalPlot, signedPercent } from './interval-plot.ts';
+import { percent, textTable } from './text-table.ts';
+
+/** Whether an answer is an experiment's results, as far as a report looks. */
+export function isResults(answer: unknown): answer is ExperimentResults {
+  return (
+    isRecord(answer) &&
+    typeof answer.verdict === 'string' &&
+    isRecord(answer.health) &&
+    [answer.variants, answer.metrics, answer.builtIn, answer.leftOut].every(Array.isArray)
+  );
+}
+
+/** For a terminal: the verdict, the variants, the metrics with their intervals, and whether all that may be believed. */
+export function resultsText(results: ExperimentResults): string {
+  const { experiment, phase, verdict, variants, metrics, builtIn, leftOut } = results;
+  const shown =
+    metrics.length > 0 ? ['', ...metricTable(metrics), ...plot(metrics)] : ['', 'no metric has outcomes yet'];
+  const measured = builtIn.length > 0 ? ['', 'measured by the gateway:', ...metricTable(builtIn)] : [];
+  return [
+    `${experiment}, phase ${phase}: ${verdict}`,
+    '',
+    ...textTable(
+      ['variant', 'units', 'requests'],
+      variants.map(({ name, units, exposures }) => [name, String(units), String(exposures)]),
+    ),
+    ...shown,
+    ...measured,
+    '',
+    ...healthLines(results),
+    ...leftOut.map(({ metric, reason }) => `${metric} is not analysed: ${reason}`),
+    '',
+  ].join('\n');
+}
+
+function metricTable(metrics: readonly MetricResult[]): readonly string[] {
+  return textTable(
+    [
+      'metric',
+      'role',
+      'variant',
+      'control',
+      'estimate',
+      'lift',
+      'always-valid interval',
+      'p',
+      'chance to win',
+      '',
+    ],
+    metrics.map((metric) => [
+      metric.name,
+      metric.role,
+      metric.variant,
+      number(metric.control),
+      number(metric.estimate),
+      metric.lift === null ? '-' : signedPercent(metric.lift),
+      intervalText(metric.anytime.interval),
+      metric.adjustedP.toPrecision(2),
+      metric.chanceToWin === null ? '-' : percent(metric.chanceToWin),
+      metric.outcome,
+    ]),
+    3,
+  );
+}
+
+function plot(metrics: readonly MetricResult[]): readonly string[] {
+  const lines = intervalPlot(
+    metrics.map(({ name, variant, lift, anytime }) => ({
+      label: `${name} ${variant}`,
+      estimate: lift,
+      interval: anytime.interval,
+    })),
+  );
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
+function healthLines({ health }: ExperimentResults): readonly string[] {
+  const { srm, outcomes, overrides, units } = health;
+  const sign = (ok: boolean): string => (ok ? 'ok' : 'NOT OK');
+  return [
+    `sample ratio ${sign(srm.ok)} (p ${srm.p.toPrecision(2)}), ` +
+      `outcomes ${sign(outcomes.ok)} (${percent(outcomes.share)} of the units), ` +
+      `overrides ${sign(overrides.ok)} (${percent(overrides.share)} of the requests)` +
+      (units.ok ? '' : ', too few units yet'),
+    ...Object.entries(srm.causes).flatMap(([dimension, segments]) =>
+      segments.map(({ name, units: count }) => `  look at ${dimension} ${name} (${count} units)`),
+    ),
+  ];
+}
+
+function intervalText(interval: KnownInterval): string {
+  if (interval === null) return '-';
+  const [low, high] = interval;
+  return `${low === null ? '-∞' : signedPercent(low)} to ${high === null ? '+∞' : signedPercent(high)}`;
+}
+
+function number(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
+const CSV_COLUMNS: readonly (readonly [
+  name: string,
+  of: (metric: MetricResult) => string | number | null,
+])[] = [
+  ['metric', ({ name }) => name],
+  ['role', ({ role }) => role],
+  ['variant', ({ variant }) => variant],
+  ['units', ({ units }) => units],
+  ['control', ({ control }) => control],
+  ['estimate', ({ estimate }) => estimate],
+  ['lift', ({ lift }) => lift],
+  ['welch_low', ({ welch }) => welch?.[0] ?? null],
+  ['welch_high', ({ welch }) => welch?.[1] ?? null],
+  ['welch_p', ({ welchP }) => welchP],
+  ['anytime_low', ({ anytime }) => anytime.interval?.[0] ?? null],
+  ['anytime_high', ({ anytime }) => anytime.interval?.[1] ?? null],
+  ['anytime_p', ({ anytime }) => anytime.p],
+  ['adjusted_p', ({ adjustedP }) => adjustedP],
+  ['chance_to_win', ({ chanceToWin }) => chanceToWin],
+  ['expected_loss', ({ expectedLoss }) => expectedLoss],
+  ['outcome', ({ outcome }) => outcome],
+];
+
+/** A line for each metric of each variant, after RFC 4180; what is not known is empty. */
+export function resultsCsv({ experiment, phase, metrics, builtIn }: ExperimentResults): string {
+  const header = ['experiment', 'phase', ...CSV_COLUMNS.map(([name]) => name)].join(',');
+  const lines = [...metrics, ...builtIn].map((metric) =>
+    // Names are letters, digits, ".", "_" and "-", which need no quotes.
+    [experiment, phase, ...CSV_COLUMNS.map(([, of]) => of(metric) ?? '')].join(','),
+  );
+  return `${[header, ...lines].join('\r\n')}\r\n`;
+}

@@ -1,0 +1,98 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Experiment } from '../../../experiments/definition.ts';
+import { countedMetrics } from '../../../experiments/counted-metric.ts';
+import { epochOf } from '../../../experiments/epoch.ts';
+import { experimentResults } from '../../../experiments/results/experiment-results.ts';
+import type { ExperimentResults } from '../../../experiments/results/experiment-results.ts';
+import { sharesOf } from '../../../experiments/shares.ts';
+import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
+import { GatewayError } from '../../errors.ts';
+import type { Gateway } from '../../gateway.ts';
+import { requireModel } from '../../trust/rights.ts';
+import { scope } from '../scoped-routes.ts';
+
+interface ByKey {
+  readonly key: string;
+}
+
+/** The experiments that are served, and what they say. A key for some models sees the experiments of these. */
+export function experimentRoutes(app: FastifyInstance, gateway: Gateway): void {
+  const { experiments } = gateway;
+
+  app.get('/api/experiments', scope('admin:read'), ({ principal }) => {
+    const models = principal?.models;
+    return {
+      experiments: [...experiments.current.byKey.values()]
+        .filter(({ model }) => models === undefined || models.has(model))
+        .sort((a, b) => (a.key < b.key ? -1 : 1))
+        .map(describe),
+    };
+  });
+
+  app.get<{ Params: ByKey }>('/api/experiments/:key', scope('admin:read'), (request) =>
+    describe(experimentOf(gateway, request)),
+  );
+
+  app.get<{ Params: ByKey }>('/api/experiments/:key/results', scope('admin:read'), (request) =>
+    resultsOf(gateway, experimentOf(gateway, request)),
+  );
+}
+
+/** @throws GatewayError `experiment_not_found`, `forbidden` */
+function experimentOf(
+  { experiments }: Gateway,
+  { params, principal }: FastifyRequest<{ Params: ByKey }>,
+): Experiment {
+  const { byKey } = experiments.current;
+  const experiment = byKey.get(params.key);
+  if (experiment === undefined) {
+    const models = principal?.models;
+    const known = [...byKey.values()].flatMap(({ key, model }) =>
+      models === undefined || models.has(model) ? [key] : [],
+    );
+    throw new GatewayError(
+      'experiment_not_found',
+      `there is no experiment '${params.key.slice(0, 64)}'; ${known.length === 0 ? 'none is served' : `there are ${known.sort().join(', ')}`}`,
+    );
+  }
+  if (principal !== null) requireModel(principal, experiment.model);
+  return experiment;
+}
+
+/** @throws GatewayError `results_unavailable` */
+async function resultsOf({ state }: Gateway, experiment: Experiment): Promise<ExperimentResults> {
+  const nowMs = Date.now();
+  try {
+    // What this process has seen until now is in its answer.
+    await state.exposures.flush();
+    const { key, phase, metrics } = experiment;
+    const tallies = await state.store.tallies(key, phase, countedMetrics(metrics), nowMs);
+    return experimentResults(experiment, tallies, nowMs);
+  } catch (cause) {
+    if (!(cause instanceof StoreUnavailable)) throw cause;
+    throw new GatewayError('results_unavailable', `results can not be read now: ${cause.message}`, { cause });
+  }
+}
+
+function describe(experiment: Experiment) {
+  const { key, model, status, phase, phaseName, control, winner, variants, coverage, metrics } = experiment;
+  const shares = new Map(sharesOf(experiment).map(({ variant, share }) => [variant, share]));
+  return {
+    key,
+    model,
+    status,
+    phase,
+    ...(phaseName !== undefined && { phaseName }),
+    epoch: epochOf(experiment).epoch,
+    coverage,
+    control: control.name,
+    ...(status === 'completed' && { winner: winner.name }),
+    variants: variants.map(({ name, version, weight }) => ({
+      name,
+      version,
+      weight,
+      share: shares.get(name) ?? 0,
+    })),
+    metrics: metrics.map(({ name, kind, role, direction }) => ({ name, kind, role, direction })),
+  };
+}

@@ -1,0 +1,235 @@
+import { describe, expect, test } from 'vitest';
+import { parseYaml } from '../../../documents/yaml-document.ts';
+import { countedMetrics } from '../../../experiments/counted-metric.ts';
+import { readExperiment } from '../../../experiments/definition.ts';
+import type { Experiment } from '../../../experiments/definition.ts';
+import { epochOf } from '../../../experiments/epoch.ts';
+import { experimentResults } from '../../../experiments/results/experiment-results.ts';
+import { windowsOf } from '../../../experiments/stores/ledger.ts';
+import type { Outcome, UnitExposure } from '../../../experiments/stores/ledger.ts';
+import { MemoryStore } from '../../../experiments/stores/memory-store.ts';
+
+const START_MS = Date.UTC(2026, 10, 20, 12);
+const DAY_MS = 86_400_000;
+
+function experimentWith(fields: string): Experiment {
+  const text =
+    'key: digits\nmodel: digits\nstatus: running\ncontrol: v1\n' +
+    `variants: [{ name: v1, version: 1, weight: 1 }, { name: v2, version: 2, weight: 1 }]\n${fields}\n`;
+  return readExperiment(parseYaml(text, 'digits.yaml'), undefined);
+}
+
+/** What one unit did. */
+interface Unit {
+  readonly variant: string;
+  readonly outcomes?: Readonly<Record<string, number | readonly [x: number, y: number]>>;
+  readonly values?: Readonly<Record<string, number>>;
+  readonly atMs?: number;
+}
+
+/** Brings units through a real store, and analyses what it has of them. */
+async function resultsOf(experiment: Experiment, units: readonly Unit[], nowMs = START_MS) {
+  const store = new MemoryStore();
+  const metrics = countedMetrics(experiment.metrics);
+  const { key, phase } = experiment;
+  const split = epochOf(experiment);
+  const exposures = units.map(({ variant, values = {}, atMs = START_MS }, index): UnitExposure => {
+    const unit = index.toString(16).padStart(16, '0');
+    const windowsMs = windowsOf(metrics);
+    return {
+      experiment: key,
+      phase,
+      epoch: split.epoch,
+      variant,
+      unit,
+      uid: unit,
+      atMs,
+      keyId: '',
+      values,
+      windowsMs,
+    };
+  });
+  const ofVariant = (variant: string) => units.filter((unit) => unit.variant === variant).length;
+  await store.recordExposures({
+    epochs: [{ experiment: key, phase, ...split }],
+    requests: ['v1', 'v2'].map((variant) => ({
+      ...{ experiment: key, phase, epoch: split.epoch, variant, requests: ofVariant(variant) },
+      ...{ unitlessRequests: 0, errors: 0, uncounted: { override: 1 } },
+    })),
+    units: exposures,
+  });
+  const outcomes = exposures.flatMap((exposure, index) =>
+    Object.entries(units[index]?.outcomes ?? {}).flatMap(([name, value]): readonly Outcome[] => {
+      const metric = metrics.find((known) => known.name === name);
+      const [x, y] = typeof value === 'number' ? [value, 1] : value;
+      const times = { issuedMs: exposure.atMs, receivedMs: exposure.atMs, expiresMs: exposure.atMs + DAY_MS };
+      return metric === undefined ? [] : [{ ...exposure, ...times, metric, value: { x, y } }];
+    }),
+  );
+  await store.recordOutcomes(outcomes);
+  return experimentResults(experiment, await store.tallies(key, phase, metrics, nowMs), nowMs);
+}
+
+/** As many units of each variant, with what `of` says of the i-th. */
+function both(count: number, of: (index: number, variant: string) => Omit<Unit, 'variant'>): readonly Unit[] {
+  return ['v1', 'v2'].flatMap((variant) =>
+    Array.from({ length: count }, (_, index) => ({ variant, ...of(index, variant) })),
+  );
+}
+
+const CORRECT = 'metrics: [{ name: correct, kind: proportion, role: goal }]';
+
+describe('from what a store has', () => {
+  test('a goal that is clearly better ships, with the variants’ units and requests beside it', async () => {
+    const units = both(1000, (index, variant) => ({
+      outcomes: { correct: Number(index % 10 < (variant === 'v2' ? 9 : 7)) },
+    }));
+    const results = await resultsOf(experimentWith(CORRECT), units);
+    expect(results.verdict).toBe('ship v2');
+    expect(results.variants).toMatchObject([
+      { name: 'v1', units: 1000, exposures: 1000 },
+      { name: 'v2', units: 1000, exposures: 1000 },
+    ]);
+    expect(results.metrics).toMatchObject([
+      { name: 'correct', variant: 'v2', control: 0.7, estimate: 0.9, units: 2000, outcome: 'better' },
+    ]);
+    expect(results.health).toMatchObject({ srm: { ok: true }, outcomes: { share: 1 } });
+    expect(results.health.overrides.share).toBeCloseTo(2 / 2002, 10);
+  });
+
+  test('means and ratios have the estimate and the variance of their units', async () => {
+    const experiment = experimentWith(
+      'metrics: [{ name: revenue, kind: mean }, { name: per_view, kind: ratio }]',
+    );
+    // 1000.1 and 1000.3 in turn for control: their variance is 0.01 n/(n-1), though their squares are a million.
+    const units = both(500, (index, variant) => ({
+      outcomes: {
+        revenue: 1000.1 + 0.2 * (index % 2) + (variant === 'v2' ? 0.05 : 0),
+        per_view: [index % 3, 2] as const,
+      },
+    }));
+    const { metrics } = await resultsOf(experiment, units);
+    const [revenue, perView] = metrics;
+    expect(revenue?.control).toBeCloseTo(1000.2, 9);
+    expect(revenue?.difference?.estimate).toBeCloseTo(0.05, 9);
+    // Two samples of 500 with variance 0.01002: the standard error is 0.00633, and 1.96 of them reach 0.0124.
+    const [low, high] = revenue?.difference?.welch ?? [];
+    expect(((high ?? 0) - (low ?? 0)) / 2).toBeCloseTo(1.9624 * Math.sqrt((2 * 0.01 * (500 / 499)) / 500), 4);
+    expect(perView?.control).toBeCloseTo(0.499, 9);
+  });
+
+  test('what the gateway measures is shown without being asked for, and where a metric names it as its source', async () => {
+    const experiment = experimentWith(
+      'metrics: [{ name: p90, kind: quantile, quantile: 0.9, source: compute, role: guardrail }]',
+    );
+    const units = both(400, (index, variant) => ({
+      values: {
+        error_rate: 0,
+        latency: 5 + (index % 10),
+        compute: (variant === 'v2' ? 4 : 2) + (index % 10) / 100,
+      },
+    }));
+    const { metrics, builtIn, verdict } = await resultsOf(experiment, units);
+    expect(metrics).toMatchObject([{ name: 'p90', role: 'guardrail', outcome: 'worse' }]);
+    expect(verdict).toBe('keep v1');
+    expect(builtIn.map(({ name }) => name)).toEqual([
+      'error_rate',
+      'latency_p50',
+      'latency_p99',
+      'compute_p50',
+      'compute_p99',
+    ]);
+    expect(builtIn[3]?.lift).toBeCloseTo(1, 1);
+  });
+
+  test('maximumHarm is what a guardrail puts up with', async () => {
+    const p90 = (guardrails: string) =>
+      experimentWith(
+        `metrics: [{ name: p90, kind: quantile, quantile: 0.9, source: compute, role: guardrail }]\n${guardrails}`,
+      );
+    const units = both(2000, (index, variant) => ({
+      values: { compute: (variant === 'v2' ? 2.2 : 2) * (1 + (index % 10) / 1000) },
+    }));
+    const outcome = async (guardrails: string) =>
+      (await resultsOf(p90(guardrails), units)).metrics[0]?.outcome;
+    expect(await outcome('')).toBe('worse');
+    expect(await outcome('guardrails: [{ metric: p90, maximumHarm: 0.3 }]')).toBe('open');
+  });
+});
+
+describe('units without a value', () => {
+  test('are lost outcomes, where outcomes are sent', async () => {
+    const { verdict, health } = await resultsOf(
+      experimentWith(CORRECT),
+      both(200, (index): Omit<Unit, 'variant'> => (index % 4 === 0 ? { outcomes: { correct: 1 } } : {})),
+    );
+    expect(verdict).toBe('broken: exposures without outcomes');
+    expect(health.outcomes.share).toBe(0.25);
+  });
+
+  test('are none while a window is open', async () => {
+    const windowed = experimentWith(
+      'metrics: [{ name: correct, kind: proportion, role: goal, window: 24h }]',
+    );
+    const open = await resultsOf(
+      windowed,
+      both(200, () => ({})),
+      START_MS + DAY_MS / 2,
+    );
+    expect(open.verdict).toBe('keep running');
+    const closed = await resultsOf(
+      windowed,
+      both(200, () => ({})),
+      START_MS + DAY_MS + 1,
+    );
+    expect(closed.metrics[0]?.units).toBe(400);
+  });
+});
+
+test('units of each split are held against the shares of that split', async () => {
+  const store = new MemoryStore();
+  const before = experimentWith(CORRECT);
+  const after = {
+    ...before,
+    variants: before.variants.map((variant, index) => ({ ...variant, weight: index === 0 ? 99 : 1 })),
+  };
+  const record = async (experiment: Experiment, first: number, ofV2: number) => {
+    const { epoch, ...split } = epochOf(experiment);
+    const units = Array.from({ length: 100 }, (_, index): UnitExposure => {
+      const unit = (first + index).toString(16).padStart(16, '0');
+      const variant = index < ofV2 ? 'v2' : 'v1';
+      const scope = { experiment: 'digits', phase: 1, epoch };
+      return { ...scope, variant, unit, uid: unit, atMs: START_MS, keyId: '', values: {}, windowsMs: [] };
+    });
+    await store.recordExposures({
+      epochs: [{ experiment: 'digits', phase: 1, epoch, ...split }],
+      requests: [],
+      units,
+    });
+  };
+  await record(before, 0, 50);
+  await record(after, 1000, 1);
+  const tallies = await store.tallies('digits', 1, countedMetrics(after.metrics), START_MS);
+  // 51 of 200 would be a mismatch for one split; it is none for 50 of 100 and then 1 of 100.
+  expect(experimentResults(after, tallies, START_MS).health.srm).toMatchObject({
+    ok: true,
+    variants: [
+      { variant: 'v1', units: 149, expected: 149 },
+      { variant: 'v2', units: 51, expected: 51 },
+    ],
+  });
+});
+
+test('a metric that can’t be analysed is named with its reason, and the others are analysed', async () => {
+  const experiment = experimentWith(
+    'metrics: [{ name: correct, kind: proportion, role: goal }, { name: delta, kind: quantile, quantile: 0.5 }, ' +
+      '{ name: shift, kind: mean, source: drift }]',
+  );
+  const units = both(100, (index) => ({ outcomes: { correct: 1, delta: index - 50 } }));
+  const { metrics, leftOut } = await resultsOf(experiment, units);
+  expect(metrics.map(({ name }) => name)).toEqual(['correct']);
+  expect(leftOut).toEqual([
+    { metric: 'shift', reason: 'nothing measures drift yet' },
+    { metric: 'delta', reason: 'it has values below zero, whose distribution is not analysed' },
+  ]);
+});
