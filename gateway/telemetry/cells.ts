@@ -66,7 +66,8 @@ export class CellFamily<Of extends Cell> {
   readonly name: string;
   readonly #head: string;
   readonly #create: () => Of;
-  readonly #cells = new Map<string, Of>();
+  /** By their labels in the order of the names, so that the order in which they are given makes no other series. */
+  readonly #cells = new Map<string, { readonly labels: string; readonly cell: Of }>();
 
   static counter(name: string, help: string): CellFamily<CounterCell> {
     return new CellFamily(name, help, 'counter', () => new CounterCell());
@@ -85,18 +86,18 @@ export class CellFamily<Of extends Cell> {
 
   /** The series of these labels; the same labels give the same one. */
   cell(labels: Labels): Of {
-    const key = written(labels);
+    const key = written(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
     const known = this.#cells.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.cell;
     const cell = this.#create();
-    this.#cells.set(key, cell);
+    this.#cells.set(key, { labels: written(Object.entries(labels)), cell });
     return cell;
   }
 
   /** Its part of the exposition. */
   write(): string {
     let text = this.#head;
-    for (const [labels, cell] of this.#cells) text += cell.write(this.name, labels);
+    for (const { labels, cell } of this.#cells.values()) text += cell.write(this.name, labels);
     return text;
   }
 }
@@ -106,9 +107,8 @@ function braced(labels: string): string {
 }
 
 /** `model="digits",version="1"`, with what the format escapes escaped. */
-function written(labels: Labels): string {
-  return Object.entries(labels)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+function written(labels: readonly (readonly [string, string])[]): string {
+  return labels
     .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (char) => ESCAPED[char] ?? char)}"`)
     .join(',');
 }
