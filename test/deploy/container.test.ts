@@ -90,10 +90,12 @@ describe('what the image holds', () => {
         'etc/signalbox/signalbox.yaml':
           'listen: { http: 127.0.0.1:0, metrics: 127.0.0.1:0 }\nmodels: { repository: /models, defaultModel: digits }\n',
       });
-      // A mount namespace of its own: the root is bound read-only over itself, and gone with the process.
+      // A mount namespace of its own: the root is bound read-only over itself, with the devices and processes that every
+      // container has, and gone with the process.
       const inside = ['--mount', '--', 'sh', '-c'];
       const enter =
-        'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && ! touch "$0/tmp/x" 2>/dev/null && ' +
+        'mkdir -p "$0/dev" "$0/proc" && mount --bind "$0" "$0" && mount --rbind /dev "$0/dev" && ' +
+        'mount --rbind /proc "$0/proc" && mount -o remount,bind,ro "$0" && ! touch "$0/tmp/x" 2>/dev/null && ' +
         'exec chroot --userspec=65532:65532 "$0" "$@"';
       const node = ['/app/bin/node', '/app/bin/signalbox.js'];
       const serve = [...node, 'serve', '--config', '/etc/signalbox/signalbox.yaml'];
