@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { Batcher } from './batching/batcher.ts';
-import type { ModelSignature } from './check.ts';
 import { checkRequest } from './check.ts';
 import { resolveSignature, statedBatchSize } from './declared-signature.ts';
 import type { GraphSignature } from './declared-signature.ts';
@@ -21,6 +20,7 @@ import { deviceFault } from './repository/instance-groups.ts';
 import type { ModelConfig } from './repository/model-config.ts';
 import { StatisticsRecorder } from './statistics.ts';
 import type { VersionStatistics } from './statistics.ts';
+import type { InstanceCounts, Servable } from './servable.ts';
 import { Device } from './scheduling/device.ts';
 import { threadBudget } from './scheduling/thread-budget.ts';
 import type { ThreadBudget } from './scheduling/thread-budget.ts';
@@ -76,12 +76,13 @@ interface Prepared {
 /** Time between two tries to replace a worker that can't be started. */
 const RESTART_DELAY_MS = 1000;
 
-/** One loaded version of a model: its instances and the batcher they pull from. */
-export class ModelVersion implements ModelSignature {
+/** One loaded version of an ONNX model: its instances and the batcher they pull from. */
+export class ModelVersion implements Servable {
   readonly model: string;
   readonly version: number;
-  readonly inputs: ModelSignature['inputs'];
-  readonly outputs: ModelSignature['outputs'];
+  readonly platform = 'onnxruntime_onnx';
+  readonly inputs: Servable['inputs'];
+  readonly outputs: Servable['outputs'];
   readonly maxBatchSize: number;
   readonly labels: readonly string[];
   readonly image: ImageSpec | undefined;
@@ -184,13 +185,11 @@ export class ModelVersion implements ModelSignature {
     });
   }
 
-  /** Requests that wait for an instance. */
   get queued(): number {
     return this.#batcher.queued;
   }
 
-  /** Instances that can be given work, and those that hang, of how many there should be. */
-  get instances(): { readonly ready: number; readonly hung: number; readonly wanted: number } {
+  get instances(): InstanceCounts {
     const hung = this.#hung.size;
     return { ready: this.#instances.size - hung, hung, wanted: this.#wantedInstances };
   }
@@ -200,7 +199,6 @@ export class ModelVersion implements ModelSignature {
     return this.#slabs.lent;
   }
 
-  /** What it has done since it was loaded. */
   get statistics(): VersionStatistics {
     return this.#statistics.read();
   }
@@ -223,11 +221,6 @@ export class ModelVersion implements ModelSignature {
     }
   }
 
-  /**
-   * Keeps the version loaded, from the moment it was chosen for a request until that request is answered.
-   *
-   * @returns ends the hold; to be called once
-   */
   hold(): () => void {
     this.#holders += 1;
     return () => {

@@ -289,7 +289,10 @@ function gaugeSources(repository: ModelRepository, experiments: ExperimentFiles)
   const ready = () => repository.models.flatMap((model) => model.ready);
   return {
     queues: () => ready().map(({ model, version, queued }) => ({ model, version, queued })),
-    instances: () => ready().map(({ model, version, instances }) => ({ model, version, ...instances })),
+    instances: () =>
+      ready().flatMap(({ model, version, instances }) =>
+        instances === undefined ? [] : [{ model, version, ...instances }],
+      ),
     weights: () =>
       [...experiments.current.byModel.values()].flatMap(({ candidates }) =>
         candidates.flatMap((experiment) =>

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { formatProblem } from '../../documents/problem.ts';
 import { ModelVersion } from '../model-version.ts';
 import type { BackendEvents, FaultOptions } from '../model-version.ts';
+import type { Servable } from '../servable.ts';
 import { Device } from '../scheduling/device.ts';
 import { versionFault } from './layout.ts';
 import type { VersionFolder } from './layout.ts';
@@ -28,15 +29,11 @@ export class ModelLoader {
   /** The cores, which all versions share. */
   readonly #device = new Device(availableParallelism());
   /** Answers what is in flight of a version that was taken out, and frees it. */
-  readonly #retire: (version: ModelVersion) => void;
+  readonly #retire: (version: Servable) => void;
   #loads = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(
-    events: LoaderEvents,
-    faults: FaultOptions | undefined,
-    retire: (version: ModelVersion) => void,
-  ) {
+  constructor(events: LoaderEvents, faults: FaultOptions | undefined, retire: (version: Servable) => void) {
     this.#events = events;
     this.#faults = faults;
     this.#retire = retire;
@@ -151,7 +148,7 @@ export class ModelLoader {
     config: ModelConfig,
     labels: readonly string[],
     threads: number,
-  ): Promise<ModelVersion | 'moving'> {
+  ): Promise<Servable | 'moving'> {
     const digest = await digestFiles(directory, files);
     const loaded = await ModelVersion.load({
       model,

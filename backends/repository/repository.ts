@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { formatProblem } from '../../documents/problem.ts';
-import type { FaultOptions, ModelVersion } from '../model-version.ts';
+import type { FaultOptions } from '../model-version.ts';
+import type { Servable } from '../servable.ts';
 import { lookAt, settledAtOnce, settledBetween } from './look.ts';
 import type { Look, ModelLook } from './look.ts';
 import { ModelLoader } from './model-loader.ts';
@@ -53,7 +54,7 @@ export class ModelRepository {
   /** By model: what is being done to it, one thing at a time. */
   readonly #tasks = new Map<string, Promise<void>>();
   /** Versions that answer their last requests. */
-  readonly #draining = new Map<ModelVersion, Promise<void>>();
+  readonly #draining = new Map<Servable, Promise<void>>();
   readonly #told = new Map<string, string>();
   #isClosed = false;
 
@@ -273,7 +274,7 @@ export class ModelRepository {
     }
   }
 
-  #retire(version: ModelVersion): void {
+  #retire(version: Servable): void {
     const closed = version.close().finally(() => this.#draining.delete(version));
     this.#draining.set(version, closed);
   }

@@ -1,4 +1,4 @@
-import type { ModelVersion } from '../model-version.ts';
+import type { Servable } from '../servable.ts';
 
 /** A line of the repository's index, in Triton's words. */
 export interface IndexEntry {
@@ -13,7 +13,7 @@ interface Slot {
   /** What was last tried to load: the files and the configuration. */
   readonly wish: string;
   /** What serves; it may be older than the wish, when that failed. */
-  readonly loaded: ModelVersion | undefined;
+  readonly loaded: Servable | undefined;
   readonly isLoading: boolean;
   readonly reason: string;
 }
@@ -33,17 +33,17 @@ export class ServedModel {
   }
 
   /** The versions that can answer, ascending. */
-  get ready(): readonly ModelVersion[] {
+  get ready(): readonly Servable[] {
     return this.versions.map((version) => this.version(version)).filter((loaded) => loaded !== undefined);
   }
 
   /** A version that can answer; undefined where it can't or isn't there. */
-  version(number: number): ModelVersion | undefined {
+  version(number: number): Servable | undefined {
     return this.#slots.get(number)?.loaded;
   }
 
   /** What answers an unversioned call where there is no experiment. */
-  get highestReady(): ModelVersion | undefined {
+  get highestReady(): Servable | undefined {
     return this.ready.at(-1);
   }
 
@@ -73,7 +73,7 @@ export class ServedModel {
   }
 
   /** Lets a loaded version take the traffic; returns the one it replaces. */
-  put(version: number, wish: string, loaded: ModelVersion): ModelVersion | undefined {
+  put(version: number, wish: string, loaded: Servable): Servable | undefined {
     const replaced = this.version(version);
     this.#slots.set(version, { wish, loaded, isLoading: false, reason: '' });
     return replaced;
@@ -85,13 +85,13 @@ export class ServedModel {
   }
 
   /** Takes a version out; returns it where it was loaded. */
-  take(version: number): ModelVersion | undefined {
+  take(version: number): Servable | undefined {
     const loaded = this.version(version);
     this.#slots.delete(version);
     return loaded;
   }
 
-  takeAll(): readonly ModelVersion[] {
+  takeAll(): readonly Servable[] {
     return this.versions.map((version) => this.take(version)).filter((loaded) => loaded !== undefined);
   }
 }

@@ -1,4 +1,4 @@
-import type { ModelVersion } from '../../backends/model-version.ts';
+import type { Servable } from '../../backends/servable.ts';
 import type { Choice } from '../../experiments/decision.ts';
 import type { UnitKey } from '../../experiments/prediction-id.ts';
 import type { Outcome } from '../telemetry/metrics.ts';
@@ -11,7 +11,7 @@ export interface Exposure {
   readonly choice: Choice;
   /** Undefined where the request named no unit. */
   readonly unit: UnitKey | undefined;
-  readonly version: ModelVersion;
+  readonly version: Servable;
   /** The id of the caller's key; empty for a caller without one. */
   readonly keyId: string;
   readonly outcome: Outcome;

@@ -1,4 +1,4 @@
-import type { ModelVersion } from '../../backends/model-version.ts';
+import type { Servable } from '../../backends/servable.ts';
 import type { InferAnswer, InferRequest } from '../../backends/inference.ts';
 import type { Choice } from '../../experiments/decision.ts';
 import type { Principal } from '../trust/principal.ts';
@@ -27,7 +27,7 @@ export interface Call {
 
 /** Whom a call was routed to, and why. */
 export interface Target {
-  readonly version: ModelVersion;
+  readonly version: Servable;
   /** Undefined for a pinned call and for a model without an experiment. */
   readonly choice: Choice | undefined;
   readonly labels: RouteLabels;
@@ -52,7 +52,7 @@ export interface Decoded extends Pick<InferRequest, 'inputs' | 'outputs' | 'prio
 /** What a face does for the pipeline: everything of its protocol, and nothing else. */
 export interface Face<Read extends Decoded, Encoded> {
   /** Reads the body, now that it is known which version will answer. */
-  decode(version: ModelVersion): Read | Promise<Read>;
+  decode(version: Servable): Read | Promise<Read>;
   /**
    * Reads the body before it is known which version will answer: for experiments that look into it. Left out, or
    * undefined, where a body means something only to a version; such calls have no parameters and no inputs to experiments.

@@ -1,6 +1,6 @@
 import type { ModelRepository } from '../../backends/repository/repository.ts';
 import type { ServedModel } from '../../backends/repository/served-model.ts';
-import type { ModelVersion } from '../../backends/model-version.ts';
+import type { Servable } from '../../backends/servable.ts';
 import { decide } from '../../experiments/decision.ts';
 import type { DecisionContext } from '../../experiments/decision.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
@@ -15,7 +15,7 @@ export class Router {
   readonly #experiments: () => ExperimentSet;
   readonly #deciding: DecisionContext;
   /** By version and variant: labels are made once for each route, as many as the configuration has. */
-  readonly #labels = new WeakMap<ModelVersion, WeakMap<object, RouteLabels>>();
+  readonly #labels = new WeakMap<Servable, WeakMap<object, RouteLabels>>();
 
   constructor(repository: ModelRepository, experiments: () => ExperimentSet, deciding: DecisionContext) {
     this.#repository = repository;
@@ -79,11 +79,11 @@ export class Router {
     }
   }
 
-  #target(version: ModelVersion, choice: Target['choice']): Target {
+  #target(version: Servable, choice: Target['choice']): Target {
     return { version, choice, labels: this.#labelsOf(version, choice), release: version.hold() };
   }
 
-  #labelsOf(version: ModelVersion, choice: Target['choice']): RouteLabels {
+  #labelsOf(version: Servable, choice: Target['choice']): RouteLabels {
     const ofVersion = this.#labels.get(version) ?? new WeakMap<object, RouteLabels>();
     this.#labels.set(version, ofVersion);
     const key = choice?.variant ?? PINNED;
@@ -104,7 +104,7 @@ export class Router {
 const PINNED = {};
 
 /** @throws GatewayError where the text is no version, or the model has none such that is ready */
-export function findVersion(model: ServedModel, text: string): ModelVersion {
+export function findVersion(model: ServedModel, text: string): Servable {
   if (!/^[1-9][0-9]{0,14}$/.test(text)) {
     throw new GatewayError(
       'invalid_version',

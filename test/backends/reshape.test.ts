@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { reshapeFault } from '../../backends/repository/declared-tensor.ts';
 import { modelConfigJson } from '../../backends/repository/model-config-json.ts';
 import { identityModel } from '../models/onnx-graph.ts';
-import { openRepository } from './repository/open-repository.ts';
+import { lentSlabsOf, openRepository } from './repository/open-repository.ts';
 
 test.each([
   [[1], []],
@@ -57,7 +57,7 @@ test('callers see dims, the graph its own shape, and rows that are batched stay 
     const [output, expected] = pair as readonly [unknown, unknown];
     expect(output).toEqual(expected);
   }
-  expect(version.lentSlabs).toBe(0);
+  expect(lentSlabsOf(version)).toBe(0);
   expect(modelConfigJson(version)).toMatchObject({
     input: [{ dims: [-1, 2, 2], reshape: { shape: [-1, 4] } }],
     output: [{ dims: [-1, 4, 1], reshape: { shape: [-1, 4] } }],

@@ -4,7 +4,7 @@ import { ImagePool } from '../../../backends/image/image-pool.ts';
 import type { ImageSpec } from '../../../backends/image/image-spec.ts';
 import { topClasses } from '../../../backends/image/top-classes.ts';
 import type { InferAnswer } from '../../../backends/inference.ts';
-import type { ModelVersion } from '../../../backends/model-version.ts';
+import type { Servable } from '../../../backends/servable.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { Call, Decoded, Target } from '../../pipeline/call.ts';
@@ -44,7 +44,7 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
   const decode = async (
     request: FastifyRequest,
     { arrivalMs, signal }: Call,
-    version: ModelVersion,
+    version: Servable,
   ): Promise<ImageCall> => {
     const { image: spec, inputs } = version;
     const [input] = inputs;

@@ -1,4 +1,4 @@
-import type { ModelVersion } from '../../../backends/model-version.ts';
+import type { Servable } from '../../../backends/servable.ts';
 import { toNumbers } from '../../../backends/tensor/datatype.ts';
 import type { NumericArray } from '../../../backends/tensor/datatype.ts';
 import type { BytesTensor, NumericTensor, Tensor } from '../../../backends/tensor/tensor.ts';
@@ -19,7 +19,7 @@ const MOST_KEPT_IN_ORDER = 32;
 export function classify(
   tensor: Tensor,
   count: number,
-  { labels, maxBatchSize }: Pick<ModelVersion, 'labels' | 'maxBatchSize'>,
+  { labels, maxBatchSize }: Pick<Servable, 'labels' | 'maxBatchSize'>,
 ): BytesTensor {
   const { name, datatype, shape } = tensor;
   if (datatype === 'BYTES' || datatype === 'BOOL') {

@@ -1,4 +1,4 @@
-import type { ModelVersion } from '../../../backends/model-version.ts';
+import type { Servable } from '../../../backends/servable.ts';
 import type { ModelRepository } from '../../../backends/repository/repository.ts';
 import type { ServedModel } from '../../../backends/repository/served-model.ts';
 import { GatewayError } from '../../errors.ts';
@@ -17,7 +17,7 @@ export function servedModel(repository: ModelRepository, name: string): ServedMo
  *
  * @throws GatewayError
  */
-export function readyVersion(repository: ModelRepository, path: ModelPath): ModelVersion {
+export function readyVersion(repository: ModelRepository, path: ModelPath): Servable {
   const model = servedModel(repository, path.model);
   if (path.version !== undefined) return findVersion(model, path.version);
   const version = model.highestReady;

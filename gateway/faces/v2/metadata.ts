@@ -1,4 +1,4 @@
-import type { ModelVersion } from '../../../backends/model-version.ts';
+import type { Servable } from '../../../backends/servable.ts';
 import type { ServedModel } from '../../../backends/repository/served-model.ts';
 
 /** The extensions of the Open Inference Protocol that are served. */
@@ -15,11 +15,11 @@ export const EXTENSIONS: readonly string[] = [
 ];
 
 /** Model metadata: `GET /v2/models/{model}[/versions/{version}]`. -1 stands for a dimension of any size. */
-export function modelMetadata(model: ServedModel, version: ModelVersion): object {
+export function modelMetadata(model: ServedModel, version: Servable): object {
   return {
     name: model.name,
     versions: model.ready.map((ready) => String(ready.version)),
-    platform: 'onnxruntime_onnx',
+    platform: version.platform,
     inputs: version.inputs,
     outputs: version.outputs,
   };

@@ -1,4 +1,4 @@
-import type { ModelVersion } from '../../../backends/model-version.ts';
+import type { Servable } from '../../../backends/servable.ts';
 import type { ModelRepository } from '../../../backends/repository/repository.ts';
 import type { DurationStat, VersionStatistics } from '../../../backends/statistics.ts';
 import type { ModelPath } from '../http-call.ts';
@@ -14,7 +14,7 @@ export function modelStatistics(repository: ModelRepository, path: ModelPath | u
   return { model_stats: versionsOf(repository, path).map(statisticsOf) };
 }
 
-function versionsOf(repository: ModelRepository, path: ModelPath | undefined): readonly ModelVersion[] {
+function versionsOf(repository: ModelRepository, path: ModelPath | undefined): readonly Servable[] {
   if (path === undefined) return repository.models.flatMap((model) => model.ready);
   if (path.version !== undefined) return [readyVersion(repository, path)];
   return servedModel(repository, path.model).ready;
@@ -23,7 +23,7 @@ function versionsOf(repository: ModelRepository, path: ModelPath | undefined): r
 /** Nothing is answered from a cache. */
 const NEVER: DurationStat = { count: 0, ns: 0 };
 
-function statisticsOf({ model, version, statistics }: ModelVersion) {
+function statisticsOf({ model, version, statistics }: Servable) {
   const { success, fail, queue, requests, batches } = statistics;
   return {
     name: model,

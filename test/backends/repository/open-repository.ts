@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { vi } from 'vitest';
-import type { ModelVersion } from '../../../backends/model-version.ts';
+import { ModelVersion } from '../../../backends/model-version.ts';
+import type { Servable } from '../../../backends/servable.ts';
 import { ModelRepository } from '../../../backends/repository/repository.ts';
 import type { RepositoryEvents, RepositoryOptions } from '../../../backends/repository/repository.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
@@ -15,7 +16,7 @@ export interface OpenedRepository extends AsyncDisposable {
   readonly root: TemporaryFolder;
   readonly events: Events;
   /** A version that must be ready. */
-  ready(model: string, version: number): ModelVersion;
+  ready(model: string, version: number): Servable;
   /** What the repository's index says of a version, as `STATE reason`. */
   stateOf(model: string, version: number): string | undefined;
 }
@@ -66,7 +67,7 @@ export async function settle({ repository }: OpenedRepository): Promise<void> {
 }
 
 /** What an adding model makes of 0: the number that it adds. */
-export async function addendOf(version: ModelVersion): Promise<number | undefined> {
+export async function addendOf(version: Servable): Promise<number | undefined> {
   const answer = await version.infer({
     inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 2], data: new Float32Array(2) }],
     deadlineMs: Infinity,
@@ -74,6 +75,12 @@ export async function addendOf(version: ModelVersion): Promise<number | undefine
   const [sum] = answer.outputs.map(({ data }) => Number(data[0]));
   answer.release();
   return sum;
+}
+
+/** Slabs of a version of an ONNX model that are lent: 0 when nothing is in flight. */
+export function lentSlabsOf(version: Servable): number {
+  if (!(version instanceof ModelVersion)) throw new Error(`'${version.model}' is no ONNX model`);
+  return version.lentSlabs;
 }
 
 export function modelPath(root: TemporaryFolder, model: string, version: number): string {

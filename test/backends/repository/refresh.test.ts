@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { addingModel } from '../../models/small-models.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
-import { addendOf, modelPath, openRepository, settle } from './open-repository.ts';
+import { addendOf, lentSlabsOf, modelPath, openRepository, settle } from './open-repository.ts';
 
 describe('a refresh', () => {
   test('that finds nothing new changes nothing', async () => {
@@ -216,5 +216,5 @@ test('twenty swaps under load lose no answer, and each answer is whole', { timeo
   await callers;
   expect(answered).toBeGreaterThan(20 * 16);
   expect([...seen].sort((a, b) => a - b)).toEqual(Array.from({ length: 21 }, (_, addend) => addend));
-  expect([...versions].map(({ lentSlabs, queued }) => lentSlabs + queued)).toEqual(Array(21).fill(0));
+  expect([...versions].map((version) => lentSlabsOf(version) + version.queued)).toEqual(Array(21).fill(0));
 });

@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import type { ModelVersion } from '../../../backends/model-version.ts';
+import type { Servable } from '../../../backends/servable.ts';
 import { PredictionIds } from '../../../experiments/prediction-id.ts';
 import { MemoryStore } from '../../../experiments/stores/memory-store.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
@@ -18,7 +18,7 @@ import { temporaryFolder } from '../../models/temporary-folder.ts';
 const experiment = sampleExperiment();
 const ids = new PredictionIds(['a secret of a test, long enough']);
 // Sinks read no more of a version than these.
-const version = { model: 'digits', version: 1, digest: 'ab'.repeat(32) } as unknown as ModelVersion;
+const version = { model: 'digits', version: 1, digest: 'ab'.repeat(32) } as unknown as Servable;
 
 function exposure(user: number, changes: Partial<Exposure> = {}): Exposure {
   const unit = { split: user, coverage: user };

@@ -1,0 +1,48 @@
+import type { ModelSignature } from './check.ts';
+import type { ImageSpec } from './image/image-spec.ts';
+import type { InferAnswer, InferRequest } from './inference.ts';
+import type { ModelConfig } from './repository/model-config.ts';
+import type { VersionStatistics } from './statistics.ts';
+
+/** Instances that can be given work, and those that hang, of how many there should be. */
+export interface InstanceCounts {
+  readonly ready: number;
+  readonly hung: number;
+  readonly wanted: number;
+}
+
+/**
+ * A version of a model that answers requests, whatever stands behind it. This is all that the repository, the pipeline and
+ * the faces know of it; it is the same object from the moment it takes traffic until it is closed.
+ */
+export interface Servable extends ModelSignature {
+  readonly version: number;
+  /** What runs it, in Triton's words: `onnxruntime_onnx` for an ONNX model. */
+  readonly platform: string;
+  /** One label a class, in the classes' order; empty where there are none. */
+  readonly labels: readonly string[];
+  /** How an uploaded image becomes its input, and its answer classes; undefined: it takes no image calls. */
+  readonly image: ImageSpec | undefined;
+  readonly config: ModelConfig;
+  /** A sha256 as hexadecimal: versions of the same digest and configuration give the same answers. */
+  readonly digest: string;
+  /** Requests that wait for a run. */
+  readonly queued: number;
+  /** Undefined: it has no instances of its own. */
+  readonly instances: InstanceCounts | undefined;
+  /** What it has done since it was loaded. */
+  readonly statistics: VersionStatistics;
+
+  /** @throws BackendError */
+  infer(request: InferRequest): Promise<InferAnswer>;
+
+  /**
+   * Keeps the version loaded, from the moment it was chosen for a request until that request is answered.
+   *
+   * @returns ends the hold; to be called once
+   */
+  hold(): () => void;
+
+  /** Answers all that hold it or wait for it, then frees what it has. */
+  close(): Promise<void>;
+}
