@@ -2,8 +2,8 @@ import type { Epoch } from '../epoch.ts';
 import type { CountedMetric } from '../counted-metric.ts';
 import { claimOf, closeWindow, countDuplicate, countRequests, expose, settle } from './ledger.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus, Scope, Step, UnitState } from './ledger.ts';
-import { StoreUnavailable } from './state-store.ts';
-import type { AuditEntry, Lease, StateStore, Versioned } from './state-store.ts';
+import { LeaseLost, StoreUnavailable } from './state-store.ts';
+import type { AuditEntry, Fence, Lease, StateStore, Versioned, WriteOptions } from './state-store.ts';
 import { readTallies } from './tallies.ts';
 import type { Tallies, TallyDelta } from './tallies.ts';
 
@@ -58,12 +58,21 @@ export class MemoryStore implements StateStore {
     return Promise.resolve(found && { version: found.version, value: JSON.parse(found.json) as unknown });
   }
 
-  writeDocument(key: string, value: unknown, expectedVersion: number): Promise<number | undefined> {
-    const version = this.#documents.get(key)?.version ?? 0;
-    if (version !== expectedVersion) return Promise.resolve(undefined);
-    this.#documents.set(key, { version: version + 1, json: JSON.stringify(value) });
-    for (const onChange of this.#watchers.get(key) ?? []) queueMicrotask(onChange);
-    return Promise.resolve(version + 1);
+  writeDocument(
+    key: string,
+    value: unknown,
+    expectedVersion: number,
+    { fence, audit }: WriteOptions = {},
+  ): Promise<number | undefined> {
+    return settled(() => {
+      if (fence !== undefined && !this.#holds(fence)) throw new LeaseLost(fence.lease);
+      const version = this.#documents.get(key)?.version ?? 0;
+      if (version !== expectedVersion) return undefined;
+      this.#documents.set(key, { version: version + 1, json: JSON.stringify(value) });
+      if (audit !== undefined) this.#append(audit);
+      for (const onChange of this.#watchers.get(key) ?? []) queueMicrotask(onChange);
+      return version + 1;
+    });
   }
 
   watchDocument(key: string, onChange: () => void): () => void {
@@ -78,12 +87,10 @@ export class MemoryStore implements StateStore {
   }
 
   appendAudit(entry: unknown): Promise<number> {
-    this.#auditLength += 1;
-    this.#audit.push({
-      sequence: this.#auditLength,
-      entry: JSON.parse(JSON.stringify(entry)) as unknown,
-    });
-    if (this.#audit.length > this.#limits.auditEntries) this.#audit.shift();
+    return Promise.resolve(this.#append(entry));
+  }
+
+  auditLength(): Promise<number> {
     return Promise.resolve(this.#auditLength);
   }
 
@@ -160,6 +167,21 @@ export class MemoryStore implements StateStore {
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #append(entry: unknown): number {
+    this.#auditLength += 1;
+    this.#audit.push({
+      sequence: this.#auditLength,
+      entry: JSON.parse(JSON.stringify(entry)) as unknown,
+    });
+    if (this.#audit.length > this.#limits.auditEntries) this.#audit.shift();
+    return this.#auditLength;
+  }
+
+  #holds({ lease, holder, token }: Fence): boolean {
+    const held = this.#leases.get(lease);
+    return held?.holder === holder && held.token === token && held.expiresMs > Date.now();
   }
 
   /** @throws StoreUnavailable when as many are remembered as may be */

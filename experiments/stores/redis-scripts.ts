@@ -8,10 +8,15 @@ declare module 'ioredis' {
   interface RedisCommander<Context> {
     signalboxWriteDocument(
       key: string,
+      leaseKey: string,
+      auditKey: string,
       expectedVersion: number,
       json: string,
       channel: string,
       name: string,
+      holder: string,
+      token: number,
+      auditJson: string,
     ): Result<number, Context>;
     signalboxAcquireLease(key: string, holder: string, ttlMs: number): Result<number, Context>;
     signalboxReleaseLease(key: string, holder: string): Result<number, Context>;
@@ -20,22 +25,33 @@ declare module 'ioredis' {
   }
 }
 
-/** Returns the new version; 0 where the document's version is not the expected one. */
+/** The server's clock decides, as replicas' clocks differ. */
+const NOW = `
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+`;
+
+/**
+ * Returns the new version; 0 where the document's version is not the expected one, -1 where the lease that the write stands
+ * under (an empty holder: none) doesn't hold.
+ */
 const WRITE_DOCUMENT = `
+if ARGV[5] ~= '' then
+${NOW}
+  local held = redis.call('HMGET', KEYS[2], 'holder', 'token', 'expires')
+  if held[1] ~= ARGV[5] or held[2] ~= ARGV[6] or tonumber(held[3]) <= now then return -1 end
+end
 local version = tonumber(redis.call('HGET', KEYS[1], 'version') or '0')
 if version ~= tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'version', version + 1, 'json', ARGV[2])
+if ARGV[7] ~= '' then redis.call('RPUSH', KEYS[3], ARGV[7]) end
 redis.call('PUBLISH', ARGV[3], ARGV[4])
 return version + 1
 `;
 
-/**
- * Returns the token; 0 where another one holds the lease. The server's clock decides, as replicas' clocks differ. The token
- * outlives the lease, so that it never goes back.
- */
+/** Returns the token; 0 where another one holds the lease. The token outlives the lease, so that it never goes back. */
 const ACQUIRE_LEASE = `
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+${NOW}
 local held = redis.call('HMGET', KEYS[1], 'holder', 'token', 'expires')
 local live = held[1] and tonumber(held[3]) > now
 if live and held[1] ~= ARGV[1] then return 0 end
@@ -101,7 +117,7 @@ return 1
 
 /** Teaches a connection the store's operations; each is atomic, and touches keys of one slot only. */
 export function defineScripts(redis: RedisConnection): void {
-  redis.defineCommand('signalboxWriteDocument', { numberOfKeys: 1, lua: WRITE_DOCUMENT });
+  redis.defineCommand('signalboxWriteDocument', { numberOfKeys: 3, lua: WRITE_DOCUMENT });
   redis.defineCommand('signalboxAcquireLease', { numberOfKeys: 1, lua: ACQUIRE_LEASE });
   redis.defineCommand('signalboxReleaseLease', { numberOfKeys: 1, lua: RELEASE_LEASE });
   redis.defineCommand('signalboxApplyStep', { lua: APPLY_STEP });

@@ -3,16 +3,17 @@ import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
 import { connectRedis } from './redis-connection.ts';
 import { RedisExperimentData } from './redis-experiment-data.ts';
 import type { RedisConnection } from './redis-scripts.ts';
-import { StoreUnavailable } from './state-store.ts';
-import type { AuditEntry, Lease, StateStore, Versioned } from './state-store.ts';
+import { LeaseLost, StoreUnavailable } from './state-store.ts';
+import type { AuditEntry, Lease, StateStore, Versioned, WriteOptions } from './state-store.ts';
 import type { Tallies } from './tallies.ts';
 
 /** Where writes of documents are told; the message is the document's key. */
 const DOCUMENTS_CHANNEL = 'signalbox:documents';
-const AUDIT_KEY = 'signalbox:audit';
 
-const documentKey = (key: string): string => `signalbox:document:${key}`;
-const leaseKey = (name: string): string => `signalbox:lease:${name}`;
+/** The braces put documents, leases and the audit log into one slot of a cluster: a write looks at all three in one step. */
+const AUDIT_KEY = 'signalbox:{state}:audit';
+const documentKey = (key: string): string => `signalbox:{state}:document:${key}`;
+const leaseKey = (name: string): string => `signalbox:{state}:lease:${name}`;
 const claimKey = (key: string): string => `signalbox:claim:${key}`;
 
 /**
@@ -66,15 +67,26 @@ export class RedisStore implements StateStore {
     });
   }
 
-  writeDocument(key: string, value: unknown, expectedVersion: number): Promise<number | undefined> {
+  writeDocument(
+    key: string,
+    value: unknown,
+    expectedVersion: number,
+    { fence, audit }: WriteOptions = {},
+  ): Promise<number | undefined> {
     return this.#ask(async () => {
       const version = await this.#redis.signalboxWriteDocument(
         documentKey(key),
+        leaseKey(fence?.lease ?? ''),
+        AUDIT_KEY,
         expectedVersion,
         JSON.stringify(value),
         DOCUMENTS_CHANNEL,
         key,
+        fence?.holder ?? '',
+        fence?.token ?? 0,
+        audit === undefined ? '' : JSON.stringify(audit),
       );
+      if (version === -1) throw new LeaseLost(fence?.lease ?? '');
       return version === 0 ? undefined : version;
     });
   }
@@ -102,6 +114,10 @@ export class RedisStore implements StateStore {
         entry: JSON.parse(json) as unknown,
       }));
     });
+  }
+
+  auditLength(): Promise<number> {
+    return this.#ask(() => this.#redis.llen(AUDIT_KEY));
   }
 
   acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined> {
@@ -162,7 +178,7 @@ export class RedisStore implements StateStore {
     try {
       return await work();
     } catch (cause) {
-      if (cause instanceof StoreUnavailable) throw cause;
+      if (cause instanceof StoreUnavailable || cause instanceof LeaseLost) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new StoreUnavailable(`Redis: ${reason}`, { cause });
     }

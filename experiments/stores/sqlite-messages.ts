@@ -1,5 +1,6 @@
 import type { CountedMetric } from '../counted-metric.ts';
 import type { ExposureBatch, Outcome } from './ledger.ts';
+import type { Fence } from './state-store.ts';
 
 /** What the store asks its worker; each is one transaction. */
 export type SqliteRequest =
@@ -9,10 +10,13 @@ export type SqliteRequest =
       readonly key: string;
       readonly json: string;
       readonly expectedVersion: number;
+      readonly fence: Fence | undefined;
+      readonly auditJson: string | undefined;
     }
   | { readonly kind: 'claim'; readonly key: string; readonly ttlMs: number }
   | { readonly kind: 'appendAudit'; readonly json: string }
   | { readonly kind: 'readAudit'; readonly after: number; readonly limit: number }
+  | { readonly kind: 'auditLength' }
   | {
       readonly kind: 'acquireLease';
       readonly name: string;

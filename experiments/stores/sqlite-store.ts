@@ -2,8 +2,8 @@ import { Worker } from 'node:worker_threads';
 import type { CountedMetric } from '../counted-metric.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
 import type { FromSqliteWorker, SqliteRequest, ToSqliteWorker } from './sqlite-messages.ts';
-import { StoreUnavailable } from './state-store.ts';
-import type { AuditEntry, Lease, StateStore, Versioned } from './state-store.ts';
+import { LeaseLost, StoreUnavailable } from './state-store.ts';
+import type { AuditEntry, Lease, StateStore, Versioned, WriteOptions } from './state-store.ts';
 import type { Tallies } from './tallies.ts';
 
 interface Waiting {
@@ -45,14 +45,21 @@ export class SqliteStore implements StateStore {
     return this.#ask({ kind: 'readDocument', key });
   }
 
-  async writeDocument(key: string, value: unknown, expectedVersion: number): Promise<number | undefined> {
-    const json = JSON.stringify(value);
-    const version = await this.#ask<number | undefined>({
+  async writeDocument(
+    key: string,
+    value: unknown,
+    expectedVersion: number,
+    { fence, audit }: WriteOptions = {},
+  ): Promise<number | undefined> {
+    const version = await this.#ask<number | 'lease lost' | undefined>({
       kind: 'writeDocument',
       key,
-      json,
+      json: JSON.stringify(value),
       expectedVersion,
+      fence,
+      auditJson: audit === undefined ? undefined : JSON.stringify(audit),
     });
+    if (version === 'lease lost') throw new LeaseLost(fence?.lease ?? '');
     if (version !== undefined) for (const onChange of this.#watchers.get(key) ?? []) onChange();
     return version;
   }
@@ -74,6 +81,10 @@ export class SqliteStore implements StateStore {
 
   readAudit(after: number, limit: number): Promise<readonly AuditEntry[]> {
     return this.#ask({ kind: 'readAudit', after, limit });
+  }
+
+  auditLength(): Promise<number> {
+    return this.#ask({ kind: 'auditLength' });
   }
 
   acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined> {

@@ -51,7 +51,13 @@ function answer(request: SqliteRequest): unknown {
       return row && { version: Number(row.version), value: JSON.parse(String(row.json)) as unknown };
     }
     case 'writeDocument': {
-      const { key, json, expectedVersion } = request;
+      const { key, json, expectedVersion, fence, auditJson } = request;
+      if (fence !== undefined) {
+        const held = tables
+          .prepare('SELECT 1 FROM lease WHERE name = ? AND holder = ? AND token = ? AND expires_ms > ?')
+          .get(fence.lease, fence.holder, fence.token, nowMs);
+        if (held === undefined) return 'lease lost';
+      }
       const { changes } =
         expectedVersion === 0
           ? tables
@@ -60,13 +66,17 @@ function answer(request: SqliteRequest): unknown {
           : tables
               .prepare('UPDATE document SET version = version + 1, json = ? WHERE key = ? AND version = ?')
               .run(json, key, expectedVersion);
-      return Number(changes) === 1 ? expectedVersion + 1 : undefined;
+      if (Number(changes) !== 1) return undefined;
+      if (auditJson !== undefined) appendAudit(auditJson);
+      return expectedVersion + 1;
     }
     case 'claim':
       tables.purgeClaims(nowMs);
       return tables.claim(`claim ${request.key}`, nowMs + request.ttlMs, nowMs);
     case 'appendAudit':
-      return Number(tables.prepare('INSERT INTO audit (json) VALUES (?)').run(request.json).lastInsertRowid);
+      return appendAudit(request.json);
+    case 'auditLength':
+      return Number(tables.prepare('SELECT max(sequence) AS last FROM audit').get()?.last ?? 0);
     case 'readAudit':
       return tables
         .prepare('SELECT sequence, json FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?')
@@ -100,6 +110,10 @@ function answer(request: SqliteRequest): unknown {
     case 'tallies':
       return tables.tallies(request.experiment, request.phase, request.metrics, request.nowMs);
   }
+}
+
+function appendAudit(json: string): number {
+  return Number(tables.prepare('INSERT INTO audit (json) VALUES (?)').run(json).lastInsertRowid);
 }
 
 function tell(message: FromSqliteWorker): void {

@@ -10,11 +10,35 @@ export class StoreUnavailable extends Error {
   }
 }
 
+/** A write under a lease that its holder has lost: nothing was written. */
+export class LeaseLost extends Error {
+  constructor(lease: string) {
+    super(`the lease ${lease} has run out, or somebody else holds it`);
+    this.name = 'LeaseLost';
+  }
+}
+
 /** A document and how often it was written, from 1. */
 export interface Versioned {
   readonly version: number;
   /** Plain JSON. */
   readonly value: unknown;
+}
+
+/** A right that a write stands under: the store looks whether it still holds in the same step as it writes. */
+export interface Fence {
+  /** The lease's name. */
+  readonly lease: string;
+  readonly holder: string;
+  readonly token: number;
+}
+
+/** What is done in one step with a write: all of it, or nothing. */
+export interface WriteOptions {
+  /** Refuses the write where the lease has run out or has another holder. */
+  readonly fence?: Fence;
+  /** What the audit log says of the write, plain JSON. */
+  readonly audit?: unknown;
 }
 
 /** Small JSON documents that many replicas read and few write. Keys are names of the gateway's own making. */
@@ -24,8 +48,14 @@ export interface Documents {
    * Writes a document where its version is still the expected one (0: where there is none).
    *
    * @returns the new version; undefined where somebody else was first
+   * @throws LeaseLost where the fence doesn't hold
    */
-  writeDocument(key: string, value: unknown, expectedVersion: number): Promise<number | undefined>;
+  writeDocument(
+    key: string,
+    value: unknown,
+    expectedVersion: number,
+    options?: WriteOptions,
+  ): Promise<number | undefined>;
   /**
    * Tells of a document that any replica wrote, within a second; several writes may be told as one.
    *
@@ -53,6 +83,8 @@ export interface AuditLog {
   appendAudit(entry: unknown): Promise<number>;
   /** @param after the last sequence number that is known; 0 for none */
   readAudit(after: number, limit: number): Promise<readonly AuditEntry[]>;
+  /** The last sequence number; 0 for none. */
+  auditLength(): Promise<number>;
 }
 
 /** A holder's right, and a number that grows with each new holder: a write under an older one is refused by its number. */

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { CountedMetric } from '../../../experiments/counted-metric.ts';
 import type { Outcome } from '../../../experiments/stores/ledger.ts';
-import type { StateStore } from '../../../experiments/stores/state-store.ts';
+import { LeaseLost } from '../../../experiments/stores/state-store.ts';
+import type { Fence, StateStore } from '../../../experiments/stores/state-store.ts';
 import type { EpochTally, MetricTally, Tallies } from '../../../experiments/stores/tallies.ts';
 import {
   BOUGHT,
@@ -54,6 +55,45 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       expect(versions.filter((version) => version === 1)).toHaveLength(1);
       expect(versions.filter((version) => version === undefined)).toHaveLength(19);
       expect((await store.readDocument(key))?.value).toEqual({ writer: versions.indexOf(1) });
+    });
+
+    test('a write and its entry in the audit log are one step: whoever is second leaves neither', async () => {
+      const key = newExperiment();
+      const before = await store.auditLength();
+      const audit = { who: key };
+      expect(await store.writeDocument(key, 1, 0, { audit })).toBe(1);
+      expect(await store.writeDocument(key, 2, 0, { audit })).toBeUndefined();
+      expect(await store.readAudit(before, 10)).toEqual([{ sequence: before + 1, entry: audit }]);
+      expect(await store.auditLength()).toBe(before + 1);
+    });
+
+    test('a write under a lease is refused once the lease has run out or changed hands', async () => {
+      const [key, lease] = [newExperiment(), newExperiment()];
+      const fenceOf = async (holder: string, ttlMs: number): Promise<Fence> => ({
+        lease,
+        holder,
+        token: (await store.acquireLease(lease, holder, ttlMs))?.token ?? 0,
+      });
+      const first = await fenceOf('a', 60_000);
+      expect(await store.writeDocument(key, 'a', 0, { fence: first })).toBe(1);
+      await expect(store.writeDocument(key, 'b', 1, { fence: { ...first, holder: 'b' } })).rejects.toThrow(
+        LeaseLost,
+      );
+      await store.releaseLease(lease, 'a');
+      await expect(store.writeDocument(key, 'a', 1, { fence: first })).rejects.toThrow(LeaseLost);
+      const second = await fenceOf('a', 1);
+      expect(second.token).toBeGreaterThan(first.token);
+      await vi.waitFor(async () => {
+        const { version } = (await store.readDocument(key)) ?? { version: 0 };
+        await expect(store.writeDocument(key, 'late', version, { fence: second })).rejects.toThrow(LeaseLost);
+      });
+      const third = await fenceOf('a', 60_000);
+      const audit = { who: key };
+      const before = await store.auditLength();
+      await expect(store.writeDocument(key, 'a', 1, { fence: second, audit })).rejects.toThrow(LeaseLost);
+      expect(await store.auditLength()).toBe(before);
+      const { version = 0 } = (await store.readDocument(key)) ?? {};
+      expect(await store.writeDocument(key, 'a', version, { fence: third })).toBe(version + 1);
     });
 
     test('a watcher is told of a write within a second, and of none after it left', async () => {
