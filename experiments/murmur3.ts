@@ -13,8 +13,18 @@ const encoder = new TextEncoder();
 export function murmur3(text: string, seed = 0): number {
   // UTF-8 takes at most three bytes for each UTF-16 code unit.
   if (text.length * 3 > scratch.length) return murmur3Bytes(encoder.encode(text), seed);
-  const { written } = encoder.encodeInto(text, scratch);
+  const written = writeAscii(text) ? text.length : encoder.encodeInto(text, scratch).written;
   return murmur3Bytes(scratch, seed, written);
+}
+
+/** Most names are ASCII, and so short that the call of the encoder would cost several times the hash. Returns whether this one is. */
+function writeAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code > 0x7f) return false;
+    scratch[index] = code;
+  }
+  return true;
 }
 
 export function murmur3Bytes(bytes: Uint8Array, seed = 0, length = bytes.length): number {

@@ -1,5 +1,5 @@
-import { createHash, createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { HmacKey } from './hmac.ts';
 import { RandomPool } from './random-bytes.ts';
 
 /** What a prediction id says of the decision behind it. */
@@ -68,7 +68,7 @@ const HAS_UNIT = 2;
 interface SigningKey {
   /** A byte that tells two keys apart most of the time; it says nothing of the secret. */
   readonly id: number;
-  readonly key: KeyObject;
+  readonly key: HmacKey;
 }
 
 /**
@@ -112,7 +112,7 @@ export class PredictionIds {
     let end = NAMES_AT + 1;
     end += bytes.write(experiment, end, 'latin1');
     end += bytes.write(variant, end, 'latin1');
-    end += bytes.write(tagOf(key, bytes.subarray(0, end)), end, TAG_BYTES, 'latin1');
+    end += bytes.write(key.sign(bytes, end), end, TAG_BYTES, 'latin1');
     return bytes.toString('base64url', 0, end);
   }
 
@@ -132,7 +132,7 @@ export class PredictionIds {
     const isSigned = this.#keys.some(
       (known) =>
         known.id === payload[AT.key] &&
-        timingSafeEqual(Buffer.from(tagOf(known.key, payload), 'latin1').subarray(0, TAG_BYTES), tag),
+        timingSafeEqual(Buffer.from(known.key.sign(payload), 'latin1').subarray(0, TAG_BYTES), tag),
     );
     if (!isSigned) return BAD_SIGNATURE;
     const issuedMs = payload.readUIntBE(AT.issued, 6);
@@ -163,12 +163,7 @@ function signingKey(secret: string): SigningKey {
     );
   }
   const fingerprint = createHash('sha256').update('signalbox prediction id key\0').update(secret).digest();
-  return { id: fingerprint[0] ?? 0, key: createSecretKey(secret, 'utf8') };
-}
-
-/** The whole hash, a character a byte: a short string costs less than a buffer of its own. */
-function tagOf(key: KeyObject, payload: Uint8Array): string {
-  return createHmac('sha256', key).update(payload).digest('binary');
+  return { id: fingerprint[0] ?? 0, key: new HmacKey(secret) };
 }
 
 function readReceipt(payload: Buffer, issuedMs: number): Receipt {
