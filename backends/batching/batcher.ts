@@ -136,9 +136,8 @@ export class Batcher {
     return new Promise((resolve, reject) => {
       if (this.#draining) throw new BackendError('unavailable', 'the version is being unloaded');
       const place = this.#admission.admit(request, rows, lane);
-      const pending = new Pending(this.#arrived, request, rows, place, { resolve, reject }, () => {
-        this.#giveUp(pending, new BackendError('cancelled', 'the caller hung up'));
-      });
+      const settlement = { resolve, reject, hangUp: this.#hangUp };
+      const pending = new Pending(this.#arrived, request, rows, place, settlement);
       this.#queue.add(pending);
       this.#answers.enter(pending);
       this.#arrived += 1;
@@ -254,6 +253,10 @@ export class Batcher {
     this.#answers.leave(pending);
     this.#expiry.watch(pending);
   }
+
+  readonly #hangUp = (pending: Pending): void => {
+    this.#giveUp(pending, new BackendError('cancelled', 'the caller hung up'));
+  };
 
   #giveUp(pending: Pending, error: BackendError): void {
     this.#queue.remove(pending);

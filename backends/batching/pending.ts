@@ -1,10 +1,15 @@
 import type { BackendError } from '../errors.ts';
 import type { InferAnswer, InferRequest } from '../inference.ts';
+import { ignoreAbort, listenToAbort } from './abort-listeners.ts';
+import type { AbortListener } from './abort-listeners.ts';
 import type { BatchMember } from './runner.ts';
 
-interface Settlement {
+/** How a request ends. */
+export interface Settlement {
   resolve(answer: InferAnswer): void;
   reject(error: BackendError): void;
+  /** Its caller has hung up: it is to be given up. */
+  hangUp(pending: Pending): void;
 }
 
 /** Where a request waits, and for how long it may. */
@@ -18,7 +23,7 @@ export interface QueuePlace {
 }
 
 /** A request from its arrival to its answer; settled once, whoever comes first. */
-export class Pending implements BatchMember {
+export class Pending implements BatchMember, AbortListener {
   readonly request: InferRequest;
   readonly rows: number;
   /** What it has in common with those it can share a batch with. */
@@ -35,7 +40,6 @@ export class Pending implements BatchMember {
   attempts = 0;
 
   readonly #settlement: Settlement;
-  readonly #onAbort: () => void;
   #settled = false;
 
   constructor(
@@ -44,7 +48,6 @@ export class Pending implements BatchMember {
     rows: number,
     place: QueuePlace,
     settlement: Settlement,
-    onAbort: () => void,
   ) {
     this.number = number;
     this.request = request;
@@ -53,8 +56,7 @@ export class Pending implements BatchMember {
     this.level = place.level;
     this.timeoutAtMs = this.arrivalMs + place.timeoutMs;
     this.#settlement = settlement;
-    this.#onAbort = onAbort;
-    request.signal?.addEventListener('abort', onAbort, { once: true });
+    if (request.signal !== undefined) listenToAbort(request.signal, this);
   }
 
   /** When it has to have left the queue, in `performance.now()` milliseconds. */
@@ -64,6 +66,10 @@ export class Pending implements BatchMember {
 
   get isSettled(): boolean {
     return this.#settled;
+  }
+
+  onAbort(): void {
+    this.#settlement.hangUp(this);
   }
 
   resolve(answer: InferAnswer): void {
@@ -77,7 +83,8 @@ export class Pending implements BatchMember {
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    this.request.signal?.removeEventListener('abort', this.#onAbort);
+    const { signal } = this.request;
+    if (signal !== undefined) ignoreAbort(signal, this);
     return true;
   }
 }

@@ -10,10 +10,13 @@ import { inflated } from './content-coding.ts';
  */
 export function acceptAnyBody(app: FastifyInstance, limitBytes: number): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, payload, done) => {
+  app.addContentTypeParser([...COMMON_TYPES, '*'], (_request, payload, done) => {
     receive(payload, limitBytes, done);
   });
 }
+
+/** What most callers send. The framework looks up a type that it knows, and reads every other one anew for each request. */
+const COMMON_TYPES = ['application/json', 'application/octet-stream'];
 
 function receive(
   payload: IncomingMessage,

@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
@@ -46,8 +45,6 @@ function hangUpSignal(socket: Socket): AbortSignal {
   const known = hangUps.get(socket);
   if (known !== undefined) return known;
   const controller = new AbortController();
-  // Each call under way listens, and there is no limit to those that a caller pipelines.
-  setMaxListeners(0, controller.signal);
   socket.once('close', () => {
     controller.abort();
   });

@@ -38,7 +38,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
   const infer = async (
     request: FastifyRequest<{ Params: ModelPath }>,
     reply: FastifyReply,
-  ): Promise<FastifyReply> => {
+  ): Promise<void> => {
     const received = request.body as Uint8Array | undefined;
     const answered = await pipeline.infer(httpCall(request, request.params), {
       decode: (version) => {
@@ -57,12 +57,14 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     const { body, jsonBytes } = answered.encoded;
     reply.type(jsonBytes === undefined ? 'application/json; charset=utf-8' : 'application/octet-stream');
     if (jsonBytes !== undefined) reply.header('inference-header-content-length', jsonBytes);
-    if (body.length < COMPRESS_FROM_BYTES) return reply.send(body);
+    if (body.length < COMPRESS_FROM_BYTES) {
+      void reply.send(body);
+      return;
+    }
     reply.header('vary', 'accept-encoding');
     const coding = wantedCoding(request.headers['accept-encoding']);
-    if (coding === undefined) return reply.send(body);
-    reply.header('content-encoding', coding);
-    return reply.send(await compress(body, coding));
+    if (coding !== undefined) reply.header('content-encoding', coding);
+    void reply.send(coding === undefined ? body : await compress(body, coding));
   };
 
   app.get('/v2/models/stats', scope('infer'), () => modelStatistics(repository, undefined));
