@@ -69,6 +69,8 @@ export interface Experiment {
   readonly guardrails: readonly Guardrail[];
   /** Whom all get once the experiment is completed. */
   readonly winner: Variant;
+  /** Which change of its weights is in force, as the state store counts them; 0: its file's own, which no store knows of. */
+  readonly weightsVersion: number;
 }
 
 /** The versions of a model that the repository has, ready or not; undefined for a model it hasn't. */
@@ -139,6 +141,7 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
     metrics,
     guardrails,
     winner,
+    weightsVersion: 0,
   });
 }
 

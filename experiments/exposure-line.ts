@@ -15,6 +15,8 @@ export const ExposureLineSchema = Type.Object({
   phase: Type.Integer(),
   /** Names the split that was in force. */
   epoch: Type.Integer(),
+  /** Which change of the weights was in force; 0: the file's own, which no store knew of. Left out by older releases. */
+  weights_version: Type.Optional(Type.Integer({ minimum: 0 })),
   /** Of all variants, by name. */
   weights: Type.Record(Type.String(), Type.Integer({ minimum: 0 })),
   /** The share of units enrolled. */

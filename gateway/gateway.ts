@@ -5,6 +5,8 @@ import type { RunJournal } from '../backends/onnx/run-journal.ts';
 import { ModelRepository } from '../backends/repository/repository.ts';
 import type { DecisionContext } from '../experiments/decision.ts';
 import type { Experiment } from '../experiments/definition.ts';
+import { NO_EXPERIMENTS } from '../experiments/experiment-set.ts';
+import type { ExperimentSet } from '../experiments/experiment-set.ts';
 import { sharesOf } from '../experiments/shares.ts';
 import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
 import { dormantKeys } from './reload/dormant-keys.ts';
@@ -13,6 +15,7 @@ import type { Config } from './config/config.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { PredictionLog } from './pipeline/prediction-log.ts';
 import { Router } from './pipeline/route.ts';
+import { StandingBook } from './standing/standing-book.ts';
 import { GatewayState } from './state/state.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import type { GaugeSources } from './telemetry/metrics.ts';
@@ -35,7 +38,8 @@ export class Gateway {
   readonly config: Config;
   readonly log: Logger;
   readonly repository: ModelRepository;
-  readonly experiments: ExperimentFiles;
+  /** The experiments in force, and where each stands. */
+  readonly experiments: StandingBook;
   readonly metrics: Metrics;
   readonly admission: Admission;
   readonly state: GatewayState;
@@ -43,6 +47,7 @@ export class Gateway {
   /** What decisions need beside the experiments and the caller. */
   readonly deciding: DecisionContext;
 
+  readonly #files: ExperimentFiles;
   readonly #keys: WatchedKeys | undefined;
 
   #state: 'starting' | 'ready' | 'stopping' = 'starting';
@@ -69,6 +74,7 @@ export class Gateway {
     const keys = keysFile === undefined ? undefined : await WatchedKeys.open(keysFile);
     // The events of loading come before there is a gateway to count them.
     let metrics: Metrics | undefined;
+    let experiments: StandingBook | undefined;
     const repository = await ModelRepository.open({
       roots: config.models.roots,
       control: config.models.control,
@@ -97,15 +103,22 @@ export class Gateway {
       },
     });
     try {
-      const experiments = new ExperimentFiles(
+      const files = new ExperimentFiles(
         config.experiments,
         (model) => repository.versionsOf(model),
         config.holdout,
       );
-      await experiments.load();
-      metrics = new Metrics(gaugeSources(repository, experiments));
-      const state = await GatewayState.open(config, () => experiments.current, metrics, log);
-      return new Gateway(config, log, repository, experiments, metrics, state, keys);
+      await files.load();
+      const inForce = (): ExperimentSet => experiments?.current ?? NO_EXPERIMENTS;
+      metrics = new Metrics(gaugeSources(repository, inForce));
+      const state = await GatewayState.open(config, inForce, metrics, log);
+      experiments = await StandingBook.open({
+        store: state.store,
+        files: () => files.written,
+        holdout: config.holdout,
+        log,
+      });
+      return new Gateway(config, log, repository, files, experiments, metrics, state, keys);
     } catch (error) {
       await repository.close();
       throw error;
@@ -116,7 +129,8 @@ export class Gateway {
     config: Config,
     log: Logger,
     repository: ModelRepository,
-    experiments: ExperimentFiles,
+    files: ExperimentFiles,
+    experiments: StandingBook,
     metrics: Metrics,
     state: GatewayState,
     keys: WatchedKeys | undefined,
@@ -125,6 +139,7 @@ export class Gateway {
     this.state = state;
     this.log = log;
     this.repository = repository;
+    this.#files = files;
     this.experiments = experiments;
     this.metrics = metrics;
     this.#keys = keys;
@@ -191,6 +206,7 @@ export class Gateway {
     this.beginStop();
     await this.#look;
     await this.repository.close();
+    this.experiments.close();
     await this.state.close();
   }
 
@@ -265,7 +281,11 @@ export class Gateway {
     // Not waited for: a large model takes long to load, and an edited experiment must not wait for it.
     if (this.config.models.control !== 'none') void this.#refreshModels();
     await this.#refreshKeys();
-    const { changed, refused } = await this.experiments.refresh();
+    const { changed, refused } = await this.#files.refresh();
+    // Neither is waited for: a store that is slow must not hold up the next edit.
+    if (changed.length > 0) void this.experiments.takeFiles();
+    else if (this.state.store.kind === 'redis' || this.experiments.isStoreAway)
+      void this.experiments.refresh();
     if (changed.length > 0) {
       const { byKey } = this.experiments.current;
       this.#warnOfDormantKeys();
@@ -285,8 +305,9 @@ export class Gateway {
   }
 }
 
-function gaugeSources(repository: ModelRepository, experiments: ExperimentFiles): GaugeSources {
+function gaugeSources(repository: ModelRepository, experiments: () => ExperimentSet): GaugeSources {
   const ready = () => repository.models.flatMap((model) => model.ready);
+  const candidates = () => [...experiments().byModel.values()].flatMap((served) => served.candidates);
   return {
     queues: () => ready().map(({ model, version, queued }) => ({ model, version, queued })),
     instances: () =>
@@ -294,10 +315,10 @@ function gaugeSources(repository: ModelRepository, experiments: ExperimentFiles)
         instances === undefined ? [] : [{ model, version, ...instances }],
       ),
     weights: () =>
-      [...experiments.current.byModel.values()].flatMap(({ candidates }) =>
-        candidates.flatMap((experiment) =>
-          sharesOf(experiment).map((share) => ({ experiment: experiment.key, ...share })),
-        ),
+      candidates().flatMap((experiment) =>
+        sharesOf(experiment).map((share) => ({ experiment: experiment.key, ...share })),
       ),
+    weightsVersions: () =>
+      candidates().map(({ key, weightsVersion }) => ({ experiment: key, version: weightsVersion })),
   };
 }

@@ -29,7 +29,12 @@ test('docs/errors.md is the catalogue of errors', async () => {
 });
 
 test('docs/metrics.md names every metric with its labels', async () => {
-  const metrics = new Metrics({ queues: () => [], instances: () => [], weights: () => [] });
+  const metrics = new Metrics({
+    queues: () => [],
+    instances: () => [],
+    weights: () => [],
+    weightsVersions: () => [],
+  });
   const exposed = [...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name);
   const stated = rows(await read('docs/metrics.md')).map(([name]) => name?.replaceAll('`', ''));
   expect(stated.toSorted()).toEqual(exposed.toSorted());

@@ -16,7 +16,12 @@ export interface Contract {
 }
 
 export async function extractContract(version: string): Promise<Contract> {
-  const metrics = new Metrics({ queues: () => [], instances: () => [], weights: () => [] });
+  const metrics = new Metrics({
+    queues: () => [],
+    instances: () => [],
+    weights: () => [],
+    weightsVersions: () => [],
+  });
   const exposed = (await metrics.render()).matchAll(/^# TYPE (\w+) (\w+)/gm);
   const names = [
     ...[...exposed].map(([, name, kind]) => `metric ${name ?? ''} ${kind ?? ''}`),

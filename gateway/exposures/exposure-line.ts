@@ -36,11 +36,12 @@ function fixedPartOf({ experiment, variant }: Choice): string {
     const { epoch, weights, coverage } = epochOf(experiment);
     const fields: Pick<
       ExposureLine,
-      'experiment' | 'phase' | 'epoch' | 'weights' | 'coverage' | 'control' | 'variant'
+      'experiment' | 'phase' | 'epoch' | 'weights_version' | 'weights' | 'coverage' | 'control' | 'variant'
     > = {
       experiment: experiment.key,
       phase: experiment.phase,
       epoch,
+      weights_version: experiment.weightsVersion,
       weights,
       coverage,
       control: experiment.control.name,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
@@ -7,6 +8,7 @@ import type { Experiment, Holdout, KnownVersions } from '../../experiments/defin
 import { diffExperiments, explainRefusal, refusedChanges } from '../../experiments/experiment-diff.ts';
 import { NO_EXPERIMENTS, assembleExperiments } from '../../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
+import type { WrittenExperiment } from '../../experiments/standing/reconcile.ts';
 import { SettledFolder } from './settled-folder.ts';
 import type { Look } from './settled-folder.ts';
 
@@ -26,10 +28,9 @@ export interface Refusal {
 }
 
 /** A file's experiment, and where it was written. */
-interface Source {
+interface Source extends WrittenExperiment {
   readonly text: string;
   readonly document: YamlDocument;
-  readonly experiment: Experiment;
 }
 
 type Sources = ReadonlyMap<string, Source>;
@@ -62,7 +63,12 @@ export class ExperimentFiles {
     this.#nowMs = nowMs;
   }
 
-  /** What is served now. */
+  /** The experiments as their files say, drafts too. */
+  get written(): readonly WrittenExperiment[] {
+    return [...this.#sources.values()];
+  }
+
+  /** What the files alone would have served. */
   get current(): ExperimentSet {
     return this.#set;
   }
@@ -144,7 +150,8 @@ export class ExperimentFiles {
   #parse(file: string, text: string): Source | InvalidDocuments {
     try {
       const document = parseYaml(text, file);
-      return { text, document, experiment: readExperiment(document, this.#knownVersions) };
+      const digest = createHash('sha256').update(text).digest('hex');
+      return { text, digest, document, experiment: readExperiment(document, this.#knownVersions) };
     } catch (error) {
       if (error instanceof InvalidDocuments) return error;
       throw error;

@@ -41,6 +41,8 @@ export interface GaugeSources {
   }>;
   /** Shares from 0 to 1. */
   weights(): Iterable<{ readonly experiment: string; readonly variant: string; readonly share: number }>;
+  /** Which change of its weights an experiment has in force; 0: its file's own, which no store knows of. */
+  weightsVersions(): Iterable<{ readonly experiment: string; readonly version: number }>;
 }
 
 /** Seconds: from a tenth of a millisecond, where a small model answers, to the longest timeouts. */
@@ -269,6 +271,14 @@ export class Metrics {
       (self) => {
         for (const { experiment, variant, share } of sources.weights())
           self.set({ experiment, variant }, share);
+      },
+    );
+    gauge(
+      'signalbox_experiment_weights_version',
+      'Which change of its weights an experiment has in force; replicas of the same version assign alike.',
+      ['experiment'],
+      (self) => {
+        for (const { experiment, version } of sources.weightsVersions()) self.set({ experiment }, version);
       },
     );
   }

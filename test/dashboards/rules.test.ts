@@ -120,7 +120,12 @@ describe('an alert', () => {
 });
 
 test('panels and rules ask only for metrics that the gateway exposes, or that are listed as awaited', async () => {
-  const metrics = new Metrics({ queues: () => [], instances: () => [], weights: () => [] });
+  const metrics = new Metrics({
+    queues: () => [],
+    instances: () => [],
+    weights: () => [],
+    weightsVersions: () => [],
+  });
   const exposed = [...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name);
   const panels = publishedDashboards().flatMap(({ text }) =>
     [...text.matchAll(/"expr": "(.*)"/g)].map(([, expr = '']) => expr.replaceAll('\\"', '"')),

@@ -1,0 +1,35 @@
+import type { Cause, Split, Standing } from './standing.ts';
+
+/** A state as the audit log has it. */
+export interface AuditedState extends Split {
+  readonly version: number;
+}
+
+/** An entry of the audit log: who changed what, from which address, why, and what stood before and after. */
+export interface AuditRecord extends Cause {
+  /** The name of the change: the standing's. */
+  readonly id: string;
+  readonly experiment: string;
+  readonly model: string;
+  readonly phase: number;
+  /** Null for an experiment that is new. */
+  readonly before: AuditedState | null;
+  readonly after: AuditedState;
+}
+
+export function auditRecord(model: string, before: Standing | undefined, after: Standing): AuditRecord {
+  const { cause, id, experiment, phase } = after;
+  return {
+    ...cause,
+    id,
+    experiment,
+    model,
+    phase,
+    before: before === undefined ? null : audited(before),
+    after: audited(after),
+  };
+}
+
+function audited({ version, split }: Standing): AuditedState {
+  return { version, ...split };
+}

@@ -1,0 +1,339 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Experiment, Holdout } from '../../experiments/definition.ts';
+import { NO_EXPERIMENTS } from '../../experiments/experiment-set.ts';
+import type { ExperimentSet } from '../../experiments/experiment-set.ts';
+import { auditRecord } from '../../experiments/standing/audit-record.ts';
+import type { Outcome } from '../../experiments/standing/command.ts';
+import { StandingOverlay, experimentsInForce } from '../../experiments/standing/in-force.ts';
+import type { Situation } from '../../experiments/standing/in-force.ts';
+import { firstStanding, reconcile } from '../../experiments/standing/reconcile.ts';
+import type { WrittenExperiment } from '../../experiments/standing/reconcile.ts';
+import { nextStanding, readStanding, standingKey } from '../../experiments/standing/standing.ts';
+import type { Cause, Standing } from '../../experiments/standing/standing.ts';
+import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
+import type { Documents, Fence } from '../../experiments/stores/state-store.ts';
+
+/** How often a change is tried when others change the same experiment at the same moment. */
+const MAX_TRIES = 20;
+
+export interface StandingBookOptions {
+  readonly store: Documents;
+  /** The experiments of the files, as they are now; drafts too. */
+  readonly files: () => readonly WrittenExperiment[];
+  /** Units that every experiment leaves alone. */
+  readonly holdout: Holdout | undefined;
+  readonly log: Logger;
+  /** Milliseconds since 1970. */
+  readonly nowMs?: () => number;
+}
+
+/** A change that is in force on this replica. */
+export interface StandingChange {
+  readonly experiment: Experiment;
+  /** Undefined for the first that this replica has of the experiment. */
+  readonly before: Standing | undefined;
+  readonly after: Standing;
+}
+
+export interface ChangeRequest {
+  readonly cause: Cause;
+  /** Undefined: nobody's lease is needed. */
+  readonly fence?: Fence | undefined;
+  /** A name of the caller's: a request of a name that was taken before changes nothing again. */
+  readonly requestKey?: string | undefined;
+  /** Tells what would come of it, and changes nothing. */
+  readonly isDryRun?: boolean | undefined;
+}
+
+/** What came of a request to change something. */
+export type Changed =
+  | { readonly kind: 'changed'; readonly before: Standing; readonly after: Standing }
+  /** It stood there already, or the request is one that was taken before. */
+  | { readonly kind: 'same'; readonly standing: Standing }
+  | Extract<Outcome, { readonly kind: 'refused' }>
+  /** The store has another file's standing: the replicas' files differ. */
+  | { readonly kind: 'other_file' }
+  /** No such experiment is served. */
+  | { readonly kind: 'unknown' };
+
+interface Entry {
+  file: WrittenExperiment;
+  /** What is in force here. */
+  held: Standing | undefined;
+  isUnsaved: boolean;
+  readonly unwatch: () => void;
+  /** What is done with one experiment is done in turn. */
+  turn: Promise<unknown>;
+}
+
+/**
+ * Where each experiment stands, on this replica: what the files wish, with what the state store says in its place. Every
+ * change is in the store before it takes effect, except what a file's edit says itself.
+ */
+export class StandingBook {
+  readonly #store: Documents;
+  readonly #files: () => readonly WrittenExperiment[];
+  readonly #holdout: Holdout | undefined;
+  readonly #log: Logger;
+  readonly #nowMs: () => number;
+  readonly #overlay = new StandingOverlay();
+  readonly #entries = new Map<string, Entry>();
+  readonly #listeners = new Set<(change: StandingChange) => void>();
+  #set: ExperimentSet = NO_EXPERIMENTS;
+  #passedOver: readonly string[] = [];
+  #isStoreAway = false;
+  #refreshing: Promise<void> | undefined;
+
+  /** Asks the store where the experiments stand; where it is away they begin as their files say. */
+  static async open(options: StandingBookOptions): Promise<StandingBook> {
+    const book = new StandingBook(options);
+    await book.takeFiles();
+    return book;
+  }
+
+  private constructor({ store, files, holdout, log, nowMs = Date.now }: StandingBookOptions) {
+    this.#store = store;
+    this.#files = files;
+    this.#holdout = holdout;
+    this.#log = log;
+    this.#nowMs = nowMs;
+  }
+
+  /** What is served now. */
+  get current(): ExperimentSet {
+    return this.#set;
+  }
+
+  /** Whether the store could not be asked at the last try: what is in force stays, and nothing can be changed by hand. */
+  get isStoreAway(): boolean {
+    return this.#isStoreAway;
+  }
+
+  /** An experiment's file beside where it stands; undefined where it isn't served, or the store was never asked. */
+  situation(key: string): Situation | undefined {
+    const entry = this.#entries.get(key);
+    return entry?.held && { experiment: entry.file.experiment, standing: entry.held };
+  }
+
+  /** The situations of all experiments that are served. */
+  get situations(): readonly Situation[] {
+    return [...this.#entries.keys()].flatMap((key) => this.situation(key) ?? []);
+  }
+
+  /**
+   * Tells of each change once it is in force here, whoever made it.
+   *
+   * @returns ends that
+   */
+  onChange(listener: (change: StandingChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Takes up what the files say now. It is in force when this returns; the promise resolves when the store has it too, or is
+   * known to be away.
+   */
+  takeFiles(): Promise<void> {
+    const files = new Map(
+      this.#files()
+        .filter(({ experiment }) => experiment.status !== 'draft')
+        .map((file) => [file.experiment.key, file]),
+    );
+    for (const [key, entry] of this.#entries) {
+      if (files.has(key)) continue;
+      entry.unwatch();
+      this.#entries.delete(key);
+    }
+    const fresh: string[] = [];
+    for (const [key, file] of files) {
+      const entry = this.#entries.get(key);
+      if (entry?.file.digest === file.digest) entry.file = file;
+      else fresh.push(key);
+      if (entry === undefined) this.#enter(key, file);
+      else if (entry.file.digest !== file.digest) this.#edit(entry, file);
+    }
+    this.#assemble();
+    return this.#syncAll(fresh);
+  }
+
+  /** Asks the store again: for what a lost message told, and to bring it what it doesn't have. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#syncAll([...this.#entries.keys()]).finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /**
+   * Changes where an experiment stands, from what the store says of it now.
+   *
+   * @param decide called again where somebody else was first; pure
+   * @throws StoreUnavailable: it may or may not be in the store; what is in force here stays until that is known
+   * @throws LeaseLost
+   */
+  change(key: string, decide: (situation: Situation) => Outcome, request: ChangeRequest): Promise<Changed> {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return Promise.resolve({ kind: 'unknown' });
+    return this.#inTurn(entry, async () => {
+      for (let tries = 0; tries < MAX_TRIES; tries++) {
+        const changed = await this.#tryChange(key, entry, decide, request);
+        if (changed !== undefined) return changed;
+      }
+      throw new StoreUnavailable(`experiment ${key} changed at every try to change it`);
+    });
+  }
+
+  close(): void {
+    for (const entry of this.#entries.values()) entry.unwatch();
+    this.#entries.clear();
+  }
+
+  /** @returns undefined where somebody else was first */
+  async #tryChange(
+    key: string,
+    entry: Entry,
+    decide: (situation: Situation) => Outcome,
+    { cause, fence, requestKey, isDryRun = false }: ChangeRequest,
+  ): Promise<Changed | undefined> {
+    const documentVersion = await this.#sync(key, entry);
+    const { held, file } = entry;
+    if (documentVersion === undefined || held === undefined) return { kind: 'other_file' };
+    if (requestKey !== undefined && held.requests.some((taken) => taken.key === requestKey))
+      return { kind: 'same', standing: held };
+    const outcome = decide({ experiment: file.experiment, standing: held });
+    if (outcome.kind === 'refused') return outcome;
+    if (outcome.kind === 'same') return { kind: 'same', standing: held };
+    const after = nextStanding(held, { split: outcome.split, cause, id: randomUUID(), requestKey });
+    if (isDryRun) return { kind: 'changed', before: held, after };
+    const written = await this.#store.writeDocument(standingKey(key), after, documentVersion, {
+      audit: auditRecord(file.experiment.model, held, after),
+      ...(fence !== undefined && { fence }),
+    });
+    if (written === undefined) return undefined;
+    this.#hold(entry, after);
+    return { kind: 'changed', before: held, after };
+  }
+
+  /**
+   * Brings one experiment in step with the store.
+   *
+   * @returns the document's version; undefined where the store has another file's
+   */
+  async #sync(key: string, entry: Entry): Promise<number | undefined> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const document = await this.#store.readDocument(standingKey(key));
+      const stored = document === undefined ? undefined : readStanding(document.value);
+      if (document !== undefined && stored === undefined)
+        this.#log.error(
+          { experiment: key },
+          'the state store has no standing under that name; it is replaced',
+        );
+      const at = new Date(this.#nowMs()).toISOString();
+      const { file, held, isUnsaved } = entry;
+      const step = reconcile({ file, held, isUnsaved }, stored, randomUUID(), at);
+      const version = document?.version ?? 0;
+      switch (step.kind) {
+        case 'keep':
+          if (stored?.id !== held?.id) return undefined;
+          entry.isUnsaved = false;
+          return version;
+        case 'adopt':
+          this.#hold(entry, step.standing);
+          return version;
+        case 'write': {
+          const { standing } = step;
+          const before = stored ?? (isUnsaved ? undefined : held);
+          const audit = auditRecord(file.experiment.model, before, standing);
+          const written = await this.#store.writeDocument(standingKey(key), standing, version, { audit });
+          if (written === undefined) continue;
+          this.#hold(entry, standing);
+          if (standing.isRecovered)
+            this.#log.error(
+              { experiment: key, version: standing.version },
+              'the state store had lost where the experiment stands; it has it again, and what was counted is gone',
+            );
+          return written;
+        }
+      }
+    }
+    throw new StoreUnavailable(`experiment ${key} changed at every try to read it`);
+  }
+
+  async #syncAll(keys: readonly string[]): Promise<void> {
+    const faults = await Promise.all(
+      keys.map(async (key) => {
+        const entry = this.#entries.get(key);
+        if (entry === undefined) return undefined;
+        try {
+          await this.#inTurn(entry, () => this.#sync(key, entry));
+          return undefined;
+        } catch (error) {
+          return error instanceof Error ? error : new Error(String(error));
+        }
+      }),
+    );
+    const fault = faults.find((found) => found !== undefined);
+    if (keys.length > 0) this.#noteStore(fault);
+  }
+
+  #noteStore(fault: Error | undefined): void {
+    const isAway = fault !== undefined;
+    if (isAway !== this.#isStoreAway) {
+      if (isAway)
+        this.#log.error(
+          { fault: fault.message },
+          'the state store is away; the weights in force stay as they are',
+        );
+      else this.#log.info('the state store is back, and the weights are in step with it');
+    }
+    this.#isStoreAway = isAway;
+  }
+
+  #enter(key: string, file: WrittenExperiment): void {
+    const unwatch = this.#store.watchDocument(standingKey(key), () => void this.#syncAll([key]));
+    this.#entries.set(key, { file, held: undefined, isUnsaved: false, unwatch, turn: Promise.resolve() });
+  }
+
+  /** An edited file starts from its own weights again, at once. */
+  #edit(entry: Entry, file: WrittenExperiment): void {
+    entry.file = file;
+    if (entry.held === undefined) return;
+    entry.isUnsaved = true;
+    entry.held = firstStanding(file, entry.held, new Date(this.#nowMs()).toISOString());
+  }
+
+  #hold(entry: Entry, after: Standing): void {
+    const { held: before, file } = entry;
+    // An edit may have come while the store was being asked.
+    if (after.fileDigest !== file.digest) return;
+    entry.held = after;
+    entry.isUnsaved = false;
+    if (before?.id !== after.id || before.version !== after.version) this.#assemble();
+    const change = { experiment: file.experiment, before, after };
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  #assemble(): void {
+    const { set, passedOver } = experimentsInForce(
+      this.#files().map(({ experiment }) => experiment),
+      ({ key }) => this.#entries.get(key)?.held,
+      this.#overlay,
+      this.#holdout,
+    );
+    this.#set = set;
+    if (passedOver.length > 0 && passedOver.join() !== this.#passedOver.join())
+      this.#log.error(
+        { experiments: passedOver },
+        'what was set by hand can not be in force beside the other experiments of the model; they are as their files say',
+      );
+    this.#passedOver = passedOver;
+  }
+
+  #inTurn<Value>(entry: Entry, work: () => Promise<Value>): Promise<Value> {
+    const turn = entry.turn.then(work, work);
+    entry.turn = turn.catch(() => undefined);
+    return turn;
+  }
+}
