@@ -9,6 +9,8 @@ import { ExperimentSchema } from './experiment-schema.ts';
 import type { HashAttributeSchema, HoldoutSchema, VariantSchema } from './experiment-schema.ts';
 import { readGuardrails, readMetrics } from './metric-definition.ts';
 import type { Guardrail, MetricDefinition } from './metric-definition.ts';
+import type { RolloutPlan } from './rollouts/plan.ts';
+import { readPlan } from './rollouts/read-plan.ts';
 import { readMatchRule } from './targeting/match-rule.ts';
 import type { MatchRule } from './targeting/match-rule.ts';
 
@@ -67,6 +69,8 @@ export interface Experiment {
   readonly mirror: { readonly variant: Variant; readonly share: number } | undefined;
   readonly metrics: readonly MetricDefinition[];
   readonly guardrails: readonly Guardrail[];
+  /** How one of the variants comes to answer everybody by itself; undefined: its weights are the file's, or a person's. */
+  readonly rollout: RolloutPlan | undefined;
   /** Whom all get once the experiment is completed. */
   readonly winner: Variant;
   /** Which change of its weights is in force, as the state store counts them; 0: its file's own, which no store knows of. */
@@ -114,6 +118,10 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
   const mirrored = file.mirror && pick(file.mirror.variant, ['mirror', 'variant']);
   const metrics = readMetrics(file.metrics ?? [], refuse);
   const guardrails = readGuardrails(file.guardrails ?? [], metrics, refuse);
+  const hasGuardrails = metrics.some(({ role }) => role === 'guardrail');
+  const rollout =
+    file.rollout &&
+    readPlan(file.rollout, { control: file.control, variants: file.variants, hasGuardrails }, refuse);
   if (problems.length > 0 || control === undefined || winner === undefined)
     throw new InvalidDocuments(problems);
 
@@ -140,6 +148,7 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
     mirror: mirrored && { variant: mirrored, share: file.mirror?.share ?? 1 },
     metrics,
     guardrails,
+    rollout,
     winner,
     weightsVersion: 0,
   });

@@ -49,7 +49,7 @@ export function diffExperiments(before: Experiment, after: Experiment, nowMs: nu
   diffPopulation(before, after, note);
   diffVariants(before, after, note);
   diffMetrics(before.metrics, after.metrics, note);
-  for (const key of ['onUnavailable', 'guardrails', 'mirror', 'winner'] as const) {
+  for (const key of ['onUnavailable', 'guardrails', 'mirror', 'rollout', 'winner'] as const) {
     if (!isSame(plain(before[key]), plain(after[key]))) note([key], 'safe', 'it moves no unit');
   }
   return changes;
@@ -211,8 +211,10 @@ function rulesOf({ match }: Experiment): unknown {
   ]);
 }
 
-function plain(value: Experiment['mirror'] | Variant | string | Experiment['guardrails']): unknown {
-  if (typeof value !== 'object') return value;
+function plain(
+  value: Experiment['mirror'] | Variant | string | Experiment['guardrails'] | Experiment['rollout'],
+): unknown {
+  if (typeof value !== 'object' || 'steps' in value) return value;
   if ('variant' in value) return [value.variant.name, value.share];
   return 'name' in value ? value.name : value;
 }

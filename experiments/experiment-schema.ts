@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { GuardrailSchema, MetricSchema } from './metric-schema.ts';
+import { RolloutSchema } from './rollouts/rollout-schema.ts';
 import { MatchRuleSchema } from './targeting/match-rule.ts';
 
 const Name = (what: string) =>
@@ -152,6 +153,7 @@ export const ExperimentSchema = Type.Object(
     guardrails: Type.Optional(
       Type.Array(GuardrailSchema, { maxItems: 50, expected: 'a list of guardrails' }),
     ),
+    rollout: Type.Optional(RolloutSchema),
     winner: Type.Optional(Name("the winning variant's name")),
   },
   { additionalProperties: false, expected: 'a map with key, model, status, control and variants' },
