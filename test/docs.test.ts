@@ -47,10 +47,10 @@ describe('every key of a file is explained', () => {
   });
 
   test.each([
-    ['docs/models.md', ModelConfigSchema],
-    ['docs/experiments.md', ExperimentSchema],
-  ])('%s', async (file, schema) => {
-    const text = await read(file);
+    [['docs/models.md'], ModelConfigSchema],
+    [['docs/experiments.md', 'docs/rollouts.md'], ExperimentSchema],
+  ])('%j', async (files, schema) => {
+    const text = (await Promise.all(files.map(read))).join('\n');
     const unexplained = keysOf(schema)
       .map((key) => key.split('.').at(-1) ?? key)
       .filter((key) => !text.includes(key));
