@@ -21,7 +21,16 @@ export const ERRORS = {
   },
   rate_limited: {
     status: 429,
-    meaning: 'The caller sends more than its rate; `Retry-After` says when the next would pass.',
+    meaning:
+      'More is sent than the rate of the caller, the model or the experiment; `Retry-After` says when it would pass.',
+  },
+  quota_exceeded: {
+    status: 429,
+    meaning: "The caller's quota of the day is used up; `Retry-After` says when the next day begins (UTC).",
+  },
+  concurrency_limited: {
+    status: 429,
+    meaning: 'The caller has as many requests under way as it may.',
   },
   unknown_model: { status: 404, meaning: 'No model of that name is served, or it has no such version.' },
   unknown_path: { status: 404, meaning: 'There is nothing at that path, or not for that method.' },

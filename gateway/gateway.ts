@@ -12,6 +12,7 @@ import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
 import { dormantKeys } from './reload/dormant-keys.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
+import { Limits } from './limits/limits.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { PredictionLog } from './pipeline/prediction-log.ts';
 import { Router } from './pipeline/route.ts';
@@ -42,6 +43,7 @@ export class Gateway {
   readonly experiments: StandingBook;
   readonly metrics: Metrics;
   readonly admission: Admission;
+  readonly limits: Limits;
   readonly state: GatewayState;
   readonly pipeline: Pipeline;
   /** What decisions need beside the experiments and the caller. */
@@ -144,10 +146,20 @@ export class Gateway {
     this.metrics = metrics;
     this.#keys = keys;
     const { tokens } = config.auth;
+    this.limits = new Limits(config.limits, {
+      redisUrl:
+        config.limits.store === 'redis' && config.state.kind === 'redis' ? config.state.url : undefined,
+      onRefused: (kind) => {
+        metrics.recordLimit(kind);
+      },
+      onFallback: () => {
+        metrics.recordLimitFallback();
+      },
+    });
     this.admission = new Admission({
       keys: keys?.ring,
       tokens: tokens === undefined ? undefined : new TokenVerifier(tokens),
-      addressRate: config.limits.addressRate,
+      limits: this.limits,
       onRefused: (outcome, protocol) => {
         metrics.recordRefusal(outcome, protocol);
       },
@@ -159,6 +171,7 @@ export class Gateway {
     this.pipeline = new Pipeline({
       router: new Router(repository, () => experiments.current, this.deciding),
       metrics,
+      limits: this.limits,
       predictions: new PredictionLog(state.ids, state.exposures, Date.now),
       inferenceTimeoutMs: config.timeouts.inferenceMs,
       onFault: (error) => {
@@ -208,6 +221,7 @@ export class Gateway {
     await this.repository.close();
     this.experiments.close();
     await this.state.close();
+    this.limits.close();
   }
 
   #become(state: 'ready' | 'stopping'): void {

@@ -3,7 +3,7 @@ import type { RedisOptions } from 'ioredis';
 import { defineScripts } from './redis-scripts.ts';
 import type { RedisConnection } from './redis-scripts.ts';
 
-/** The longest that a caller waits for Redis. */
+/** The longest that a caller waits for Redis, where it doesn't say how long. */
 const COMMAND_TIMEOUT_MS = 2000;
 const CONNECT_TIMEOUT_MS = 2000;
 /** Between two tries to connect: soon at first, for a server that restarts. */
@@ -21,8 +21,11 @@ const DEFAULT_SENTINEL_PORT = 26_379;
  * `redis+sentinel://host:26379,host:26379/NAME/0`; the last two with `rediss+` too
  * @throws TypeError, RangeError where the address is none of these
  */
-export function connectRedis(url: string): RedisConnection {
-  const redis = connectionOf(parseRedisUrl(url));
+export function connectRedis(
+  url: string,
+  { commandTimeoutMs = COMMAND_TIMEOUT_MS }: { readonly commandTimeoutMs?: number } = {},
+): RedisConnection {
+  const redis = connectionOf(parseRedisUrl(url), commandTimeoutMs);
   defineScripts(redis);
   // Each lost connection is told here too; those who ask are told by their own calls.
   redis.on('error', () => undefined);
@@ -99,14 +102,14 @@ function databaseOf(text: string | undefined): number {
   return Number(text);
 }
 
-function connectionOf(address: RedisAddress): RedisConnection {
+function connectionOf(address: RedisAddress, commandTimeoutMs: number): RedisConnection {
   const { username, password, tls } = address;
   const retry = (times: number): number => Math.min(RETRY_FIRST_MS * 2 ** (times - 1), RETRY_MOST_MS);
   const options = {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(tls && { tls: {} }),
-    commandTimeout: COMMAND_TIMEOUT_MS,
+    commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,

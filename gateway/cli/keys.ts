@@ -4,7 +4,9 @@ import { parseYaml } from '../../documents/yaml-document.ts';
 import { createKey } from '../trust/api-key.ts';
 import { KeysEditor } from '../trust/keys-editor.ts';
 import { readKeys } from '../trust/keys-file.ts';
-import { RATE_EXPECTED, parseRate } from '../trust/rate.ts';
+import { RATE_EXPECTED, parseRate } from '../limits/rate.ts';
+import { PRIORITIES } from '../trust/priority.ts';
+import type { Priority } from '../trust/priority.ts';
 import { SCOPES } from '../trust/scopes.ts';
 import type { Scope } from '../trust/scopes.ts';
 
@@ -38,6 +40,9 @@ interface CreateOptions extends FileOption {
   readonly scopes: readonly Scope[];
   readonly models: readonly string[];
   readonly rate?: string;
+  readonly concurrency?: number;
+  readonly daily?: number;
+  readonly priority?: Priority;
   readonly expires?: number;
 }
 
@@ -46,15 +51,21 @@ function createCommand(): Command {
     .requiredOption('--name <name>', 'whose it is')
     .requiredOption('--scopes <list>', `what it may do: ${SCOPES.join(',')}`, scopesOf)
     .option('--models <list>', 'the models it may call; left out: all', namesOf, [])
-    .option('--rate <rate>', 'as 100/s or 100/s burst 200; left out: no limit', rateOf)
+    .option('--rate <rate>', 'as 100/s or 100/s burst 200; left out: limits.keyRate', rateOf)
+    .option('--concurrency <count>', 'requests that it may have under way at once', countOf)
+    .option('--daily <count>', 'rows that it may send a day (UTC)', countOf)
+    .option('--priority <priority>', `when there is too much to do: ${PRIORITIES.join(', ')}`, priorityOf)
     .option('--expires <duration>', 'as 90d or 12h; left out: never', durationOf)
-    .action(async ({ file, name, scopes, models, rate, expires, json }: CreateOptions) => {
+    .action(async (options: CreateOptions) => {
+      const { file, name, scopes, models, rate, concurrency, daily, priority, json } = options;
       const editor = await KeysEditor.open(file);
       const key = createKey();
-      const ends = expires === undefined ? undefined : new Date(Date.now() + expires).toISOString();
-      editor.add(key, { name, scopes, models, rate, expires: ends });
+      const expires =
+        options.expires === undefined ? undefined : new Date(Date.now() + options.expires).toISOString();
+      const grant = { name, scopes, models, rate, concurrency, daily, priority, expires };
+      editor.add(key, grant);
       await editor.save();
-      tell(json, { id: key.id, key: key.text, name, scopes, models, rate, expires: ends }, [
+      tell(json, { id: key.id, key: key.text, ...grant }, [
         key.text,
         `Key ${key.id} for ${name} is in ${file}. It is shown this once: keep it where secrets are kept.`,
       ]);
@@ -66,12 +77,15 @@ function listCommand(): Command {
     async ({ file, json }: FileOption) => {
       const keys = readKeys(parseYaml(await readFile(file, 'utf8'), file));
       const now = Date.now();
-      const lines = [...keys.values()].map(({ id, name, scopes, models, rate, expiresAtMs }) => ({
+      const lines = [...keys.values()].map(({ id, name, scopes, models, limits, priority, expiresAtMs }) => ({
         id,
         name,
         scopes: [...scopes],
         models: models === undefined ? null : [...models],
-        rate: rate ?? null,
+        rate: limits.rate ?? null,
+        concurrency: limits.concurrency ?? null,
+        daily: limits.daily ?? null,
+        priority,
         expires: expiresAtMs === Infinity ? null : new Date(expiresAtMs).toISOString(),
         expired: expiresAtMs <= now,
       }));
@@ -140,6 +154,17 @@ function scopesOf(text: string): readonly Scope[] {
 function rateOf(text: string): string {
   if (parseRate(text) === undefined) throw new InvalidArgumentError(`expected ${RATE_EXPECTED}`);
   return text;
+}
+
+function countOf(text: string): number {
+  if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new InvalidArgumentError('expected a whole number above 0');
+  return Number(text);
+}
+
+function priorityOf(text: string): Priority {
+  const priority = PRIORITIES.find((known) => known === text);
+  if (priority === undefined) throw new InvalidArgumentError(`expected one of ${PRIORITIES.join(', ')}`);
+  return priority;
 }
 
 const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;

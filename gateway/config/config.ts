@@ -11,8 +11,9 @@ import type { Holdout } from '../../experiments/definition.ts';
 import type { StateAddress } from '../../experiments/stores/open-store.ts';
 import { interpolate } from './interpolate.ts';
 import type { Environment } from './interpolate.ts';
-import { parseRate } from '../trust/rate.ts';
-import type { Rate } from '../trust/rate.ts';
+import { parseRate } from '../limits/rate.ts';
+import type { Rate } from '../limits/rate.ts';
+import type { LimitsConfig } from '../limits/limits.ts';
 import type { TokenIssuer } from '../trust/jwt.ts';
 import { ConfigSchema } from './schema.ts';
 import { readStateAddress } from './state-config.ts';
@@ -92,10 +93,10 @@ export interface Config {
     /** To answer what is in flight when the process is told to stop. */
     readonly drainMs: number;
   };
-  readonly limits: {
+  readonly limits: LimitsConfig & {
     readonly imagePixels: number;
-    /** For each address that calls without a key; undefined: none. */
-    readonly addressRate: Rate | undefined;
+    /** `redis`: all replicas share them, in the Redis of the state. */
+    readonly store: 'memory' | 'redis';
   };
   /** Undefined: the plane is not encrypted. */
   readonly tls: Readonly<Record<'http' | 'grpc' | 'admin', TlsFiles | undefined>>;
@@ -158,6 +159,25 @@ function readConfig(document: YamlDocument): Config {
     if (read.listen[plane] === undefined) refuse(['tls', plane], `is there, but listen.${plane} is not`);
     const { cert, key, ca } = files;
     return { cert: absolute(cert), key: absolute(key), ...(ca !== undefined && { ca: absolute(ca) }) };
+  };
+  const readLimits = (): Config['limits'] => {
+    const file = read.limits ?? {};
+    if (file.store === 'redis' && !/^rediss?[:+]/.test(read.state ?? '')) {
+      refuse(['limits', 'store'], 'is redis, and the state is not; expected a state in Redis');
+    }
+    return {
+      imagePixels: file.imagePixels ?? 64_000_000,
+      store: file.store ?? 'memory',
+      cost: file.cost ?? 'rows',
+      address: {
+        rate: rate(file.addressRate),
+        concurrency: file.addressConcurrency,
+        daily: file.addressDaily,
+      },
+      key: { rate: rate(file.keyRate), concurrency: file.keyConcurrency, daily: file.keyDaily },
+      models: ratesOf(file.models),
+      experiments: ratesOf(file.experiments),
+    };
   };
   const { auth, listen, models } = read;
   if (models.load !== undefined && models.control !== 'explicit') {
@@ -232,10 +252,7 @@ function readConfig(document: YamlDocument): Config {
       graceMs: duration('grace', '1s', 0),
       drainMs: duration('drain', '30s'),
     },
-    limits: {
-      imagePixels: read.limits?.imagePixels ?? 64_000_000,
-      addressRate: rate(read.limits?.addressRate),
-    },
+    limits: readLimits(),
     tls: { http: tlsFiles('http'), grpc: tlsFiles('grpc'), admin: tlsFiles('admin') },
     state: typeof state === 'string' ? { kind: 'memory' } : state,
     secrets: firstSecret === undefined ? undefined : [firstSecret, ...otherSecrets],
@@ -245,6 +262,15 @@ function readConfig(document: YamlDocument): Config {
   };
   if (problems.length > 0) throw new InvalidDocuments(problems);
   return Object.freeze(config);
+}
+
+function ratesOf(file: Readonly<Record<string, string>> = {}): ReadonlyMap<string, Rate> {
+  return new Map(
+    Object.entries(file).flatMap(([name, text]) => {
+      const rate = parseRate(text);
+      return rate === undefined ? [] : [[name, rate]];
+    }),
+  );
 }
 
 /** The longest that a timer of Node takes. */

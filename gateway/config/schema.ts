@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { RATE_EXPECTED, RATE_PATTERN } from '../trust/rate.ts';
+import { RATE_EXPECTED, RATE_PATTERN } from '../limits/rate.ts';
 import { MIN_SECRET_CHARACTERS } from '../../experiments/prediction-id.ts';
 import { HoldoutSchema } from '../../experiments/experiment-schema.ts';
 
@@ -15,6 +15,9 @@ const Address = () =>
 const Folder = () => Type.String({ minLength: 1, expected: "a folder's path, relative to this file" });
 
 const RateText = () => Type.String({ pattern: RATE_PATTERN, expected: RATE_EXPECTED });
+
+const Count = (what: string) =>
+  Type.Integer({ minimum: 1, maximum: 1e15, expected: `a whole number above 0: ${what}` });
 
 const HttpUrl = (expected: string) => Type.String({ pattern: '^https?://[^\\s]+$', expected });
 const PemFile = (what: string) => Type.String({ minLength: 1, expected: `the path of a PEM file, ${what}` });
@@ -127,7 +130,20 @@ export const ConfigSchema = Type.Object(
           imagePixels: Type.Optional(
             Type.Integer({ minimum: 1, maximum: 1_000_000_000, expected: 'a whole number of pixels' }),
           ),
+          store: Type.Optional(Type.Enum(['memory', 'redis'])),
+          cost: Type.Optional(Type.Enum(['rows', 'requests'])),
           addressRate: Type.Optional(RateText()),
+          addressConcurrency: Type.Optional(Count('requests that an address may have under way at once')),
+          addressDaily: Type.Optional(Count('rows that an address may send a day')),
+          keyRate: Type.Optional(RateText()),
+          keyConcurrency: Type.Optional(Count('requests that a key may have under way at once')),
+          keyDaily: Type.Optional(Count('rows that a key may send a day')),
+          models: Type.Optional(
+            Type.Record(Type.String(), RateText(), { expected: 'a map of models to rates' }),
+          ),
+          experiments: Type.Optional(
+            Type.Record(Type.String(), RateText(), { expected: 'a map of experiments to rates' }),
+          ),
         },
         { additionalProperties: false, expected: 'a map of limits' },
       ),

@@ -1,3 +1,4 @@
+import { rateHeaders } from '../limits/refusal.ts';
 import type { Answered, Target } from '../pipeline/call.ts';
 
 /** What takes an answer's headers: a reply over HTTP, the metadata of gRPC, the parameters of a stream's answer. */
@@ -8,9 +9,12 @@ export interface AnswerHeaders {
 /** What every inference answer says in its headers, whichever face gave it. */
 export function describeAnswer(
   headers: AnswerHeaders,
-  { target, predictionId, timings }: Answered<unknown>,
+  { target, predictionId, standing, timings }: Answered<unknown>,
 ): void {
   headers.header('x-prediction-id', predictionId);
+  if (standing !== undefined) {
+    for (const [name, value] of Object.entries(rateHeaders(standing))) headers.header(name, value);
+  }
   describeTarget(headers, target);
   const { routeMs, queueMs, computeMs, totalMs } = timings;
   headers.header(

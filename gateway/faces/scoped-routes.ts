@@ -1,6 +1,6 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import { rateHeaders } from '../trust/admission.ts';
-import type { Admission, Admitted } from '../trust/admission.ts';
+import type { FastifyInstance } from 'fastify';
+import { rateHeaders } from '../limits/refusal.ts';
+import type { Admission, Admitted, Spends } from '../trust/admission.ts';
 import type { Principal } from '../trust/principal.ts';
 import type { RouteScope } from '../trust/scopes.ts';
 import { headerOf } from './http-call.ts';
@@ -9,6 +9,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a caller's key must allow; every route declares it. */
     scope?: RouteScope;
+    /** What a call takes from its caller's limits; left out: one. */
+    spends?: Spends;
   }
   interface FastifyRequest {
     /** Who calls; null until the call was admitted. */
@@ -16,9 +18,18 @@ declare module 'fastify' {
   }
 }
 
-/** A route's options that declare what its callers need. */
-export function scope(needed: RouteScope): { readonly config: { readonly scope: RouteScope } } {
-  return { config: { scope: needed } };
+/** What a route declares of its callers. */
+interface ScopedRoute {
+  readonly config: { readonly scope: RouteScope; readonly spends: Spends };
+}
+
+/**
+ * A route's options that declare what its callers need.
+ *
+ * @param spends `rows` for a route that goes through the pipeline, which takes what the call costs
+ */
+export function scope(needed: RouteScope, spends: Spends = 'one'): ScopedRoute {
+  return { config: { scope: needed, spends } };
 }
 
 /**
@@ -31,7 +42,7 @@ export function admitByScope(app: FastifyInstance, admission: Admission): void {
     if (config?.scope === undefined) throw new Error(`${String(method)} ${url} declares no scope`);
   });
   app.addHook('onRequest', (request, reply, done) => {
-    const needed = request.routeOptions.config.scope;
+    const { scope: needed, spends } = request.routeOptions.config;
     // There is nothing at that path, which is not a secret.
     if (needed === undefined) {
       done();
@@ -39,7 +50,9 @@ export function admitByScope(app: FastifyInstance, admission: Admission): void {
     }
     const welcome = (admitted: Admitted): void => {
       request.principal = admitted.principal;
-      if (admitted.rate !== undefined) tellRate(reply, admitted.rate);
+      if (admitted.standing !== undefined) reply.headers(rateHeaders(admitted.standing));
+      // However the call ends: a caller that hangs up is not under way any more.
+      if (admitted.leave !== undefined) reply.raw.once('close', admitted.leave);
       done();
     };
     try {
@@ -49,6 +62,7 @@ export function admitByScope(app: FastifyInstance, admission: Admission): void {
         { header: (name) => headerOf(headers, name), address: socket.remoteAddress ?? '', model },
         needed,
         'http',
+        spends,
       );
       if (admitted instanceof Promise) {
         admitted.then(welcome, (error: unknown) => {
@@ -59,10 +73,6 @@ export function admitByScope(app: FastifyInstance, admission: Admission): void {
       done(asError(error));
     }
   });
-}
-
-function tellRate(reply: FastifyReply, { limit, verdict }: NonNullable<Admitted['rate']>): void {
-  reply.headers(rateHeaders(limit, verdict));
 }
 
 function asError(error: unknown): Error {

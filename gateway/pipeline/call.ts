@@ -1,6 +1,7 @@
 import type { Servable } from '../../backends/servable.ts';
 import type { InferAnswer, InferRequest } from '../../backends/inference.ts';
 import type { Choice } from '../../experiments/decision.ts';
+import type { Standing } from '../limits/bucket.ts';
 import type { Principal } from '../trust/principal.ts';
 import type { RouteLabels } from '../telemetry/metrics.ts';
 
@@ -68,5 +69,7 @@ export interface Answered<Encoded> {
   readonly target: Target;
   /** Opaque and signed: the caller sends it back with an outcome. */
   readonly predictionId: string;
+  /** How much of the limits is left; undefined where there are none. */
+  readonly standing: Standing | undefined;
   readonly timings: Timings;
 }

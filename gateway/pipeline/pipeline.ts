@@ -6,6 +6,7 @@ import type { ErrorCode } from '../errors.ts';
 import { requireModel, requireOverride } from '../trust/rights.ts';
 import { UNROUTED } from '../telemetry/metrics.ts';
 import type { Metrics, Outcome } from '../telemetry/metrics.ts';
+import type { Limits } from '../limits/limits.ts';
 import type { Answered, Call, Decoded, Face, Target } from './call.ts';
 import type { Prediction, PredictionLog } from './prediction-log.ts';
 import type { Router } from './route.ts';
@@ -13,6 +14,7 @@ import type { Router } from './route.ts';
 export interface PipelineOptions {
   readonly router: Router;
   readonly metrics: Metrics;
+  readonly limits: Limits;
   readonly predictions: PredictionLog;
   /** From a request's arrival to its answer, in milliseconds. */
   readonly inferenceTimeoutMs: number;
@@ -54,6 +56,14 @@ export class Pipeline {
       prediction = this.#options.predictions.begin(target);
       const decoded = unrouted ?? face.decode(target.version);
       const read = decoded instanceof Promise ? await decoded : decoded;
+      const { principal, model } = call;
+      const taking = this.#options.limits.take(
+        principal,
+        model,
+        target.labels.experiment,
+        rowsOf(read, target.version),
+      );
+      const standing = taking instanceof Promise ? await taking : taking;
       answer = await target.version.infer({
         inputs: read.inputs,
         ...(read.outputs !== undefined && { outputs: read.outputs }),
@@ -67,6 +77,7 @@ export class Pipeline {
         encoded,
         target,
         predictionId: prediction.id,
+        standing,
         timings: {
           routeMs: routedMs - startMs,
           queueMs: answer.queueMs,
@@ -105,11 +116,19 @@ function checkRights({ principal, model, header }: Call): void {
   if (header('x-experiment') !== undefined) requireOverride(principal);
 }
 
+/** What a request counts for: whether it fits the model is asked later, so nothing is relied on. */
+function rowsOf({ inputs }: Decoded, { maxBatchSize }: Pick<Target['version'], 'maxBatchSize'>): number {
+  const rows = maxBatchSize === 0 ? 1 : (inputs[0]?.shape[0] ?? 1);
+  return rows >= 1 ? rows : 1;
+}
+
 /** The errors that are counted under a name of their own; the rest go by their status. */
 const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   timeout: 'timeout',
   cancelled: 'cancelled',
   queue_full: 'shed',
+  rate_limited: 'limited',
+  quota_exceeded: 'limited',
   forbidden: 'denied',
   // The caller asked for what the gateway never does: no fault of the model or of the variant.
   unsupported: 'client_error',

@@ -1,6 +1,7 @@
 import { Gauge, Registry } from 'prom-client';
 import type { BatchReport } from '../../backends/inference.ts';
 import type { Reason } from '../../experiments/decision.ts';
+import type { LimitKind } from '../limits/bucket.ts';
 import { CellFamily } from './cells.ts';
 import type { CounterCell, HistogramCell, Labels } from './cells.ts';
 
@@ -115,6 +116,11 @@ export class Metrics {
     'signalbox_events_dropped_total',
     'Exposures that a sink could not keep.',
   );
+  readonly #limits = CellFamily.counter('signalbox_limits_reached_total', 'Requests that a limit held back.');
+  readonly #limitFallbacks = CellFamily.counter(
+    'signalbox_limit_fallbacks_total',
+    'Requests that were held to limits of this process alone because Redis was away.',
+  );
   readonly #families: readonly (CellFamily<CounterCell> | CellFamily<HistogramCell>)[];
   #spooledOutcomes = (): number => 0;
   readonly #routeCells = new WeakMap<RouteLabels, RouteCells>();
@@ -134,9 +140,12 @@ export class Metrics {
       this.#outcomes,
       this.#rejectedOutcomes,
       this.#droppedEvents,
+      this.#limits,
+      this.#limitFallbacks,
     ];
     this.#reloads.cell({ result: 'success' });
     this.#reloads.cell({ result: 'failure' });
+    this.#limitFallbacks.cell({});
     this.#addGauges(sources);
   }
 
@@ -182,6 +191,14 @@ export class Metrics {
 
   recordRejectedOutcome(code: string): void {
     this.#rejectedOutcomes.cell({ code }).add(1);
+  }
+
+  recordLimit(limit: LimitKind): void {
+    this.#limits.cell({ limit }).add(1);
+  }
+
+  recordLimitFallback(): void {
+    this.#limitFallbacks.cell({}).add(1);
   }
 
   recordDroppedEvents(sink: string, count: number): void {

@@ -5,9 +5,8 @@ import type { KeyRing } from './key-ring.ts';
 import { ANYBODY, STRANGER, isLoopback } from './principal.ts';
 import type { Principal } from './principal.ts';
 import { requireModel } from './rights.ts';
-import { RateLimiter } from './rate-limiter.ts';
-import type { Rate } from './rate.ts';
-import type { RateVerdict } from './gcra.ts';
+import type { Limits } from '../limits/limits.ts';
+import type { Standing } from '../limits/bucket.ts';
 import type { RouteScope, Scope } from './scopes.ts';
 
 /** What admission looks at: the head of a call, before a byte of its body is parsed. */
@@ -22,11 +21,16 @@ export interface CallerHead {
 
 export type Protocol = 'http' | 'grpc';
 
+/** What a call takes from its caller's limits: one, at once; or its rows, which the pipeline takes when it knows them. */
+export type Spends = 'one' | 'rows';
+
 /** Somebody who was let in. */
 export interface Admitted {
   readonly principal: Principal;
-  /** How much of their rate is left; undefined: they have none. */
-  readonly rate: { readonly limit: Rate; readonly verdict: RateVerdict } | undefined;
+  /** How much of their limits is left; undefined: they have none, or it will be known when the rows are. */
+  readonly standing: Standing | undefined;
+  /** To be called once when the call is answered; undefined where nobody counts. */
+  readonly leave: (() => void) | undefined;
 }
 
 export interface AdmissionOptions {
@@ -34,8 +38,7 @@ export interface AdmissionOptions {
   readonly keys: KeyRing | undefined;
   /** Undefined: no tokens are taken. */
   readonly tokens?: TokenVerifier | undefined;
-  /** For each address that calls without a key. */
-  readonly addressRate: Rate | undefined;
+  readonly limits: Limits;
   /** Told of every call that is not let in. */
   readonly onRefused?: (outcome: 'denied' | 'limited', protocol: Protocol) => void;
   /** Milliseconds since the epoch. */
@@ -48,16 +51,14 @@ export class Admission {
   readonly #tokens: TokenVerifier | undefined;
   readonly #now: () => number;
   readonly #onRefused: NonNullable<AdmissionOptions['onRefused']>;
-  readonly #addresses: RateLimiter | undefined;
-  /** By key; replaced when the key's rate is another one. */
-  readonly #limiters = new Map<string, RateLimiter>();
+  readonly #limits: Limits;
 
-  constructor({ keys, tokens, addressRate, onRefused = () => undefined, now = Date.now }: AdmissionOptions) {
+  constructor({ keys, tokens, limits, onRefused = () => undefined, now = Date.now }: AdmissionOptions) {
     this.#keys = keys;
     this.#tokens = tokens;
     this.#now = now;
     this.#onRefused = onRefused;
-    this.#addresses = addressRate === undefined ? undefined : new RateLimiter(addressRate);
+    this.#limits = limits;
   }
 
   /** Whether everybody who can reach the gateway may call it. */
@@ -66,38 +67,73 @@ export class Admission {
   }
 
   /**
-   * @returns at once, unless a token has to be checked
-   * @throws GatewayError `unauthorized`, `forbidden`, `rate_limited`, `issuer_unavailable`
+   * @param spends what the call takes from its caller's limits
+   * @returns at once, unless a token has to be checked, or limits are shared
+   * @throws GatewayError `unauthorized`, `forbidden`, `rate_limited`, `quota_exceeded`, `concurrency_limited`, `issuer_unavailable`
    */
-  admit(head: CallerHead, scope: RouteScope, protocol: Protocol): Admitted | Promise<Admitted> {
+  admit(
+    head: CallerHead,
+    scope: RouteScope,
+    protocol: Protocol,
+    spends: Spends = 'one',
+  ): Admitted | Promise<Admitted> {
     if (scope === 'open') return OPEN;
     try {
-      const principal = this.#identify(head);
-      if (!(principal instanceof Promise)) return this.#grant(principal, head, scope);
-      return principal
-        .then((found) => this.#grant(found, head, scope))
-        .catch((error: unknown) => {
-          throw this.#refuse(error, protocol);
-        });
+      const found = this.#identify(head);
+      const admitted =
+        found instanceof Promise
+          ? found.then((principal) => this.#grant(principal, head, scope, spends))
+          : this.#grant(found, head, scope, spends);
+      if (!(admitted instanceof Promise)) return admitted;
+      return admitted.catch((error: unknown) => {
+        throw this.#refuse(error, protocol);
+      });
     } catch (error) {
       throw this.#refuse(error, protocol);
     }
   }
 
+  /**
+   * Asks for a further scope of somebody who was let in.
+   *
+   * @throws GatewayError `forbidden`, `control_is_local`
+   */
+  require(principal: Principal, scope: Scope): void {
+    if (!principal.scopes.has(scope)) throw lacksScope(principal, scope, this.isOpen);
+  }
+
   #refuse(error: unknown, protocol: Protocol): unknown {
-    const isLimit = error instanceof GatewayError && error.code === 'rate_limited';
+    const isLimit = error instanceof GatewayError && error.status === 429;
     this.#onRefused(isLimit ? 'limited' : 'denied', protocol);
     return error;
   }
 
-  #grant(principal: Principal, head: CallerHead, scope: Scope): Admitted {
-    if (!principal.scopes.has(scope)) throw lacksScope(principal, scope, this.isOpen);
+  #grant(principal: Principal, head: CallerHead, scope: Scope, spends: Spends): Admitted | Promise<Admitted> {
+    this.require(principal, scope);
     if (head.model !== undefined) requireModel(principal, head.model);
-    return { principal, rate: this.#spend(principal, head.address) };
+    const leave = this.#limits.enter(principal);
+    try {
+      if (spends === 'rows') {
+        this.#limits.look(principal);
+        return { principal, standing: undefined, leave };
+      }
+      const taken = this.#limits.takeOne(principal);
+      if (!(taken instanceof Promise)) return { principal, standing: taken, leave };
+      return taken.then(
+        (standing) => ({ principal, standing, leave }),
+        (error: unknown) => {
+          leave?.();
+          throw error;
+        },
+      );
+    } catch (error) {
+      leave?.();
+      throw error;
+    }
   }
 
   #identify(head: CallerHead): Principal | Promise<Principal> {
-    if (this.isOpen) return isLocal(head) ? ANYBODY : STRANGER;
+    if (this.isOpen) return { ...(isLocal(head) ? ANYBODY : STRANGER), address: head.address };
     const text = credentialIn(head);
     if (this.#tokens !== undefined && (this.#keys === undefined || idOf(text) === undefined)) {
       return this.#tokens.check(text, this.#now());
@@ -116,27 +152,6 @@ export class Admission {
         );
     }
   }
-
-  #spend(principal: Principal, address: string): Admitted['rate'] {
-    const limiter = principal.id === '' ? this.#addresses : this.#limiterOf(principal);
-    if (limiter === undefined) return undefined;
-    const verdict = limiter.take(principal.id === '' ? address : '');
-    if (!verdict.allowed) {
-      throw new GatewayError('rate_limited', `${describe(limiter.rate)} are allowed; try again later`, {
-        headers: { ...rateHeaders(limiter.rate, verdict), 'retry-after': seconds(verdict.retryAfterMs) },
-      });
-    }
-    return { limit: limiter.rate, verdict };
-  }
-
-  #limiterOf({ id, rate }: Principal): RateLimiter | undefined {
-    if (rate === undefined) return undefined;
-    const known = this.#limiters.get(id);
-    if (known?.rate === rate) return known;
-    const limiter = new RateLimiter(rate);
-    this.#limiters.set(id, limiter);
-    return limiter;
-  }
 }
 
 /** From this machine, and not passed on for somebody else by a proxy on it. */
@@ -148,7 +163,7 @@ function isLocal(head: CallerHead): boolean {
   );
 }
 
-const OPEN: Admitted = Object.freeze({ principal: ANYBODY, rate: undefined });
+const OPEN: Admitted = Object.freeze({ principal: ANYBODY, standing: undefined, leave: undefined });
 
 const NOT_OURS = "the key is not one of this gateway's";
 
@@ -185,24 +200,4 @@ function lacksScope(principal: Principal, scope: Scope, isOpen: boolean): Gatewa
   }
   const has = [...principal.scopes].join(', ') || 'none';
   return new GatewayError('forbidden', `${principal.id} has not the scope ${scope}; it has ${has}`);
-}
-
-/** `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`, whose unit is seconds. */
-export function rateHeaders(limit: Rate, verdict: RateVerdict): Readonly<Record<string, string>> {
-  return {
-    'ratelimit-limit': String(limit.burst),
-    'ratelimit-remaining': String(verdict.remaining),
-    'ratelimit-reset': seconds(verdict.resetMs),
-  };
-}
-
-function seconds(ms: number): string {
-  return String(Math.max(1, Math.ceil(ms / 1000)));
-}
-
-function describe({ limit, periodMs, burst }: Rate): string {
-  const period = { 1000: 'a second', 60_000: 'a minute', 3_600_000: 'an hour', 86_400_000: 'a day' }[
-    periodMs
-  ];
-  return `${limit} requests ${period ?? `in ${periodMs} ms`}, ${burst} of them at once,`;
 }

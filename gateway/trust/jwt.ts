@@ -3,7 +3,8 @@ import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import { GatewayError } from '../errors.ts';
 import type { Principal } from './principal.ts';
-import type { Rate } from './rate.ts';
+import type { Rate } from '../limits/rate.ts';
+import { DEFAULT_PRIORITY } from './priority.ts';
 import { SCOPES } from './scopes.ts';
 
 /** Whose tokens are taken: an OpenID Connect issuer, or anybody who publishes a JSON Web Key Set. */
@@ -102,7 +103,8 @@ export class TokenVerifier {
       id: `jwt:${payload.sub ?? ''}`,
       scopes: new Set(SCOPES.filter((scope) => words.includes(scope))),
       models: undefined,
-      rate: this.#issuer.rate,
+      limits: { rate: this.#issuer.rate, concurrency: undefined, daily: undefined },
+      priority: DEFAULT_PRIORITY,
     });
   }
 

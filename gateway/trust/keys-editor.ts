@@ -5,6 +5,7 @@ import type { Document, YAMLSeq } from 'yaml';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import type { NewKey } from './api-key.ts';
 import { readKeys } from './keys-file.ts';
+import type { Priority } from './priority.ts';
 import type { Scope } from './scopes.ts';
 
 /** What a new key may do. */
@@ -15,6 +16,9 @@ export interface Grant {
   readonly models: readonly string[];
   /** As `100/s`. */
   readonly rate: string | undefined;
+  readonly concurrency: number | undefined;
+  readonly daily: number | undefined;
+  readonly priority: Priority | undefined;
   /** An ISO date; undefined: never. */
   readonly expires: string | undefined;
 }
@@ -51,7 +55,8 @@ export class KeysEditor {
     this.#mode = mode;
   }
 
-  add({ id, hash }: NewKey, { name, scopes, models, rate, expires }: Grant): void {
+  add({ id, hash }: NewKey, grant: Grant): void {
+    const { name, scopes, models, rate, concurrency, daily, priority, expires } = grant;
     const entry = {
       id,
       hash,
@@ -59,6 +64,9 @@ export class KeysEditor {
       scopes,
       ...(models.length > 0 && { models }),
       ...(rate !== undefined && { rate }),
+      ...(concurrency !== undefined && { concurrency }),
+      ...(daily !== undefined && { daily }),
+      ...(priority !== undefined && { priority }),
       ...(expires !== undefined && { expires }),
     };
     const list = this.#list();

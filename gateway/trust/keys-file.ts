@@ -5,8 +5,12 @@ import { checkDocument } from '../../documents/schema-check.ts';
 import type { Path, YamlDocument } from '../../documents/yaml-document.ts';
 import { KEY_ID } from './api-key.ts';
 import type { Principal } from './principal.ts';
-import { RATE_EXPECTED, RATE_PATTERN, parseRate } from './rate.ts';
+import { RATE_EXPECTED, RATE_PATTERN, parseRate } from '../limits/rate.ts';
+import { DEFAULT_PRIORITY, PRIORITIES } from './priority.ts';
 import { SCOPES } from './scopes.ts';
+
+const WholeNumber = (what: string) =>
+  Type.Integer({ minimum: 1, maximum: 1e15, expected: `a whole number ${what}` });
 
 /** One key as the file keeps it: never the key itself. */
 const KeySchema = Type.Object(
@@ -19,6 +23,9 @@ const KeySchema = Type.Object(
       Type.Array(Type.String({ minLength: 1 }), { minItems: 1, expected: 'a list of models; left out: all' }),
     ),
     rate: Type.Optional(Type.String({ pattern: RATE_PATTERN, expected: RATE_EXPECTED })),
+    concurrency: Type.Optional(WholeNumber('of requests that it may have under way at once')),
+    daily: Type.Optional(WholeNumber('of rows a day')),
+    priority: Type.Optional(Type.Enum([...PRIORITIES])),
     expires: Type.Optional(
       Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+Z)?$', expected: 'a date as 2027-01-31' }),
     ),
@@ -53,7 +60,8 @@ export function readKeys(document: YamlDocument): ReadonlyMap<string, KeyEntry> 
     problems.push(document.problemAt(path, message));
   };
   const entries = new Map<string, KeyEntry>();
-  keys.forEach(({ id, hash, name, scopes, models, rate, expires }, index) => {
+  keys.forEach((key, index) => {
+    const { id, hash, name, scopes, models, rate, concurrency, daily, priority, expires } = key;
     if (entries.has(id)) refuse(['keys', index, 'id'], `"${id}" is there twice`);
     const expiresAtMs = expires === undefined ? Infinity : Date.parse(expires);
     if (Number.isNaN(expiresAtMs))
@@ -64,7 +72,8 @@ export function readKeys(document: YamlDocument): ReadonlyMap<string, KeyEntry> 
       name: name ?? id,
       scopes: new Set(scopes),
       models: models === undefined ? undefined : new Set(models),
-      rate: rate === undefined ? undefined : parseRate(rate),
+      limits: { rate: rate === undefined ? undefined : parseRate(rate), concurrency, daily },
+      priority: priority ?? DEFAULT_PRIORITY,
       expiresAtMs,
     });
   });

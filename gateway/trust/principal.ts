@@ -1,4 +1,7 @@
-import type { Rate } from './rate.ts';
+import type { CallerLimits } from '../limits/caller-limits.ts';
+import { UNLIMITED } from '../limits/caller-limits.ts';
+import { DEFAULT_PRIORITY } from './priority.ts';
+import type { Priority } from './priority.ts';
 import { SCOPES } from './scopes.ts';
 import type { Scope } from './scopes.ts';
 
@@ -9,8 +12,11 @@ export interface Principal {
   readonly scopes: ReadonlySet<Scope>;
   /** Undefined: all. */
   readonly models: ReadonlySet<string> | undefined;
-  /** Undefined: as many requests as it likes. */
-  readonly rate: Rate | undefined;
+  readonly limits: CallerLimits;
+  /** Who is shed last when there is too much to do. */
+  readonly priority: Priority;
+  /** Where a caller without a key calls from; left out for the others. */
+  readonly address?: string;
 }
 
 /** Everybody on this machine, where no keys are configured. */
@@ -18,7 +24,8 @@ export const ANYBODY: Principal = Object.freeze({
   id: '',
   scopes: new Set(SCOPES),
   models: undefined,
-  rate: undefined,
+  limits: UNLIMITED,
+  priority: DEFAULT_PRIORITY,
 });
 
 /** Somebody from another machine, where no keys are configured: control is not for strangers. */

@@ -120,7 +120,9 @@ describe('over HTTP', () => {
     expect(third.status).toBe(429);
     expect(Number(third.headers.get('retry-after'))).toBeGreaterThan(1700);
     expect(third.headers.get('ratelimit-limit')).toBe('2');
-    expect(await errorOf(third)).toBe('2 requests an hour, 2 of them at once, are allowed; try again later');
+    expect(await errorOf(third)).toBe(
+      `${keys.hurried.id} may send 2 rows an hour, 2 of them at once; try again in ${third.headers.get('retry-after') ?? ''} s`,
+    );
   });
 
   test('the metrics have a scope of their own, and count who was refused', async () => {

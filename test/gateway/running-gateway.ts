@@ -43,7 +43,7 @@ export async function startGateway({
   const folder = await temporaryFolder({
     'signalbox.yaml':
       `listen: { http: 127.0.0.1:0, ${grpc === true ? 'grpc: 127.0.0.1:0, ' : ''}metrics: 127.0.0.1:0${admin === true ? ', admin: 127.0.0.1:0' : ''} }\n` +
-      (config.includes('models:') ? '' : `models: { repository: ${JSON.stringify(repository)} }\n`) +
+      (/^models:/m.test(config) ? '' : `models: { repository: ${JSON.stringify(repository)} }\n`) +
       `experiments: ./experiments\n${config}\n`,
     'experiments/README': 'one file an experiment',
     ...files,

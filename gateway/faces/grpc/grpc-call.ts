@@ -1,6 +1,6 @@
 import type { Metadata, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Call } from '../../pipeline/call.ts';
-import type { Admission, Admitted } from '../../trust/admission.ts';
+import type { Admission, Admitted, Spends } from '../../trust/admission.ts';
 import type { Principal } from '../../trust/principal.ts';
 import type { RouteScope } from '../../trust/scopes.ts';
 import type { InferMessage } from './infer-message.ts';
@@ -43,11 +43,16 @@ export function admit(
   call: Pick<GrpcServerCall, 'metadata' | 'getPeer'>,
   admission: Admission,
   scope: RouteScope,
-  model?: string,
+  { model, spends }: { readonly model?: string | undefined; readonly spends?: Spends } = {},
 ): Admitted | Promise<Admitted> {
   const { metadata } = call;
   const address = call.getPeer().replace(/:\d+$/, '');
-  return admission.admit({ header: (name) => headerOf(metadata, name), address, model }, scope, 'grpc');
+  return admission.admit(
+    { header: (name) => headerOf(metadata, name), address, model },
+    scope,
+    'grpc',
+    spends,
+  );
 }
 
 function headerOf(metadata: Metadata, name: string): string | undefined {

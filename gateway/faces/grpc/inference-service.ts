@@ -1,7 +1,8 @@
-import type { ServerUnaryCall, UntypedServiceImplementation, handleUnaryCall } from '@grpc/grpc-js';
+import type { UntypedServiceImplementation, handleUnaryCall } from '@grpc/grpc-js';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { RELEASE } from '../../release.ts';
+import type { Principal } from '../../trust/principal.ts';
 import type { RouteScope } from '../../trust/scopes.ts';
 import type { ModelPath } from '../http-call.ts';
 import type { JsonObject } from '../v2/json-values.ts';
@@ -52,13 +53,19 @@ export function inferenceService(gateway: Gateway, open: OpenStreams): UntypedSe
   const unary =
     <Request>(
       scope: RouteScope,
-      handle: (request: Request, call: ServerUnaryCall<Request, object>) => object | Promise<object>,
+      handle: (request: Request, principal: Principal) => object | Promise<object>,
     ) =>
     (...[call, answer]: Parameters<handleUnaryCall<Request, object>>): void => {
       // In a promise, so that what is thrown at once is answered too.
       Promise.resolve(call)
-        .then(() => admit(call, admission, scope, modelIn(call.request)))
-        .then(() => handle(call.request, call))
+        .then(() => admit(call, admission, scope, { model: modelIn(call.request) }))
+        .then(async ({ principal, leave }) => {
+          try {
+            return await handle(call.request, principal);
+          } finally {
+            leave?.();
+          }
+        })
         .then(
           (message) => {
             answer(null, message);
@@ -106,27 +113,24 @@ export function inferenceService(gateway: Gateway, open: OpenStreams): UntypedSe
       await unloadModel(repository, request.model_name);
       return {};
     }),
-    TraceSetting: unary('infer', async ({ model_name, settings }: TraceRequest, call) => {
+    TraceSetting: unary('infer', ({ model_name, settings }: TraceRequest, principal) => {
       if (model_name !== '') servedModel(repository, model_name);
       const changes = Object.fromEntries(
         Object.entries(settings).map(([name, { value }]) => [name, value.length === 0 ? null : value]),
       );
-      if (Object.keys(changes).length > 0) await admit(call, admission, 'admin:write');
+      if (Object.keys(changes).length > 0) admission.require(principal, 'admin:write');
       changeTraceSettings(changes);
       const entries = Object.entries(TRACE_SETTINGS);
       return {
         settings: Object.fromEntries(entries.map(([name, value]) => [name, { value: [value].flat() }])),
       };
     }),
-    LogSettings: unary(
-      'infer',
-      async ({ settings }: { settings: Readonly<Record<string, Choice>> }, call) => {
-        const changes = valuesOf(settings);
-        if (Object.keys(changes).length > 0) await admit(call, admission, 'admin:write');
-        const entries = Object.entries<string | number | boolean>({ ...changeLogSettings(log, changes) });
-        return { settings: Object.fromEntries(entries.map(([name, value]) => [name, choiceOf(value)])) };
-      },
-    ),
+    LogSettings: unary('infer', ({ settings }: { settings: Readonly<Record<string, Choice>> }, principal) => {
+      const changes = valuesOf(settings);
+      if (Object.keys(changes).length > 0) admission.require(principal, 'admin:write');
+      const entries = Object.entries<string | number | boolean>({ ...changeLogSettings(log, changes) });
+      return { settings: Object.fromEntries(entries.map(([name, value]) => [name, choiceOf(value)])) };
+    }),
     ModelInfer: modelInfer(gateway),
     ModelStreamInfer: modelStreamInfer(gateway, open),
   };

@@ -85,9 +85,12 @@ class InferenceStream {
   async #answer(bytes: Buffer): Promise<Buffer | GatewayError> {
     const parameters: Record<string, string | boolean> = {};
     let id = '';
+    let leave: (() => void) | undefined;
     try {
       const { admission } = this.#gateway;
-      const { principal } = await admit(this.#call, admission, 'infer');
+      const admitted = await admit(this.#call, admission, 'infer', { spends: 'rows' });
+      const { principal } = admitted;
+      leave = admitted.leave;
       const message = readInferMessage(bytes);
       id = message.id;
       // Every answer here is its request's only one, and so the last.
@@ -105,6 +108,8 @@ class InferenceStream {
     } catch (error) {
       const known = toGatewayError(error, this.#gateway.log);
       return this.#endsAtError ? known : writeStreamError(known.message, id, parameters);
+    } finally {
+      leave?.();
     }
   }
 

@@ -2,12 +2,11 @@ import { Metadata } from '@grpc/grpc-js';
 import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { Gateway } from '../../gateway.ts';
 import { describeAnswer } from '../answer-headers.ts';
-import { rateHeaders } from '../../trust/admission.ts';
 import { admit, callerOf, inferCall } from './grpc-call.ts';
 import { readInferMessage } from './infer-message.ts';
 import { readGrpcRequest } from './infer-request.ts';
 import { writeInferResponse } from './infer-response.ts';
-import { setAll, toGatewayError, toStatus } from './status.ts';
+import { toGatewayError, toStatus } from './status.ts';
 
 /** ModelInfer: one request, one answer; the answer's headers are its initial metadata. */
 export function modelInfer({ pipeline, admission, log }: Gateway): handleUnaryCall<Buffer, Buffer> {
@@ -15,9 +14,12 @@ export function modelInfer({ pipeline, admission, log }: Gateway): handleUnaryCa
     call,
     answer,
   ) => {
+    let leave: (() => void) | undefined;
     try {
-      const admitting = admit(call, admission, 'infer');
-      const { principal, rate } = admitting instanceof Promise ? await admitting : admitting;
+      const admitting = admit(call, admission, 'infer', { spends: 'rows' });
+      const admitted = admitting instanceof Promise ? await admitting : admitting;
+      const { principal } = admitted;
+      leave = admitted.leave;
       const message = readInferMessage(call.request);
       const answered = await pipeline.infer(inferCall(callerOf(call), message, principal), {
         decode: () => readGrpcRequest(message),
@@ -26,11 +28,12 @@ export function modelInfer({ pipeline, admission, log }: Gateway): handleUnaryCa
       });
       const metadata = new Metadata();
       describeAnswer({ header: metadata.set.bind(metadata) }, answered);
-      if (rate !== undefined) setAll(metadata, rateHeaders(rate.limit, rate.verdict));
       call.sendMetadata(metadata);
       answer(null, answered.encoded);
     } catch (error) {
       answer(toStatus(toGatewayError(error, log)));
+    } finally {
+      leave?.();
     }
   };
   return (call, answer) => void infer(call, answer);

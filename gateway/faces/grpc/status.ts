@@ -10,6 +10,8 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
   issuer_unavailable: status.UNAVAILABLE,
   forbidden: status.PERMISSION_DENIED,
   rate_limited: status.RESOURCE_EXHAUSTED,
+  quota_exceeded: status.RESOURCE_EXHAUSTED,
+  concurrency_limited: status.RESOURCE_EXHAUSTED,
   unknown_model: status.NOT_FOUND,
   unknown_path: status.UNIMPLEMENTED,
   invalid_version: status.INVALID_ARGUMENT,

@@ -74,8 +74,8 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
     describeAnswer(reply, answered);
     return reply.send(answered.encoded);
   };
-  app.post<{ Params: { model?: string } }>('/predict', scope('infer'), predict);
-  app.post<{ Params: { model?: string } }>('/predict/:model', scope('infer'), predict);
+  app.post<{ Params: { model?: string } }>('/predict', scope('infer', 'rows'), predict);
+  app.post<{ Params: { model?: string } }>('/predict/:model', scope('infer', 'rows'), predict);
 }
 
 function requireDefaultModel(gateway: Gateway): string {

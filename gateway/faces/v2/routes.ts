@@ -82,7 +82,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     app.get<{ Params: ModelPath }>(`${path}/stats`, scope('infer'), ({ params }) =>
       modelStatistics(repository, params),
     );
-    app.post<{ Params: ModelPath }>(`${path}/infer`, scope('infer'), infer);
+    app.post<{ Params: ModelPath }>(`${path}/infer`, scope('infer', 'rows'), infer);
   }
 }
 

@@ -45,7 +45,15 @@ test('what a file leaves out has its default, and no timeout is endless', async 
       drainMs: 30_000,
     },
     auth: { keysFile: undefined, tokens: undefined },
-    limits: { imagePixels: 64_000_000, addressRate: undefined },
+    limits: {
+      imagePixels: 64_000_000,
+      store: 'memory',
+      cost: 'rows',
+      address: { rate: undefined, concurrency: undefined, daily: undefined },
+      key: { rate: undefined, concurrency: undefined, daily: undefined },
+      models: new Map(),
+      experiments: new Map(),
+    },
     tls: { http: undefined, grpc: undefined },
     logLevel: 'info',
   });
@@ -60,7 +68,9 @@ experiments: experiments
 auth:
   keys: ./keys.yaml
   jwt: { issuer: 'https://id.example', audience: box, jwks: 'https://id.example/keys', scopesClaim: roles, rate: 5/s }
-limits: { imagePixels: 1000000, addressRate: 60/m burst 9 }
+limits:
+  { imagePixels: 1000000, addressRate: 60/m burst 9, addressConcurrency: 5, keyRate: 2/s, keyDaily: 1000, cost: requests,
+    models: { digits: 100/s }, experiments: { digits-cnn: 10/s } }
 tls: { http: { cert: a.pem, key: b.pem }, grpc: { cert: /c.pem, key: d.pem, ca: e.pem } }
 timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, run: 400ms, grace: 0s, drain: 1.5s }
 state: sqlite:state/signalbox.db
@@ -108,7 +118,15 @@ telemetry: { logs: { level: warn }, events: { file: log/e.jsonl, maxSize: 1MiB, 
         rate: { limit: 5, periodMs: 1000, burst: 5 },
       },
     },
-    limits: { imagePixels: 1_000_000, addressRate: { limit: 60, periodMs: 60_000, burst: 9 } },
+    limits: {
+      imagePixels: 1_000_000,
+      store: 'memory',
+      cost: 'requests',
+      address: { rate: { limit: 60, periodMs: 60_000, burst: 9 }, concurrency: 5, daily: undefined },
+      key: { rate: { limit: 2, periodMs: 1000, burst: 2 }, concurrency: undefined, daily: 1000 },
+      models: new Map([['digits', { limit: 100, periodMs: 1000, burst: 100 }]]),
+      experiments: new Map([['digits-cnn', { limit: 10, periodMs: 1000, burst: 10 }]]),
+    },
     tls: {
       http: { cert: join(folder, 'a.pem'), key: join(folder, 'b.pem') },
       grpc: { cert: '/c.pem', key: join(folder, 'd.pem'), ca: join(folder, 'e.pem') },

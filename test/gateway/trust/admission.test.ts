@@ -7,18 +7,35 @@ import { createKey } from '../../../gateway/trust/api-key.ts';
 import { KeyRing } from '../../../gateway/trust/key-ring.ts';
 import { readKeys } from '../../../gateway/trust/keys-file.ts';
 import { TokenVerifier } from '../../../gateway/trust/jwt.ts';
+import { UNLIMITED } from '../../../gateway/limits/caller-limits.ts';
+import { Limits } from '../../../gateway/limits/limits.ts';
+import type { LimitsConfig } from '../../../gateway/limits/limits.ts';
 import type { RouteScope } from '../../../gateway/trust/scopes.ts';
 import { startIssuer } from './local-issuer.ts';
 
 const made = createKey();
 
+function limitsOf(config: Partial<LimitsConfig> = {}): Limits {
+  return new Limits({
+    cost: 'rows',
+    address: UNLIMITED,
+    key: UNLIMITED,
+    models: new Map(),
+    experiments: new Map(),
+    ...config,
+  });
+}
+
 function withKeys(fields = '', now?: () => number): Admission {
   const text = `keys: [{ id: "${made.id}", hash: "${made.hash}", scopes: [infer, metrics]${fields} }]`;
   const keys = new KeyRing(readKeys(parseYaml(text, 'keys.yaml')));
-  return new Admission({ keys, addressRate: undefined, ...(now !== undefined && { now }) });
+  return new Admission({ keys, limits: limitsOf(), ...(now !== undefined && { now }) });
 }
 
-const open = new Admission({ keys: undefined, addressRate: { limit: 2, periodMs: 1000, burst: 2 } });
+const open = new Admission({
+  keys: undefined,
+  limits: limitsOf({ address: { ...UNLIMITED, rate: { limit: 2, periodMs: 1000, burst: 2 } } }),
+});
 
 function head(headers: Readonly<Record<string, string>>, address = '127.0.0.1'): CallerHead {
   return { header: (name) => headers[name], address };
@@ -86,7 +103,7 @@ describe('with keys', () => {
 
   test('a key above its rate is a 429 that says when to come again', () => {
     const admission = withKeys(', rate: 2/m burst 2');
-    expect(admitted(admission, bearer, 'infer').rate?.verdict.remaining).toBe(1);
+    expect(admitted(admission, bearer, 'infer').standing?.remaining).toBe(1);
     admitted(admission, bearer, 'infer');
     const error = refusal(admission, bearer, 'infer');
     expect(error).toMatchObject({ code: 'rate_limited', status: 429 });
@@ -96,7 +113,7 @@ describe('with keys', () => {
       'ratelimit-reset': '60',
       'retry-after': '30',
     });
-    expect(error.message).toBe('2 requests a minute, 2 of them at once, are allowed; try again later');
+    expect(error.message).toBe(`${made.id} may send 2 rows a minute, 2 of them at once; try again in 30 s`);
   });
 });
 
@@ -126,7 +143,7 @@ describe('without keys', () => {
     admitted(open, caller, 'infer');
     admitted(open, caller, 'infer');
     expect(refusal(open, caller, 'infer').status).toBe(429);
-    expect(admitted(open, head({}, '10.0.0.4'), 'infer').rate?.verdict.remaining).toBe(1);
+    expect(admitted(open, head({}, '10.0.0.4'), 'infer').standing?.remaining).toBe(1);
   });
 });
 
@@ -143,7 +160,7 @@ test('beside keys, tokens of the issuer open too, and have its rate', async () =
   const ring = new KeyRing(
     readKeys(parseYaml(`keys: [{ id: "${made.id}", hash: "${made.hash}", scopes: [infer] }]`, 'k')),
   );
-  const admission = new Admission({ keys: ring, tokens, addressRate: undefined });
+  const admission = new Admission({ keys: ring, tokens, limits: limitsOf() });
   const claims = {
     iss: issuer.url,
     aud: 'signalbox',

@@ -10,7 +10,16 @@ import { readKeys } from '../../../gateway/trust/keys-file.ts';
 import { refusals } from '../../documents/refusals.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 
-const grant: Grant = { name: 'Ada', scopes: ['infer'], models: [], rate: undefined, expires: undefined };
+const grant: Grant = {
+  name: 'Ada',
+  scopes: ['infer'],
+  models: [],
+  rate: undefined,
+  concurrency: undefined,
+  daily: undefined,
+  priority: undefined,
+  expires: undefined,
+};
 
 async function ringOf(file: string): Promise<KeyRing> {
   return new KeyRing(readKeys(parseYaml(await readFile(file, 'utf8'), file)));
@@ -29,7 +38,7 @@ describe('an edit of keys.yaml', () => {
       key: {
         name: 'Ada',
         models: new Set(['digits']),
-        rate: { limit: 5 },
+        limits: { rate: { limit: 5 } },
         expiresAtMs: Date.UTC(2027, 0, 31),
       },
     });

@@ -11,7 +11,7 @@ const hash = 'a'.repeat(64);
 
 test('a key says what it may do, on which models, how often and until when', () => {
   const keys = read(
-    `keys:\n  - { id: abcd, hash: ${hash}, name: Ada, scopes: [infer, override], models: [digits], rate: 100/s, expires: 2027-01-31 }\n`,
+    `keys:\n  - { id: abcd, hash: ${hash}, name: Ada, scopes: [infer, override], models: [digits], rate: 100/s, concurrency: 4, daily: 1000, priority: high, expires: 2027-01-31 }\n`,
   );
   expect(keys.get('abcd')).toEqual({
     id: 'abcd',
@@ -19,7 +19,8 @@ test('a key says what it may do, on which models, how often and until when', () 
     name: 'Ada',
     scopes: new Set(['infer', 'override']),
     models: new Set(['digits']),
-    rate: { limit: 100, periodMs: 1000, burst: 100 },
+    limits: { rate: { limit: 100, periodMs: 1000, burst: 100 }, concurrency: 4, daily: 1000 },
+    priority: 'high',
     expiresAtMs: Date.UTC(2027, 0, 31),
   });
 });
@@ -28,7 +29,8 @@ test('what is left out: all models, no limit, for ever', () => {
   expect(read(`keys: [{ id: abcd, hash: ${hash}, scopes: [infer] }]`).get('abcd')).toMatchObject({
     name: 'abcd',
     models: undefined,
-    rate: undefined,
+    limits: { rate: undefined, concurrency: undefined, daily: undefined },
+    priority: 'normal',
     expiresAtMs: Infinity,
   });
 });
