@@ -4,8 +4,8 @@ import { hash } from 'node:crypto';
 const BLOCK_BYTES = 64;
 const HASH_BYTES = 32;
 
-/** Messages up to here are signed without memory of their own. */
-const SHORT_MESSAGE_BYTES = 256;
+/** The longest message that is signed. */
+const MAX_MESSAGE_BYTES = 256;
 
 /**
  * HMAC-SHA-256 under one key, for short messages: two one-shot hashes over memory that is kept, where the key was mixed in
@@ -15,10 +15,14 @@ const SHORT_MESSAGE_BYTES = 256;
  * Source: RFC 2104, section 2.
  */
 export class HmacKey {
+  /** Where a message is written before it is signed; signing leaves it as it is. */
+  readonly message: Buffer;
   /** The key against the inner pad, then the message. */
-  readonly #inner = Buffer.alloc(BLOCK_BYTES + SHORT_MESSAGE_BYTES, 0x36);
+  readonly #inner = Buffer.alloc(BLOCK_BYTES + MAX_MESSAGE_BYTES, 0x36);
   /** The key against the outer pad, then the inner hash. */
   readonly #outer = Buffer.alloc(BLOCK_BYTES + HASH_BYTES, 0x5c);
+  /** The inner pad with a message, by the message's length: most messages are of a few lengths. */
+  readonly #padded: (Buffer | undefined)[] = [];
 
   constructor(secret: string) {
     const bytes = Buffer.from(secret, 'utf8');
@@ -28,19 +32,29 @@ export class HmacKey {
       this.#inner[index] = 0x36 ^ byte;
       this.#outer[index] = 0x5c ^ byte;
     }
+    this.message = this.#inner.subarray(BLOCK_BYTES);
   }
 
   /**
-   * The tag of the first `length` bytes of a message.
+   * Signs the first `length` bytes of {@link message}.
    *
+   * @param length 0 to 256
    * @returns 32 characters, one a byte: a short string costs less than a buffer of its own
    */
-  sign(message: Buffer, length = message.length): string {
-    const end = BLOCK_BYTES + length;
-    const inner = end > this.#inner.length ? Buffer.alloc(end) : this.#inner;
-    if (inner !== this.#inner) this.#inner.copy(inner, 0, 0, BLOCK_BYTES);
-    message.copy(inner, BLOCK_BYTES, 0, length);
-    this.#outer.write(hash('sha256', inner.subarray(0, end), 'binary'), BLOCK_BYTES, HASH_BYTES, 'latin1');
+  sign(length: number): string {
+    const padded = (this.#padded[length] ??= this.#inner.subarray(0, BLOCK_BYTES + length));
+    writeLatin1(this.#outer, hash('sha256', padded, 'binary'), BLOCK_BYTES);
     return hash('sha256', this.#outer, 'binary');
   }
+}
+
+/**
+ * Writes a string of characters up to 255, one a byte; for a few dozen of them this costs less than to call `Buffer.write`.
+ *
+ * @param characters how many of them
+ * @returns where the next byte goes
+ */
+export function writeLatin1(target: Buffer, text: string, start: number, characters = text.length): number {
+  for (let index = 0; index < characters; index++) target[start + index] = text.charCodeAt(index);
+  return start + characters;
 }

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { HmacKey } from './hmac.ts';
+import { HmacKey, writeLatin1 } from './hmac.ts';
 import { RandomPool } from './random-bytes.ts';
 
 /** What a prediction id says of the decision behind it. */
@@ -60,8 +60,6 @@ const TAG_BYTES = 16;
 const AT = { format: 0, key: 1, flags: 2, issued: 3, uid: 9, epoch: 17, phase: 21, split: 23, coverage: 27 };
 const VERSION_AT = 31;
 const NAMES_AT = 39;
-const MAX_NAME_BYTES = 63;
-const MAX_PAYLOAD_BYTES = NAMES_AT + 1 + 2 * MAX_NAME_BYTES;
 const COUNTS = 1;
 const HAS_UNIT = 2;
 
@@ -81,7 +79,6 @@ interface SigningKey {
 export class PredictionIds {
   readonly #keys: readonly [SigningKey, ...SigningKey[]];
   readonly #random = new RandomPool();
-  readonly #scratch = Buffer.alloc(MAX_PAYLOAD_BYTES + TAG_BYTES);
 
   /**
    * @param secrets the first signs, all are accepted: put a new one first, and take the old one away when the longest
@@ -97,7 +94,7 @@ export class PredictionIds {
   issue(decision: IssuedDecision): string {
     const { experiment, variant, unit } = decision;
     const [{ id, key }] = this.#keys;
-    const bytes = this.#scratch;
+    const bytes = key.message;
     bytes[AT.format] = FORMAT;
     bytes[AT.key] = id;
     bytes[AT.flags] = (decision.counts ? COUNTS : 0) | (unit === undefined ? 0 : HAS_UNIT);
@@ -109,10 +106,9 @@ export class PredictionIds {
     bytes.writeUInt32BE(unit?.coverage ?? 0, AT.coverage);
     bytes.writeDoubleBE(decision.version, VERSION_AT);
     bytes[NAMES_AT] = experiment.length;
-    let end = NAMES_AT + 1;
-    end += bytes.write(experiment, end, 'latin1');
-    end += bytes.write(variant, end, 'latin1');
-    end += bytes.write(key.sign(bytes, end), end, TAG_BYTES, 'latin1');
+    const variantAt = writeLatin1(bytes, experiment, NAMES_AT + 1);
+    const tagAt = writeLatin1(bytes, variant, variantAt);
+    const end = writeLatin1(bytes, key.sign(tagAt), tagAt, TAG_BYTES);
     return bytes.toString('base64url', 0, end);
   }
 
@@ -130,9 +126,7 @@ export class PredictionIds {
     const tag = bytes.subarray(bytes.length - TAG_BYTES);
     if (payload.length <= NAMES_AT || payload[AT.format] !== FORMAT) return BAD_SIGNATURE;
     const isSigned = this.#keys.some(
-      (known) =>
-        known.id === payload[AT.key] &&
-        timingSafeEqual(Buffer.from(known.key.sign(payload), 'latin1').subarray(0, TAG_BYTES), tag),
+      (known) => known.id === payload[AT.key] && timingSafeEqual(tagOf(known.key, payload), tag),
     );
     if (!isSigned) return BAD_SIGNATURE;
     const issuedMs = payload.readUIntBE(AT.issued, 6);
@@ -164,6 +158,11 @@ function signingKey(secret: string): SigningKey {
   }
   const fingerprint = createHash('sha256').update('signalbox prediction id key\0').update(secret).digest();
   return { id: fingerprint[0] ?? 0, key: new HmacKey(secret) };
+}
+
+function tagOf(key: HmacKey, payload: Buffer): Buffer {
+  payload.copy(key.message);
+  return Buffer.from(key.sign(payload.length), 'latin1').subarray(0, TAG_BYTES);
 }
 
 function readReceipt(payload: Buffer, issuedMs: number): Receipt {

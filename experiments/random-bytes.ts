@@ -10,13 +10,12 @@ export class RandomPool {
   readonly #pool = Buffer.allocUnsafeSlow(POOL_BYTES);
   #used = POOL_BYTES;
 
-  /** Writes `bytes` random bytes, at most 256, that nobody else gets. */
+  /** Writes a few random bytes, at most 256, that nobody else gets. */
   writeTo(target: Buffer, offset: number, bytes: number): void {
     if (this.#used + bytes > POOL_BYTES) {
       randomFillSync(this.#pool);
       this.#used = 0;
     }
-    this.#pool.copy(target, offset, this.#used, this.#used + bytes);
-    this.#used += bytes;
+    for (let index = 0; index < bytes; index++) target[offset + index] = this.#pool[this.#used++] ?? 0;
   }
 }

@@ -6,8 +6,10 @@ import { HmacKey } from '../../experiments/hmac.ts';
 const tagOf = (secret: string, message: Uint8Array): string =>
   createHmac('sha256', secret).update(message).digest('hex');
 
-const signed = (key: HmacKey, message: Buffer, length?: number): string =>
-  Buffer.from(key.sign(message, length), 'latin1').toString('hex');
+function signed(key: HmacKey, message: Uint8Array): string {
+  key.message.set(message);
+  return Buffer.from(key.sign(message.length), 'latin1').toString('hex');
+}
 
 test('signs the published example of RFC 4231, test case 2', () => {
   const key = new HmacKey('Jefe');
@@ -20,17 +22,20 @@ test('signs as the platform does, whatever the lengths of secrets and messages, 
   fc.assert(
     fc.property(
       fc.string({ unit: 'binary', maxLength: 200 }),
-      fc.array(fc.uint8Array({ maxLength: 700 }), { maxLength: 8 }),
+      fc.array(fc.uint8Array({ maxLength: 256 }), { maxLength: 8 }),
       (secret, messages) => {
         const key = new HmacKey(secret);
-        for (const message of messages)
-          expect(signed(key, Buffer.from(message))).toBe(tagOf(secret, message));
+        for (const message of messages) expect(signed(key, message)).toBe(tagOf(secret, message));
       },
     ),
   );
 });
 
-test('signs the start of a message', () => {
-  const message = Buffer.from('signed, and not signed');
-  expect(signed(new HmacKey('secret'), message, 6)).toBe(tagOf('secret', Buffer.from('signed')));
+test('leaves the message as it is, so that it can be signed again with more behind it', () => {
+  const key = new HmacKey('secret');
+  expect(signed(key, Buffer.from('signed'))).toBe(tagOf('secret', Buffer.from('signed')));
+  key.message.write(' too', 6);
+  expect(Buffer.from(key.sign(10), 'latin1').toString('hex')).toBe(
+    tagOf('secret', Buffer.from('signed too')),
+  );
 });
