@@ -26,8 +26,9 @@ export interface CheckedRequest {
 export function checkRequest(signature: ModelSignature, request: InferRequest): CheckedRequest {
   const { model, inputs: specs, maxBatchSize } = signature;
   checkNames(signature, request);
-  const inputs = specs.map((spec) => {
-    const input = request.inputs.find((candidate) => candidate.name === spec.name);
+  const inputs: Tensor[] = [];
+  for (const spec of specs) {
+    const input = named(request.inputs, spec.name);
     if (input === undefined) {
       const sent = request.inputs.length;
       throw invalid(
@@ -35,8 +36,8 @@ export function checkRequest(signature: ModelSignature, request: InferRequest): 
       );
     }
     checkTensor(signature, spec, input);
-    return input;
-  });
+    inputs.push(input);
+  }
 
   if (maxBatchSize === 0) return { request: { ...request, inputs }, rows: 1, lane: '' };
   const rows = inputs[0]?.shape[0] ?? 1;
@@ -56,18 +57,18 @@ export function checkRequest(signature: ModelSignature, request: InferRequest): 
 
 function checkNames({ model, inputs, outputs }: ModelSignature, request: InferRequest): void {
   const known = (specs: readonly TensorSpec[]): string => specs.map((spec) => spec.name).join(', ');
-  const seen = new Set<string>();
-  for (const { name } of request.inputs) {
-    if (!inputs.some((spec) => spec.name === name)) {
+  for (const input of request.inputs) {
+    const { name } = input;
+    if (named(inputs, name) === undefined) {
       throw invalid(
         `unexpected inference input '${name}' for model '${model}'; its inputs are: ${known(inputs)}`,
       );
     }
-    if (seen.has(name)) throw invalid(`input '${name}' for model '${model}' is there twice`);
-    seen.add(name);
+    if (named(request.inputs, name) !== input)
+      throw invalid(`input '${name}' for model '${model}' is there twice`);
   }
   for (const name of request.outputs ?? []) {
-    if (!outputs.some((spec) => spec.name === name)) {
+    if (named(outputs, name) === undefined) {
       throw invalid(
         `unexpected inference output '${name}' for model '${model}'; its outputs are: ${known(outputs)}`,
       );
@@ -81,10 +82,7 @@ function checkTensor({ model }: ModelSignature, spec: TensorSpec, input: Tensor)
       `inference input '${input.name}' data-type is '${input.datatype}', but model '${model}' expects '${spec.datatype}'`,
     );
   }
-  const fits =
-    input.shape.length === spec.shape.length &&
-    input.shape.every((size, axis) => isSize(size) && (spec.shape[axis] === -1 || spec.shape[axis] === size));
-  if (!fits) {
+  if (!fits(input.shape, spec.shape)) {
     throw invalid(
       `unexpected shape for input '${input.name}' for model '${model}'. ` +
         `Expected [${spec.shape.join(',')}], got [${input.shape.join(',')}]`,
@@ -114,8 +112,24 @@ function checkStrings({ name, data }: BytesTensor): void {
   }
 }
 
-function isSize(size: number): boolean {
-  return Number.isInteger(size) && size >= 0;
+/** The first of that name. Models have few inputs, and this is asked for every request. */
+function named<Named extends { readonly name: string }>(
+  among: readonly Named[],
+  name: string,
+): Named | undefined {
+  for (const candidate of among) if (candidate.name === name) return candidate;
+  return undefined;
+}
+
+/** @param expected -1 where any size will do */
+function fits(shape: readonly number[], expected: readonly number[]): boolean {
+  if (shape.length !== expected.length) return false;
+  for (let axis = 0; axis < shape.length; axis++) {
+    const size = shape[axis];
+    if (size === undefined || !Number.isInteger(size) || size < 0) return false;
+    if (expected[axis] !== -1 && expected[axis] !== size) return false;
+  }
+  return true;
 }
 
 /** The sizes that the model leaves free and the request chose; empty where only the rows are free. */

@@ -5,16 +5,16 @@ export interface InferRequest {
   /** Every input of the model, each once; rows along the first dimension where the model batches. */
   readonly inputs: readonly Tensor[];
   /** The names of the wanted outputs; all where it is left out. */
-  readonly outputs?: readonly string[];
+  readonly outputs?: readonly string[] | undefined;
   /** When the answer is of no more use, in `performance.now()` milliseconds. */
   readonly deadlineMs: number;
   /** 1 (first) to the model's levels; 0 or left out: the model's default level. Of no effect where it has no levels. */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
   /**
    * How long the request may wait in the queue, in milliseconds; 0 or left out: as the model's queue policy says. It only
    * ever shortens that, and is heeded where the policy allows it.
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Aborted when the caller hangs up: the request then leaves the queue. */
   readonly signal?: AbortSignal;
 }

@@ -66,9 +66,9 @@ export class Pipeline {
       const standing = taking instanceof Promise ? await taking : taking;
       answer = await target.version.infer({
         inputs: read.inputs,
-        ...(read.outputs !== undefined && { outputs: read.outputs }),
-        ...(read.priority !== undefined && { priority: read.priority }),
-        ...(read.timeoutMs !== undefined && { timeoutMs: read.timeoutMs }),
+        outputs: read.outputs,
+        priority: read.priority,
+        timeoutMs: read.timeoutMs,
         deadlineMs: Math.min(call.arrivalMs + this.#options.inferenceTimeoutMs, call.deadlineMs ?? Infinity),
         signal: call.signal,
       });

@@ -184,8 +184,9 @@ class BinaryPart {
 }
 
 function textOf(bytes: Uint8Array): string {
-  // Read as text, what is not UTF-8 would become replacement characters in silence.
-  if (!isUtf8(bytes)) throw invalid('the request JSON is not UTF-8 text');
   const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  return buffer.toString('utf8');
+  const text = buffer.toString('utf8');
+  // What is not UTF-8 became a replacement character; it is the sender's own only where the bytes are UTF-8.
+  if (text.includes('\ufffd') && !isUtf8(bytes)) throw invalid('the request JSON is not UTF-8 text');
+  return text;
 }
