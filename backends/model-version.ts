@@ -194,6 +194,10 @@ export class ModelVersion implements Servable {
     return { ready: this.#instances.size - hung, hung, wanted: this.#wantedInstances };
   }
 
+  hasRoomFor(rows: number): boolean {
+    return this.#batcher.hasRoomFor(rows);
+  }
+
   /** Slabs whose memory is lent: 0 when nothing is in flight. */
   get lentSlabs(): number {
     return this.#slabs.lent;

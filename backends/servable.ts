@@ -33,6 +33,12 @@ export interface Servable extends ModelSignature {
   /** What it has done since it was loaded. */
   readonly statistics: VersionStatistics;
 
+  /**
+   * Whether a request of so many rows would run at once and keep nobody waiting that is here now: for work that is to be done from
+   * spare capacity only.
+   */
+  hasRoomFor(rows: number): boolean;
+
   /** @throws BackendError */
   infer(request: InferRequest): Promise<InferAnswer>;
 

@@ -33,6 +33,13 @@ export interface Holdout {
   readonly seed: string;
 }
 
+/** A shadow: a variant that is sent copies of a share of the requests, and whose answers nobody sees. */
+export interface Mirror {
+  readonly variant: Variant;
+  /** 0 to 1. */
+  readonly share: number;
+}
+
 /** An experiment as it is served: every default filled in, variants in the order of their names. */
 export interface Experiment {
   readonly key: string;
@@ -65,8 +72,8 @@ export interface Experiment {
   readonly variants: readonly Variant[];
   /** What a caller gets whose variant can't answer: the control, or an error. */
   readonly onUnavailable: 'fallback' | 'error';
-  /** The variant that is sent copies of a share of the requests, 0 to 1, whose answers nobody sees. */
-  readonly mirror: { readonly variant: Variant; readonly share: number } | undefined;
+  /** Variants that are sent copies of requests, each once. */
+  readonly mirrors: readonly Mirror[];
   readonly metrics: readonly MetricDefinition[];
   readonly guardrails: readonly Guardrail[];
   /** How one of the variants comes to answer everybody by itself; undefined: its weights are the file's, or a person's. */
@@ -115,7 +122,7 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
   }
   const namespace = readNamespace(file, refuse);
   const times = readTimes(file, refuse);
-  const mirrored = file.mirror && pick(file.mirror.variant, ['mirror', 'variant']);
+  const mirrors = readMirrors(file, refuse, pick);
   const metrics = readMetrics(file.metrics ?? [], refuse);
   const guardrails = readGuardrails(file.guardrails ?? [], metrics, refuse);
   const hasGuardrails = metrics.some(({ role }) => role === 'guardrail');
@@ -145,7 +152,7 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
     control,
     variants: Object.freeze([...file.variants].sort((a, b) => (a.name < b.name ? -1 : 1))),
     onUnavailable: file.onUnavailable ?? 'fallback',
-    mirror: mirrored && { variant: mirrored, share: file.mirror?.share ?? 1 },
+    mirrors,
     metrics,
     guardrails,
     rollout,
@@ -221,6 +228,20 @@ function readForced(
     refuse(['forced'], 'names units, and hashAttribute says that there are none');
   }
   return variants;
+}
+
+function readMirrors(
+  { mirror }: ExperimentFile,
+  refuse: Refuse,
+  pick: (name: string, path: Path) => Variant | undefined,
+): readonly Mirror[] {
+  const files = mirror === undefined ? [] : Array.isArray(mirror) ? mirror : [mirror];
+  return files.flatMap(({ variant: name, share = 1 }, index) => {
+    const path = Array.isArray(mirror) ? ['mirror', index, 'variant'] : ['mirror', 'variant'];
+    if (files.findIndex(({ variant }) => variant === name) < index) refuse(path, `"${name}" is there twice`);
+    const variant = pick(name, path);
+    return variant === undefined ? [] : [{ variant, share }];
+  });
 }
 
 function readNamespace({ namespace }: ExperimentFile, refuse: Refuse): Namespace | undefined {

@@ -1,5 +1,5 @@
 import type { Path } from '../documents/yaml-document.ts';
-import type { Experiment, Namespace, Variant } from './definition.ts';
+import type { Experiment, Namespace } from './definition.ts';
 import type { MetricDefinition } from './metric-definition.ts';
 
 /**
@@ -49,9 +49,8 @@ export function diffExperiments(before: Experiment, after: Experiment, nowMs: nu
   diffPopulation(before, after, note);
   diffVariants(before, after, note);
   diffMetrics(before.metrics, after.metrics, note);
-  for (const key of ['onUnavailable', 'guardrails', 'mirror', 'rollout', 'winner'] as const) {
-    if (!isSame(plain(before[key]), plain(after[key]))) note([key], 'safe', 'it moves no unit');
-  }
+  for (const [key, valueOf] of UNMOVING)
+    if (!isSame(valueOf(before), valueOf(after))) note([key], 'safe', 'it moves no unit');
   return changes;
 }
 
@@ -211,13 +210,14 @@ function rulesOf({ match }: Experiment): unknown {
   ]);
 }
 
-function plain(
-  value: Experiment['mirror'] | Variant | string | Experiment['guardrails'] | Experiment['rollout'],
-): unknown {
-  if (typeof value !== 'object' || 'steps' in value) return value;
-  if ('variant' in value) return [value.variant.name, value.share];
-  return 'name' in value ? value.name : value;
-}
+/** What moves no unit, as it compares: weights that change are no change of what names a variant. */
+const UNMOVING: readonly (readonly [key: string, valueOf: (experiment: Experiment) => unknown])[] = [
+  ['onUnavailable', ({ onUnavailable }) => onUnavailable],
+  ['guardrails', ({ guardrails }) => guardrails],
+  ['mirror', ({ mirrors }) => mirrors.map(({ variant, share }) => [variant.name, share])],
+  ['rollout', ({ rollout }) => rollout],
+  ['winner', ({ winner }) => winner.name],
+];
 
 function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);

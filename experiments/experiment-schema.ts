@@ -80,6 +80,15 @@ export const HoldoutSchema = Type.Union(
   { expected: 'a share of the units, from 0 to 1, or a map of share and seed' },
 );
 
+/** A shadow, and the share of the requests that it gets copies of. */
+export const MirrorSchema = Type.Object(
+  {
+    variant: Name("a variant's name"),
+    share: Type.Optional(Share('a share of the requests, from 0 to 1')),
+  },
+  { additionalProperties: false, expected: 'a map of variant and share' },
+);
+
 /** An experiment's file, in the contract's words. */
 export const ExperimentSchema = Type.Object(
   {
@@ -141,13 +150,9 @@ export const ExperimentSchema = Type.Object(
     variants: Type.Array(VariantSchema, { minItems: 1, expected: 'a list of at least one variant' }),
     onUnavailable: Type.Optional(Type.Enum(['fallback', 'error'])),
     mirror: Type.Optional(
-      Type.Object(
-        {
-          variant: Name("a variant's name"),
-          share: Type.Optional(Share('a share of the requests, from 0 to 1')),
-        },
-        { additionalProperties: false, expected: 'a map of variant and share' },
-      ),
+      Type.Union([MirrorSchema, Type.Array(MirrorSchema, { minItems: 1, maxItems: 10 })], {
+        expected: 'a map of variant and share, or a list of them',
+      }),
     ),
     metrics: Type.Optional(Type.Array(MetricSchema, { maxItems: 50, expected: 'a list of metrics' })),
     guardrails: Type.Optional(

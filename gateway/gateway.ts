@@ -13,6 +13,8 @@ import { dormantKeys } from './reload/dormant-keys.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
 import { Limits } from './limits/limits.ts';
+import { MainThreadLoad } from './mirror/main-thread-load.ts';
+import { Mirrors } from './mirror/mirrors.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { PredictionLog } from './pipeline/prediction-log.ts';
 import { Router } from './pipeline/route.ts';
@@ -51,6 +53,7 @@ export class Gateway {
 
   readonly #files: ExperimentFiles;
   readonly #keys: WatchedKeys | undefined;
+  readonly #mirrors: Mirrors;
 
   #state: 'starting' | 'ready' | 'stopping' = 'starting';
   readonly #readinessListeners = new Set<() => void>();
@@ -168,11 +171,21 @@ export class Gateway {
       this.#warnOfEviction();
     });
     this.deciding = { sticky: this.#sticky, nowMs: Date.now, randomUnit: randomUUID };
+    const load = new MainThreadLoad();
+    this.#mirrors = new Mirrors({
+      version: (model, version) => repository.model(model)?.version(version),
+      recorder: state.mirrors,
+      metrics,
+      isBusy: () => load.isBusy,
+      random: Math.random,
+      timeoutMs: config.timeouts.inferenceMs,
+    });
     this.pipeline = new Pipeline({
       router: new Router(repository, () => experiments.current, this.deciding),
       metrics,
       limits: this.limits,
       predictions: new PredictionLog(state.ids, state.exposures, Date.now),
+      mirrors: this.#mirrors,
       inferenceTimeoutMs: config.timeouts.inferenceMs,
       onFault: (error) => {
         log.error({ err: error.cause ?? error, code: error.code }, error.message);
@@ -218,6 +231,7 @@ export class Gateway {
   async close(): Promise<void> {
     this.beginStop();
     await this.#look;
+    await this.#mirrors.close();
     await this.repository.close();
     this.experiments.close();
     await this.state.close();

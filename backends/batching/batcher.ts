@@ -109,6 +109,15 @@ export class Batcher {
     return this.#answers.unanswered.size;
   }
 
+  /**
+   * Whether a request of so many rows would run at once: an instance and the device are free, and what is queued, if anything, can
+   * share its batch.
+   */
+  hasRoomFor(rows: number): boolean {
+    if (this.#draining || this.#runners.idle === 0 || !this.#share.hasRoom) return false;
+    return this.#queue.rowsBefore(Infinity) + rows <= this.#rules.maxRows;
+  }
+
   /** Adds an instance, idle. */
   addRunner(runner: BatchRunner): void {
     this.#runners.add(runner);

@@ -29,6 +29,11 @@ export class Device {
     return this.#free;
   }
 
+  /** Whether a run of so many threads could start now, and nobody waits who would have to go on waiting for it. */
+  hasRoomFor(threads: number): boolean {
+    return this.#waiting.size === 0 && this.#free >= threads;
+  }
+
   /**
    * One version's part of the device.
    *
@@ -38,6 +43,7 @@ export class Device {
   share(threads: number, onPermit: () => void): DeviceShare {
     const grant = (share: DeviceShare): boolean => this.#grant(share);
     return new DeviceShare(Math.min(threads, this.threads), onPermit, {
+      hasRoom: (share) => this.hasRoomFor(share.threads),
       acquire: grant,
       release: (share, usedMs) => {
         this.#release(share, usedMs);
@@ -85,6 +91,7 @@ export class Device {
 }
 
 interface Grants {
+  hasRoom(share: DeviceShare): boolean;
   acquire(share: DeviceShare): boolean;
   release(share: DeviceShare, usedMs: number): void;
   forget(share: DeviceShare): void;
@@ -109,6 +116,11 @@ export class DeviceShare {
   /** The start tag of its next run. */
   get usedMs(): number {
     return this.#usedMs;
+  }
+
+  /** Whether a permit would be granted at once, and is of use to nobody else. */
+  get hasRoom(): boolean {
+    return this.#kept === 0 && this.#grants.hasRoom(this);
   }
 
   /** Takes a permit for one run; false: there is none, and `onPermit` is called when one is kept. */

@@ -5,6 +5,7 @@ import type { AnalysisInput, Breakdown, EpochState, VariantState } from '../stat
 import type { MetricResult, Results } from '../statistics/analysis/results.ts';
 import type { AssignmentCounts } from '../statistics/sample-ratio.ts';
 import type { EpochTally, Tallies, UntestedTally, VariantTally } from '../stores/tallies.ts';
+import type { MirrorResult } from './mirror-results.ts';
 import { metricState, UnfitTally } from './metric-states.ts';
 import { BUILT_IN_PLANS, planMetrics } from './metric-plan.ts';
 import type { LeftOut, PlannedMetric } from './metric-plan.ts';
@@ -17,6 +18,12 @@ export interface ExperimentResults extends Results {
   readonly untested: Readonly<Record<string, Readonly<Record<string, UntestedTally>>>>;
   /** Metrics that are not analysed, and why. */
   readonly leftOut: readonly LeftOut[];
+}
+
+/** What is answered of an experiment: what it says, and what its mirrors have shown. */
+export interface PublishedResults extends ExperimentResults {
+  /** A result for each pair of a variant and a shadow. */
+  readonly mirrors: readonly MirrorResult[];
 }
 
 /**

@@ -27,7 +27,7 @@ export function applyStanding(experiment: Experiment, { version, split }: Standi
   }
   // Decisions compare variants by identity, so that every place has to name the same one.
   const at = (variant: Variant): Variant => placed.get(variant) ?? variant;
-  const { match, forced, mirror, variants } = experiment;
+  const { match, forced, mirrors, variants } = experiment;
   const winner = variants.find(({ name }) => name === split.winner) ?? experiment.control;
   return Object.freeze({
     ...experiment,
@@ -38,7 +38,7 @@ export function applyStanding(experiment: Experiment, { version, split }: Standi
     winner: at(winner),
     match: match.map((rule) => (rule.variant === undefined ? rule : { ...rule, variant: at(rule.variant) })),
     forced: new Map([...forced].map(([unit, variant]) => [unit, at(variant)])),
-    mirror: mirror && { ...mirror, variant: at(mirror.variant) },
+    mirrors: mirrors.map((mirror) => ({ ...mirror, variant: at(mirror.variant) })),
   });
 }
 

@@ -1,5 +1,8 @@
 import type { Epoch } from '../epoch.ts';
 import type { CountedMetric } from '../counted-metric.ts';
+import type { MirrorBatch } from '../mirror/mirror-fields.ts';
+import { readMirrorTallies } from '../mirror/mirror-tally.ts';
+import type { MirrorTally } from '../mirror/mirror-tally.ts';
 import { claimOf, closeWindow, countDuplicate, countRequests, expose, settle } from './ledger.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus, Scope, Step, UnitState } from './ledger.ts';
 import { LeaseLost, StoreUnavailable } from './state-store.ts';
@@ -23,6 +26,8 @@ interface ScopeData {
   readonly epochs: Map<number, Epoch>;
   /** Windows that have not been closed, by unit. */
   readonly open: Map<string, OpenUnit>;
+  /** Of mirrors: sums and maxima, whose names differ. */
+  readonly mirrored: Map<string, number>;
 }
 
 interface OpenUnit {
@@ -165,6 +170,17 @@ export class MemoryStore implements StateStore {
     return Promise.resolve(readTallies(experiment, phase, scope.sums, [...scope.epochs.values()]));
   }
 
+  recordMirrors({ sums, maxima, ...scope }: MirrorBatch): Promise<void> {
+    const { mirrored } = this.#scopeOf(scope);
+    for (const [field, amount] of sums) mirrored.set(field, (mirrored.get(field) ?? 0) + amount);
+    for (const [field, value] of maxima) mirrored.set(field, Math.max(mirrored.get(field) ?? value, value));
+    return Promise.resolve();
+  }
+
+  mirrors(experiment: string, phase: number): Promise<readonly MirrorTally[]> {
+    return Promise.resolve(readMirrorTallies(this.#scopeOf({ experiment, phase }).mirrored));
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
@@ -200,7 +216,7 @@ export class MemoryStore implements StateStore {
     const key = `${experiment} ${phase}`;
     let scope = this.#scopes.get(key);
     if (scope === undefined) {
-      scope = { units: new Map(), sums: new Map(), epochs: new Map(), open: new Map() };
+      scope = { units: new Map(), sums: new Map(), epochs: new Map(), open: new Map(), mirrored: new Map() };
       this.#scopes.set(key, scope);
     }
     return scope;

@@ -2,6 +2,9 @@ import { setTimeout } from 'node:timers/promises';
 import type { ChainableCommander } from 'ioredis';
 import type { Epoch } from '../epoch.ts';
 import type { CountedMetric } from '../counted-metric.ts';
+import type { MirrorBatch } from '../mirror/mirror-fields.ts';
+import { readMirrorTallies } from '../mirror/mirror-tally.ts';
+import type { MirrorTally } from '../mirror/mirror-tally.ts';
 import { closeWindow, countDuplicate, countRequests, expose, settle } from './ledger.ts';
 import type { ExposureBatch, OpenWindow, Outcome, OutcomeStatus, Scope, UnitState } from './ledger.ts';
 import type { RedisConnection } from './redis-scripts.ts';
@@ -30,6 +33,9 @@ class ScopeKeys {
   }
   get open(): string {
     return `${this.#prefix}open`;
+  }
+  get mirrored(): string {
+    return `${this.#prefix}mirrored`;
   }
   unit(unit: string): string {
     return `${this.#prefix}unit:${unit}`;
@@ -192,6 +198,16 @@ export class RedisExperimentData implements ExperimentData {
       Object.entries(sums).map(([field, sum]) => [field, Number(sum)] as const),
       seen.map(({ epoch }) => epoch),
     );
+  }
+
+  async recordMirrors({ sums, maxima, ...scope }: MirrorBatch): Promise<void> {
+    const { mirrored } = new ScopeKeys(scope);
+    await this.#redis.signalboxRecordMirrors(mirrored, sums.length, ...sums.flat(), ...maxima.flat());
+  }
+
+  async mirrors(experiment: string, phase: number): Promise<readonly MirrorTally[]> {
+    const fields = await this.#redis.hgetall(new ScopeKeys({ experiment, phase }).mirrored);
+    return readMirrorTallies(Object.entries(fields).map(([field, value]) => [field, Number(value)] as const));
   }
 
   /** One batch at a time: two of one process would only undo each other's reads. */

@@ -21,6 +21,11 @@ declare module 'ioredis' {
     signalboxAcquireLease(key: string, holder: string, ttlMs: number): Result<number, Context>;
     signalboxReleaseLease(key: string, holder: string): Result<number, Context>;
     signalboxApplyStep(keys: number, ...keysAndArguments: (string | number)[]): Result<number, Context>;
+    signalboxRecordMirrors(
+      key: string,
+      sums: number,
+      ...fieldsAndValues: (string | number)[]
+    ): Result<number, Context>;
     signalboxAddUp(key: string, ...fieldsAndAmounts: (string | number)[]): Result<number, Context>;
   }
 }
@@ -115,11 +120,27 @@ end
 return 1
 `;
 
+/** Arguments: the number of sums; fields and amounts of these; fields and values of maxima. */
+const RECORD_MIRRORS = `
+local sums = tonumber(ARGV[1])
+for at = 2, 2 * sums, 2 do
+  redis.call('HINCRBYFLOAT', KEYS[1], ARGV[at], ARGV[at + 1])
+end
+for at = 2 + 2 * sums, #ARGV, 2 do
+  local known = redis.call('HGET', KEYS[1], ARGV[at])
+  if not known or tonumber(known) < tonumber(ARGV[at + 1]) then
+    redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])
+  end
+end
+return 1
+`;
+
 /** Teaches a connection the store's operations; each is atomic, and touches keys of one slot only. */
 export function defineScripts(redis: RedisConnection): void {
   redis.defineCommand('signalboxWriteDocument', { numberOfKeys: 3, lua: WRITE_DOCUMENT });
   redis.defineCommand('signalboxAcquireLease', { numberOfKeys: 1, lua: ACQUIRE_LEASE });
   redis.defineCommand('signalboxReleaseLease', { numberOfKeys: 1, lua: RELEASE_LEASE });
   redis.defineCommand('signalboxApplyStep', { lua: APPLY_STEP });
+  redis.defineCommand('signalboxRecordMirrors', { numberOfKeys: 1, lua: RECORD_MIRRORS });
   redis.defineCommand('signalboxAddUp', { numberOfKeys: 1, lua: ADD_UP });
 }

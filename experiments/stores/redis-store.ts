@@ -1,4 +1,6 @@
 import type { CountedMetric } from '../counted-metric.ts';
+import type { MirrorBatch } from '../mirror/mirror-fields.ts';
+import type { MirrorTally } from '../mirror/mirror-tally.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
 import { connectRedis } from './redis-connection.ts';
 import { RedisExperimentData } from './redis-experiment-data.ts';
@@ -148,6 +150,14 @@ export class RedisStore implements StateStore {
     nowMs: number,
   ): Promise<Tallies> {
     return this.#ask(() => this.#data.tallies(experiment, phase, metrics, nowMs));
+  }
+
+  recordMirrors(batch: MirrorBatch): Promise<void> {
+    return this.#ask(() => this.#data.recordMirrors(batch));
+  }
+
+  mirrors(experiment: string, phase: number): Promise<readonly MirrorTally[]> {
+    return this.#ask(() => this.#data.mirrors(experiment, phase));
   }
 
   close(): Promise<void> {

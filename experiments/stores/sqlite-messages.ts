@@ -1,4 +1,5 @@
 import type { CountedMetric } from '../counted-metric.ts';
+import type { MirrorBatch } from '../mirror/mirror-fields.ts';
 import type { ExposureBatch, Outcome } from './ledger.ts';
 import type { Fence } from './state-store.ts';
 
@@ -32,7 +33,9 @@ export type SqliteRequest =
       readonly phase: number;
       readonly metrics: readonly CountedMetric[];
       readonly nowMs: number;
-    };
+    }
+  | { readonly kind: 'recordMirrors'; readonly batch: MirrorBatch }
+  | { readonly kind: 'mirrors'; readonly experiment: string; readonly phase: number };
 
 export type ToSqliteWorker =
   { readonly id: number; readonly request: SqliteRequest } | { readonly close: true };

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 /** The tables' version, kept in the file's `user_version`. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const TABLES = `
   CREATE TABLE document (key TEXT PRIMARY KEY, version INTEGER NOT NULL, json TEXT NOT NULL) WITHOUT ROWID, STRICT;
@@ -29,8 +29,15 @@ const TABLES = `
   ) WITHOUT ROWID, STRICT;
 `;
 
+/** What the second version added. */
+const MIRROR_TABLE = `
+  CREATE TABLE mirror (
+    scope INTEGER NOT NULL, field TEXT NOT NULL, value REAL NOT NULL, PRIMARY KEY (scope, field)
+  ) WITHOUT ROWID, STRICT;
+`;
+
 /**
- * Makes the tables in an empty file, and sets how it is written.
+ * Makes the tables in an empty file, adds those that an older file lacks, and sets how it is written.
  *
  * Write-ahead log with `synchronous = NORMAL`: a commit is handed to the operating system, and survives the death of the
  * process; a power cut may take the last commits, but leaves the file whole.
@@ -50,10 +57,9 @@ export function openSchema(database: DatabaseSync): void {
           'run that release, or name another file',
       );
     }
-    if (found === 0) {
-      database.exec(TABLES);
-      database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
-    }
+    if (found < 1) database.exec(TABLES);
+    if (found < 2) database.exec(MIRROR_TABLE);
+    if (found < SCHEMA_VERSION) database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     database.exec('COMMIT');
   } catch (error) {
     database.exec('ROLLBACK');

@@ -1,5 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { CountedMetric } from '../counted-metric.ts';
+import type { MirrorBatch } from '../mirror/mirror-fields.ts';
+import type { MirrorTally } from '../mirror/mirror-tally.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
 import type { FromSqliteWorker, SqliteRequest, ToSqliteWorker } from './sqlite-messages.ts';
 import { LeaseLost, StoreUnavailable } from './state-store.ts';
@@ -110,6 +112,14 @@ export class SqliteStore implements StateStore {
     nowMs: number,
   ): Promise<Tallies> {
     return this.#ask({ kind: 'tallies', experiment, phase, metrics, nowMs });
+  }
+
+  recordMirrors(batch: MirrorBatch): Promise<void> {
+    return this.#ask({ kind: 'recordMirrors', batch });
+  }
+
+  mirrors(experiment: string, phase: number): Promise<readonly MirrorTally[]> {
+    return this.#ask({ kind: 'mirrors', experiment, phase });
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Epoch } from '../epoch.ts';
 import type { CountedMetric } from '../counted-metric.ts';
+import type { MirrorBatch } from '../mirror/mirror-fields.ts';
+import { readMirrorTallies } from '../mirror/mirror-tally.ts';
+import type { MirrorTally } from '../mirror/mirror-tally.ts';
 import { claimOf, closeWindow, countDuplicate, countRequests, expose, settle } from './ledger.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus, Scope, Step, UnitState } from './ledger.ts';
 import { readTallies } from './tallies.ts';
@@ -85,6 +88,25 @@ export class SqliteTables {
       sums.map(({ field, sum }) => [String(field), Number(sum)] as const),
       epochs.map(({ json }) => JSON.parse(String(json)) as Epoch),
     );
+  }
+
+  recordMirrors({ sums, maxima, ...scope }: MirrorBatch): void {
+    const id = this.#scopeId(scope);
+    const add = this.prepare(
+      'INSERT INTO mirror (scope, field, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value',
+    );
+    for (const [field, amount] of sums) add.run(id, field, amount);
+    const raise = this.prepare(
+      'INSERT INTO mirror (scope, field, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)',
+    );
+    for (const [field, value] of maxima) raise.run(id, field, value);
+  }
+
+  mirrors(experiment: string, phase: number): readonly MirrorTally[] {
+    const rows = this.prepare('SELECT field, value FROM mirror WHERE scope = ?').all(
+      this.#scopeId({ experiment, phase }),
+    );
+    return readMirrorTallies(rows.map(({ field, value }) => [String(field), Number(value)] as const));
   }
 
   /** @returns whether nobody has the claim at `nowMs` */

@@ -109,6 +109,11 @@ function answer(request: SqliteRequest): unknown {
       return tables.recordOutcomes(request.outcomes);
     case 'tallies':
       return tables.tallies(request.experiment, request.phase, request.metrics, request.nowMs);
+    case 'recordMirrors':
+      tables.recordMirrors(request.batch);
+      return undefined;
+    case 'mirrors':
+      return tables.mirrors(request.experiment, request.phase);
   }
 }
 

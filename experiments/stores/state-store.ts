@@ -1,4 +1,6 @@
 import type { CountedMetric } from '../counted-metric.ts';
+import type { MirrorBatch } from '../mirror/mirror-fields.ts';
+import type { MirrorTally } from '../mirror/mirror-tally.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
 import type { Tallies } from './tallies.ts';
 
@@ -125,6 +127,14 @@ export interface ExperimentData {
     metrics: readonly CountedMetric[],
     nowMs: number,
   ): Promise<Tallies>;
+  /**
+   * Adds up how shadows' answers differed from the callers'.
+   *
+   * A batch that fails with {@link StoreUnavailable} is to be dropped: it may have been counted.
+   */
+  recordMirrors(batch: MirrorBatch): Promise<void>;
+  /** What the mirrors of a phase have shown, by pair. */
+  mirrors(experiment: string, phase: number): Promise<readonly MirrorTally[]>;
 }
 
 /**

@@ -1,22 +1,23 @@
-import type { ExperimentResults } from '../../experiments/results/experiment-results.ts';
+import type { PublishedResults } from '../../experiments/results/experiment-results.ts';
 import type { KnownInterval, MetricResult } from '../../experiments/statistics/analysis/results.ts';
 import { isRecord } from './admin-client.ts';
 import { intervalPlot, signedPercent } from './interval-plot.ts';
-import { percent, textTable } from './text-table.ts';
+import { mirrorLines } from './mirror-report.ts';
+import { figure, percent, textTable } from './text-table.ts';
 
 /** Whether an answer is an experiment's results, as far as a report looks. */
-export function isResults(answer: unknown): answer is ExperimentResults {
+export function isResults(answer: unknown): answer is PublishedResults {
   return (
     isRecord(answer) &&
     typeof answer.verdict === 'string' &&
     isRecord(answer.health) &&
-    [answer.variants, answer.metrics, answer.builtIn, answer.leftOut].every(Array.isArray)
+    [answer.variants, answer.metrics, answer.builtIn, answer.leftOut, answer.mirrors].every(Array.isArray)
   );
 }
 
 /** For a terminal: the verdict, the variants, the metrics with their intervals, and whether all that may be believed. */
-export function resultsText(results: ExperimentResults): string {
-  const { experiment, phase, verdict, variants, metrics, builtIn, leftOut } = results;
+export function resultsText(results: PublishedResults): string {
+  const { experiment, phase, verdict, variants, metrics, builtIn, leftOut, mirrors } = results;
   const shown =
     metrics.length > 0 ? ['', ...metricTable(metrics), ...plot(metrics)] : ['', 'no metric has outcomes yet'];
   const measured = builtIn.length > 0 ? ['', 'measured by the gateway:', ...metricTable(builtIn)] : [];
@@ -29,6 +30,7 @@ export function resultsText(results: ExperimentResults): string {
     ),
     ...shown,
     ...measured,
+    ...mirrors.flatMap(mirrorLines),
     '',
     ...healthLines(results),
     ...leftOut.map(({ metric, reason }) => `${metric} is not analysed: ${reason}`),
@@ -54,8 +56,8 @@ function metricTable(metrics: readonly MetricResult[]): readonly string[] {
       metric.name,
       metric.role,
       metric.variant,
-      number(metric.control),
-      number(metric.estimate),
+      figure(metric.control),
+      figure(metric.estimate),
       metric.lift === null ? '-' : signedPercent(metric.lift),
       intervalText(metric.anytime.interval),
       metric.adjustedP.toPrecision(2),
@@ -77,7 +79,7 @@ function plot(metrics: readonly MetricResult[]): readonly string[] {
   return lines.length === 0 ? [] : ['', ...lines];
 }
 
-function healthLines({ health }: ExperimentResults): readonly string[] {
+function healthLines({ health }: PublishedResults): readonly string[] {
   const { srm, outcomes, overrides, units } = health;
   const sign = (ok: boolean): string => (ok ? 'ok' : 'NOT OK');
   return [
@@ -95,10 +97,6 @@ function intervalText(interval: KnownInterval): string {
   if (interval === null) return '-';
   const [low, high] = interval;
   return `${low === null ? '-∞' : signedPercent(low)} to ${high === null ? '+∞' : signedPercent(high)}`;
-}
-
-function number(value: number): string {
-  return String(Number(value.toPrecision(4)));
 }
 
 const CSV_COLUMNS: readonly (readonly [
@@ -125,7 +123,7 @@ const CSV_COLUMNS: readonly (readonly [
 ];
 
 /** A line for each metric of each variant, after RFC 4180; what is not known is empty. */
-export function resultsCsv({ experiment, phase, metrics, builtIn }: ExperimentResults): string {
+export function resultsCsv({ experiment, phase, metrics, builtIn }: PublishedResults): string {
   const header = ['experiment', 'phase', ...CSV_COLUMNS.map(([name]) => name)].join(',');
   const lines = [...metrics, ...builtIn].map((metric) =>
     // Names are letters, digits, ".", "_" and "-", which need no quotes.

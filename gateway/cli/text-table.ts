@@ -22,3 +22,8 @@ export function textTable(
 export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;
 }
+
+/** A number with four significant digits. */
+export function figure(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}

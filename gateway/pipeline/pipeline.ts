@@ -8,6 +8,7 @@ import { UNROUTED } from '../telemetry/metrics.ts';
 import type { Metrics, Outcome } from '../telemetry/metrics.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Answered, Call, Decoded, Face, Target } from './call.ts';
+import type { Mirrors } from '../mirror/mirrors.ts';
 import type { Prediction, PredictionLog } from './prediction-log.ts';
 import type { Router } from './route.ts';
 
@@ -16,6 +17,7 @@ export interface PipelineOptions {
   readonly metrics: Metrics;
   readonly limits: Limits;
   readonly predictions: PredictionLog;
+  readonly mirrors: Mirrors;
   /** From a request's arrival to its answer, in milliseconds. */
   readonly inferenceTimeoutMs: number;
   /** Told of errors that are the gateway's own or the model's, not the caller's. */
@@ -46,6 +48,7 @@ export class Pipeline {
     let answer: InferAnswer | undefined;
     let outcome: Outcome = 'ok';
     let prediction: Prediction | undefined;
+    let isKept = false;
     try {
       checkRights(call);
       const { router } = this.#options;
@@ -73,6 +76,9 @@ export class Pipeline {
         signal: call.signal,
       });
       const encoded = face.encode(read, answer, target);
+      const { choice, version } = target;
+      if (choice !== undefined)
+        isKept = this.#options.mirrors.offer({ choice, version, request: read, answer });
       return {
         encoded,
         target,
@@ -92,7 +98,7 @@ export class Pipeline {
       throw known;
     } finally {
       this.#inFlight -= 1;
-      answer?.release();
+      if (!isKept) answer?.release();
       target?.release();
       const totalMs = performance.now() - call.arrivalMs;
       if (target !== undefined && prediction !== undefined)

@@ -7,9 +7,8 @@ const UNMEASURED: ReadonlySet<string> = new Set(['cache_hits', 'confidence', 'dr
  * The keys of an experiment that are read and checked, and that nothing in this release acts on: whoever writes one is
  * told, so that nobody takes a plan for a fact.
  */
-export function dormantKeys({ mirror, metrics, guardrails, rollout }: Experiment): readonly string[] {
+export function dormantKeys({ metrics, guardrails, rollout }: Experiment): readonly string[] {
   const keys: string[] = [];
-  if (mirror !== undefined) keys.push('mirror');
   if (rollout !== undefined) keys.push('rollout');
   metrics.forEach((metric, index) => {
     if ('covariate' in metric && metric.covariate !== undefined) keys.push(`metrics[${index}].covariate`);

@@ -14,6 +14,7 @@ import { StateSink } from '../exposures/state-sink.ts';
 import { OutcomeIntake } from '../outcomes/intake.ts';
 import { OutcomeWriter } from '../outcomes/outcome-writer.ts';
 import { OutcomeSpool } from '../outcomes/spool.ts';
+import { MirrorRecorder } from '../mirror/mirror-recorder.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { storedSecret } from './secret.ts';
 
@@ -23,12 +24,16 @@ const EXPOSURES_STREAM = 'signalbox:exposures';
 /** Drops are counted one by one, and told at most that often. */
 const TELL_DROPS_EVERY_MS = 10_000;
 
+/** What drops are counted under. */
+type DroppingSink = ExposureSink['name'] | 'mirrors';
+
 /** All that outlives a request: the store, the ids that outcomes come back with, and the ways into the store. */
 export class GatewayState {
   readonly store: StateStore;
   readonly ids: PredictionIds;
   readonly exposures: ExposureRecorder;
   readonly outcomes: OutcomeIntake;
+  readonly mirrors: MirrorRecorder;
   readonly #writer: OutcomeWriter;
 
   /** @throws StoreUnavailable, Error where the store can't be opened, or has to be asked for the secret and is away */
@@ -72,6 +77,9 @@ export class GatewayState {
     this.#writer = writer;
     const onDrop = countAndTell(metrics, log);
     this.exposures = new ExposureRecorder(sinksOf(config, store, onDrop), onDrop);
+    this.mirrors = new MirrorRecorder(store, (reason) => {
+      onDrop('mirrors', 1, reason);
+    });
     this.outcomes = new OutcomeIntake({
       ids,
       experiments: () => experiments().byKey,
@@ -87,6 +95,7 @@ export class GatewayState {
   /** Keeps what is under way, and ends. */
   async close(): Promise<void> {
     await this.exposures.close();
+    await this.mirrors.flush();
     await this.#writer.close();
     await this.store.close();
   }
@@ -110,13 +119,19 @@ function sinksOf(config: Config, store: StateStore, onDrop: OnDrop): readonly Ex
   return [new StateSink(store, onDrop), ...targets.map((target) => new LineSink(target, onDrop))];
 }
 
-function countAndTell(metrics: Metrics, log: Logger): OnDrop {
+function countAndTell(
+  metrics: Metrics,
+  log: Logger,
+): (sink: DroppingSink, count: number, reason: string) => void {
   const toldMs = new Map<string, number>();
   return (sink, count, reason) => {
     metrics.recordDroppedEvents(sink, count);
     const nowMs = performance.now();
     if (nowMs - (toldMs.get(sink) ?? -Infinity) < TELL_DROPS_EVERY_MS) return;
     toldMs.set(sink, nowMs);
-    log.warn({ sink, count, reason }, 'exposures were dropped');
+    log.warn(
+      { sink, count, reason },
+      sink === 'mirrors' ? 'comparisons were lost' : 'exposures were dropped',
+    );
   };
 }

@@ -9,6 +9,12 @@ import type { CounterCell, HistogramCell, Labels } from './cells.ts';
 export type Outcome =
   'ok' | 'client_error' | 'error' | 'timeout' | 'shed' | 'limited' | 'denied' | 'cancelled';
 
+/**
+ * What became of a copy of a request: both answers name the same class, or another one, or none; or there was no answer, or no room
+ * to ask for one.
+ */
+export type MirrorOutcome = 'agree' | 'disagree' | 'compared' | 'failed' | 'dropped';
+
 /** Whom a request was routed to; all empty for one that was refused before it was routed. */
 export interface RouteLabels {
   readonly model: string;
@@ -121,6 +127,10 @@ export class Metrics {
     'signalbox_limit_fallbacks_total',
     'Requests that were held to limits of this process alone because Redis was away.',
   );
+  readonly #mirrorRequests = CellFamily.counter(
+    'signalbox_mirror_requests_total',
+    'Copies of requests to shadows, by what became of them.',
+  );
   readonly #families: readonly (CellFamily<CounterCell> | CellFamily<HistogramCell>)[];
   #spooledOutcomes = (): number => 0;
   readonly #routeCells = new WeakMap<RouteLabels, RouteCells>();
@@ -142,6 +152,7 @@ export class Metrics {
       this.#droppedEvents,
       this.#limits,
       this.#limitFallbacks,
+      this.#mirrorRequests,
     ];
     this.#reloads.cell({ result: 'success' });
     this.#reloads.cell({ result: 'failure' });
@@ -203,6 +214,11 @@ export class Metrics {
 
   recordDroppedEvents(sink: string, count: number): void {
     this.#droppedEvents.cell({ sink }).add(count);
+  }
+
+  /** @param variant the shadow's */
+  recordMirror(experiment: string, variant: string, result: MirrorOutcome): void {
+    this.#mirrorRequests.cell({ experiment, variant, result }).add(1);
   }
 
   recordBatch({ model, version, rows, reason }: BatchReport): void {

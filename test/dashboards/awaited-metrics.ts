@@ -6,7 +6,6 @@ export const AWAITED_METRICS: readonly string[] = [
   'signalbox_rollout_state',
   'signalbox_srm_p_value',
   'signalbox_metric_estimate',
-  'signalbox_mirror_requests_total',
   'signalbox_cache_requests_total',
   'signalbox_certificate_expiry_timestamp_seconds',
   'signalbox_key_expiry_timestamp_seconds',

@@ -47,6 +47,7 @@ const isAwaited = ({ expr }: { readonly expr: string }): boolean =>
   metricsOf(expr).some((name) => AWAITED_METRICS.includes(name));
 
 const METRICS = [{ name: 'correct', kind: 'proportion', role: 'goal' }];
+const MIRROR = { variant: 'v2' };
 const SCAN = await readFile(`${DEMO_FOLDER}/images/0001.png`);
 
 const found = await findPrometheus();
@@ -61,7 +62,7 @@ describe.skipIf(found.kind === 'missing')(
     const ended = new AbortController();
 
     beforeAll(async () => {
-      const files = { 'experiments/digits-cnn.yaml': experimentFile({ metrics: METRICS }) };
+      const files = { 'experiments/digits-cnn.yaml': experimentFile({ metrics: METRICS, mirror: MIRROR }) };
       gateway = await startGateway({ repository: `${DEMO_FOLDER}/models`, files });
       prometheus = await startPrometheus(found.kind === 'found' ? found.program : '', {
         targets: [gateway.server.bound.metrics ?? ''],
@@ -76,12 +77,14 @@ describe.skipIf(found.kind === 'missing')(
         { name: 'v2', version: 2, weight: 30 },
       ];
       await gateway.folder.write({
-        'experiments/digits-cnn.yaml': experimentFile({ metrics: METRICS, variants }),
+        'experiments/digits-cnn.yaml': experimentFile({ metrics: METRICS, mirror: MIRROR, variants }),
       });
       await expectValue('min(signalbox_experiment_weight{variant="v2"} == bool 0.3)', 1);
       await expectValue('min(count_over_time(signalbox_requests_total{variant="v2"}[10s])) > bool 5', 1);
       await expectValue('count(signalbox:error_ratio:rate30d >= 0)', 1);
       await expectValue('min(count_over_time(signalbox_outcomes_total[10s])) > bool 5', 1);
+      const agreed = 'signalbox_mirror_requests_total{result="agree"}';
+      await expectValue(`min(count_over_time(${agreed}[10s])) > bool 5`, 1);
     });
 
     afterAll(async () => {

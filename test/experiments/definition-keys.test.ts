@@ -43,7 +43,7 @@ test('phases, times, namespace, holdout and mirror are read', () => {
     stopMs: Date.UTC(2026, 11, 8, 8),
     namespace: { name: 'ranking', from: 0.25, to: 0.5 },
     holdout: { share: 0.1, seed: 'digits-cnn:holdout' },
-    mirror: { variant: { name: 'v2' }, share: 1 },
+    mirrors: [{ variant: { name: 'v2' }, share: 1 }],
   });
 });
 
@@ -116,6 +116,7 @@ test.each([
   ],
   ['sticky: true\nhashAttribute: { none: true }', 'sticky: keeps units where they landed'],
   ['mirror: { variant: v3 }', 'mirror.variant: is "v3"; expected one of the variants v1, v2'],
+  ['mirror: [{ variant: v2 }, { variant: v2 }]', 'mirror[1].variant: "v2" is there twice'],
   ['match: [{}]', '6:9: match[0]: has no condition, so it concerns everybody'],
   ['match: [{ variant: v2 }]', 'match[0]: has no condition'],
   ['match: [{ headers: {} }]', 'match[0]: has no condition'],

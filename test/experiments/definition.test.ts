@@ -44,7 +44,7 @@ test('what a file leaves out has its default', () => {
     control: V1,
     variants: [V1, V2],
     onUnavailable: 'fallback',
-    mirror: undefined,
+    mirrors: [],
     metrics: [],
     guardrails: [],
     winner: V1,

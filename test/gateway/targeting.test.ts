@@ -24,7 +24,7 @@ const EXPERIMENTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> =
     ...variants(1, 0),
   },
   body: {
-    mirror: { variant: 'v2' },
+    metrics: [{ name: 'drift', kind: 'mean', source: 'drift' }],
     hashAttribute: { json: 'parameters.user_id' },
     ...variants(50, 50),
     match: [
@@ -159,6 +159,6 @@ test('two experiments on one model share its users out, and the holdout of the g
 test('keys that nothing acts on yet are told, once', () => {
   const told = gateway.log.filter((line) => line.includes('not acted on yet'));
   expect(told.map((line) => JSON.parse(line) as unknown)).toEqual([
-    expect.objectContaining({ experiment: 'body', keys: ['mirror'] }),
+    expect.objectContaining({ experiment: 'body', keys: ['metrics[0].source'] }),
   ]);
 });

@@ -2,8 +2,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Experiment } from '../../../experiments/definition.ts';
 import { countedMetrics } from '../../../experiments/counted-metric.ts';
 import { epochOf } from '../../../experiments/epoch.ts';
+import { mirrorResults } from '../../../experiments/results/mirror-results.ts';
 import { experimentResults } from '../../../experiments/results/experiment-results.ts';
-import type { ExperimentResults } from '../../../experiments/results/experiment-results.ts';
+import type { PublishedResults } from '../../../experiments/results/experiment-results.ts';
 import { sharesOf } from '../../../experiments/shares.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import { GatewayError } from '../../errors.ts';
@@ -60,14 +61,15 @@ function experimentOf(
 }
 
 /** @throws GatewayError `results_unavailable` */
-async function resultsOf({ state }: Gateway, experiment: Experiment): Promise<ExperimentResults> {
+async function resultsOf({ state }: Gateway, experiment: Experiment): Promise<PublishedResults> {
   const nowMs = Date.now();
   try {
     // What this process has seen until now is in its answer.
-    await state.exposures.flush();
+    await Promise.all([state.exposures.flush(), state.mirrors.flush()]);
     const { key, phase, metrics } = experiment;
     const tallies = await state.store.tallies(key, phase, countedMetrics(metrics), nowMs);
-    return experimentResults(experiment, tallies, nowMs);
+    const mirrors = mirrorResults(await state.store.mirrors(key, phase));
+    return { ...experimentResults(experiment, tallies, nowMs), mirrors };
   } catch (cause) {
     if (!(cause instanceof StoreUnavailable)) throw cause;
     throw new GatewayError('results_unavailable', `results can not be read now: ${cause.message}`, { cause });

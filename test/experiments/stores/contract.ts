@@ -18,6 +18,7 @@ import {
   newExperiment,
   outcome,
 } from './samples.ts';
+import { mirrorContract } from './mirror-contract.ts';
 
 /** What every state store does, whichever it is. */
 export function stateStoreContract(open: () => Promise<StateStore>): void {
@@ -303,6 +304,8 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       expect(tallies.untested.v1?.correct).toMatchObject({ unitless: 1, unitlessSumX: 1, duplicate: 1 });
     });
   });
+
+  mirrorContract(() => store);
 
   describe('windows', () => {
     const amount = (name: string, uid: number, x: number, y = 1, changes: Partial<Outcome> = {}): Outcome =>

@@ -51,6 +51,21 @@ describe('the store in a SQLite file', () => {
     await expect(SqliteStore.open(file('no/such/folder.db'))).rejects.toThrow("can't be opened");
   });
 
+  test('a file of the release before it has what it had, and takes what it lacked', async () => {
+    const store = await SqliteStore.open(file('older.db'));
+    const name = newExperiment();
+    await store.recordExposures(batch(name, exposure(name)));
+    await store.close();
+    const older = new DatabaseSync(file('older.db'));
+    older.exec('DROP TABLE mirror; PRAGMA user_version = 1');
+    older.close();
+    const upgraded = await SqliteStore.open(file('older.db'));
+    await upgraded.recordMirrors({ experiment: name, phase: 1, sums: [], maxima: [] });
+    expect(await upgraded.mirrors(name, 1)).toEqual([]);
+    expect((await upgraded.tallies(name, 1, [], START_MS)).epochs[0]?.variants.v1?.units).toBe(1);
+    await upgraded.close();
+  });
+
   test('a batch that fails half-way leaves nothing behind', async () => {
     const store = await SqliteStore.open(file('half.db'));
     const name = newExperiment();

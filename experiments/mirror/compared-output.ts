@@ -1,0 +1,26 @@
+/** One output of an answer, as a comparison looks at it. */
+export interface ComparedOutput {
+  readonly name: string;
+  /** The protocol's name of the type, as `FP32`. */
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  readonly values: ComparedValues;
+}
+
+/** Row-major, as many elements as the shape has. Only floating-point values have differences; the others are labels. */
+export type ComparedValues =
+  | { readonly kind: 'floats'; readonly data: ArrayLike<number> }
+  | { readonly kind: 'labels'; readonly data: ArrayLike<number | bigint | string> };
+
+/** How the outputs of a model are read. */
+export interface OutputReading {
+  /** Whether an output's first dimension is its rows; else the whole output is one row. */
+  readonly batches: boolean;
+  /** Names of the classes, in their order; a class without one goes by its number. */
+  readonly labels: readonly string[];
+}
+
+/** How many rows an output has. */
+export function rowsOf({ shape }: ComparedOutput, { batches }: OutputReading): number {
+  return batches ? (shape[0] ?? 1) : 1;
+}

@@ -1,0 +1,49 @@
+import { rowsOf } from './compared-output.ts';
+import type { ComparedOutput, OutputReading } from './compared-output.ts';
+
+/** Texts are cut to that: a model may answer with any text. */
+const LONGEST_LABEL = 64;
+
+/**
+ * What an output says of each of its rows in one word: of scores the class of the highest one (of equal ones the lowest), of
+ * a single whole number or text that itself.
+ *
+ * @returns undefined for an output that names no class: a single score, a picture, a sequence
+ */
+export function topLabels(output: ComparedOutput, reading: OutputReading): readonly string[] | undefined {
+  const { values, shape } = output;
+  const rows = rowsOf(output, reading);
+  const wide = (reading.batches ? shape.slice(1) : shape).filter((size) => size !== 1);
+  if (values.kind === 'labels') {
+    if (wide.length > 0) return undefined;
+    return Array.from({ length: rows }, (_, row) => String(values.data[row] ?? '').slice(0, LONGEST_LABEL));
+  }
+  const [classes] = wide;
+  if (wide.length !== 1 || classes === undefined || classes < 2) return undefined;
+  return Array.from({ length: rows }, (_, row) => {
+    const top = topClass(values.data, row * classes, classes);
+    return top === undefined ? 'NaN' : (reading.labels[top] ?? String(top)).slice(0, LONGEST_LABEL);
+  });
+}
+
+/** The class with the highest score; undefined where one of the scores is NaN, so that none is the highest. */
+function topClass(scores: ArrayLike<number>, from: number, classes: number): number | undefined {
+  let [top, highest] = [0, -Infinity];
+  for (let index = 0; index < classes; index++) {
+    const score = scores[from + index] ?? NaN;
+    if (Number.isNaN(score)) return undefined;
+    if (score > highest) [top, highest] = [index, score];
+  }
+  return top;
+}
+
+/**
+ * A category for a single score, so that two versions' scores can be told apart in distribution: twentieths from -1 to 1, where
+ * probabilities lie, and half octaves beyond. At most 250 of them.
+ */
+export function scoreCategory(score: number): string {
+  if (!Number.isFinite(score)) return 'NaN';
+  if (Math.abs(score) <= 1) return String(Math.min(19, Math.floor(score * 20)) / 20);
+  const halfOctave = Math.min(100, Math.floor(Math.log2(Math.abs(score)) * 2));
+  return `${score < 0 ? '-' : ''}2^${halfOctave / 2}`;
+}

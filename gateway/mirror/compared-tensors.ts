@@ -1,0 +1,48 @@
+import type { Tensor } from '../../backends/tensor/tensor.ts';
+import type { ComparedOutput, ComparedValues } from '../../experiments/mirror/compared-output.ts';
+
+/** Outputs as a comparison takes them. Nothing is copied: they are read while their memory is lent. */
+export function comparedOutputs(outputs: readonly Tensor[]): readonly ComparedOutput[] {
+  return outputs.map((output) => {
+    const { name, datatype, shape } = output;
+    return { name, datatype, shape, values: valuesOf(output) };
+  });
+}
+
+function valuesOf(output: Tensor): ComparedValues {
+  switch (output.datatype) {
+    case 'FP16': {
+      const { buffer, byteOffset, length } = output.data;
+      return { kind: 'floats', data: new Float16Array(buffer, byteOffset, length) };
+    }
+    case 'FP32':
+    case 'FP64':
+      return { kind: 'floats', data: numbersOf(output.data) };
+    default:
+      return { kind: 'labels', data: output.data };
+  }
+}
+
+/** Of the types of floating-point tensors; the others don't come here. */
+function numbersOf(data: Tensor['data']): ArrayLike<number> {
+  return data instanceof Float32Array || data instanceof Float64Array ? data : [];
+}
+
+/** The same outputs in memory of their own: what is lent goes back, and may be overwritten. */
+export function ownOutputs(outputs: readonly Tensor[]): readonly Tensor[] {
+  return outputs.map((output) =>
+    output.datatype === 'BYTES' ? output : { ...output, data: output.data.slice() },
+  );
+}
+
+/** Bytes that tensors hold; of texts their characters. */
+export function bytesOf(tensors: readonly Tensor[]): number {
+  return tensors.reduce(
+    (sum, tensor) =>
+      sum +
+      (tensor.datatype === 'BYTES'
+        ? tensor.data.reduce((length, text) => length + text.length, 0)
+        : tensor.data.byteLength),
+    0,
+  );
+}
