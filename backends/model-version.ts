@@ -11,12 +11,17 @@ import type { BatchReport, InferAnswer, InferRequest } from './inference.ts';
 import type { PlannedOutput } from './onnx/batch-layout.ts';
 import { OnnxInstance } from './onnx/instance.ts';
 import type { InstanceOptions } from './onnx/instance.ts';
+import { nameOf } from './onnx/providers/execution-provider.ts';
+import type { ExecutionProvider } from './onnx/providers/execution-provider.ts';
+import type { FindGpus } from './onnx/providers/gpu-providers.ts';
+import { placeVersion } from './onnx/providers/placement.ts';
+import type { Placement } from './onnx/providers/placement.ts';
+import { timePerRow } from './onnx/providers/timing.ts';
 import { planModel } from './onnx/plan.ts';
 import type { ModelPlan } from './onnx/plan.ts';
 import { OnnxRunner } from './onnx/runner.ts';
 import type { RunJournal } from './onnx/run-journal.ts';
 import { SlabPool } from './onnx/slab.ts';
-import { deviceFault } from './repository/instance-groups.ts';
 import type { ModelConfig } from './repository/model-config.ts';
 import { StatisticsRecorder } from './statistics.ts';
 import type { VersionStatistics } from './statistics.ts';
@@ -43,6 +48,8 @@ export interface VersionOptions {
   readonly threads: number;
   /** The processor that it shares with other versions; left out: one of its own, of all cores. */
   readonly device?: Device;
+  /** How GPUs are found; left out: there are none. */
+  readonly findGpus?: FindGpus;
   readonly faults?: FaultOptions;
   readonly events: BackendEvents;
 }
@@ -61,11 +68,13 @@ export interface BackendEvents {
   onWorkerRestart(model: string, version: number, reason: string): void;
   /** An instance's run hangs, or has ended after all; of `wanted` instances, `hung` now hang. */
   onHang(model: string, version: number, hung: number, wanted: number): void;
+  /** A version that is loaded was placed on a device, and why there: once for each load. */
+  onPlacement(model: string, version: number, provider: string, why: string): void;
 }
 
 /** What loading has found out. */
 interface Prepared {
-  readonly device: Device;
+  readonly placement: Placement;
   readonly budget: ThreadBudget;
   readonly signature: GraphSignature;
   readonly plan: ModelPlan;
@@ -96,6 +105,9 @@ export class ModelVersion implements Servable {
   readonly #statistics = new StatisticsRecorder();
   readonly #plannedOutputs: readonly PlannedOutput[];
   readonly #threads: number;
+  readonly #placement: Placement;
+  /** Instances that were ever started: each goes to the next of the placement's providers. */
+  #started = 0;
   /** Each with what the batcher knows it by. */
   readonly #instances = new Map<OnnxInstance, FaultIsolatingRunner>();
   /** Those whose run goes on past its limit. */
@@ -118,11 +130,20 @@ export class ModelVersion implements Servable {
   static async load(options: VersionOptions): Promise<ModelVersion> {
     const { config } = options;
     const device = options.device ?? new Device(availableParallelism());
-    const budget = threadBudget(device.threads, config.instances, options.threads, config.threads);
-    const fault = deviceFault(config.instanceGroups);
-    if (fault !== undefined) throw new Error(fault);
-    const start = (): Promise<OnnxInstance> => OnnxInstance.start(instanceOptions(options, budget.threads));
-    const first = await start();
+    const cpuBudget = threadBudget(device.threads, config.instances, options.threads, config.threads);
+    const placement = await placeVersion({
+      groups: config.instanceGroups,
+      instances: config.instances,
+      tensorrt: config.tensorrt,
+      cpu: device,
+      findGpus: options.findGpus ?? (() => Promise.resolve([])),
+      time: (provider) => timeOn(options, provider, cpuBudget.threads),
+    });
+    const { instances: count } = placement;
+    const budget = placement.device === device ? cpuBudget : ON_GPU;
+    const start = (index: number): Promise<OnnxInstance> =>
+      OnnxInstance.start(instanceOptions(options, budget.threads, providerOf(placement, index)));
+    const first = await start(0);
     const instances = [first];
     try {
       const plan = await planModel(first, statedBatchSize(config, first));
@@ -139,10 +160,11 @@ export class ModelVersion implements Servable {
         reshapes === undefined
           ? prepared
           : prepared.map((sample) => ({ ...sample, inputs: toGraph(reshapes, sample.inputs) }));
-      for (let count = 1; count < config.instances; count++) instances.push(await start());
+      for (let index = 1; index < count; index++) instances.push(await start(index));
       for (const instance of instances) await warmUp(instance, samples);
-      const version = new ModelVersion(options, { device, budget, signature, plan, samples, reshapes });
+      const version = new ModelVersion(options, { placement, budget, signature, plan, samples, reshapes });
       for (const instance of instances) version.#adopt(instance);
+      options.events.onPlacement(options.model, options.version, version.provider, placement.why);
       return version;
     } catch (error) {
       await Promise.all(instances.map((instance) => instance.close()));
@@ -152,12 +174,13 @@ export class ModelVersion implements Servable {
 
   private constructor(
     options: VersionOptions,
-    { device, budget, signature, plan, samples, reshapes }: Prepared,
+    { placement, budget, signature, plan, samples, reshapes }: Prepared,
   ) {
     const { maxBatchSize } = plan;
     this.#options = options;
     this.#threads = budget.threads;
-    this.#wantedInstances = options.config.instances;
+    this.#placement = placement;
+    this.#wantedInstances = placement.instances;
     this.#samples = samples;
     this.#reshapes = reshapes;
     this.model = options.model;
@@ -177,7 +200,7 @@ export class ModelVersion implements Servable {
     this.#batcher = new Batcher({
       maxRows: Math.max(1, maxBatchSize),
       batching,
-      device,
+      device: placement.device,
       permits: budget.permits,
       onBatch: (rows, reason) => {
         events.onBatch({ model, version, rows, reason });
@@ -196,6 +219,11 @@ export class ModelVersion implements Servable {
 
   hasRoomFor(rows: number): boolean {
     return this.#batcher.hasRoomFor(rows);
+  }
+
+  /** What runs it, as `cpu`, `webgpu` or `cuda:0`, several in a row. */
+  get provider(): string {
+    return this.#placement.providers.map(nameOf).join(', ');
   }
 
   /** Slabs whose memory is lent: 0 when nothing is in flight. */
@@ -265,7 +293,8 @@ export class ModelVersion implements Servable {
 
   /** Starts a worker and warms it up. */
   async #start(): Promise<OnnxInstance> {
-    const instance = await OnnxInstance.start(instanceOptions(this.#options, this.#threads));
+    const provider = providerOf(this.#placement, this.#started);
+    const instance = await OnnxInstance.start(instanceOptions(this.#options, this.#threads, provider));
     try {
       await warmUp(instance, this.#samples);
       return instance;
@@ -294,6 +323,7 @@ export class ModelVersion implements Servable {
   }
 
   #adopt(instance: OnnxInstance): void {
+    this.#started += 1;
     const runner = new FaultIsolatingRunner(
       new OnnxRunner(instance, {
         slabs: this.#slabs,
@@ -370,8 +400,39 @@ export class ModelVersion implements Servable {
   }
 }
 
-function instanceOptions({ modelFile, faults }: VersionOptions, threads: number): InstanceOptions {
-  return { modelFile, threads, ...(faults?.journal !== undefined && { journal: faults.journal }) };
+/** On a GPU a run takes one thread of the processor, which only hands it over, and has the device to itself. */
+const ON_GPU: ThreadBudget = { threads: 1, permits: 1 };
+
+function providerOf({ providers }: Placement, index: number): ExecutionProvider {
+  return providers[index % providers.length] ?? providers[0];
+}
+
+/** Loads the model there, for as long as it takes to time it. */
+async function timeOn(
+  options: VersionOptions,
+  provider: ExecutionProvider,
+  threads: number,
+): Promise<number> {
+  const instance = await OnnxInstance.start(instanceOptions(options, threads, provider));
+  try {
+    const { maxBatchSize } = await planModel(instance, statedBatchSize(options.config, instance));
+    return await timePerRow(instance, maxBatchSize > 0 ? maxBatchSize : undefined);
+  } finally {
+    await instance.close();
+  }
+}
+
+function instanceOptions(
+  { modelFile, faults }: VersionOptions,
+  threads: number,
+  provider: ExecutionProvider,
+): InstanceOptions {
+  return {
+    modelFile,
+    threads,
+    provider,
+    ...(faults?.journal !== undefined && { journal: faults.journal }),
+  };
 }
 
 /** A preferred size above the largest batch would never be reached: a mistake that would otherwise show as waiting. */

@@ -30,6 +30,8 @@ export interface Servable extends ModelSignature {
   readonly queued: number;
   /** Undefined: it has no instances of its own. */
   readonly instances: InstanceCounts | undefined;
+  /** What of the machine its instances run on, as `cpu`, `webgpu` or `cuda:0`; left out: it has none of its own. */
+  readonly provider?: string;
   /** What it has done since it was loaded. */
   readonly statistics: VersionStatistics;
 

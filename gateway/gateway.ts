@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { formatProblem } from '../documents/problem.ts';
+import { gpuFinder } from '../backends/onnx/providers/gpu-providers.ts';
 import type { RunJournal } from '../backends/onnx/run-journal.ts';
 import { ModelRepository } from '../backends/repository/repository.ts';
 import type { DecisionContext } from '../experiments/decision.ts';
@@ -84,7 +85,10 @@ export class Gateway {
       roots: config.models.roots,
       control: config.models.control,
       load: config.models.load,
-      faults: { runLimitMs: config.timeouts.runMs, ...(journal !== undefined && { journal }) },
+      machine: {
+        findGpus: gpuFinder(config.models.vulkanDriver),
+        faults: { runLimitMs: config.timeouts.runMs, ...(journal !== undefined && { journal }) },
+      },
       events: {
         onBatch: (report) => metrics?.recordBatch(report),
         onWorkerRestart: (model, version, reason) => {
@@ -94,6 +98,9 @@ export class Gateway {
         onHang: (model, version, hung, wanted) => {
           log.error({ model, version, hung, wanted }, 'instances whose run goes on past its limit');
           if (hung >= wanted) onAllHung?.(model, version);
+        },
+        onPlacement: (model, version, provider, why) => {
+          log.info({ model, version, provider, why }, 'version placed');
         },
         onVersion: (model, version, state, reason) => {
           if (state === 'failed') log.error({ model, version, reason }, 'version failed to load');

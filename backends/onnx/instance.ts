@@ -1,7 +1,9 @@
-import { Worker } from 'node:worker_threads';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
-import type { FromWorker, KeptBack, RunMessage, ToWorker, WorkerOptions } from './messages.ts';
+import { gpuWorkerOf } from './gpu-worker.ts';
+import type { FromWorker, KeptBack, RunMessage, SessionOptions } from './messages.ts';
 import type { RunJournal } from './run-journal.ts';
+import { startOwnWorker } from './worker-link.ts';
+import type { WorkerLink } from './worker-link.ts';
 
 /** The worker is gone (out of heap, or it exited), and took its batch with it. */
 export class InstanceDied extends Error {
@@ -43,7 +45,7 @@ export class RunKeptBack extends Error {
 }
 
 /** How an instance is started. */
-export interface InstanceOptions extends Pick<WorkerOptions, 'modelFile' | 'threads'> {
+export interface InstanceOptions extends Pick<SessionOptions, 'modelFile' | 'threads' | 'provider'> {
   /** What runs is written there, so that it is known when it crashes the process; left out: nowhere. */
   readonly journal?: RunJournal;
 }
@@ -75,7 +77,7 @@ export class OnnxInstance {
   /** Resolves with the reason when the worker is gone without having been closed. */
   readonly died: Promise<string>;
 
-  readonly #worker: Worker;
+  readonly #link: WorkerLink;
   readonly #exited: Promise<void>;
   #state: RunState = IDLE;
   #closing = false;
@@ -85,53 +87,61 @@ export class OnnxInstance {
   #limit: NodeJS.Timeout | undefined;
 
   /**
-   * Starts a worker and loads the model in it.
+   * Loads the model in a worker: one of its own, or on a GPU the one that holds all its sessions.
    *
    * @throws Error with ONNX Runtime's reason when the model can't be loaded
    */
-  static start({ modelFile, threads, journal }: InstanceOptions): Promise<OnnxInstance> {
+  static async start({ journal, ...asked }: InstanceOptions): Promise<OnnxInstance> {
     const slot = journal?.open();
-    const workerData: WorkerOptions = { modelFile, threads, ...(slot !== undefined && { journal: slot }) };
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
-    if (slot !== undefined) worker.once('exit', () => journal?.close(slot));
+    const options: SessionOptions = { ...asked, ...(slot !== undefined && { journal: slot }) };
+    const { provider } = options;
+    const link =
+      provider.name === 'cpu' ? startOwnWorker(options) : await gpuWorkerOf(provider).open(options);
+    const freeSlot = (): void => {
+      if (slot !== undefined) journal?.close(slot);
+    };
     return new Promise((resolve, reject) => {
-      const onFirst = (message: FromWorker): void => {
-        worker.off('exit', onExit);
-        if (message.kind === 'ready') resolve(new OnnxInstance(worker, message.inputs, message.outputs));
-        else
+      link.listen({
+        onMessage: (message) => {
+          if (message.kind === 'ready') {
+            resolve(new OnnxInstance(link, message.inputs, message.outputs, freeSlot));
+            return;
+          }
           reject(new Error(message.kind === 'refused' ? message.reason : `the worker said ${message.kind}`));
-      };
-      const onExit = (code: number): void => {
-        reject(new Error(`the worker exited with ${code} while it loaded the model`));
-      };
-      worker.once('message', onFirst);
-      worker.once('error', reject);
-      worker.once('exit', onExit);
+        },
+        onGone: (reason) => {
+          freeSlot();
+          reject(new Error(`the worker ended while it loaded the model: ${reason}`));
+        },
+      });
     });
   }
 
-  private constructor(worker: Worker, inputs: readonly TensorSpec[], outputs: readonly TensorSpec[]) {
-    this.#worker = worker;
+  private constructor(
+    link: WorkerLink,
+    inputs: readonly TensorSpec[],
+    outputs: readonly TensorSpec[],
+    onGone: () => void,
+  ) {
+    this.#link = link;
     this.inputs = inputs;
     this.outputs = outputs;
     const exited = Promise.withResolvers<undefined>();
     const died = Promise.withResolvers<string>();
     this.#exited = exited.promise;
     this.died = died.promise;
-    let reason: string | undefined;
-    worker.on('message', (message: FromWorker) => {
-      this.#settle(message);
-    });
-    worker.on('error', (error: unknown) => {
-      reason = error instanceof Error ? error.message : String(error);
-    });
-    worker.on('exit', (code) => {
-      const gone = { kind: 'gone', reason: reason ?? `exit code ${code}` } as const;
-      const state = this.#leave(gone);
-      if (state.kind === 'running') state.reject(new InstanceDied(gone.reason));
-      if (state.kind === 'hung') state.end(false);
-      if (!this.#closing) died.resolve(gone.reason);
-      exited.resolve(undefined);
+    link.listen({
+      onMessage: (message) => {
+        this.#settle(message);
+      },
+      onGone: (reason) => {
+        onGone();
+        const state = this.#leave({ kind: 'gone', reason });
+        if (state.kind === 'running') state.reject(new InstanceDied(reason));
+        if (state.kind === 'hung') state.end(false);
+        if (!this.#closing) died.resolve(reason);
+        exited.resolve(undefined);
+      },
     });
   }
 
@@ -151,7 +161,7 @@ export class OnnxInstance {
       this.#state = { kind: 'running', resolve, reject };
       this.#idle = Promise.withResolvers<undefined>();
       if (limitMs !== undefined) this.#watch(limitMs);
-      this.#post(message);
+      this.#link.post(message);
     });
   }
 
@@ -160,12 +170,8 @@ export class OnnxInstance {
     this.#closing = true;
     await this.#idle?.promise;
     clearTimeout(this.#limit);
-    this.#post({ kind: 'close' });
+    this.#link.post({ kind: 'close' });
     await this.#exited;
-  }
-
-  #post(message: ToWorker): void {
-    this.#worker.postMessage(message);
   }
 
   #watch(limitMs: number): void {

@@ -1,16 +1,29 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { NumericDatatype } from '../tensor/datatype.ts';
 import type { BytesTensor, Tensor, TensorSpec } from '../tensor/tensor.ts';
+import type { ExecutionProvider } from './providers/execution-provider.ts';
 import type { JournalSlot } from './run-journal.ts';
 
-/** What a worker is started with. */
-export interface WorkerOptions {
+/** What a session is opened with. */
+export interface SessionOptions {
   /** Absolute path of the `.onnx` file. */
   readonly modelFile: string;
+  readonly provider: ExecutionProvider;
   /** Threads that one run may use, >= 1. */
   readonly threads: number;
   /** Where it writes what it runs; left out: nowhere. */
   readonly journal?: JournalSlot;
 }
+
+/** What a worker is started with: its one session, or nothing, where it is told over time which sessions to open on a device. */
+export type WorkerOptions = ({ readonly kind: 'session' } & SessionOptions) | { readonly kind: 'device' };
+
+/** To a worker that holds the sessions of a device. */
+export type ToDeviceWorker =
+  /** Opens a session, which is spoken to over the port. */
+  | { readonly kind: 'open'; readonly port: MessagePort; readonly options: SessionOptions }
+  /** All its sessions are released: it may end. */
+  | { readonly kind: 'end' };
 
 /** Where a numeric tensor lies in a slab. */
 export interface TensorPlace {

@@ -1,9 +1,7 @@
-import { bytesPerElement } from '../tensor/datatype.ts';
-import type { BytesTensor, Tensor, TensorSpec } from '../tensor/tensor.ts';
-import { elementCount } from '../tensor/tensor.ts';
+import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 import type { PlannedOutput } from './batch-layout.ts';
 import type { OnnxInstance } from './instance.ts';
-import type { TensorPlace } from './messages.ts';
+import { zeroRun } from './zero-run.ts';
 
 /** Rows in a batch where the graph leaves them free and the configuration says nothing. */
 const DEFAULT_MAX_BATCH_SIZE = 32;
@@ -69,31 +67,9 @@ async function probe(
   instance: OnnxInstance,
   rows: number | undefined,
 ): Promise<readonly Tensor[] | undefined> {
-  let bytes = 0;
-  const inputs = instance.inputs.map((spec): TensorPlace | BytesTensor => {
-    const shape = spec.shape.map((size, axis) =>
-      size >= 0 ? size : axis === 0 && rows !== undefined ? rows : 1,
-    );
-    const { name, datatype } = spec;
-    const length = elementCount(shape);
-    if (datatype === 'BYTES') return { name, datatype, shape, data: Array<string>(length).fill('') };
-    const byteOffset = bytes;
-    bytes += Math.ceil((length * bytesPerElement(datatype)) / 8) * 8;
-    return { name, datatype, shape, byteOffset };
-  });
-  const slab = new SharedArrayBuffer(bytes);
-  const sentOutputs = instance.outputs.map((spec) => spec.name);
   try {
-    const memberRows = [rows ?? 1];
-    const result = await instance.run({
-      kind: 'run',
-      slab,
-      inputs,
-      placedOutputs: [],
-      sentOutputs,
-      memberRows,
-    });
-    return result.sent;
+    const { sent } = await instance.run(zeroRun(instance, rows));
+    return sent;
   } catch {
     return undefined;
   }

@@ -1,16 +1,25 @@
 /**
- * A worker thread that holds one ONNX Runtime session and runs one batch at a time.
+ * A worker thread that holds ONNX Runtime sessions and runs one batch at a time.
  *
- * `onnxruntime-node` runs synchronously, so this is the only place that imports it. A worker lives as long as its
- * session: a replaced version takes its workers with it.
+ * `onnxruntime-node` runs synchronously, so this is the only place that imports it. On the processor a worker lives as long as
+ * its one session: a replaced version takes its workers with it. All sessions on a GPU share a worker.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import type { InferenceSession, Tensor as OnnxTensor } from 'onnxruntime-node';
 import { viewOf } from '../tensor/datatype.ts';
 import type { NumericArray, NumericDatatype } from '../tensor/datatype.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 import { JournalWriter } from './journal-writer.ts';
-import type { FromWorker, RunMessage, ToWorker, WorkerOptions } from './messages.ts';
+import type {
+  FromWorker,
+  RunMessage,
+  SessionOptions,
+  ToDeviceWorker,
+  ToWorker,
+  WorkerOptions,
+} from './messages.ts';
+import type { ExecutionProvider } from './providers/execution-provider.ts';
 import { explainRefusal } from './refusal.ts';
 
 // The binding can't read Float16Array, and without it takes and gives the bits of a half as Uint16Array.
@@ -33,11 +42,10 @@ const ONNX_TYPES = {
   BYTES: 'string',
 } as const satisfies Record<Tensor['datatype'], OnnxTensor.Type>;
 
-const port = parentPort;
-if (port === null) throw new Error('backends/onnx/worker.ts runs as a worker thread only');
-const post = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void => {
-  port.postMessage(message, transfer);
-};
+const parent = parentPort;
+if (parent === null) throw new Error('backends/onnx/worker.ts runs as a worker thread only');
+
+type Post = (message: FromWorker, transfer?: readonly ArrayBuffer[]) => void;
 
 function datatypeOf(onnxType: string): Tensor['datatype'] {
   const found = Object.entries(ONNX_TYPES).find(([, name]) => name === onnxType);
@@ -55,11 +63,16 @@ function specOf(metadata: InferenceSession.ValueMetadata): TensorSpec {
   };
 }
 
-async function openSession({ modelFile, threads }: WorkerOptions): Promise<InferenceSession> {
+/** What TensorRT can't take runs on the same GPU by CUDA. What no GPU provider can take runs on the processor. */
+function providersOf(provider: ExecutionProvider): ExecutionProvider[] {
+  return provider.name === 'tensorrt' ? [provider, { ...provider, name: 'cuda' }] : [provider];
+}
+
+async function openSession({ modelFile, threads, provider }: SessionOptions): Promise<InferenceSession> {
   // A failed run is thrown and answered; a line on stderr for each would let callers flood the log.
   ort.env.logLevel = 'fatal';
   return ort.InferenceSession.create(modelFile, {
-    executionProviders: ['cpu'],
+    executionProviders: providersOf(provider),
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     // Spinning burns a core between batches.
@@ -71,7 +84,7 @@ function onnxTensor(datatype: NumericDatatype, data: NumericArray, shape: readon
   return new ort.Tensor(ONNX_TYPES[datatype], data as Float32Array, shape);
 }
 
-async function run(session: InferenceSession, message: RunMessage): Promise<void> {
+async function run(session: InferenceSession, message: RunMessage, post: Post): Promise<void> {
   const { slab } = message;
   const placed = ({ datatype, shape, byteOffset }: RunMessage['placedOutputs'][number]): OnnxTensor => {
     const length = shape.reduce((count, size) => count * size, 1);
@@ -109,6 +122,7 @@ async function runJournalled(
   session: InferenceSession,
   message: RunMessage,
   journal: JournalWriter | undefined,
+  post: Post,
 ): Promise<void> {
   const keptBack = journal?.begin(message);
   if (keptBack !== undefined) {
@@ -116,7 +130,7 @@ async function runJournalled(
     return;
   }
   try {
-    await run(session, message);
+    await run(session, message, post);
   } finally {
     journal?.end();
   }
@@ -126,27 +140,41 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-try {
-  const options = workerData as WorkerOptions;
-  const session = await openSession(options);
-  const journal = options.journal && new JournalWriter(options.journal, options.modelFile);
-  port.on('message', (message: ToWorker) => {
-    if (message.kind === 'close') {
-      void session.release().finally(() => {
-        port.close();
+/** Opens a session and answers over the port what is asked of it, until it is released. */
+async function serveSession(options: SessionOptions, port: MessagePort): Promise<void> {
+  const post: Post = (message, transfer = []) => {
+    port.postMessage(message, transfer);
+  };
+  try {
+    const session = await openSession(options);
+    const journal = options.journal && new JournalWriter(options.journal, options.modelFile);
+    port.on('message', (message: ToWorker) => {
+      if (message.kind === 'close') {
+        void session.release().finally(() => {
+          port.close();
+        });
+        return;
+      }
+      runJournalled(session, message, journal, post).catch((error: unknown) => {
+        post({ kind: 'failed', reason: reasonOf(error) });
       });
-      return;
-    }
-    runJournalled(session, message, journal).catch((error: unknown) => {
-      post({ kind: 'failed', reason: reasonOf(error) });
     });
+    post({
+      kind: 'ready',
+      inputs: session.inputMetadata.map(specOf),
+      outputs: session.outputMetadata.map(specOf),
+    });
+  } catch (error) {
+    post({ kind: 'refused', reason: explainRefusal(reasonOf(error)) });
+    port.close();
+  }
+}
+
+const options = workerData as WorkerOptions;
+if (options.kind === 'session') await serveSession(options, parent);
+else {
+  parent.on('message', (message: ToDeviceWorker) => {
+    if (message.kind === 'end') parent.close();
+    else void serveSession(message.options, message.port);
   });
-  post({
-    kind: 'ready',
-    inputs: session.inputMetadata.map(specOf),
-    outputs: session.outputMetadata.map(specOf),
-  });
-} catch (error) {
-  post({ kind: 'refused', reason: explainRefusal(reasonOf(error)) });
-  port.close();
 }

@@ -34,10 +34,3 @@ export function readInstanceGroups(
   );
   return { groups, warnings };
 }
-
-/** Why the groups can't be had on this machine; undefined where they can. */
-export function deviceFault(groups: readonly InstanceGroup[]): string | undefined {
-  return groups.some(({ kind }) => kind === 'KIND_GPU')
-    ? 'instance_group asks for KIND_GPU, but there is no GPU provider; use KIND_CPU, or KIND_AUTO for what there is'
-    : undefined;
-}

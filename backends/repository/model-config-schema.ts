@@ -200,7 +200,24 @@ const EnsembleSchema = Type.Object(
   { additionalProperties: false, expected: 'a map with step' },
 );
 
-const AcceleratorSchema = schemaOfField('ModelOptimizationPolicy', 'execution_accelerators');
+const AcceleratorSchema = Type.Object(
+  {
+    name: Type.Optional(Text("an accelerator's name")),
+    parameters: Type.Optional(Type.Record(Type.String(), Type.String())),
+  },
+  { additionalProperties: false, expected: 'a map of name and parameters' },
+);
+
+const ExecutionAcceleratorsSchema = Type.Object(
+  {
+    gpu_execution_accelerator: Type.Optional(Type.Array(AcceleratorSchema)),
+    cpu_execution_accelerator: Type.Optional(Type.Array(AcceleratorSchema)),
+  },
+  {
+    additionalProperties: false,
+    expected: 'a map of gpu_execution_accelerator and cpu_execution_accelerator',
+  },
+);
 
 const optimization = (field: string, instead: string) =>
   notSupported('ModelOptimizationPolicy', field, instead);
@@ -210,12 +227,7 @@ const OptimizationSchema = Type.Object(
     graph: optimization('graph', "every model has ONNX Runtime's full optimisation"),
     priority: optimization('priority', ONLY_TENSORRT),
     cuda: optimization('cuda', ONLY_TENSORRT),
-    execution_accelerators: Type.Optional(
-      Type.Unsafe<unknown>({
-        ...AcceleratorSchema,
-        unsupported: "the model runs on ONNX Runtime's own CPU provider",
-      }),
-    ),
+    execution_accelerators: Type.Optional(ExecutionAcceleratorsSchema),
     input_pinned_memory: optimization('input_pinned_memory', 'tensors lie in memory that the threads share'),
     output_pinned_memory: optimization(
       'output_pinned_memory',

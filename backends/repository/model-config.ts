@@ -7,6 +7,7 @@ import type { BatchingConfig } from '../batching/batching-config.ts';
 import { readImageSpec } from '../image/image-spec.ts';
 import type { ImageSpec } from '../image/image-spec.ts';
 import type { WarmupSample } from '../warmup/warmup-sample.ts';
+import { readAccelerators } from './accelerators.ts';
 import { readBatching } from './batching-fields.ts';
 import { readInstanceGroups } from './instance-groups.ts';
 import type { InstanceGroup } from './instance-groups.ts';
@@ -34,6 +35,8 @@ export interface ModelConfig {
   /** Instances of each version, >= 1: those of all groups. */
   readonly instances: number;
   readonly instanceGroups: readonly InstanceGroup[];
+  /** Whether TensorRT is to run it where it runs on a GPU. */
+  readonly tensorrt: boolean;
   /** Threads that one run may use; undefined: the cores shared out over the instances. */
   readonly threads: number | undefined;
   /** The model's file in its version's folder. */
@@ -84,6 +87,7 @@ export const DEFAULT_MODEL_CONFIG: ModelConfig = Object.freeze<ModelConfig>({
   versionPolicy: { kind: 'all' },
   instances: 1,
   instanceGroups: [],
+  tensorrt: false,
   threads: undefined,
   modelFilename: DEFAULT_MODEL_FILENAME,
   inputs: undefined,
@@ -122,12 +126,14 @@ export function readModelConfig(source: SourceDocument, folder: string): ModelCo
   const image = file.signalbox?.image === undefined ? undefined : readImageSpec(file.signalbox.image);
   for (const { key, message } of image?.faults ?? []) refuse(['signalbox', 'image', key], message);
   const { groups, warnings } = readInstanceGroups(file, document);
+  const accelerators = readAccelerators(file, document);
   const config: ModelConfig = {
     maxBatchSize: file.max_batch_size,
     batching: readBatching(file, refuse),
     versionPolicy: readVersionPolicy(file, refuse),
     instances: groups.reduce((count, group) => count + group.count, 0) || 1,
     instanceGroups: groups,
+    tensorrt: accelerators.tensorrt,
     threads: readThreads(file, refuse),
     modelFilename: readFilename(file, refuse),
     inputs: readDeclaredTensors(file, 'input', refuse),
@@ -140,6 +146,7 @@ export function readModelConfig(source: SourceDocument, folder: string): ModelCo
     warnings: [
       ...unsupportedFields(document, ModelConfigSchema),
       ...warnings,
+      ...accelerators.warnings,
       ...RUNTIME_PARAMETERS.filter((name) => file.parameters?.[name] !== undefined).map((name) =>
         document.problemAt(['parameters', name], 'is not supported: the gateway sets up ONNX Runtime itself'),
       ),

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { formatProblem } from '../../documents/problem.ts';
 import { ModelVersion } from '../model-version.ts';
-import type { BackendEvents, FaultOptions } from '../model-version.ts';
+import type { BackendEvents, VersionOptions } from '../model-version.ts';
 import type { Servable } from '../servable.ts';
 import { Device } from '../scheduling/device.ts';
 import { versionFault } from './layout.ts';
@@ -19,13 +19,16 @@ export interface LoaderEvents extends BackendEvents {
   onVersion(model: string, version: number, state: 'ready' | 'failed' | 'unloaded', reason?: string): void;
 }
 
+/** What loading takes from the machine that it runs on. */
+export type Machine = Pick<VersionOptions, 'faults' | 'findGpus'>;
+
 /** Models that are loaded at the same time; each load holds the file's bytes and the session's in memory. */
 const MAX_LOADS = 4;
 
 /** Brings one model at a time up to what was seen of its folder. */
 export class ModelLoader {
   readonly #events: LoaderEvents;
-  readonly #faults: FaultOptions | undefined;
+  readonly #machine: Machine;
   /** The cores, which all versions share. */
   readonly #device = new Device(availableParallelism());
   /** Answers what is in flight of a version that was taken out, and frees it. */
@@ -33,9 +36,9 @@ export class ModelLoader {
   #loads = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(events: LoaderEvents, faults: FaultOptions | undefined, retire: (version: Servable) => void) {
+  constructor(events: LoaderEvents, machine: Machine, retire: (version: Servable) => void) {
     this.#events = events;
-    this.#faults = faults;
+    this.#machine = machine;
     this.#retire = retire;
   }
 
@@ -159,7 +162,7 @@ export class ModelLoader {
       labels,
       threads,
       device: this.#device,
-      ...(this.#faults !== undefined && { faults: this.#faults }),
+      ...this.#machine,
       events: this.#events,
     });
     const after = await listFiles(directory);

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { formatProblem } from '../../documents/problem.ts';
-import type { FaultOptions } from '../model-version.ts';
 import type { Servable } from '../servable.ts';
 import { lookAt, settledAtOnce, settledBetween } from './look.ts';
 import type { Look, ModelLook } from './look.ts';
 import { ModelLoader } from './model-loader.ts';
+import type { Machine } from './model-loader.ts';
 import type { LoaderEvents } from './model-loader.ts';
 import type { ConfigOverride } from './model-settings.ts';
 import { RepositoryError } from './repository-error.ts';
@@ -32,7 +32,7 @@ export interface RepositoryOptions {
   readonly control: ModelControl;
   /** With `explicit` control, the models that are loaded at the start; `*` stands for all. */
   readonly load: readonly string[];
-  readonly faults?: FaultOptions;
+  readonly machine?: Machine;
   readonly events: RepositoryEvents;
 }
 
@@ -75,7 +75,7 @@ export class ModelRepository {
 
   private constructor(options: RepositoryOptions) {
     this.#options = options;
-    this.#loader = new ModelLoader(options.events, options.faults, (version) => {
+    this.#loader = new ModelLoader(options.events, options.machine ?? {}, (version) => {
       this.#retire(version);
     });
   }

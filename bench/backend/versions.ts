@@ -30,7 +30,12 @@ export async function loadVersions(
   const modelFile = join(folder.path, 'model.onnx');
   const versions: ModelVersion[] = [];
   for (const [index, config] of configs.entries()) {
-    const events = { onBatch: () => undefined, onWorkerRestart: () => undefined, onHang: () => undefined };
+    const events = {
+      onBatch: () => undefined,
+      onWorkerRestart: () => undefined,
+      onHang: () => undefined,
+      onPlacement: () => undefined,
+    };
     versions.push(
       await ModelVersion.load({
         model: 'benched',

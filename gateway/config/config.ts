@@ -58,6 +58,8 @@ export interface Config {
     /** With `explicit` control, the models that are loaded at the start; `*` stands for all. */
     readonly load: readonly string[];
     readonly defaultModel: string | undefined;
+    /** Whether the environment names a driver to the Vulkan loader, which speaks for trying WebGPU. */
+    readonly vulkanDriver: boolean;
   };
   /** Absolute path of the folder; undefined: no experiments. */
   readonly experiments: string | undefined;
@@ -116,10 +118,14 @@ export async function loadConfig(file: string, environment: Environment): Promis
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new InvalidDocuments([fileProblem(file, `can't be read: ${reason}`)]);
   }
-  return readConfig(interpolate(parseYaml(text, file), environment));
+  const vulkanDriver = VULKAN_DRIVERS.some((name) => environment[name] !== undefined);
+  return readConfig(interpolate(parseYaml(text, file), environment), vulkanDriver);
 }
 
-function readConfig(document: YamlDocument): Config {
+/** Where the Vulkan loader looks for drivers beside those that are installed. */
+const VULKAN_DRIVERS = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'];
+
+function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
   const read = checkDocument(document, ConfigSchema);
   const problems: Problem[] = [];
   const refuse = (path: Path, message: string): void => {
@@ -226,6 +232,7 @@ function readConfig(document: YamlDocument): Config {
       control: models.control ?? 'poll',
       load: models.load ?? [],
       defaultModel: models.defaultModel,
+      vulkanDriver,
     },
     experiments: read.experiments === undefined ? undefined : absolute(read.experiments),
     auth: {

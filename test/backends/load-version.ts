@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { vi } from 'vitest';
 import { ModelVersion } from '../../backends/model-version.ts';
 import type { BackendEvents, FaultOptions } from '../../backends/model-version.ts';
+import type { FindGpus } from '../../backends/onnx/providers/gpu-providers.ts';
 import { DEFAULT_MODEL_CONFIG } from '../../backends/repository/model-config.ts';
 import type { ModelConfig } from '../../backends/repository/model-config.ts';
 import { Device } from '../../backends/scheduling/device.ts';
@@ -21,12 +22,14 @@ export async function loadVersion(
   config: Partial<ModelConfig> = {},
   device = new Device(availableParallelism()),
   faults: Partial<FaultOptions> = {},
+  findGpus?: FindGpus,
 ): Promise<LoadedVersion> {
   const folder = await temporaryFolder({ 'model.onnx': model });
   const events = {
     onBatch: vi.fn<BackendEvents['onBatch']>(),
     onWorkerRestart: vi.fn<BackendEvents['onWorkerRestart']>(),
     onHang: vi.fn<BackendEvents['onHang']>(),
+    onPlacement: vi.fn<BackendEvents['onPlacement']>(),
   };
   try {
     const version = await ModelVersion.load({
@@ -39,6 +42,7 @@ export async function loadVersion(
       threads: 1,
       device,
       faults: { runLimitMs: 60_000, ...faults },
+      ...(findGpus !== undefined && { findGpus }),
       events,
     });
     return {

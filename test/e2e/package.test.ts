@@ -71,4 +71,4 @@ test('the packed package, in an empty project, serves and can be embedded, with 
   expect((await fetch(`http://${http}/health`)).status).toBe(200);
   process.kill(Number(pid), 'SIGINT');
   expect(await serving.ended).toBe(0);
-}, 180_000);
+}, 600_000);

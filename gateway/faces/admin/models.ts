@@ -62,6 +62,7 @@ function describe(model: ServedModel) {
         ...(loaded !== undefined && {
           digest: loaded.digest,
           instances: loaded.instances,
+          ...(loaded.provider !== undefined && { provider: loaded.provider }),
           queued: loaded.queued,
         }),
       };

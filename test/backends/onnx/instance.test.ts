@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { CPU } from '../../../backends/onnx/providers/execution-provider.ts';
 import { OnnxInstance, RunFailed } from '../../../backends/onnx/instance.ts';
 import type { RunMessage } from '../../../backends/onnx/messages.ts';
 import { encodeModel, identityModel } from '../../models/onnx-graph.ts';
@@ -9,7 +10,7 @@ import { temporaryFolder } from '../../models/temporary-folder.ts';
 /** Starts an instance of a model; the file is gone when it has been read. */
 async function start(model: Uint8Array | string): Promise<OnnxInstance> {
   await using folder = await temporaryFolder({ 'model.onnx': model });
-  return await OnnxInstance.start({ modelFile: join(folder.path, 'model.onnx'), threads: 1 });
+  return await OnnxInstance.start({ modelFile: join(folder.path, 'model.onnx'), threads: 1, provider: CPU });
 }
 
 /** A run of one FP32 or INT64 input of zeros. */
@@ -53,7 +54,7 @@ test('a model cut short is refused with a reason', async () => {
 
 test('a file that is not there is refused with its path', async () => {
   const modelFile = '/nowhere/model.onnx';
-  await expect(OnnxInstance.start({ modelFile, threads: 1 })).rejects.toThrow(modelFile);
+  await expect(OnnxInstance.start({ modelFile, threads: 1, provider: CPU })).rejects.toThrow(modelFile);
 });
 
 test('an operator that the runtime does not know is refused by name', async () => {

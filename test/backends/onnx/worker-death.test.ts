@@ -151,7 +151,7 @@ test('while no worker can be started, requests are told why; as soon as one can,
     labels: [],
     digest: '',
     threads: 1,
-    events: { onBatch: vi.fn(), onWorkerRestart, onHang: vi.fn() },
+    events: { onBatch: vi.fn(), onWorkerRestart, onHang: vi.fn(), onPlacement: vi.fn() },
   });
   const [thread] = await threadsOf(version);
   await rename(modelFile, join(folder.path, 'away.onnx'));

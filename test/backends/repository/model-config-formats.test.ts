@@ -150,6 +150,24 @@ describe('what is known but not supported is a warning with its line and what ha
     ]);
   });
 
+  test('of accelerators TensorRT is known, on GPUs and as it is', () => {
+    const read = readYaml(`
+optimization:
+  execution_accelerators:
+    gpu_execution_accelerator:
+      - { name: tensorrt, parameters: { precision_mode: FP16 } }
+      - { name: auto_io_binding }
+    cpu_execution_accelerator: [{ name: openvino }]
+`);
+    expect(read.tensorrt).toBe(true);
+    const at = 'optimization.execution_accelerators';
+    expect(read.warnings.map(formatProblem)).toEqual([
+      `config.yaml:5:27: ${at}.gpu_execution_accelerator[0].parameters: are not supported: TensorRT has the runtime's own settings`,
+      `config.yaml:6:9: ${at}.gpu_execution_accelerator[1]: is "auto_io_binding", which is not supported: tensorrt is, without it CUDA or WebGPU run it`,
+      `config.yaml:7:33: ${at}.cpu_execution_accelerator[0]: is "openvino", which is not supported: the runtime's own CPU provider runs it`,
+    ]);
+  });
+
   test('but not where it has the default that machines write out', () => {
     expect(
       readYaml(`

@@ -26,6 +26,7 @@ export function repositoryEvents(): Events {
     onBatch: vi.fn(),
     onWorkerRestart: vi.fn(),
     onHang: vi.fn(),
+    onPlacement: vi.fn(),
     onVersion: vi.fn(),
     onFolder: vi.fn(),
     onWarning: vi.fn(),

@@ -1,0 +1,3 @@
+import { providerContract } from './contract.ts';
+
+providerContract('KIND_CPU', 'cpu');
