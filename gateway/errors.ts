@@ -46,6 +46,22 @@ export const ERRORS = {
   ambiguous_override: { status: 400, meaning: '`X-Experiment` forces two variants of one experiment.' },
   unknown_flag: { status: 404, meaning: 'OpenFeature asks for an experiment that is not served.' },
   experiment_not_found: { status: 404, meaning: 'No experiment of that key is served; drafts are not.' },
+  variant_not_found: {
+    status: 400,
+    meaning: 'A command names a variant that the experiment has not, or none where it could be several.',
+  },
+  variant_not_ready: {
+    status: 409,
+    meaning: 'A command would give units to a variant whose version is not ready here.',
+  },
+  command_refused: {
+    status: 409,
+    meaning: "The experiment can't do that as it stands; the message says what would be right.",
+  },
+  files_differ: {
+    status: 409,
+    meaning: "The replica's file of the experiment is not the one that another replica has taken up since.",
+  },
   targeting_key_missing: {
     status: 400,
     meaning: 'OpenFeature sent a context without `targetingKey`, which names the unit.',
@@ -115,6 +131,10 @@ export const ERRORS = {
   results_unavailable: {
     status: 503,
     meaning: 'The state store, which results are read from, is away. Ask again later.',
+  },
+  control_unavailable: {
+    status: 503,
+    meaning: 'The state store is away: nothing can be changed, and the weights in force stay. Ask again later.',
   },
   cancelled: { status: 499, meaning: 'The caller hung up before the answer was there.' },
   inference_failed: { status: 500, meaning: 'The model failed on this input.' },

@@ -19,6 +19,8 @@ import { Mirrors } from './mirror/mirrors.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { PredictionLog } from './pipeline/prediction-log.ts';
 import { Router } from './pipeline/route.ts';
+import { NO_ROLLOUT } from '../experiments/standing/command.ts';
+import { Control } from './standing/control.ts';
 import { StandingBook } from './standing/standing-book.ts';
 import { GatewayState } from './state/state.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -44,6 +46,8 @@ export class Gateway {
   readonly repository: ModelRepository;
   /** The experiments in force, and where each stands. */
   readonly experiments: StandingBook;
+  /** What people do to experiments by hand. */
+  readonly control: Control;
   readonly metrics: Metrics;
   readonly admission: Admission;
   readonly limits: Limits;
@@ -153,6 +157,13 @@ export class Gateway {
     this.repository = repository;
     this.#files = files;
     this.experiments = experiments;
+    this.control = new Control({
+      experiments,
+      repository,
+      rollout: NO_ROLLOUT,
+      keepAudit: () => Promise.resolve(),
+      nowMs: Date.now,
+    });
     this.metrics = metrics;
     this.#keys = keys;
     const { tokens } = config.auth;

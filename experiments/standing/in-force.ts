@@ -1,7 +1,6 @@
-import type { Experiment, Variant } from '../definition.ts';
+import type { Experiment, Holdout, Variant } from '../definition.ts';
 import { assembleExperiments } from '../experiment-set.ts';
 import type { ExperimentSet } from '../experiment-set.ts';
-import type { Holdout } from '../definition.ts';
 import type { Split, Standing } from './standing.ts';
 
 /** What an experiment's file wishes. */
@@ -63,6 +62,18 @@ export class StandingOverlay {
     this.#applied.set(experiment, { standing, inForce });
     return inForce;
   }
+}
+
+/**
+ * Why an experiment can't stand there beside the others; undefined where it can.
+ *
+ * @param experiment as it would be in force
+ * @param others as they are in force
+ */
+export function whyNotBeside(experiment: Experiment, others: readonly Experiment[]): string | undefined {
+  const { conflicts } = assembleExperiments([...others, experiment]);
+  const conflict = conflicts.find(({ first, second }) => first === experiment || second === experiment);
+  return conflict && `${conflict.second.key} ${conflict.message}`;
 }
 
 /**

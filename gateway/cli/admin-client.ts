@@ -16,25 +16,41 @@ export function adminOption(): Option {
 /** No control plane answers at the address. */
 export class AdminUnreachable extends Error {}
 
+/** A call that changes something. */
+export interface AdminPost {
+  readonly body: object;
+  /** Names the call, so that the gateway takes it once however often it is sent. */
+  readonly idempotencyKey: string;
+}
+
 /**
  * Asks a gateway's control plane, with the key in SIGNALBOX_KEY where that is set.
  *
  * @param url its address, as http://127.0.0.1:8003
  * @param path as `/api/experiments`
  * @param isWanted whether the answer is what the command can show
+ * @param post left out: it only asks
  * @throws AdminUnreachable, Error with what the gateway says where it refuses
  */
 export async function askAdmin<Answer>(
   url: string,
   path: string,
   isWanted: (answer: unknown) => answer is Answer,
+  post?: AdminPost,
 ): Promise<Answer> {
   const key = process.env.SIGNALBOX_KEY ?? '';
   const target = addressOf(url, path);
   let response: Response;
   try {
     response = await fetch(target, {
-      headers: key === '' ? {} : { authorization: `Bearer ${key}` },
+      headers: {
+        ...(key !== '' && { authorization: `Bearer ${key}` }),
+        ...(post !== undefined && {
+          'content-type': 'application/json',
+          'idempotency-key': post.idempotencyKey,
+        }),
+      },
+      ...(post !== undefined && { method: 'POST', body: JSON.stringify(post.body) }),
       // A key goes to the address that was named, and nowhere else.
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),

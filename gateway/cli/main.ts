@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import { RELEASE } from '../release.ts';
+import { experimentCommands } from './commands.ts';
 import { demoCommand } from './demo.ts';
 import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
@@ -26,6 +27,7 @@ const program = new Command('signalbox')
   .addCommand(observeCommand())
   .addCommand(replayCommand())
   .addCommand(demoCommand());
+for (const command of experimentCommands()) program.addCommand(command);
 
 throwOnWrongUsage(program);
 try {

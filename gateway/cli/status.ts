@@ -1,61 +1,44 @@
-import { Command } from 'commander';
-import { adminOption, askAdmin, isRecord } from './admin-client.ts';
-import { percent, textTable } from './text-table.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { adminOption, askAdmin } from './admin-client.ts';
+import { isExperiment, isExperiments, statusTable, statusText } from './experiment-status.ts';
+import { watch } from './live-view.ts';
 
-/** An experiment as the control plane describes it, as far as it is shown here. */
-interface ExperimentStatus {
-  readonly key: string;
-  readonly model: string;
-  readonly status: string;
-  readonly phase: number;
-  readonly variants: readonly {
-    readonly name: string;
-    readonly version: number;
-    readonly weight: number;
-    readonly share: number;
-  }[];
-}
-
-interface Experiments {
-  readonly experiments: readonly ExperimentStatus[];
+interface StatusOptions {
+  readonly admin: string;
+  readonly json?: true;
+  readonly watch?: true;
+  readonly interval: number;
 }
 
 export function statusCommand(): Command {
   return new Command('status')
-    .description('the experiments of a running gateway, and the share of the units that each variant gets')
+    .description('the experiments of a running gateway: what is in force, since when and why')
     .argument('[key]', 'only this experiment')
     .addOption(adminOption())
-    .option('--json', 'for machines: one JSON object')
-    .action(async (key: string | undefined, { admin, json }: { admin: string; json?: true }) => {
-      const answer =
-        key === undefined
-          ? await askAdmin(admin, '/api/experiments', isExperiments)
-          : await askAdmin(admin, `/api/experiments/${encodeURIComponent(key)}`, isExperiment);
-      if (json === true) process.stdout.write(`${JSON.stringify(answer)}\n`);
-      else process.stdout.write(render('experiments' in answer ? answer.experiments : [answer]));
+    .option('--json', 'for machines: one JSON object; with --watch one a line, whenever something changed')
+    .option('-w, --watch', 'a live view, until Ctrl-C')
+    .addOption(
+      new Option('--interval <seconds>', 'time between two looks of --watch').default(1).argParser(secondsOf),
+    )
+    .action(async (key: string | undefined, { admin, json, watch: isLive, interval }: StatusOptions) => {
+      const isJson = json === true;
+      const look = () => statusOf(admin, key, isJson);
+      if (isLive === true) await watch(look, interval * 1000, isJson ? 'lines' : 'screen');
+      else process.stdout.write(await look());
     });
 }
 
-function render(experiments: readonly ExperimentStatus[]): string {
-  if (experiments.length === 0) return 'no experiment is served\n';
-  const rows = experiments.flatMap(({ key, model, status, phase, variants }) =>
-    variants.map(({ name, version, weight, share }, index) => [
-      ...(index === 0 ? [key, model, status] : ['', '', '']),
-      index === 0 ? String(phase) : '',
-      name,
-      String(version),
-      String(weight),
-      percent(share),
-    ]),
-  );
-  const columns = ['experiment', 'model', 'status', 'phase', 'variant', 'version', 'weight', 'share'];
-  return `${textTable(columns, rows, 5).join('\n')}\n`;
+async function statusOf(admin: string, key: string | undefined, isJson: boolean): Promise<string> {
+  if (key === undefined) {
+    const answer = await askAdmin(admin, '/api/experiments', isExperiments);
+    return isJson ? `${JSON.stringify(answer)}\n` : statusTable(answer.experiments);
+  }
+  const answer = await askAdmin(admin, `/api/experiments/${encodeURIComponent(key)}`, isExperiment);
+  return isJson ? `${JSON.stringify(answer)}\n` : statusText(answer);
 }
 
-function isExperiments(answer: unknown): answer is Experiments {
-  return isRecord(answer) && Array.isArray(answer.experiments) && answer.experiments.every(isExperiment);
-}
-
-function isExperiment(answer: unknown): answer is ExperimentStatus {
-  return isRecord(answer) && typeof answer.key === 'string' && Array.isArray(answer.variants);
+function secondsOf(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds >= 0.1 && seconds <= 3600)) throw new InvalidArgumentError('expected 0.1 to 3600 seconds');
+  return seconds;
 }

@@ -5,7 +5,12 @@ import { NO_EXPERIMENTS } from '../../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { auditRecord } from '../../experiments/standing/audit-record.ts';
 import type { Outcome } from '../../experiments/standing/command.ts';
-import { StandingOverlay, experimentsInForce } from '../../experiments/standing/in-force.ts';
+import {
+  StandingOverlay,
+  applyStanding,
+  experimentsInForce,
+  whyNotBeside,
+} from '../../experiments/standing/in-force.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
 import { firstStanding, reconcile } from '../../experiments/standing/reconcile.ts';
 import type { WrittenExperiment } from '../../experiments/standing/reconcile.ts';
@@ -206,6 +211,9 @@ export class StandingBook {
     if (outcome.kind === 'refused') return outcome;
     if (outcome.kind === 'same') return { kind: 'same', standing: held };
     const after = nextStanding(held, { split: outcome.split, cause, id: randomUUID(), requestKey });
+    const others = [...this.#set.byKey.values()].filter((other) => other.key !== key);
+    const clash = whyNotBeside(applyStanding(file.experiment, after), others);
+    if (clash !== undefined) return { kind: 'refused', fault: 'not_possible', message: clash };
     if (isDryRun) return { kind: 'changed', before: held, after };
     const written = await this.#store.writeDocument(standingKey(key), after, documentVersion, {
       audit: auditRecord(file.experiment.model, held, after),

@@ -1,16 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Experiment } from '../../../experiments/definition.ts';
 import { countedMetrics } from '../../../experiments/counted-metric.ts';
-import { epochOf } from '../../../experiments/epoch.ts';
 import { mirrorResults } from '../../../experiments/results/mirror-results.ts';
 import { experimentResults } from '../../../experiments/results/experiment-results.ts';
 import type { PublishedResults } from '../../../experiments/results/experiment-results.ts';
-import { sharesOf } from '../../../experiments/shares.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { requireModel } from '../../trust/rights.ts';
 import { scope } from '../scoped-routes.ts';
+import { describeExperiment } from './describe-experiment.ts';
 
 interface ByKey {
   readonly key: string;
@@ -19,6 +18,8 @@ interface ByKey {
 /** The experiments that are served, and what they say. A key for some models sees the experiments of these. */
 export function experimentRoutes(app: FastifyInstance, gateway: Gateway): void {
   const { experiments } = gateway;
+  const describe = (experiment: Experiment) =>
+    describeExperiment(experiment, experiments.situation(experiment.key));
 
   app.get('/api/experiments', scope('admin:read'), ({ principal }) => {
     const models = principal?.models;
@@ -40,7 +41,7 @@ export function experimentRoutes(app: FastifyInstance, gateway: Gateway): void {
 }
 
 /** @throws GatewayError `experiment_not_found`, `forbidden` */
-function experimentOf(
+export function experimentOf(
   { experiments }: Gateway,
   { params, principal }: FastifyRequest<{ Params: ByKey }>,
 ): Experiment {
@@ -74,27 +75,4 @@ async function resultsOf({ state }: Gateway, experiment: Experiment): Promise<Pu
     if (!(cause instanceof StoreUnavailable)) throw cause;
     throw new GatewayError('results_unavailable', `results can not be read now: ${cause.message}`, { cause });
   }
-}
-
-function describe(experiment: Experiment) {
-  const { key, model, status, phase, phaseName, control, winner, variants, coverage, metrics } = experiment;
-  const shares = new Map(sharesOf(experiment).map(({ variant, share }) => [variant, share]));
-  return {
-    key,
-    model,
-    status,
-    phase,
-    ...(phaseName !== undefined && { phaseName }),
-    epoch: epochOf(experiment).epoch,
-    coverage,
-    control: control.name,
-    ...(status === 'completed' && { winner: winner.name }),
-    variants: variants.map(({ name, version, weight }) => ({
-      name,
-      version,
-      weight,
-      share: shares.get(name) ?? 0,
-    })),
-    metrics: metrics.map(({ name, kind, role, direction }) => ({ name, kind, role, direction })),
-  };
 }

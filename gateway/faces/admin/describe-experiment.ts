@@ -1,0 +1,47 @@
+import type { Experiment } from '../../../experiments/definition.ts';
+import { epochOf } from '../../../experiments/epoch.ts';
+import { sharesOf } from '../../../experiments/shares.ts';
+import type { Situation } from '../../../experiments/standing/in-force.ts';
+import { wishedSplit } from '../../../experiments/standing/in-force.ts';
+import type { Standing } from '../../../experiments/standing/standing.ts';
+
+/**
+ * An experiment as the control plane tells it: what is in force, beside what its file wishes.
+ *
+ * @param situation undefined: the state store was never asked, and all is as the file says
+ */
+export function describeExperiment(inForce: Experiment, situation: Situation | undefined) {
+  const { key, model, status, phase, phaseName, control, winner, variants, coverage, metrics } = inForce;
+  const shares = new Map(sharesOf(inForce).map(({ variant, share }) => [variant, share]));
+  const wished = wishedSplit(situation?.experiment ?? inForce);
+  return {
+    key,
+    model,
+    status,
+    phase,
+    ...(phaseName !== undefined && { phaseName }),
+    weightsVersion: inForce.weightsVersion,
+    epoch: epochOf(inForce).epoch,
+    coverage,
+    control: control.name,
+    ...(status === 'completed' && { winner: winner.name }),
+    variants: variants.map(({ name, version, weight }) => ({
+      name,
+      version,
+      weight,
+      share: shares.get(name) ?? 0,
+    })),
+    metrics: metrics.map(({ name, kind, role, direction }) => ({ name, kind, role, direction })),
+    wished: {
+      status: wished.status,
+      weights: wished.weights,
+      ...(wished.status === 'completed' && { winner: wished.winner }),
+    },
+    standing: situation === undefined ? null : describeStanding(situation.standing),
+  };
+}
+
+/** How it came to stand there. */
+function describeStanding({ version, cause, isRecovered, split }: Standing) {
+  return { version, ...cause, isRecovered, rollout: split.rollout };
+}

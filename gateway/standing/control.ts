@@ -1,0 +1,118 @@
+import type { ModelRepository } from '../../backends/repository/repository.ts';
+import { carryOut } from '../../experiments/standing/command.ts';
+import type { Command, Outcome, RolloutCommands } from '../../experiments/standing/command.ts';
+import type { Situation } from '../../experiments/standing/in-force.ts';
+import type { Actor, Standing } from '../../experiments/standing/standing.ts';
+import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
+import { GatewayError } from '../errors.ts';
+import type { Principal } from '../trust/principal.ts';
+import type { StandingBook } from './standing-book.ts';
+
+export interface ControlOptions {
+  readonly experiments: StandingBook;
+  readonly repository: ModelRepository;
+  /** What rollouts make of a command. */
+  readonly rollout: RolloutCommands;
+  /** Brings what was changed into the audit file, before it is acknowledged. */
+  readonly keepAudit: () => Promise<void>;
+  /** Milliseconds since 1970. */
+  readonly nowMs: () => number;
+}
+
+/** A command of a person's, and who gave it. */
+export interface CommandRequest {
+  readonly command: Command;
+  readonly reason: string;
+  readonly actor: Actor;
+  /** Names the request, so that it can be sent again. */
+  readonly requestKey: string | undefined;
+  readonly isDryRun: boolean;
+}
+
+export interface CommandResult {
+  readonly isChanged: boolean;
+  readonly standing: Standing;
+}
+
+/** Carries out what people ask of experiments. */
+export class Control {
+  readonly #options: ControlOptions;
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @returns when it is in the store, and in force on this replica
+   * @throws GatewayError `experiment_not_found`, `variant_not_found`, `variant_not_ready`, `command_refused`, `files_differ`,
+   * `control_unavailable`
+   */
+  async carryOut(key: string, request: CommandRequest): Promise<CommandResult> {
+    const { experiments, nowMs, keepAudit } = this.#options;
+    const { command, reason, actor, requestKey, isDryRun } = request;
+    const cause = { action: command.action, reason, actor, at: new Date(nowMs()).toISOString() };
+    try {
+      const decide = (situation: Situation): Outcome => this.#decide(command, situation);
+      const changed = await experiments.change(key, decide, { cause, requestKey, isDryRun });
+      switch (changed.kind) {
+        case 'changed':
+          if (!isDryRun) await keepAudit();
+          return { isChanged: true, standing: changed.after };
+        case 'same':
+          return { isChanged: false, standing: changed.standing };
+        case 'refused':
+          throw new GatewayError(
+            changed.fault === 'unknown_variant' ? 'variant_not_found' : 'command_refused',
+            changed.message,
+          );
+        case 'other_file':
+          throw new GatewayError(
+            'files_differ',
+            `another replica has taken up another file of ${key} than this one has; give all replicas the same, and ask again`,
+          );
+        case 'unknown':
+          throw new GatewayError('experiment_not_found', `there is no experiment '${key.slice(0, 64)}'`);
+      }
+    } catch (cause) {
+      if (!(cause instanceof StoreUnavailable)) throw cause;
+      throw new GatewayError(
+        'control_unavailable',
+        `the state store is away, so nothing can be changed: ${cause.message}; the weights in force stay. ` +
+          'Ask again when it is back, with the same Idempotency-Key if it may have been taken',
+        { cause },
+      );
+    }
+  }
+
+  /** @throws GatewayError `variant_not_ready` */
+  #decide(command: Command, situation: Situation): Outcome {
+    const { rollout, nowMs } = this.#options;
+    const outcome = carryOut(command, situation, nowMs(), rollout);
+    if (outcome.kind === 'change' && command.action !== 'rollback')
+      this.#requireReady(situation, outcome.split.weights);
+    return outcome;
+  }
+
+  /** Units are only moved to a version that can answer them; away from one, always. */
+  #requireReady({ experiment, standing }: Situation, weights: Readonly<Record<string, number>>): void {
+    for (const { name, version } of experiment.variants) {
+      if ((weights[name] ?? 0) <= (standing.split.weights[name] ?? 0)) continue;
+      const model = this.#options.repository.model(experiment.model);
+      if (model?.version(version) !== undefined) continue;
+      const reason = model?.index().find((line) => line.version === version)?.reason ?? 'it is not there';
+      throw new GatewayError(
+        'variant_not_ready',
+        `variant ${name} of ${experiment.key} would get more units, but version ${version} of model ` +
+          `'${experiment.model}' is not ready: ${reason}`,
+      );
+    }
+  }
+}
+
+/** Who called, as the audit log says it. */
+export function actorOf(principal: Principal | null, address: string): Actor {
+  if (principal === null || principal.id === '') return { kind: 'anybody', id: '', name: '', address };
+  const { id } = principal;
+  const name = 'name' in principal && typeof principal.name === 'string' ? principal.name : id;
+  return { kind: id.startsWith('jwt:') ? 'token' : 'key', id, name, address };
+}
