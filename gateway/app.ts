@@ -2,6 +2,7 @@ import { createServer } from 'node:https';
 import type { RequestListener, Server } from 'node:http';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import { auditRoutes } from './faces/admin/audit.ts';
 import { commandRoutes } from './faces/admin/commands.ts';
 import { experimentRoutes } from './faces/admin/experiments.ts';
 import { modelRoutes } from './faces/admin/models.ts';
@@ -55,6 +56,7 @@ export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): P
     healthRoutes(scope, gateway);
     experimentRoutes(scope, gateway);
     modelRoutes(scope, gateway);
+    auditRoutes(scope, gateway);
   });
   await app.register((scope) => {
     commandRoutes(scope, gateway);

@@ -128,12 +128,7 @@ export class Gateway {
       const inForce = (): ExperimentSet => experiments?.current ?? NO_EXPERIMENTS;
       metrics = new Metrics(gaugeSources(repository, inForce));
       const state = await GatewayState.open(config, inForce, metrics, log);
-      experiments = await StandingBook.open({
-        store: state.store,
-        files: () => files.written,
-        holdout: config.holdout,
-        log,
-      });
+      experiments = await StandingBook.open({ store: state.store, files, log });
       return new Gateway(config, log, repository, files, experiments, metrics, state, keys);
     } catch (error) {
       await repository.close();

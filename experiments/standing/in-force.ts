@@ -1,5 +1,4 @@
-import type { Experiment, Holdout, Variant } from '../definition.ts';
-import { assembleExperiments } from '../experiment-set.ts';
+import type { Experiment, Variant } from '../definition.ts';
 import type { ExperimentSet } from '../experiment-set.ts';
 import type { Split, Standing } from './standing.ts';
 
@@ -65,43 +64,36 @@ export class StandingOverlay {
 }
 
 /**
- * Why an experiment can't stand there beside the others; undefined where it can.
+ * The experiments that are in force together: who answers for a model is as the files say, how each splits as it stands.
  *
- * @param experiment as it would be in force
- * @param others as they are in force
- */
-export function whyNotBeside(experiment: Experiment, others: readonly Experiment[]): string | undefined {
-  const { conflicts } = assembleExperiments([...others, experiment]);
-  const conflict = conflicts.find(({ first, second }) => first === experiment || second === experiment);
-  return conflict && `${conflict.second.key} ${conflict.message}`;
-}
-
-/**
- * The experiments that are in force together.
+ * So an experiment that was ended by hand keeps its place, and neither clashes with nor gives way to another one that is
+ * completed: its file still says that it runs.
  *
- * Files alone never clash, standings may make them: an experiment that was resumed by hand and one that was edited into its
- * place. Then both are taken as their files say.
- *
+ * @param files as the files alone would have it
  * @param standingOf undefined: it is as its file says
- * @returns the set, and the keys of the experiments whose standings could not be applied
  */
 export function experimentsInForce(
-  files: readonly Experiment[],
+  files: ExperimentSet,
   standingOf: (experiment: Experiment) => Standing | undefined,
   overlay: StandingOverlay,
-  holdout: Holdout | undefined,
-): { readonly set: ExperimentSet; readonly passedOver: readonly string[] } {
-  const passedOver = new Set<string>();
-  for (;;) {
-    const placed = files.map((experiment) => {
-      const standing = passedOver.has(experiment.key) ? undefined : standingOf(experiment);
-      return standing === undefined ? experiment : overlay.apply(experiment, standing);
-    });
-    const { set, conflicts } = assembleExperiments(placed, holdout);
-    const clashing = conflicts
-      .flatMap(({ first, second }) => [first.key, second.key])
-      .filter((key) => !passedOver.has(key));
-    if (clashing.length === 0) return { set, passedOver: [...passedOver] };
-    for (const key of clashing) passedOver.add(key);
-  }
+): ExperimentSet {
+  const inForce = (experiment: Experiment): Experiment => {
+    const standing = standingOf(experiment);
+    return standing === undefined ? experiment : overlay.apply(experiment, standing);
+  };
+  return {
+    byModel: new Map(
+      [...files.byModel].map(
+        ([
+          model,
+          {
+            candidates: [first, ...others],
+            needsBody,
+          },
+        ]) => [model, { candidates: [inForce(first), ...others.map(inForce)], needsBody }],
+      ),
+    ),
+    byKey: new Map([...files.byKey].map(([key, experiment]) => [key, inForce(experiment)])),
+    holdout: files.holdout,
+  };
 }

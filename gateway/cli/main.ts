@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import { RELEASE } from '../release.ts';
+import { auditCommand } from './audit.ts';
 import { experimentCommands } from './commands.ts';
 import { demoCommand } from './demo.ts';
 import { initCommand } from './init.ts';
@@ -23,6 +24,7 @@ const program = new Command('signalbox')
   .addCommand(validateCommand())
   .addCommand(statusCommand())
   .addCommand(resultsCommand())
+  .addCommand(auditCommand())
   .addCommand(keysCommand())
   .addCommand(observeCommand())
   .addCommand(replayCommand())

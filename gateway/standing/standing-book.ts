@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Experiment, Holdout } from '../../experiments/definition.ts';
+import type { Experiment } from '../../experiments/definition.ts';
 import { NO_EXPERIMENTS } from '../../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { auditRecord } from '../../experiments/standing/audit-record.ts';
 import type { Outcome } from '../../experiments/standing/command.ts';
-import {
-  StandingOverlay,
-  applyStanding,
-  experimentsInForce,
-  whyNotBeside,
-} from '../../experiments/standing/in-force.ts';
+import { StandingOverlay, experimentsInForce } from '../../experiments/standing/in-force.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
 import { firstStanding, reconcile } from '../../experiments/standing/reconcile.ts';
 import type { WrittenExperiment } from '../../experiments/standing/reconcile.ts';
@@ -22,12 +17,17 @@ import type { Documents, Fence } from '../../experiments/stores/state-store.ts';
 /** How often a change is tried when others change the same experiment at the same moment. */
 const MAX_TRIES = 20;
 
+/** What the files wish, as they are now. */
+export interface WishedExperiments {
+  /** Drafts too. */
+  readonly written: readonly WrittenExperiment[];
+  /** What the files alone would have served. */
+  readonly current: ExperimentSet;
+}
+
 export interface StandingBookOptions {
   readonly store: Documents;
-  /** The experiments of the files, as they are now; drafts too. */
-  readonly files: () => readonly WrittenExperiment[];
-  /** Units that every experiment leaves alone. */
-  readonly holdout: Holdout | undefined;
+  readonly files: WishedExperiments;
   readonly log: Logger;
   /** Milliseconds since 1970. */
   readonly nowMs?: () => number;
@@ -78,15 +78,13 @@ interface Entry {
  */
 export class StandingBook {
   readonly #store: Documents;
-  readonly #files: () => readonly WrittenExperiment[];
-  readonly #holdout: Holdout | undefined;
+  readonly #files: WishedExperiments;
   readonly #log: Logger;
   readonly #nowMs: () => number;
   readonly #overlay = new StandingOverlay();
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<(change: StandingChange) => void>();
   #set: ExperimentSet = NO_EXPERIMENTS;
-  #passedOver: readonly string[] = [];
   #isStoreAway = false;
   #refreshing: Promise<void> | undefined;
 
@@ -97,10 +95,9 @@ export class StandingBook {
     return book;
   }
 
-  private constructor({ store, files, holdout, log, nowMs = Date.now }: StandingBookOptions) {
+  private constructor({ store, files, log, nowMs = Date.now }: StandingBookOptions) {
     this.#store = store;
     this.#files = files;
-    this.#holdout = holdout;
     this.#log = log;
     this.#nowMs = nowMs;
   }
@@ -142,7 +139,7 @@ export class StandingBook {
    */
   takeFiles(): Promise<void> {
     const files = new Map(
-      this.#files()
+      this.#files.written
         .filter(({ experiment }) => experiment.status !== 'draft')
         .map((file) => [file.experiment.key, file]),
     );
@@ -211,9 +208,6 @@ export class StandingBook {
     if (outcome.kind === 'refused') return outcome;
     if (outcome.kind === 'same') return { kind: 'same', standing: held };
     const after = nextStanding(held, { split: outcome.split, cause, id: randomUUID(), requestKey });
-    const others = [...this.#set.byKey.values()].filter((other) => other.key !== key);
-    const clash = whyNotBeside(applyStanding(file.experiment, after), others);
-    if (clash !== undefined) return { kind: 'refused', fault: 'not_possible', message: clash };
     if (isDryRun) return { kind: 'changed', before: held, after };
     const written = await this.#store.writeDocument(standingKey(key), after, documentVersion, {
       audit: auditRecord(file.experiment.model, held, after),
@@ -324,19 +318,8 @@ export class StandingBook {
   }
 
   #assemble(): void {
-    const { set, passedOver } = experimentsInForce(
-      this.#files().map(({ experiment }) => experiment),
-      ({ key }) => this.#entries.get(key)?.held,
-      this.#overlay,
-      this.#holdout,
-    );
-    this.#set = set;
-    if (passedOver.length > 0 && passedOver.join() !== this.#passedOver.join())
-      this.#log.error(
-        { experiments: passedOver },
-        'what was set by hand can not be in force beside the other experiments of the model; they are as their files say',
-      );
-    this.#passedOver = passedOver;
+    const heldOf = ({ key }: Experiment): Standing | undefined => this.#entries.get(key)?.held;
+    this.#set = experimentsInForce(this.#files.current, heldOf, this.#overlay);
   }
 
   #inTurn<Value>(entry: Entry, work: () => Promise<Value>): Promise<Value> {

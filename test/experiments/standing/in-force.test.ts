@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../../experiments/decision.ts';
+import type { Experiment } from '../../../experiments/definition.ts';
 import { epochOf } from '../../../experiments/epoch.ts';
 import { assembleExperiments } from '../../../experiments/experiment-set.ts';
 import { MemoryStickyAssignments } from '../../../experiments/sticky-assignments.ts';
@@ -52,17 +53,16 @@ describe('what is in force', () => {
     expect(overlay.apply(file.experiment, standing)).toBe(overlay.apply(file.experiment, standing));
   });
 
-  test('where standings make two experiments clash, both are as their files say', () => {
+  test('an experiment that was ended by hand keeps its place beside one that its file ended', () => {
     const [a, b] = [written({ key: 'a' }), written({ key: 'b', status: 'completed' })];
-    const resumed = standingOf(b, { status: 'running' });
-    const { set, passedOver } = experimentsInForce(
-      [a.experiment, b.experiment],
-      ({ key }) => (key === 'b' ? resumed : undefined),
-      new StandingOverlay(),
-      undefined,
-    );
-    expect(passedOver.toSorted()).toEqual(['a', 'b']);
-    expect(set.byModel.get('digits')?.candidates.map(({ key }) => key)).toEqual(['a']);
+    const { set, conflicts } = assembleExperiments([a.experiment, b.experiment]);
+    expect(conflicts).toEqual([]);
+    const ended = standingOf(a, { status: 'completed', winner: 'v2' });
+    const standings = ({ key }: Experiment) => (key === 'a' ? ended : undefined);
+    const inForce = experimentsInForce(set, standings, new StandingOverlay());
+    expect(inForce.byModel.get('digits')?.candidates).toEqual([inForce.byKey.get('a')]);
+    expect(inForce.byKey.get('a')).toMatchObject({ status: 'completed', winner: { name: 'v2' } });
+    expect(inForce.byKey.get('b')).toBe(b.experiment);
   });
 });
 
