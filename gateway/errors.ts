@@ -134,7 +134,8 @@ export const ERRORS = {
   },
   control_unavailable: {
     status: 503,
-    meaning: 'The state store is away: nothing can be changed, and the weights in force stay. Ask again later.',
+    meaning:
+      'The state store is away: nothing can be changed, and the weights in force stay. Ask again later.',
   },
   cancelled: { status: 499, meaning: 'The caller hung up before the answer was there.' },
   inference_failed: { status: 500, meaning: 'The model failed on this input.' },
