@@ -24,20 +24,28 @@ export class RotatingFile implements LineTarget {
 
   /** @throws Error of the file system */
   async write(lines: readonly string[]): Promise<void> {
-    const { maxBytes } = this.#options;
+    if (lines.length === 0) return;
     // What is there from before counts too.
     this.#handle ??= await this.#open();
-    let part: string[] = [];
+    const text = `${lines.join('\n')}\n`;
+    const bytes = Buffer.byteLength(text);
+    if (this.#bytes + bytes <= this.#options.maxBytes) await this.#append(text, bytes);
+    else await this.#appendInParts(lines);
+  }
+
+  /** Finds the line that the next file begins with. */
+  async #appendInParts(lines: readonly string[]): Promise<void> {
+    let part = '';
     let partBytes = 0;
     for (const line of lines) {
       const bytes = Buffer.byteLength(line) + 1;
-      const isFull = this.#bytes + partBytes + bytes > maxBytes && this.#bytes + partBytes > 0;
-      if (isFull) {
+      const filled = this.#bytes + partBytes;
+      if (filled > 0 && filled + bytes > this.#options.maxBytes) {
         await this.#append(part, partBytes);
         await this.#rotate();
-        [part, partBytes] = [[], 0];
+        [part, partBytes] = ['', 0];
       }
-      part.push(line);
+      part += `${line}\n`;
       partBytes += bytes;
     }
     await this.#append(part, partBytes);
@@ -49,10 +57,11 @@ export class RotatingFile implements LineTarget {
     await handle?.close();
   }
 
-  async #append(lines: readonly string[], bytes: number): Promise<void> {
-    if (lines.length === 0) return;
+  /** @param text whole lines, each with its line feed */
+  async #append(text: string, bytes: number): Promise<void> {
+    if (bytes === 0) return;
     const handle = (this.#handle ??= await this.#open());
-    await handle.appendFile(`${lines.join('\n')}\n`);
+    await handle.appendFile(text);
     this.#bytes += bytes;
   }
 
