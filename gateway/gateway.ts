@@ -23,6 +23,7 @@ import { NO_ROLLOUT } from '../experiments/standing/command.ts';
 import { Control } from './standing/control.ts';
 import { StandingBook } from './standing/standing-book.ts';
 import { GatewayState } from './state/state.ts';
+import { GpuWatch, readGpuUsage } from './telemetry/gpu-usage.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import type { GaugeSources } from './telemetry/metrics.ts';
 import { Admission } from './trust/admission.ts';
@@ -349,6 +350,7 @@ export class Gateway {
 function gaugeSources(repository: ModelRepository, experiments: () => ExperimentSet): GaugeSources {
   const ready = () => repository.models.flatMap((model) => model.ready);
   const candidates = () => [...experiments().byModel.values()].flatMap((served) => served.candidates);
+  const gpus = new GpuWatch(readGpuUsage, () => performance.now());
   return {
     queues: () => ready().map(({ model, version, queued }) => ({ model, version, queued })),
     instances: () =>
@@ -359,6 +361,7 @@ function gaugeSources(repository: ModelRepository, experiments: () => Experiment
       candidates().flatMap((experiment) =>
         sharesOf(experiment).map((share) => ({ experiment: experiment.key, ...share })),
       ),
+    gpus: () => gpus.look(),
     weightsVersions: () =>
       candidates().map(({ key, weightsVersion }) => ({ experiment: key, version: weightsVersion })),
   };

@@ -34,6 +34,7 @@ test('docs/metrics.md names every metric with its labels', async () => {
     instances: () => [],
     weights: () => [],
     weightsVersions: () => [],
+    gpus: () => [],
   });
   const exposed = [...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name);
   const stated = rows(await read('docs/metrics.md')).map(([name]) => name?.replaceAll('`', ''));

@@ -21,6 +21,7 @@ export async function extractContract(version: string): Promise<Contract> {
     instances: () => [],
     weights: () => [],
     weightsVersions: () => [],
+    gpus: () => [],
   });
   const exposed = (await metrics.render()).matchAll(/^# TYPE (\w+) (\w+)/gm);
   const names = [

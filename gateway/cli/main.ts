@@ -6,6 +6,7 @@ import { RELEASE } from '../release.ts';
 import { auditCommand } from './audit.ts';
 import { experimentCommands } from './commands.ts';
 import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
 import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
 import { observeCommand } from './observe.ts';
@@ -26,6 +27,7 @@ const program = new Command('signalbox')
   .addCommand(resultsCommand())
   .addCommand(auditCommand())
   .addCommand(keysCommand())
+  .addCommand(doctorCommand())
   .addCommand(observeCommand())
   .addCommand(replayCommand())
   .addCommand(demoCommand());

@@ -118,12 +118,15 @@ export async function loadConfig(file: string, environment: Environment): Promis
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new InvalidDocuments([fileProblem(file, `can't be read: ${reason}`)]);
   }
-  const vulkanDriver = VULKAN_DRIVERS.some((name) => environment[name] !== undefined);
-  return readConfig(interpolate(parseYaml(text, file), environment), vulkanDriver);
+  return readConfig(interpolate(parseYaml(text, file), environment), vulkanDriverNamed(environment));
 }
 
-/** Where the Vulkan loader looks for drivers beside those that are installed. */
-const VULKAN_DRIVERS = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'];
+/** Whether a driver is named to the Vulkan loader beside those that are installed. */
+export function vulkanDriverNamed(environment: Environment): boolean {
+  return ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'].some(
+    (name) => environment[name] !== undefined,
+  );
+}
 
 function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
   const read = checkDocument(document, ConfigSchema);

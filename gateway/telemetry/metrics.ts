@@ -2,6 +2,7 @@ import { Gauge, Registry } from 'prom-client';
 import type { BatchReport } from '../../backends/inference.ts';
 import type { Reason } from '../../experiments/decision.ts';
 import type { LimitKind } from '../limits/bucket.ts';
+import type { GpuUsage } from './gpu-usage.ts';
 import { CellFamily } from './cells.ts';
 import type { CounterCell, HistogramCell, Labels } from './cells.ts';
 
@@ -50,6 +51,8 @@ export interface GaugeSources {
   weights(): Iterable<{ readonly experiment: string; readonly variant: string; readonly share: number }>;
   /** Which change of its weights an experiment has in force; 0: its file's own, which no store knows of. */
   weightsVersions(): Iterable<{ readonly experiment: string; readonly version: number }>;
+  /** What the GPUs do, where they tell. */
+  gpus(): Iterable<GpuUsage>;
 }
 
 /** Seconds: from a tenth of a millisecond, where a small model answers, to the longest timeouts. */
@@ -296,6 +299,25 @@ export class Metrics {
         self.set({ model, version, state: 'hung' }, hung);
         self.set({ model, version, state: 'starting' }, wanted - ready - hung);
       }
+    });
+    gauge(
+      'signalbox_gpu_utilization',
+      'Share of the time in which a GPU ran something, 0 to 1.',
+      ['gpu'],
+      (self) => {
+        for (const { gpu, utilization } of sources.gpus()) self.set({ gpu }, utilization);
+      },
+    );
+    gauge(
+      'signalbox_gpu_memory_used_bytes',
+      'Memory of a GPU that is in use, by whomever.',
+      ['gpu'],
+      (self) => {
+        for (const { gpu, usedBytes } of sources.gpus()) self.set({ gpu }, usedBytes);
+      },
+    );
+    gauge('signalbox_gpu_memory_bytes', 'Memory that a GPU has.', ['gpu'], (self) => {
+      for (const { gpu, totalBytes } of sources.gpus()) self.set({ gpu }, totalBytes);
     });
     gauge(
       'signalbox_experiment_weight',

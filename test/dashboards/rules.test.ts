@@ -125,6 +125,7 @@ test('panels and rules ask only for metrics that the gateway exposes, or that ar
     instances: () => [],
     weights: () => [],
     weightsVersions: () => [],
+    gpus: () => [],
   });
   const exposed = [...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name);
   const panels = publishedDashboards().flatMap(({ text }) =>

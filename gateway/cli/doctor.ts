@@ -1,0 +1,111 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+import sharp from 'sharp';
+import { nameOf } from '../../backends/onnx/providers/execution-provider.ts';
+import { gpuFinder } from '../../backends/onnx/providers/gpu-providers.ts';
+import type { GpuReport } from '../../backends/onnx/providers/gpu-providers.ts';
+import { vulkanDriverNamed } from '../config/config.ts';
+import { RELEASE } from '../release.ts';
+import { readGpuUsage } from '../telemetry/gpu-usage.ts';
+import type { GpuUsage } from '../telemetry/gpu-usage.ts';
+import { percent, textTable } from './text-table.ts';
+
+/** What the gateway finds on the machine. */
+interface Diagnosis {
+  readonly versions: Readonly<Record<'signalbox' | 'node' | 'onnxruntime' | 'libvips', string>>;
+  readonly machine: {
+    readonly platform: string;
+    readonly cores: number;
+    readonly memoryBytes: number;
+    /** What a container may use of it; left out: all. */
+    readonly memoryLimitBytes?: number;
+  };
+  readonly providers: readonly {
+    readonly name: string;
+    readonly works: boolean;
+    /** The devices, where it works; else what is in the way, and what would bring it. */
+    readonly detail: string;
+  }[];
+  readonly gpus: readonly GpuUsage[];
+}
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('what the gateway finds on this machine: versions, memory, and what models can run on')
+    .option('--json', 'for machines: one JSON object')
+    .action(async ({ json }: { json?: true }) => {
+      const diagnosis = await diagnose();
+      process.stdout.write(json === true ? `${JSON.stringify(diagnosis)}\n` : render(diagnosis));
+    });
+}
+
+async function diagnose(): Promise<Diagnosis> {
+  const [reports, gpus] = await Promise.all([gpuFinder(vulkanDriverNamed(process.env))(), readGpuUsage()]);
+  const memoryBytes = totalmem();
+  const limit = process.constrainedMemory();
+  return {
+    versions: {
+      signalbox: RELEASE,
+      node: process.versions.node,
+      onnxruntime: runtimeVersion(),
+      libvips: sharp.versions.vips,
+    },
+    machine: {
+      platform: `${process.platform} ${process.arch}`,
+      cores: availableParallelism(),
+      memoryBytes,
+      ...(limit > 0 && limit < memoryBytes && { memoryLimitBytes: limit }),
+    },
+    providers: [{ name: 'cpu', works: true, detail: 'cpu' }, ...reports.map(describe).toReversed()],
+    gpus,
+  };
+}
+
+function describe(report: GpuReport): Diagnosis['providers'][number] {
+  const { name } = report;
+  return report.kind === 'works'
+    ? { name, works: true, detail: report.providers.map(nameOf).join(', ') }
+    : { name, works: false, detail: report.reason };
+}
+
+/** Of the package, as the runtime itself is loaded in workers only. */
+function runtimeVersion(): string {
+  const manifest: unknown = createRequire(import.meta.url)('onnxruntime-node/package.json');
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : 'unknown';
+}
+
+function render({ versions, machine, providers, gpus }: Diagnosis): string {
+  const { memoryBytes, memoryLimitBytes } = machine;
+  const limit = memoryLimitBytes === undefined ? '' : `, of which ${gibibytes(memoryLimitBytes)} may be used`;
+  return [
+    ...textTable(['', 'version'], Object.entries(versions), 2),
+    '',
+    `${machine.platform}, ${machine.cores} cores, ${gibibytes(memoryBytes)} of memory${limit}`,
+    '',
+    ...textTable(
+      ['provider', 'works', ''],
+      providers.map(({ name, works, detail }) => [name, works ? 'yes' : 'no', detail]),
+      3,
+    ),
+    ...(gpus.length === 0 ? [] : ['', ...gpuTable(gpus)]),
+    '',
+  ].join('\n');
+}
+
+function gpuTable(gpus: readonly GpuUsage[]): readonly string[] {
+  const rows = gpus.map(({ gpu, name, utilization, usedBytes, totalBytes }) => [
+    String(gpu),
+    name,
+    percent(utilization),
+    gibibytes(usedBytes),
+    gibibytes(totalBytes),
+  ]);
+  return textTable(['gpu', 'name', 'busy', 'memory used', 'memory'], rows, 2);
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
