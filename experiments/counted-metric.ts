@@ -12,21 +12,42 @@ export interface CountedMetric {
   readonly windowMs?: number;
   /** A unit's value is taken as at most that, so that single large values don't decide; fixed beforehand. */
   readonly cap?: number;
+  /** The outcome, known before the exposure, that is kept beside the unit's value. */
+  readonly covariate?: string;
+  /** The metrics that this one is the covariate of. */
+  readonly adjusts?: readonly CountedMetric[];
   /** Whether the distribution of values is kept beside the sums: for a cap that is a quantile. */
   readonly histogram?: true;
 }
 
-/** The metrics of an experiment that callers send outcomes of. */
+/** The metrics of an experiment that callers send outcomes of, and the covariates of these, which need no entry of their own. */
 export function countedMetrics(metrics: readonly MetricDefinition[]): readonly CountedMetric[] {
+  const declared = declaredMetrics(metrics);
+  const covariates = new Set(declared.flatMap(({ covariate }) => covariate ?? []));
+  const all = [
+    ...declared,
+    ...[...covariates]
+      .filter((name) => declared.every((metric) => metric.name !== name))
+      .map((name): CountedMetric => ({ name, kind: 'mean' })),
+  ];
+  return all.map((metric) => {
+    const adjusts = declared.filter(({ covariate }) => covariate === metric.name);
+    return adjusts.length === 0 ? metric : { ...metric, adjusts };
+  });
+}
+
+function declaredMetrics(metrics: readonly MetricDefinition[]): readonly CountedMetric[] {
   return metrics.flatMap((metric) => {
     if ('source' in metric && metric.source !== 'outcome') return [];
     const { name, kind, windowMs } = metric;
     const cap = 'cap' in metric ? metric.cap : undefined;
+    const covariate = 'covariate' in metric ? metric.covariate : undefined;
     return [
       {
         name,
         kind,
         ...(windowMs !== undefined && { windowMs }),
+        ...(covariate !== undefined && { covariate }),
         ...(cap?.kind === 'value' && { cap: cap.value }),
         ...(cap?.kind === 'quantile' && { histogram: true as const }),
       },
@@ -46,6 +67,7 @@ const BUILT_IN_METRICS: readonly CountedMetric[] = [
   { name: 'latency', kind: 'quantile' },
   { name: 'queue', kind: 'quantile' },
   { name: 'compute', kind: 'quantile' },
+  { name: 'confidence', kind: 'quantile' },
 ];
 
 export const BUILT_IN_BY_NAME: ReadonlyMap<string, CountedMetric> = new Map(

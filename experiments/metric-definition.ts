@@ -88,8 +88,46 @@ export function readMetrics(
   return files.flatMap((file, index) => {
     const path = ['metrics', index];
     if (names.indexOf(file.name) < index) refuse([...path, 'name'], `"${file.name}" is there twice`);
+    checkCovariate(file, files, [...path, 'covariate'], refuse);
     return readMetric(file, path, refuse) ?? [];
   });
+}
+
+/** A covariate is an outcome of the first exposure, a number, known before it; it may be a metric of its own. */
+function checkCovariate(
+  { name, covariate, source = 'outcome', winsorize }: Static<typeof MetricSchema>,
+  files: readonly Static<typeof MetricSchema>[],
+  path: Path,
+  refuse: Refuse,
+): void {
+  if (covariate === undefined) return;
+  if (source !== 'outcome') {
+    refuse(path, `goes with outcomes only, and the gateway measures ${source} itself`);
+  }
+  if (winsorize !== undefined) {
+    refuse(path, 'stands beside winsorize, which keeps no pairs of values; expected cap, or one of the two');
+  }
+  if (covariate === name) refuse(path, `is the metric itself; expected an outcome from before the exposure`);
+  if (BUILT_IN_SOURCES.some((builtIn) => builtIn === covariate)) {
+    refuse(
+      path,
+      `is "${covariate}", which the gateway measures after the exposure; expected an outcome's name`,
+    );
+  }
+  const own = files.find((file) => file.name === covariate);
+  if (own === undefined || own.name === name) return;
+  if (
+    own.kind === 'ratio' ||
+    own.kind === 'quantile' ||
+    own.window !== undefined ||
+    own.covariate !== undefined
+  ) {
+    refuse(
+      path,
+      `is "${covariate}", a ${own.kind}${own.window === undefined ? '' : ' with a window'}${own.covariate === undefined ? '' : ' with a covariate'}; ` +
+        'expected a proportion, mean or count of the first exposure',
+    );
+  }
 }
 
 function readMetric(
@@ -106,6 +144,12 @@ function readMetric(
   if (kind !== 'ratio' && source !== 'outcome' && !BUILT_IN[kind].includes(source)) {
     const known = ['outcome', ...BUILT_IN[kind]].join(', ');
     refuse([...path, 'source'], `is ${source}, which is no ${kind}; expected one of ${known}`);
+  }
+  if (source === 'drift' && file.role === 'goal') {
+    refuse(
+      [...path, 'role'],
+      'is goal, and drift is a size that is not tested; expected guardrail or secondary',
+    );
   }
   // Their sums would be added up under one name.
   if (source === 'outcome' && BUILT_IN_SOURCES.some((builtIn) => builtIn === name)) {

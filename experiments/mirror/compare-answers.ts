@@ -1,6 +1,6 @@
-import { rowsOf } from './compared-output.ts';
-import type { ComparedOutput, OutputReading } from './compared-output.ts';
-import { scoreCategory, topLabels } from './top-label.ts';
+import { rowsOf } from '../answers/answer-output.ts';
+import type { AnswerOutput, OutputReading } from '../answers/answer-output.ts';
+import { scoreCategory, topLabels } from '../answers/top-label.ts';
 
 /** How a shadow's answer to a request differs from the one that the caller got. */
 export interface Comparison {
@@ -38,8 +38,8 @@ const LARGEST_DIFFERENCE = 1e15;
 
 /** Compares two answers to one request. Pure; the outputs are only read. */
 export function compareAnswers(
-  answered: readonly ComparedOutput[],
-  mirrored: readonly ComparedOutput[],
+  answered: readonly AnswerOutput[],
+  mirrored: readonly AnswerOutput[],
   reading: OutputReading,
 ): Comparison {
   const pairs = answered.flatMap((output) => {
@@ -66,9 +66,9 @@ export function compareAnswers(
   };
 }
 
-type Pair = readonly [ComparedOutput, ComparedOutput];
+type Pair = readonly [AnswerOutput, AnswerOutput];
 
-function isAlike(a: ComparedOutput, b: ComparedOutput): boolean {
+function isAlike(a: AnswerOutput, b: AnswerOutput): boolean {
   return (
     a.datatype === b.datatype &&
     a.shape.length === b.shape.length &&
@@ -78,7 +78,7 @@ function isAlike(a: ComparedOutput, b: ComparedOutput): boolean {
 
 function firstOf<Found>(
   pairs: readonly Pair[],
-  find: (output: ComparedOutput, counterpart: ComparedOutput) => Found | undefined,
+  find: (output: AnswerOutput, counterpart: AnswerOutput) => Found | undefined,
 ): Found | undefined {
   for (const [output, counterpart] of pairs) {
     const found = find(output, counterpart);
@@ -96,13 +96,13 @@ function paired(
 }
 
 /** The categories of an output that has a single score a row. */
-function scores(output: ComparedOutput, reading: OutputReading): readonly string[] | undefined {
+function scores(output: AnswerOutput, reading: OutputReading): readonly string[] | undefined {
   const { values } = output;
   if (values.kind !== 'floats' || values.data.length !== rowsOf(output, reading)) return undefined;
   return Array.from(values.data, scoreCategory);
 }
 
-function hasNonFinite({ values }: ComparedOutput): boolean {
+function hasNonFinite({ values }: AnswerOutput): boolean {
   if (values.kind !== 'floats') return false;
   const { data } = values;
   const step = stepOver(data.length);
@@ -126,7 +126,7 @@ class DifferenceSums {
       : { elements: this.#elements, sum: this.#sum, largest: this.#largest };
   }
 
-  add(output: ComparedOutput, counterpart: ComparedOutput, reading: OutputReading): void {
+  add(output: AnswerOutput, counterpart: AnswerOutput, reading: OutputReading): void {
     const [a, b] = [output.values, counterpart.values];
     if (a.kind !== 'floats' || b.kind !== 'floats') return;
     const rows = rowsOf(output, reading);

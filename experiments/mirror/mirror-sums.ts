@@ -1,3 +1,4 @@
+import { OTHER } from '../answers/top-label.ts';
 import { bucketOf } from '../stores/histogram.ts';
 import type { Scope } from '../stores/ledger.ts';
 import type { Comparison } from './compare-answers.ts';
@@ -10,9 +11,6 @@ const MOST_FLIPS = 256;
 
 /** Different categories that are kept of each side of a pair; further ones are counted together. */
 const MOST_CATEGORIES = 1024;
-
-/** What stands for all labels beyond those that are kept. */
-export const OTHER = '(other)';
 
 /** A compared request beside its comparison. */
 export interface MirroredRequest {

@@ -7,6 +7,7 @@ import type { AssignmentCounts } from '../statistics/sample-ratio.ts';
 import type { EpochTally, Tallies, UntestedTally, VariantTally } from '../stores/tallies.ts';
 import type { MirrorResult } from './mirror-results.ts';
 import { metricState, UnfitTally } from './metric-states.ts';
+import { driftResults } from './drift-results.ts';
 import { BUILT_IN_PLANS, planMetrics } from './metric-plan.ts';
 import type { LeftOut, PlannedMetric } from './metric-plan.ts';
 
@@ -42,8 +43,11 @@ export function experimentResults(
   const own = analysable(planned, epochs);
   const builtIn = analysable(BUILT_IN_PLANS, epochs);
   const input = inputOf(experiment, epochs, nowMs);
+  const results = analyse(withMetrics(input, own.fit, epochs));
+  const drift = driftResults(experiment.metrics, experiment.control.name, results.variants);
   return {
-    ...analyse(withMetrics(input, own.fit, epochs)),
+    ...results,
+    metrics: [...results.metrics, ...drift],
     builtIn: analyse(withMetrics(input, builtIn.fit, epochs)).metrics,
     untested: tallies.untested,
     leftOut: [...leftOut, ...own.leftOut],
@@ -131,6 +135,7 @@ function variantState(tally: VariantTally, metrics: readonly PlannedMetric[]): V
   return {
     units: tally.units,
     exposures: tally.requests,
+    outputs: tally.outputs,
     metrics: Object.fromEntries(
       metrics.flatMap((metric) => {
         const sums = tally.metrics[metric.tally];

@@ -26,6 +26,8 @@ export function planMetrics({ metrics, guardrails }: Experiment): {
   const leftOut: LeftOut[] = [];
   const planned = metrics.flatMap((metric): readonly PlannedMetric[] => {
     const source = 'source' in metric ? metric.source : 'outcome';
+    // A size of the variant, not a value of its units.
+    if (source === 'drift') return [];
     if (source !== 'outcome' && !BUILT_IN_BY_NAME.has(source)) {
       leftOut.push({ metric: metric.name, reason: `nothing measures ${source} yet` });
       return [];
@@ -56,14 +58,16 @@ function planOf(metric: MetricDefinition, margin: number | undefined): MetricPla
     ...(margin !== undefined && { margin }),
   };
   switch (metric.kind) {
-    case 'proportion':
     case 'ratio':
       return { ...base, type: metric.kind };
+    case 'proportion':
+      return { ...base, type: metric.kind, ...(metric.covariate !== undefined && { covariate: true }) };
     case 'mean':
     case 'count':
       return {
         ...base,
         type: metric.kind,
+        ...(metric.covariate !== undefined && { covariate: true }),
         ...(metric.cap?.kind === 'quantile' && { winsorise: metric.cap.quantile }),
       };
     case 'quantile':
@@ -76,6 +80,7 @@ const SHOWN = { role: 'secondary', direction: 'decrease', entersByItself: true }
 /** What the gateway measures by itself, whatever the experiment's file says; it is shown and decides nothing. */
 export const BUILT_IN_PLANS: readonly PlannedMetric[] = [
   { plan: { ...SHOWN, name: 'error_rate', type: 'proportion' }, tally: 'error_rate' },
+  { plan: { ...SHOWN, name: 'confidence', type: 'mean', direction: 'increase' }, tally: 'confidence' },
   ...['latency', 'queue', 'compute'].flatMap((source) =>
     [0.5, 0.99].map((quantile): PlannedMetric => ({
       plan: { ...SHOWN, name: `${source}_p${quantile * 100}`, type: 'quantile', quantile },

@@ -1,5 +1,5 @@
+import { OTHER } from '../answers/top-label.ts';
 import type { Flip, MirrorTally } from '../mirror/mirror-tally.ts';
-import { OTHER } from '../mirror/mirror-sums.ts';
 import { populationStabilityIndex, totalVariation } from '../statistics/drift.ts';
 import { quantileOf } from '../statistics/estimates/quantile.ts';
 import type { Interval } from '../statistics/estimates/welch.ts';

@@ -25,6 +25,8 @@ export interface UnitExposure extends Scope {
   readonly keyId: string;
   /** The built-in metrics that are known of it, by name. */
   readonly values: Readonly<Record<string, number>>;
+  /** What its answer said, in one word, for drift; left out where it said nothing that is counted. */
+  readonly category?: string;
   /** The different windows of the experiment's metrics, in milliseconds. */
   readonly windowsMs: readonly number[];
 }
@@ -116,14 +118,14 @@ export function countRequests(counts: RequestCounts): readonly TallyDelta[] {
 
 /** A unit is exposed: the first time enters it, a later one with another variant marks it as switched. */
 export function expose(unit: UnitState | undefined, exposure: UnitExposure): Step {
-  const { epoch, variant, uid, atMs, keyId, values } = exposure;
+  const { epoch, variant, uid, atMs, keyId } = exposure;
   if (unit === undefined) {
     const entered = enter(exposure, atMs, keyId);
     const state: UnitState = { v: variant, e: epoch, u: uid, t: atMs, x: 1 };
-    return { ...entered, unit: state, deltas: [...entered.deltas, ...builtInDeltas(state, values)] };
+    return { ...entered, unit: state, deltas: [...entered.deltas, ...builtInDeltas(state, exposure)] };
   }
   if (unit.u === uid && unit.x === undefined) {
-    return { unit: { ...unit, x: 1 }, deltas: builtInDeltas(unit, values) };
+    return { unit: { ...unit, x: 1 }, deltas: builtInDeltas(unit, exposure) };
   }
   if (unit.v !== variant && unit.s === undefined) {
     return { unit: { ...unit, s: 1 }, deltas: [tallyDelta(['unit', unit.e, unit.v, 'switched'], 1)] };
@@ -155,7 +157,8 @@ export function settle(
   if (metric.windowMs === undefined) {
     if (state.u !== uid) return finish(state, [untested('later', 1), untested('laterSumX', value.x)]);
     const final: UnitValue = [value.x, value.y, 1];
-    return finish(withValue(state, metric, final), contribution(state, metric, final, 1));
+    const next = withValue(state, metric, final);
+    return finish(next, [...contribution(next, metric, final, 1), ...adjusted(state, next, metric)]);
   }
   if (outcome.receivedMs > state.t + metric.windowMs) return finish(state, [untested('late', 1)]);
   const before = valueIn(state, metric);
@@ -217,11 +220,12 @@ function enter(
   return { deltas, opens: windowsMs.map((windowMs) => ({ windowMs, closesMs: atMs + windowMs })) };
 }
 
-function builtInDeltas(unit: UnitState, values: Readonly<Record<string, number>>): readonly TallyDelta[] {
-  return Object.entries(values).flatMap(([name, x]) => {
+function builtInDeltas(unit: UnitState, { values, category }: UnitExposure): readonly TallyDelta[] {
+  const deltas = Object.entries(values).flatMap(([name, x]) => {
     const metric = BUILT_IN_BY_NAME.get(name);
     return metric === undefined ? [] : contribution(unit, metric, [x, 1, 1], 1);
   });
+  return category === undefined ? deltas : [...deltas, tallyDelta(['output', unit.e, unit.v, category], 1)];
 }
 
 /** A proportion is whether anything happened; everything else adds up. */
@@ -240,8 +244,27 @@ function accumulate(metric: CountedMetric, before: UnitValue | undefined, value:
 }
 
 /** Only the unit's own values: a metric may be called `constructor`. */
-function valueIn({ m }: UnitState, { name }: CountedMetric): UnitValue | undefined {
+function valueIn({ m }: UnitState, { name }: Pick<CountedMetric, 'name'>): UnitValue | undefined {
   return m !== undefined && Object.hasOwn(m, name) ? m[name] : undefined;
+}
+
+/** A covariate that came after values that it explains: they are taken out without it, and enter again with it. */
+function adjusted(
+  before: UnitState,
+  after: UnitState,
+  { adjusts = [] }: CountedMetric,
+): readonly TallyDelta[] {
+  return adjusts.flatMap((metric) => {
+    const value = valueIn(after, metric);
+    return value?.[2] === 1
+      ? [...contribution(before, metric, value, -1), ...contribution(after, metric, value, 1)]
+      : [];
+  });
+}
+
+/** What stands beside a unit's value: its covariate, 0 for a unit without one, where the metric has one. */
+function besideIn(unit: UnitState, { covariate }: CountedMetric, y: number): number {
+  return covariate === undefined ? y : (valueIn(unit, { name: covariate })?.[0] ?? 0);
 }
 
 function withValue(unit: UnitState, metric: CountedMetric, value: UnitValue): UnitState {
@@ -250,11 +273,13 @@ function withValue(unit: UnitState, metric: CountedMetric, value: UnitValue): Un
 
 /** What a unit's value adds to the sums of its metric, or takes from them again. */
 function contribution(
-  { e, v }: UnitState,
+  unit: UnitState,
   metric: CountedMetric,
-  [rawX, y]: UnitValue,
+  [rawX, ownY]: UnitValue,
   sign: 1 | -1,
 ): readonly TallyDelta[] {
+  const { e, v } = unit;
+  const y = besideIn(unit, metric, ownY);
   const x = metric.cap === undefined ? rawX : Math.min(rawX, metric.cap);
   const sum = (name: MetricSum, amount: number): TallyDelta =>
     tallyDelta(['metric', e, v, metric.name, name], sign * amount);

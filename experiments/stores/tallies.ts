@@ -11,7 +11,7 @@ export interface MetricTally {
   readonly units: number;
   readonly sumX: number;
   readonly sumX2: number;
-  /** Of a ratio's denominators; equal to `units` for every other metric. */
+  /** Of a ratio's denominators, or of covariates; equal to `units` for every other metric. */
   readonly sumY: number;
   readonly sumY2: number;
   readonly sumXY: number;
@@ -53,6 +53,8 @@ export interface VariantTally {
   readonly errors: number;
   /** Requests that don't count, by their reason. */
   readonly uncounted: Readonly<Record<string, number>>;
+  /** Units by what their first answer said. */
+  readonly outputs: Readonly<Record<string, number>>;
   /** By the metric's name. */
   readonly metrics: Readonly<Record<string, MetricTally>>;
 }
@@ -83,7 +85,7 @@ export type TallyField =
       variant: string,
       'units' | 'switched' | 'requests' | 'unitlessRequests' | 'errors',
     ]
-  | readonly ['day' | 'key' | 'uncounted', epoch: number, variant: string, name: string]
+  | readonly ['day' | 'key' | 'uncounted' | 'output', epoch: number, variant: string, name: string]
   | readonly ['metric', epoch: number, variant: string, metric: string, sum: MetricSum]
   | readonly ['bucket', epoch: number, variant: string, metric: string, bucket: Bucket]
   | readonly ['untested', epoch: 0, variant: string, metric: string, sum: keyof UntestedTally];
@@ -154,6 +156,7 @@ class VariantDraft {
   readonly day = new Map<string, number>();
   readonly key = new Map<string, number>();
   readonly uncounted = new Map<string, number>();
+  readonly output = new Map<string, number>();
   readonly metrics = new Map<string, Record<MetricSum, number>>();
   readonly histograms = new Map<string, Map<Bucket, number>>();
 
@@ -173,6 +176,7 @@ class VariantDraft {
       unitsByDay: sortedRecord(this.day),
       unitsByKey: sortedRecord(this.key),
       uncounted: sortedRecord(this.uncounted),
+      outputs: sortedRecord(this.output),
       metrics: sortedRecord(metrics),
     };
   }
@@ -190,6 +194,7 @@ function addToVariant(draft: VariantDraft, field: Exclude<TallyField, { 0: 'unte
     case 'day':
     case 'key':
     case 'uncounted':
+    case 'output':
       draft[field[0]].set(field[3], sum);
       break;
     case 'metric':

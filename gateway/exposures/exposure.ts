@@ -1,6 +1,7 @@
 import type { Servable } from '../../backends/servable.ts';
 import type { Choice } from '../../experiments/decision.ts';
 import type { UnitKey } from '../../experiments/prediction-id.ts';
+import type { AnswerSummary } from '../answers/answer-summary.ts';
 import type { Outcome } from '../telemetry/metrics.ts';
 
 /** A request that an experiment routed, once it was answered. Times are in milliseconds; undefined where it didn't get that far. */
@@ -15,6 +16,8 @@ export interface Exposure {
   /** The id of the caller's key; empty for a caller without one. */
   readonly keyId: string;
   readonly outcome: Outcome;
+  /** Undefined where there is no answer, or nothing is measured of it. */
+  readonly answered: AnswerSummary | undefined;
   readonly totalMs: number;
   readonly queueMs: number | undefined;
   readonly computeMs: number | undefined;

@@ -2,6 +2,7 @@ import { countedMetrics } from '../../experiments/counted-metric.ts';
 import type { Experiment } from '../../experiments/definition.ts';
 import { epochOf } from '../../experiments/epoch.ts';
 import { uidOf, unitKeyText } from '../../experiments/prediction-id.ts';
+import { OTHER } from '../../experiments/answers/top-label.ts';
 import { windowsOf } from '../../experiments/stores/ledger.ts';
 import type { ExposureBatch, Scope, UnitExposure } from '../../experiments/stores/ledger.ts';
 import type { ExperimentData } from '../../experiments/stores/state-store.ts';
@@ -17,6 +18,9 @@ const UNITS_A_CALL = 2000;
 
 /** Units that are known to be in the store already: most requests are of one of these, and only add to the counts. */
 const REMEMBERED_UNITS = 100_000;
+
+/** Different answers that are counted apart; further ones are counted together. */
+const MOST_CATEGORIES = 1024;
 
 /** The counts of one variant in one epoch, while they add up. */
 interface Counts extends Scope {
@@ -35,6 +39,8 @@ export class StateSink implements ExposureSink {
   readonly #store: ExperimentData;
   readonly #onDrop: OnDrop;
   readonly #seen = new RecentlySeen(REMEMBERED_UNITS);
+  /** What answers said, by experiment, phase, epoch and variant. */
+  readonly #categories = new Map<string, Set<string>>();
   readonly #windows = new WeakMap<Experiment, readonly number[]>();
   #counts = new Map<Experiment, Map<string, Counts>>();
   #units: UnitExposure[] = [];
@@ -90,6 +96,7 @@ export class StateSink implements ExposureSink {
       atMs: exposure.atMs,
       keyId: exposure.keyId,
       values: this.#valuesOf(exposure),
+      ...this.#categoryOf(counts.name, exposure),
       windowsMs: this.#windowsOf(choice.experiment),
     });
   }
@@ -113,17 +120,34 @@ export class StateSink implements ExposureSink {
   }
 
   /** What is known without an outcome; the caller's own mistakes say nothing of a variant. */
-  #valuesOf({ outcome, totalMs, queueMs, computeMs, batchId }: Exposure): UnitExposure['values'] {
+  #valuesOf({ outcome, totalMs, queueMs, computeMs, batchId, answered }: Exposure): UnitExposure['values'] {
     if (isError(outcome)) return { error_rate: 1 };
     if (outcome !== 'ok') return {};
-    if (batchId === undefined || this.#batches.has(batchId)) return { error_rate: 0 };
+    const known = {
+      error_rate: 0,
+      ...(answered?.confidence !== undefined && { confidence: answered.confidence }),
+    };
+    if (batchId === undefined || this.#batches.has(batchId)) return known;
     this.#batches.add(batchId);
     return {
-      error_rate: 0,
+      ...known,
       latency: totalMs,
       ...(queueMs !== undefined && { queue: queueMs }),
       ...(computeMs !== undefined && { compute: computeMs }),
     };
+  }
+
+  /** Of a variant so many different categories are kept apart; models may answer with any text. */
+  #categoryOf(counts: string, { answered }: Exposure): Pick<UnitExposure, 'category'> {
+    const category = answered?.category;
+    if (category === undefined) return {};
+    let known = this.#categories.get(counts);
+    if (known === undefined) {
+      known = new Set();
+      this.#categories.set(counts, known);
+    }
+    if (known.size < MOST_CATEGORIES) known.add(category);
+    return { category: known.has(category) ? category : OTHER };
   }
 
   #windowsOf(experiment: Experiment): readonly number[] {

@@ -10,7 +10,7 @@ import type { MirrorPair } from '../../experiments/mirror/mirror-fields.ts';
 import { hashUnit } from '../../experiments/assignment.ts';
 import { RecentlySeen } from '../exposures/recently-seen.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { bytesOf, comparedOutputs, ownOutputs } from './compared-tensors.ts';
+import { bytesOf, answerOutputs, ownOutputs } from '../answers/answer-outputs.ts';
 import type { MirrorRecorder } from './mirror-recorder.ts';
 
 export interface MirrorsOptions {
@@ -169,7 +169,7 @@ export class Mirrors {
         priority: shadow.config.batching.priorityLevels,
         deadlineMs: performance.now() + timeoutMs,
       });
-      const comparison = compareAnswers(comparedOutputs(outputs), comparedOutputs(mirrored.outputs), {
+      const comparison = compareAnswers(answerOutputs(outputs), answerOutputs(mirrored.outputs), {
         batches: version.maxBatchSize > 0,
         labels: version.labels,
       });

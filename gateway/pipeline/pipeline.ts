@@ -98,11 +98,11 @@ export class Pipeline {
       throw known;
     } finally {
       this.#inFlight -= 1;
-      if (!isKept) answer?.release();
-      target?.release();
       const totalMs = performance.now() - call.arrivalMs;
       if (target !== undefined && prediction !== undefined)
         this.#options.predictions.end(prediction, target, outcome, totalMs, answer, call.principal.id);
+      if (!isKept) answer?.release();
+      target?.release();
       this.#options.metrics.recordRequest({
         route: target?.labels ?? UNROUTED,
         reason: target?.choice?.reason ?? '',

@@ -2,6 +2,7 @@ import type { InferAnswer } from '../../backends/inference.ts';
 import { epochOf } from '../../experiments/epoch.ts';
 import type { PredictionIds, UnitKey } from '../../experiments/prediction-id.ts';
 import { countsInResults, unitKeyOf } from '../../experiments/unit-key.ts';
+import { summarise } from '../answers/answer-summary.ts';
 import type { ExposureRecorder } from '../exposures/recorder.ts';
 import type { Outcome } from '../telemetry/metrics.ts';
 import type { Target } from './call.ts';
@@ -44,6 +45,7 @@ export class PredictionLog {
     return { id, atMs, unit };
   }
 
+  /** To be called while the answer's memory is lent. */
   end(
     { id, atMs, unit }: Prediction,
     { choice, version }: Target,
@@ -61,6 +63,10 @@ export class PredictionLog {
       version,
       keyId,
       outcome,
+      answered:
+        outcome === 'ok' && answer !== undefined && unit !== undefined && countsInResults(choice)
+          ? summarise(answer, version)
+          : undefined,
       totalMs,
       queueMs: answer?.queueMs,
       computeMs: answer?.computeMs,

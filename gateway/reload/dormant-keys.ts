@@ -1,7 +1,7 @@
 import type { Experiment } from '../../experiments/definition.ts';
 
 /** Sources that nothing measures yet. */
-const UNMEASURED: ReadonlySet<string> = new Set(['cache_hits', 'confidence', 'drift']);
+const UNMEASURED: ReadonlySet<string> = new Set(['cache_hits']);
 
 /**
  * The keys of an experiment that are read and checked, and that nothing in this release acts on: whoever writes one is
@@ -11,7 +11,6 @@ export function dormantKeys({ metrics, guardrails, rollout }: Experiment): reado
   const keys: string[] = [];
   if (rollout !== undefined) keys.push('rollout');
   metrics.forEach((metric, index) => {
-    if ('covariate' in metric && metric.covariate !== undefined) keys.push(`metrics[${index}].covariate`);
     if ('source' in metric && UNMEASURED.has(metric.source)) keys.push(`metrics[${index}].source`);
   });
   guardrails.forEach((guardrail, index) => {

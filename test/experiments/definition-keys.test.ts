@@ -51,7 +51,8 @@ test('every kind of metric is read, with its defaults', () => {
   const { metrics, guardrails } = sampleExperiment({
     metrics: [
       { name: 'correct', kind: 'proportion', role: 'goal', window: '24h', minimumEffect: 0.02 },
-      { name: 'revenue', kind: 'mean', winsorize: 0.99, covariate: 'revenue_before' },
+      { name: 'revenue', kind: 'mean', cap: 99, covariate: 'revenue_before' },
+      { name: 'spent', kind: 'mean', winsorize: 0.99 },
       { name: 'clicks', kind: 'count', cap: 100 },
       { name: 'per_view', kind: 'ratio', direction: 'decrease' },
       { name: 'p99', kind: 'quantile', quantile: 0.99, source: 'compute', role: 'guardrail' },
@@ -73,9 +74,10 @@ test('every kind of metric is read, with its defaults', () => {
       ...single,
       name: 'revenue',
       kind: 'mean',
-      cap: { kind: 'quantile', quantile: 0.99 },
+      cap: { kind: 'value', value: 99 },
       covariate: 'revenue_before',
     },
+    { ...single, name: 'spent', kind: 'mean', cap: { kind: 'quantile', quantile: 0.99 } },
     { ...single, name: 'clicks', kind: 'count', cap: { kind: 'value', value: 100 } },
     { ...base, name: 'per_view', kind: 'ratio', direction: 'decrease' },
     {
@@ -153,6 +155,31 @@ test.each([
     'metrics[0].source: is latency, which is no proportion; expected one of outcome, error_rate',
   ],
   ['metrics: [{ name: a, kind: mean, cap: 1, winsorize: 0.9 }]', 'metrics[0].winsorize: stands beside cap'],
+  [
+    'metrics: [{ name: a, kind: mean, winsorize: 0.9, covariate: b }]',
+    'metrics[0].covariate: stands beside winsorize',
+  ],
+  ['metrics: [{ name: a, kind: mean, covariate: a }]', 'metrics[0].covariate: is the metric itself'],
+  [
+    'metrics: [{ name: a, kind: mean, covariate: latency }]',
+    'metrics[0].covariate: is "latency", which the gateway measures after the exposure',
+  ],
+  [
+    'metrics: [{ name: a, kind: mean, source: latency, covariate: b }]',
+    'metrics[0].covariate: goes with outcomes only',
+  ],
+  [
+    'metrics: [{ name: a, kind: mean, covariate: b }, { name: b, kind: ratio }]',
+    'metrics[0].covariate: is "b", a ratio; expected a proportion, mean or count of the first exposure',
+  ],
+  [
+    'metrics: [{ name: a, kind: mean, covariate: b }, { name: b, kind: mean, window: 1h }]',
+    'metrics[0].covariate: is "b", a mean with a window',
+  ],
+  [
+    'metrics: [{ name: a, kind: mean, source: drift, role: goal }]',
+    'metrics[0].role: is goal, and drift is a size that is not tested',
+  ],
   ['metrics: [{ name: a, kind: mean, window: 1 day }]', 'metrics[0].window: is "1 day"; expected a duration'],
   [
     'guardrails: [{ metric: a, maximum: 1 }]',

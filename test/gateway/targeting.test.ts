@@ -24,7 +24,8 @@ const EXPERIMENTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> =
     ...variants(1, 0),
   },
   body: {
-    metrics: [{ name: 'drift', kind: 'mean', source: 'drift' }],
+    metrics: [{ name: 'errors', kind: 'proportion', source: 'error_rate', role: 'guardrail' }],
+    guardrails: [{ metric: 'errors', maximum: 0.1 }],
     hashAttribute: { json: 'parameters.user_id' },
     ...variants(50, 50),
     match: [
@@ -159,6 +160,6 @@ test('two experiments on one model share its users out, and the holdout of the g
 test('keys that nothing acts on yet are told, once', () => {
   const told = gateway.log.filter((line) => line.includes('not acted on yet'));
   expect(told.map((line) => JSON.parse(line) as unknown)).toEqual([
-    expect.objectContaining({ experiment: 'body', keys: ['metrics[0].source'] }),
+    expect.objectContaining({ experiment: 'body', keys: ['guardrails[0].maximum'] }),
   ]);
 });

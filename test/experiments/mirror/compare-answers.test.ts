@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { compareAnswers } from '../../../experiments/mirror/compare-answers.ts';
-import type { ComparedOutput } from '../../../experiments/mirror/compared-output.ts';
+import type { AnswerOutput } from '../../../experiments/answers/answer-output.ts';
 
 const READING = { batches: true, labels: ['cat', 'dog', 'owl'] };
 
-function scores(shape: readonly number[], data: readonly number[], name = 'SCORES'): ComparedOutput {
+function scores(shape: readonly number[], data: readonly number[], name = 'SCORES'): AnswerOutput {
   return { name, datatype: 'FP32', shape, values: { kind: 'floats', data: Float32Array.from(data) } };
 }
 
-function words(shape: readonly number[], data: readonly string[], name = 'LABEL'): ComparedOutput {
+function words(shape: readonly number[], data: readonly string[], name = 'LABEL'): AnswerOutput {
   return { name, datatype: 'BYTES', shape, values: { kind: 'labels', data } };
 }
 
@@ -44,7 +44,7 @@ test('labels, differences and cosines are those of the rows', () => {
 });
 
 describe('what an answer says in one word', () => {
-  const labelsOf = (output: ComparedOutput, reading = READING) =>
+  const labelsOf = (output: AnswerOutput, reading = READING) =>
     compareAnswers([output], [output], reading).labels?.map(({ answered }) => answered);
 
   test.each([

@@ -24,6 +24,7 @@ interface Unit {
   readonly variant: string;
   readonly outcomes?: Readonly<Record<string, number | readonly [x: number, y: number]>>;
   readonly values?: Readonly<Record<string, number>>;
+  readonly category?: string;
   readonly atMs?: number;
 }
 
@@ -33,7 +34,7 @@ async function resultsOf(experiment: Experiment, units: readonly Unit[], nowMs =
   const metrics = countedMetrics(experiment.metrics);
   const { key, phase } = experiment;
   const split = epochOf(experiment);
-  const exposures = units.map(({ variant, values = {}, atMs = START_MS }, index): UnitExposure => {
+  const exposures = units.map(({ variant, values = {}, category, atMs = START_MS }, index): UnitExposure => {
     const unit = index.toString(16).padStart(16, '0');
     const windowsMs = windowsOf(metrics);
     return {
@@ -46,6 +47,7 @@ async function resultsOf(experiment: Experiment, units: readonly Unit[], nowMs =
       atMs,
       keyId: '',
       values,
+      ...(category !== undefined && { category }),
       windowsMs,
     };
   });
@@ -95,6 +97,64 @@ describe('from what a store has', () => {
     ]);
     expect(results.health).toMatchObject({ srm: { ok: true }, outcomes: { share: 1 } });
     expect(results.health.overrides.share).toBeCloseTo(2 / 2002, 10);
+  });
+
+  test('a covariate takes its part of the variance out, whenever it comes, and the estimate stays', async () => {
+    // Revenue is the customer's own level, plus a little noise, plus 0.2 by the variant.
+    const revenue = (index: number, variant: string): number =>
+      (index % 50) + ((index * 7) % 11) / 11 + (variant === 'v2' ? 0.2 : 0);
+    const units = (first: boolean) =>
+      both(1000, (index, variant) => {
+        const before = { before: index % 50 };
+        const after = { revenue: revenue(index, variant) };
+        return { outcomes: first ? { ...before, ...after } : { ...after, ...before } };
+      });
+    const plain = experimentWith('metrics: [{ name: revenue, kind: mean, role: goal }]');
+    const cuped = experimentWith('metrics: [{ name: revenue, kind: mean, role: goal, covariate: before }]');
+    const [without] = (await resultsOf(plain, units(true))).metrics;
+    const [first] = (await resultsOf(cuped, units(true))).metrics;
+    const [last] = (await resultsOf(cuped, units(false))).metrics;
+    expect(first?.varianceReduction).toBeGreaterThan(0.99);
+    expect(last).toEqual(first);
+    expect(without).toMatchObject({ varianceReduction: null, outcome: 'open' });
+    expect(first?.difference?.estimate).toBeCloseTo(0.2, 2);
+    expect(without?.difference?.estimate).toBeCloseTo(0.2, 2);
+    expect(first?.outcome).toBe('better');
+  });
+
+  test('units without a covariate count as 0 of it, and a covariate that is a metric is one too', async () => {
+    const experiment = experimentWith(
+      'metrics: [{ name: bought, kind: proportion, covariate: bought_before }, { name: bought_before, kind: proportion }]',
+    );
+    const units = both(400, (index) => ({
+      outcomes: { bought: index % 2, ...(index % 4 === 1 && { bought_before: 1 }) },
+    }));
+    const [bought, before] = (await resultsOf(experiment, units)).metrics;
+    // A half bought, a quarter had before, and all of these bought: a squared correlation of (1/8)² / (1/4 · 3/16).
+    expect(bought?.varianceReduction).toBeCloseTo(1 / 3, 10);
+    expect(before).toMatchObject({ name: 'bought_before', units: 200, varianceReduction: null });
+  });
+
+  test('what answers said gives the drift of each variant, and a metric of that source is its size', async () => {
+    const experiment = experimentWith(
+      'metrics: [{ name: drift, kind: mean, source: drift, role: guardrail }, { name: sure, kind: mean, source: confidence }]',
+    );
+    const units = both(100, (index, variant) => ({
+      category: index < (variant === 'v2' ? 40 : 50) ? 'cat' : 'dog',
+      values: { confidence: variant === 'v2' ? 0.75 : 0.5 },
+    }));
+    const { variants, metrics, builtIn } = await resultsOf(experiment, units);
+    const psi = -0.1 * Math.log(0.4 / 0.5) + 0.1 * Math.log(0.6 / 0.5);
+    expect(variants.map(({ drift }) => drift)).toEqual([
+      { psi: 0, totalVariation: 0 },
+      { psi: expect.closeTo(psi, 12) as number, totalVariation: expect.closeTo(0.1, 12) as number },
+    ]);
+    expect(metrics).toMatchObject([
+      { name: 'sure', control: 0.5, estimate: 0.75, lift: 0.5 },
+      { name: 'drift', variant: 'v2', units: 200, outcome: 'open', lift: null },
+    ]);
+    expect(metrics[1]?.estimate).toBeCloseTo(psi, 12);
+    expect(builtIn.find(({ name }) => name === 'confidence')).toMatchObject({ control: 0.5, estimate: 0.75 });
   });
 
   test('means and ratios have the estimate and the variance of their units', async () => {
@@ -223,13 +283,13 @@ test('units of each split are held against the shares of that split', async () =
 test('a metric that can’t be analysed is named with its reason, and the others are analysed', async () => {
   const experiment = experimentWith(
     'metrics: [{ name: correct, kind: proportion, role: goal }, { name: delta, kind: quantile, quantile: 0.5 }, ' +
-      '{ name: shift, kind: mean, source: drift }]',
+      '{ name: shift, kind: proportion, source: cache_hits }]',
   );
   const units = both(100, (index) => ({ outcomes: { correct: 1, delta: index - 50 } }));
   const { metrics, leftOut } = await resultsOf(experiment, units);
   expect(metrics.map(({ name }) => name)).toEqual(['correct']);
   expect(leftOut).toEqual([
-    { metric: 'shift', reason: 'nothing measures drift yet' },
+    { metric: 'shift', reason: 'nothing measures cache_hits yet' },
     { metric: 'delta', reason: 'it has values below zero, whose distribution is not analysed' },
   ]);
 });

@@ -5,6 +5,7 @@ import { LeaseLost } from '../../../experiments/stores/state-store.ts';
 import type { Fence, StateStore } from '../../../experiments/stores/state-store.ts';
 import type { EpochTally, MetricTally, Tallies } from '../../../experiments/stores/tallies.ts';
 import {
+  BEFORE,
   BOUGHT,
   CLICKS,
   CORRECT,
@@ -12,6 +13,7 @@ import {
   METRICS,
   REVENUE,
   SCORE,
+  SPENT,
   START_MS,
   batch,
   exposure,
@@ -171,7 +173,7 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       await store.recordExposures(
         batch(
           name,
-          exposure(name, { keyId: 'shop', values: { error_rate: 0, latency: 12 } }),
+          exposure(name, { keyId: 'shop', category: 'cat', values: { error_rate: 0, latency: 12 } }),
           exposure(name, { uid: '0000000000000002', values: { error_rate: 1, latency: 90 } }),
         ),
       );
@@ -186,6 +188,7 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
         unitsByDay: { '2026-11-22': 1 },
         unitsByKey: { shop: 1 },
         switched: 0,
+        outputs: { cat: 1 },
       });
       expect(v1?.metrics.error_rate).toMatchObject({ units: 1, sumX: 0 });
       expect(v1?.metrics.latency).toMatchObject({ units: 1, sumX: 12, sumX2: 144 });
@@ -372,6 +375,21 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       const score = await metricOf(name, SCORE, nowMs);
       expect(score).toMatchObject({ units: 1, sumX: 3 });
       expect(Object.values(score?.histogram.counts ?? {})).toEqual([1]);
+    });
+
+    test('a covariate stands beside the value that enters, whichever comes first, and only that of the first exposure', async () => {
+      for (const covariateFirst of [true, false]) {
+        const name = newExperiment();
+        await store.recordExposures(batch(name, exposure(name)));
+        const before = outcome(name, { metric: BEFORE, value: { x: 3, y: 1 } });
+        const own = outcome(name, { metric: SPENT, value: { x: 10, y: 1 } });
+        const later = outcome(name, { uid: '0000000000000002', metric: BEFORE, value: { x: 9, y: 1 } });
+        await store.recordOutcomes(covariateFirst ? [before, own, later] : [own, later, before]);
+        const both = { units: 1, sumX: 10, sumY: 3, sumY2: 9, sumXY: 30 };
+        expect(await metricOf(name, SPENT, START_MS)).toMatchObject(both);
+        expect(await store.recordOutcomes([before])).toEqual(['duplicate']);
+        expect(await metricOf(name, SPENT, START_MS)).toMatchObject(both);
+      }
     });
 
     test('an outcome after the window is late: shown, not tested', async () => {

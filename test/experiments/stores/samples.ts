@@ -30,6 +30,9 @@ export const SCORE: CountedMetric = {
   kind: 'quantile',
   windowMs: 24 * HOUR_MS,
 };
+/** Two metrics of the first exposure, the one the other's covariate. */
+export const SPENT: CountedMetric = { name: 'spent', kind: 'mean', covariate: 'spent_before' };
+export const BEFORE: CountedMetric = { name: 'spent_before', kind: 'mean', adjusts: [SPENT] };
 export const METRICS = [CORRECT, REVENUE, CLICKS, BOUGHT, SCORE];
 const EPOCH = { epoch: 7, seed: 'digits-cnn', coverage: 1, weights: { v1: 90, v2: 10 } };
 

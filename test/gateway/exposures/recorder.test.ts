@@ -39,6 +39,7 @@ function exposure(user: number, changes: Partial<Exposure> = {}): Exposure {
     unit,
     version,
     outcome: 'ok',
+    answered: undefined,
     keyId: '',
     totalMs: 3,
     queueMs: 1,

@@ -1,5 +1,8 @@
-import { rowsOf } from './compared-output.ts';
-import type { ComparedOutput, OutputReading } from './compared-output.ts';
+import { rowsOf } from './answer-output.ts';
+import type { AnswerOutput, OutputReading } from './answer-output.ts';
+
+/** What stands for all labels beyond those that are kept apart. */
+export const OTHER = '(other)';
 
 /** Texts are cut to that: a model may answer with any text. */
 const LONGEST_LABEL = 64;
@@ -10,7 +13,7 @@ const LONGEST_LABEL = 64;
  *
  * @returns undefined for an output that names no class: a single score, a picture, a sequence
  */
-export function topLabels(output: ComparedOutput, reading: OutputReading): readonly string[] | undefined {
+export function topLabels(output: AnswerOutput, reading: OutputReading): readonly string[] | undefined {
   const { values, shape } = output;
   const rows = rowsOf(output, reading);
   const wide = (reading.batches ? shape.slice(1) : shape).filter((size) => size !== 1);

@@ -1,15 +1,15 @@
 import type { Tensor } from '../../backends/tensor/tensor.ts';
-import type { ComparedOutput, ComparedValues } from '../../experiments/mirror/compared-output.ts';
+import type { AnswerOutput, AnswerValues } from '../../experiments/answers/answer-output.ts';
 
-/** Outputs as a comparison takes them. Nothing is copied: they are read while their memory is lent. */
-export function comparedOutputs(outputs: readonly Tensor[]): readonly ComparedOutput[] {
+/** Outputs as experiments read them. Nothing is copied: they are read while their memory is lent. */
+export function answerOutputs(outputs: readonly Tensor[]): readonly AnswerOutput[] {
   return outputs.map((output) => {
     const { name, datatype, shape } = output;
     return { name, datatype, shape, values: valuesOf(output) };
   });
 }
 
-function valuesOf(output: Tensor): ComparedValues {
+function valuesOf(output: Tensor): AnswerValues {
   switch (output.datatype) {
     case 'FP16': {
       const { buffer, byteOffset, length } = output.data;

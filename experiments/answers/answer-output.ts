@@ -1,14 +1,14 @@
-/** One output of an answer, as a comparison looks at it. */
-export interface ComparedOutput {
+/** One output of an answer, as experiments look at it. */
+export interface AnswerOutput {
   readonly name: string;
   /** The protocol's name of the type, as `FP32`. */
   readonly datatype: string;
   readonly shape: readonly number[];
-  readonly values: ComparedValues;
+  readonly values: AnswerValues;
 }
 
-/** Row-major, as many elements as the shape has. Only floating-point values have differences; the others are labels. */
-export type ComparedValues =
+/** Row-major, as many elements as the shape has. Floating-point values are scores; the others are labels. */
+export type AnswerValues =
   | { readonly kind: 'floats'; readonly data: ArrayLike<number> }
   | { readonly kind: 'labels'; readonly data: ArrayLike<number | bigint | string> };
 
@@ -21,6 +21,6 @@ export interface OutputReading {
 }
 
 /** How many rows an output has. */
-export function rowsOf({ shape }: ComparedOutput, { batches }: OutputReading): number {
+export function rowsOf({ shape }: AnswerOutput, { batches }: OutputReading): number {
   return batches ? (shape[0] ?? 1) : 1;
 }

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import type { PublishedResults } from '../../../experiments/results/experiment-results.ts';
+import { encodeModel } from '../../models/onnx-graph.ts';
+import { experimentFile, startGateway } from '../running-gateway.ts';
+
+/** Two probabilities, and what one operator makes of them. */
+function model(op: 'Identity' | 'Neg'): Uint8Array {
+  return encodeModel({
+    inputs: [{ name: 'INPUT', datatype: 'FP32', shape: ['batch', 2] }],
+    outputs: [{ name: 'OUTPUT', datatype: 'FP32', shape: ['batch', 2] }],
+    nodes: [{ op, inputs: ['INPUT'], outputs: ['OUTPUT'] }],
+  });
+}
+
+test('confidence, drift and a covariate are measured on live requests', async () => {
+  await using gateway = await startGateway({
+    admin: true,
+    files: {
+      'models/digits/1/model.onnx': model('Identity'),
+      'models/digits/2/model.onnx': model('Neg'),
+      'experiments/digits.yaml': experimentFile({
+        variants: [
+          { name: 'v1', version: 1, weight: 1 },
+          { name: 'v2', version: 2, weight: 1 },
+        ],
+        metrics: [{ name: 'revenue', kind: 'mean', role: 'goal', covariate: 'revenue_before' }],
+      }),
+    },
+  });
+  const outcomes: { prediction_id: string; metric: string; value: number }[] = [];
+  for (let user = 0; user < 120; user++) {
+    // The second row of a request says nothing of it.
+    const body = { inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [2, 2], data: [0.2, 0.8, 0.9, 0.1] }] };
+    const response = await fetch(gateway.url('/v2/models/digits/infer'), {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'x-user-id': `user-${user}` },
+    });
+    await response.arrayBuffer();
+    const id = response.headers.get('x-prediction-id') ?? '';
+    outcomes.push({ prediction_id: id, metric: 'revenue', value: 10 * (user % 6) + (user % 2) });
+    outcomes.push({ prediction_id: id, metric: 'revenue_before', value: 10 * (user % 6) });
+  }
+  const answer = await fetch(gateway.url('/v1/outcomes'), { method: 'POST', body: JSON.stringify(outcomes) });
+  expect(await answer.json()).toEqual({ accepted: 240, rejected: [] });
+
+  const url = `http://${gateway.server.bound.admin ?? ''}/api/experiments/digits-cnn/results`;
+  const results = (await (await fetch(url)).json()) as PublishedResults;
+  const confidence = results.builtIn.find(({ name }) => name === 'confidence');
+  expect(confidence?.control).toBeCloseTo(0.8, 6);
+  // Of -0.2 and -0.8, which are no probabilities.
+  expect(confidence?.estimate).toBeCloseTo(1 / (1 + Math.exp(-0.6)), 6);
+  expect(results.variants.map(({ drift }) => drift?.totalVariation)).toEqual([0, 1]);
+  const [revenue] = results.metrics;
+  expect(revenue?.units).toBe(120);
+  expect(revenue?.varianceReduction).toBeGreaterThan(0.99);
+});
