@@ -11,6 +11,8 @@ export interface ModelSignature {
   readonly outputs: readonly TensorSpec[];
   /** Rows a request may have; 0 for a model that doesn't batch. */
   readonly maxBatchSize: number;
+  /** Whether its BYTES may be any bytes; left out: UTF-8 text only. */
+  readonly takesAnyBytes?: boolean;
 }
 
 /** A request that fits the model. */
@@ -76,7 +78,7 @@ function checkNames({ model, inputs, outputs }: ModelSignature, request: InferRe
   }
 }
 
-function checkTensor({ model }: ModelSignature, spec: TensorSpec, input: Tensor): void {
+function checkTensor({ model, takesAnyBytes }: ModelSignature, spec: TensorSpec, input: Tensor): void {
   if (input.datatype !== spec.datatype) {
     throw invalid(
       `inference input '${input.name}' data-type is '${input.datatype}', but model '${model}' expects '${spec.datatype}'`,
@@ -95,16 +97,18 @@ function checkTensor({ model }: ModelSignature, spec: TensorSpec, input: Tensor)
         `its shape [${input.shape.join(',')}] takes ${expected}`,
     );
   }
-  if (input.datatype === 'BYTES') checkStrings(input);
+  if (input.datatype === 'BYTES' && takesAnyBytes !== true) checkStrings(input);
 }
 
 /** What would reach the model as another string is refused. */
 function checkStrings({ name, data }: BytesTensor): void {
-  const cut = data.findIndex((text) => text.includes('\0'));
+  const raw = data.findIndex((text) => typeof text !== 'string');
+  if (raw >= 0) throw invalid(`input '${name}' has bytes in its element ${raw} that are not UTF-8 text`);
+  const cut = data.findIndex((text) => typeof text === 'string' && text.includes('\0'));
   if (cut >= 0) {
     throw invalid(`input '${name}' has a zero byte in its element ${cut}, where ONNX Runtime would cut it`);
   }
-  const broken = data.findIndex((text) => !text.isWellFormed());
+  const broken = data.findIndex((text) => typeof text === 'string' && !text.isWellFormed());
   if (broken >= 0) {
     throw invalid(
       `input '${name}' has half of a surrogate pair in its element ${broken}, which is no UTF-8 text`,

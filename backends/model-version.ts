@@ -6,6 +6,7 @@ import { resolveSignature, statedBatchSize } from './declared-signature.ts';
 import type { GraphSignature } from './declared-signature.ts';
 import { FaultIsolatingRunner } from './batching/fault-isolating-runner.ts';
 import { BackendError } from './errors.ts';
+import { Holders } from './holders.ts';
 import type { ImageSpec } from './image/image-spec.ts';
 import type { BatchReport, InferAnswer, InferRequest } from './inference.ts';
 import type { PlannedOutput } from './onnx/batch-layout.ts';
@@ -90,6 +91,7 @@ export class ModelVersion implements Servable {
   readonly model: string;
   readonly version: number;
   readonly platform = 'onnxruntime_onnx';
+  readonly takesFiles = false;
   readonly inputs: Servable['inputs'];
   readonly outputs: Servable['outputs'];
   readonly maxBatchSize: number;
@@ -119,8 +121,7 @@ export class ModelVersion implements Servable {
   /** Changes of the number of instances, one after the other. */
   #resizing: Promise<void> = Promise.resolve();
   #isClosing = false;
-  #holders = 0;
-  #unheld: PromiseWithResolvers<undefined> | undefined;
+  readonly #holders = new Holders();
 
   /**
    * Loads the model in every instance and runs each with the warm-up samples.
@@ -254,11 +255,7 @@ export class ModelVersion implements Servable {
   }
 
   hold(): () => void {
-    this.#holders += 1;
-    return () => {
-      this.#holders -= 1;
-      if (this.#holders === 0) this.#unheld?.resolve(undefined);
-    };
+    return this.#holders.hold();
   }
 
   /**
@@ -278,12 +275,8 @@ export class ModelVersion implements Servable {
     return resized;
   }
 
-  /** Answers all that hold it or wait for it, then frees its workers and memory. */
   async close(): Promise<void> {
-    if (this.#holders > 0) {
-      this.#unheld = Promise.withResolvers<undefined>();
-      await this.#unheld.promise;
-    }
+    await this.#holders.left();
     await this.#batcher.drain();
     this.#isClosing = true;
     this.#closing.resolve(undefined);

@@ -23,6 +23,8 @@ export interface Servable extends ModelSignature {
   readonly labels: readonly string[];
   /** How an uploaded image becomes its input, and its answer classes; undefined: it takes no image calls. */
   readonly image: ImageSpec | undefined;
+  /** Whether an upload goes to its input as the file it is, because a step of its own decodes it. */
+  readonly takesFiles: boolean;
   readonly config: ModelConfig;
   /** A sha256 as hexadecimal: versions of the same digest and configuration give the same answers. */
   readonly digest: string;
@@ -41,7 +43,7 @@ export interface Servable extends ModelSignature {
    */
   hasRoomFor(rows: number): boolean;
 
-  /** @throws BackendError */
+  /** @throws BackendError; InvalidImage where one of its steps decodes images */
   infer(request: InferRequest): Promise<InferAnswer>;
 
   /**

@@ -90,6 +90,7 @@ export class Gateway {
       roots: config.models.roots,
       control: config.models.control,
       load: config.models.load,
+      maxImagePixels: config.limits.imagePixels,
       machine: {
         findGpus: gpuFinder(config.models.vulkanDriver),
         faults: { runLimitMs: config.timeouts.runMs, ...(journal !== undefined && { journal }) },

@@ -1,4 +1,5 @@
 import { BackendError } from '../errors.ts';
+import { newBatchId } from './batch-id.ts';
 import type { AnswerOrder } from './answer-order.ts';
 import type { Pending } from './pending.ts';
 import type { BatchResult } from './runner.ts';
@@ -7,9 +8,6 @@ import type { Run } from './runner-pool.ts';
 
 /** Times a request is sent to a model again because the instance died under it. */
 const MAX_ATTEMPTS = 2;
-
-/** Of all versions of this process. */
-let lastBatchId = 0;
 
 /** Hands the members of a batch what came of it, each its own, once and in its turn. */
 export class Answers {
@@ -44,8 +42,7 @@ export class Answers {
   /** Hands each member its own rows. */
   answer(members: readonly Pending[], result: BatchResult, run: Run): void {
     const order = this.#order;
-    lastBatchId += 1;
-    const batchId = lastBatchId;
+    const batchId = newBatchId();
     members.forEach((member, index) => {
       if (order === undefined) this.#deliver(member, result, index, run, batchId);
       else

@@ -25,7 +25,7 @@ export interface ImageRequest {
   /** When the tensors are of no more use, in `performance.now()` milliseconds. */
   readonly deadlineMs: number;
   /** Aborted when the caller hangs up: what has not been started then isn't. */
-  readonly signal: AbortSignal;
+  readonly signal: AbortSignal | undefined;
 }
 
 interface Waiting {
@@ -55,6 +55,11 @@ export class ImagePool {
   /** Worker threads that live. */
   get workers(): number {
     return this.#idle.length + this.#busy.size;
+  }
+
+  /** Whether an image would be read at once. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#busy.size < this.#size;
   }
 
   /**
@@ -115,7 +120,8 @@ export class ImagePool {
       const waiting = hasWorker ? this.#waiting.shift() : undefined;
       if (waiting === undefined) return;
       const { request, file } = waiting;
-      if (request.signal.aborted) waiting.reject(new BackendError('cancelled', 'the caller hung up'));
+      if (request.signal?.aborted === true)
+        waiting.reject(new BackendError('cancelled', 'the caller hung up'));
       else if (performance.now() > request.deadlineMs) {
         waiting.reject(new BackendError('expired_in_queue', 'the time was over before the image was read'));
       } else {

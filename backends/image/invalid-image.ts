@@ -1,9 +1,16 @@
+/** Why an upload is refused. */
+export type ImageFault =
+  | 'undecodable'
+  /** Its pixels are more than are decoded for anyone. */
+  | 'too_large'
+  /** It can't stand beside the other images of the request. */
+  | 'unlike';
+
 /** The upload can't become a tensor: the caller's mistake. */
 export class InvalidImage extends Error {
-  /** `too_large` where its pixels are more than are decoded for anyone. */
-  readonly fault: 'undecodable' | 'too_large';
+  readonly fault: ImageFault;
 
-  constructor(fault: 'undecodable' | 'too_large', message: string, options?: ErrorOptions) {
+  constructor(fault: ImageFault, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'InvalidImage';
     this.fault = fault;

@@ -87,8 +87,14 @@ export function gather(
 function joinStrings(parts: readonly Tensor[], rows: number | undefined): RunMessage['inputs'][number] {
   const [first] = parts;
   if (first === undefined) throw new Error('a batch has at least one request');
-  const data = parts.flatMap((part) => (part.datatype === 'BYTES' ? part.data : []));
+  const data = parts.flatMap((part) => (part.datatype === 'BYTES' ? part.data.map(textOf) : []));
   return { name: first.name, datatype: 'BYTES', shape: batchShape(first.shape, rows), data };
+}
+
+/** ONNX Runtime takes texts only, and requests are checked for it before. */
+function textOf(element: string | Uint8Array): string {
+  if (typeof element === 'string') return element;
+  throw new Error('an element is no text');
 }
 
 function inputAt(inputs: readonly Tensor[], position: number): Tensor {

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { NumericDatatype } from '../tensor/datatype.ts';
-import type { BytesTensor, Tensor, TensorSpec } from '../tensor/tensor.ts';
+import type { Tensor, TensorSpec, TextTensor } from '../tensor/tensor.ts';
 import type { ExecutionProvider } from './providers/execution-provider.ts';
 import type { JournalSlot } from './run-journal.ts';
 
@@ -39,7 +39,7 @@ export interface RunMessage {
   readonly kind: 'run';
   /** Holds the numeric inputs, and takes the outputs that have a place. */
   readonly slab: SharedArrayBuffer;
-  readonly inputs: readonly (TensorPlace | BytesTensor)[];
+  readonly inputs: readonly (TensorPlace | TextTensor)[];
   /** Outputs whose shape is known before the run: the model writes them straight into the slab. */
   readonly placedOutputs: readonly TensorPlace[];
   /** Names of the wanted outputs that have no place; they come back in the message. */

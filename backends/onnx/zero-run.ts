@@ -1,5 +1,5 @@
 import { bytesPerElement } from '../tensor/datatype.ts';
-import type { BytesTensor } from '../tensor/tensor.ts';
+import type { TextTensor } from '../tensor/tensor.ts';
 import { elementCount } from '../tensor/tensor.ts';
 import type { OnnxInstance } from './instance.ts';
 import type { RunMessage, TensorPlace } from './messages.ts';
@@ -11,7 +11,7 @@ import type { RunMessage, TensorPlace } from './messages.ts';
  */
 export function zeroRun({ inputs, outputs }: OnnxInstance, rows: number | undefined): RunMessage {
   let bytes = 0;
-  const placed = inputs.map((spec): TensorPlace | BytesTensor => {
+  const placed = inputs.map((spec): TensorPlace | TextTensor => {
     const shape = spec.shape.map((size, axis) =>
       size >= 0 ? size : axis === 0 && rows !== undefined ? rows : 1,
     );

@@ -76,10 +76,11 @@ export function foreignModel(name: string): string | undefined {
   return found === undefined ? undefined : `${name} is ${found.what}: ${found.way}, ${ELSEWHERE}`;
 }
 
-/** What is wrong with a `platform` or `backend`; undefined where it is ONNX Runtime or left out. */
+/** What is wrong with a `platform` or `backend`; undefined where it is one that is served, or left out. */
 export function backendFault(key: 'platform' | 'backend', name: string): string | undefined {
   const own = key === 'platform' ? 'onnxruntime_onnx' : 'onnxruntime';
-  if (name === '' || name === own || (key === 'platform' && name === 'ensemble')) return undefined;
+  const others = key === 'platform' ? ['ensemble', 'image'] : ['image'];
+  if (name === '' || name === own || others.includes(name)) return undefined;
   const known = Object.hasOwn(BY_BACKEND, name) ? BY_BACKEND[name] : undefined;
   const what = known === undefined ? '' : `, ${known.what}`;
   const way = known === undefined ? 'export the model to ONNX' : known.way;

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ModelConfig } from './model-config.ts';
 import { foreignModel } from './foreign-models.ts';
 import { MAX_FILES, fingerprintOf, listFiles } from './version-files.ts';
 import type { VersionFile } from './version-files.ts';
@@ -92,12 +93,16 @@ async function scanVersion(parent: string, entry: string): Promise<VersionFolder
 /**
  * Why a version's files can't be loaded; undefined where its model is there.
  *
- * @param filename the model's file, as the configuration names it
+ * @param config says which file the model is, where ONNX Runtime runs it; others need none
  */
-export function versionFault(folder: VersionFolder, filename: string): string | undefined {
+export function versionFault(
+  folder: VersionFolder,
+  { backend, modelFilename: filename }: Pick<ModelConfig, 'backend' | 'modelFilename'>,
+): string | undefined {
   if (folder.files.length > MAX_FILES) {
     return `${folder.directory} has more than ${MAX_FILES} files; expected a model and its weights`;
   }
+  if (backend.kind !== 'onnxruntime') return undefined;
   const foreign = foreignModel(filename);
   if (foreign !== undefined) return foreign;
   if (folder.files.some(({ path }) => path === filename)) return undefined;

@@ -7,6 +7,7 @@ import type { VersionPolicy } from './version-policy.ts';
 
 /** A loaded version, as far as its configuration can tell of it. */
 export interface ConfiguredModel extends ModelSignature {
+  readonly platform: string;
   readonly config: ModelConfig;
 }
 
@@ -18,12 +19,12 @@ export function modelConfigJson(served: ConfiguredModel): Readonly<Record<string
   const { model, config, maxBatchSize } = served;
   const { signalbox, parameters, ...written } = config.written;
   const batches = maxBatchSize > 0;
-  const groups = config.instanceGroups.length > 0 ? config.instanceGroups : [DEFAULT_GROUP];
+  const runs = config.backend.kind === 'onnxruntime' ? onnxFields(served) : {};
   return {
     ...written,
     name: model,
-    platform: 'onnxruntime_onnx',
-    backend: 'onnxruntime',
+    platform: served.platform,
+    backend: config.backend.kind === 'ensemble' ? '' : config.backend.kind,
     version_policy: policyJson(config.versionPolicy),
     max_batch_size: maxBatchSize,
     input: served.inputs.map((spec) => ({
@@ -36,7 +37,21 @@ export function modelConfigJson(served: ConfiguredModel): Readonly<Record<string
       label_filename:
         written.output?.find(({ name }) => name === spec.name)?.label_filename ?? config.labelsFile ?? '',
     })),
-    ...(batches && { dynamic_batching: batchingJson(config) }),
+    ...runs,
+    parameters: {
+      ...parameters,
+      ...(signalbox !== undefined && { signalbox: { string_value: JSON.stringify(signalbox) } }),
+    },
+    model_warmup: written.model_warmup ?? [],
+    response_cache: { enable: config.responseCache },
+  };
+}
+
+/** What says how ONNX Runtime runs a model. */
+function onnxFields({ model, config, maxBatchSize }: ConfiguredModel): object {
+  const groups = config.instanceGroups.length > 0 ? config.instanceGroups : [DEFAULT_GROUP];
+  return {
+    ...(maxBatchSize > 0 && { dynamic_batching: batchingJson(config) }),
     instance_group: groups.map(({ name, kind, count, gpus }, index) => ({
       name: name ?? `${model}_${index}`,
       kind,
@@ -44,12 +59,6 @@ export function modelConfigJson(served: ConfiguredModel): Readonly<Record<string
       gpus,
     })),
     default_model_filename: config.modelFilename,
-    parameters: {
-      ...parameters,
-      ...(signalbox !== undefined && { signalbox: { string_value: JSON.stringify(signalbox) } }),
-    },
-    model_warmup: written.model_warmup ?? [],
-    response_cache: { enable: config.responseCache },
   };
 }
 

@@ -7,7 +7,9 @@ import type { BatchingConfig } from '../batching/batching-config.ts';
 import { readImageSpec } from '../image/image-spec.ts';
 import type { ImageSpec } from '../image/image-spec.ts';
 import type { WarmupSample } from '../warmup/warmup-sample.ts';
+import type { ModelBackend } from '../ensemble/ensemble-config.ts';
 import { readAccelerators } from './accelerators.ts';
+import { readBackend } from './ensemble-fields.ts';
 import { readBatching } from './batching-fields.ts';
 import { readInstanceGroups } from './instance-groups.ts';
 import type { InstanceGroup } from './instance-groups.ts';
@@ -28,6 +30,8 @@ export type { ModelConfigFile };
 
 /** A model's configuration; what only the graph can tell is still open. */
 export interface ModelConfig {
+  /** What runs it. */
+  readonly backend: ModelBackend;
   /** Rows a batch may have, 0 for a model that doesn't batch; undefined: taken from the graph. */
   readonly maxBatchSize: number | undefined;
   readonly batching: BatchingConfig;
@@ -72,6 +76,7 @@ const RUNTIME_PARAMETERS = [
 export const DEFAULT_MODEL_FILENAME = 'model.onnx';
 
 export const DEFAULT_MODEL_CONFIG: ModelConfig = Object.freeze<ModelConfig>({
+  backend: { kind: 'onnxruntime' },
   maxBatchSize: undefined,
   batching: Object.freeze({
     enabled: true,
@@ -120,14 +125,12 @@ export function readModelConfig(source: SourceDocument, folder: string): ModelCo
     const fault = backendFault(key, file[key] ?? '');
     if (fault !== undefined) refuse([key], fault);
   }
-  if (file.ensemble_scheduling !== undefined) {
-    refuse(['ensemble_scheduling'], 'is not served by this release; serve its steps as models of their own');
-  }
   const image = file.signalbox?.image === undefined ? undefined : readImageSpec(file.signalbox.image);
   for (const { key, message } of image?.faults ?? []) refuse(['signalbox', 'image', key], message);
   const { groups, warnings } = readInstanceGroups(file, document);
   const accelerators = readAccelerators(file, document);
   const config: ModelConfig = {
+    backend: readBackend(file, document, refuse),
     maxBatchSize: file.max_batch_size,
     batching: readBatching(file, refuse),
     versionPolicy: readVersionPolicy(file, refuse),

@@ -1,6 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { formatProblem } from '../../documents/problem.ts';
+import { EnsembleBinder } from '../ensemble/ensemble-binder.ts';
+import type { KnownModels } from '../ensemble/find-members.ts';
+import type { ImagePool } from '../image/image-pool.ts';
+import { ImageVersion } from '../image/image-version.ts';
 import { ModelVersion } from '../model-version.ts';
 import type { BackendEvents, VersionOptions } from '../model-version.ts';
 import type { Servable } from '../servable.ts';
@@ -22,6 +26,19 @@ export interface LoaderEvents extends BackendEvents {
 /** What loading takes from the machine that it runs on. */
 export type Machine = Pick<VersionOptions, 'faults' | 'findGpus'>;
 
+export interface ModelLoaderOptions {
+  readonly events: LoaderEvents;
+  readonly machine: Machine;
+  /** What decodes images; all models share it. */
+  readonly images: ImagePool;
+  /** Pixels (width x height) of an image that are decoded at the most. */
+  readonly maxPixels: number;
+  /** Answers what is in flight of a version that was taken out, and frees it. */
+  readonly retire: (version: Servable) => void;
+  /** Where ensembles find their steps' models. */
+  readonly members: KnownModels;
+}
+
 /** Models that are loaded at the same time; each load holds the file's bytes and the session's in memory. */
 const MAX_LOADS = 4;
 
@@ -31,15 +48,23 @@ export class ModelLoader {
   readonly #machine: Machine;
   /** The cores, which all versions share. */
   readonly #device = new Device(availableParallelism());
-  /** Answers what is in flight of a version that was taken out, and frees it. */
-  readonly #retire: (version: Servable) => void;
+  readonly #options: ModelLoaderOptions;
+  readonly #ensembles: EnsembleBinder;
   #loads = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(events: LoaderEvents, machine: Machine, retire: (version: Servable) => void) {
+  constructor(options: ModelLoaderOptions) {
+    const { events, members, retire } = options;
+    this.#options = options;
     this.#events = events;
-    this.#machine = machine;
-    this.#retire = retire;
+    this.#machine = options.machine;
+    this.#ensembles = new EnsembleBinder({
+      members,
+      retire,
+      onVersion: (model, version, state, reason) => {
+        events.onVersion(model, version, state, reason);
+      },
+    });
   }
 
   /**
@@ -75,11 +100,14 @@ export class ModelLoader {
   }
 
   #drop(model: ServedModel, isDropped: (version: number) => boolean): void {
-    for (const version of model.versions.filter(isDropped)) {
+    const versions = model.versions.filter(isDropped);
+    for (const version of versions) {
+      this.#ensembles.forget(model.name, version);
       const dropped = model.take(version);
-      if (dropped !== undefined) this.#retire(dropped);
+      if (dropped !== undefined) this.#options.retire(dropped);
       this.#events.onVersion(model.name, version, 'unloaded');
     }
+    if (versions.length > 0) this.#ensembles.bind();
   }
 
   #failMissing(model: ServedModel, version: number): void {
@@ -91,6 +119,7 @@ export class ModelLoader {
   #fail(model: ServedModel, version: number, wish: string, reason: string): void {
     model.fail(version, wish, reason);
     this.#events.onVersion(model.name, version, 'failed', reason);
+    this.#ensembles.bind();
   }
 
   /** Loads a version that is new or changed; until it is ready, and if it fails, the one before goes on. */
@@ -108,9 +137,15 @@ export class ModelLoader {
       return;
     }
     const { config, labels } = settings;
-    const fault = versionFault(folder, config.modelFilename);
+    const fault = versionFault(folder, config);
     if (fault !== undefined) {
       this.#fail(model, version, wish, fault);
+      return;
+    }
+    if (config.backend.kind === 'ensemble') {
+      const { ensemble } = config.backend;
+      const digest = await digestFiles(folder.directory, folder.files);
+      this.#ensembles.wish(model, wish, { model: model.name, version, config, ensemble, labels, digest });
       return;
     }
     model.begin(version, wish);
@@ -127,9 +162,11 @@ export class ModelLoader {
         );
         return;
       }
+      this.#ensembles.forget(model.name, version);
       const replaced = model.put(version, wish, loaded);
-      if (replaced !== undefined) this.#retire(replaced);
       this.#events.onVersion(model.name, version, 'ready');
+      this.#ensembles.bind();
+      if (replaced !== undefined) this.#options.retire(replaced);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#fail(
@@ -153,6 +190,11 @@ export class ModelLoader {
     threads: number,
   ): Promise<Servable | 'moving'> {
     const digest = await digestFiles(directory, files);
+    if (config.backend.kind === 'image') {
+      const { images, maxPixels } = this.#options;
+      images.warmUp();
+      return new ImageVersion({ model, version, digest, config, images, maxPixels });
+    }
     const loaded = await ModelVersion.load({
       model,
       version,

@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { formatProblem } from '../../documents/problem.ts';
 import type { Servable } from '../servable.ts';
+import { circleFrom, membersOf } from '../ensemble/find-members.ts';
+import type { KnownModels } from '../ensemble/find-members.ts';
+import { ImagePool } from '../image/image-pool.ts';
 import { lookAt, settledAtOnce, settledBetween } from './look.ts';
 import type { Look, ModelLook } from './look.ts';
 import { ModelLoader } from './model-loader.ts';
@@ -33,8 +36,12 @@ export interface RepositoryOptions {
   /** With `explicit` control, the models that are loaded at the start; `*` stands for all. */
   readonly load: readonly string[];
   readonly machine?: Machine;
+  /** Pixels (width x height) of an image that are decoded at the most; left out: 64 million. */
+  readonly maxImagePixels?: number;
   readonly events: RepositoryEvents;
 }
+
+const DEFAULT_MAX_IMAGE_PIXELS = 64_000_000;
 
 /** What a look has set going; the look itself is over before it. */
 interface Followed {
@@ -45,12 +52,17 @@ interface Followed {
 export class ModelRepository {
   readonly #options: RepositoryOptions;
   readonly #models = new Map<string, ServedModel>();
+  /** What decodes images; it is closed with the repository. */
+  readonly images = new ImagePool();
+  readonly #known: KnownModels;
   readonly #loader: ModelLoader;
   /** What the last look saw: what still changes is not loaded. */
   #seen: Look = { models: new Map(), strays: [] };
   #looking: Promise<Followed> | undefined;
   /** With explicit control, the models that should be loaded, and the configurations given with them. */
   readonly #requested = new Map<string, ConfigOverride | undefined>();
+  /** Of those, the models that were loaded because an ensemble needs them. */
+  readonly #alongOnly = new Set<string>();
   /** By model: what is being done to it, one thing at a time. */
   readonly #tasks = new Map<string, Promise<void>>();
   /** Versions that answer their last requests. */
@@ -68,15 +80,30 @@ export class ModelRepository {
     const look = await lookAt(options.roots);
     repository.#note(look);
     const isAll = options.control !== 'explicit' || options.load.includes('*');
-    const names = isAll ? [...look.models.keys()] : options.load;
+    const names = isAll ? [...look.models.keys()] : repository.#withMembers(options.load);
     await Promise.all(names.map((name) => repository.#loadAtStart(name, look.models.get(name))));
     return repository;
   }
 
   private constructor(options: RepositoryOptions) {
     this.#options = options;
-    this.#loader = new ModelLoader(options.events, options.machine ?? {}, (version) => {
-      this.#retire(version);
+    this.#known = {
+      served: (name) => this.#models.get(name),
+      names: () => [...this.#seen.models.keys()],
+      config: (name) => {
+        const settings = this.#seen.models.get(name)?.settings;
+        return settings?.kind === 'read' ? settings.config : undefined;
+      },
+    };
+    this.#loader = new ModelLoader({
+      events: options.events,
+      machine: options.machine ?? {},
+      images: this.images,
+      maxPixels: options.maxImagePixels ?? DEFAULT_MAX_IMAGE_PIXELS,
+      retire: (version) => {
+        this.#retire(version);
+      },
+      members: this.#known,
     });
   }
 
@@ -161,8 +188,10 @@ export class ModelRepository {
       if (seen === undefined) {
         throw new RepositoryError('failed', `failed to load '${name}', failed to poll from model repository`);
       }
-      this.#seen = { ...this.#seen, models: new Map(this.#seen.models).set(name, seen) };
+      this.#seen = { ...this.#seen, models: new Map([...look.models, ...this.#seen.models]).set(name, seen) };
       this.#requested.set(name, override);
+      this.#alongOnly.delete(name);
+      await this.#loadMembers(name, seen, look);
       const reasons = await this.#bringUp(name, seen);
       if (reasons.length > 0)
         throw new RepositoryError('failed', `failed to load '${name}', ${reasons.join('; ')}`);
@@ -170,23 +199,30 @@ export class ModelRepository {
   }
 
   /**
-   * Gives a model no more requests, and resolves when those it has are answered and its memory is free.
+   * Gives a model no more requests, and resolves when those it has are answered and its memory is free. An ensemble that it
+   * is a step of is not ready from then on.
    *
+   * @param withMembers also the models that were loaded only because this ensemble needs them
    * @throws RepositoryError where control is not explicit, or the model isn't loaded
    */
-  async unload(name: string): Promise<void> {
+  async unload(name: string, withMembers = false): Promise<void> {
     this.#checkExplicit();
+    const members = withMembers ? membersOf(this.#known, name) : [];
     await this.#exclusively(name, async () => {
       const model = this.#models.get(name);
       if (model === undefined)
         throw new RepositoryError('failed', `failed to unload '${name}', it is not loaded`);
       this.#requested.delete(name);
-      this.#loader.unload(model);
+      this.#alongOnly.delete(name);
       this.#models.delete(name);
+      this.#loader.unload(model);
       await Promise.all(
         [...this.#draining].filter(([version]) => version.model === name).map(([, closed]) => closed),
       );
     });
+    for (const member of members.toReversed()) {
+      if (this.#alongOnly.has(member) && !this.#isNeeded(member)) await this.unload(member);
+    }
   }
 
   /** Answers what is in flight, then frees every worker. */
@@ -198,6 +234,40 @@ export class ModelRepository {
       for (const version of model.takeAll()) this.#retire(version);
     }
     await Promise.all(this.#draining.values());
+    await this.images.close();
+  }
+
+  /** The models, and those that ensembles among them need. */
+  #withMembers(names: readonly string[]): readonly string[] {
+    const asked = new Set(names);
+    const members = names.flatMap((name) => membersOf(this.#known, name)).filter((name) => !asked.has(name));
+    for (const member of members) this.#alongOnly.add(member);
+    return [...new Set([...members, ...names])];
+  }
+
+  /** Loads what an ensemble needs and is not loaded, as Triton does. */
+  async #loadMembers(name: string, { settings }: ModelLook, look: Look): Promise<void> {
+    const backend = settings.kind === 'read' ? settings.config.backend : undefined;
+    if (backend?.kind !== 'ensemble') return;
+    // Of ensembles that are steps of each other, each would wait for the other.
+    if (circleFrom(this.#known, { model: name, ensemble: backend.ensemble }) !== undefined) return;
+    for (const member of membersOf(this.#known, name)) {
+      const seen = look.models.get(member);
+      if (seen === undefined) continue;
+      if (this.#requested.has(member)) {
+        await this.#tasks.get(member)?.catch(() => undefined);
+        continue;
+      }
+      this.#requested.set(member, undefined);
+      this.#alongOnly.add(member);
+      await this.#exclusively(member, async () => {
+        await this.#bringUp(member, seen);
+      });
+    }
+  }
+
+  #isNeeded(member: string): boolean {
+    return [...this.#requested.keys()].some((name) => membersOf(this.#known, name).includes(member));
   }
 
   #checkExplicit(): void {
@@ -252,8 +322,8 @@ export class ModelRepository {
     }
     const model = this.#models.get(name);
     if (before !== undefined || model === undefined) return;
-    this.#loader.unload(model);
     this.#models.delete(name);
+    this.#loader.unload(model);
   }
 
   #serve(name: string): ServedModel {
@@ -303,7 +373,7 @@ export class ModelRepository {
   /** The cores, shared out over the instances of all versions that are wished, so that they don't fight over them. */
   #threads(): number {
     const instances = [...this.#seen.models].map(([name, { folder, settings }]) => {
-      if (settings.kind === 'refused') return 0;
+      if (settings.kind === 'refused' || settings.config.backend.kind !== 'onnxruntime') return 0;
       if (this.#options.control === 'explicit' && !this.#requested.has(name)) return 0;
       const versions = folder.versions.map(({ version }) => version);
       return selectVersions(settings.config.versionPolicy, versions).length * settings.config.instances;

@@ -84,6 +84,19 @@ export class ServedModel {
     this.#slots.set(version, { wish, loaded: this.version(version), isLoading: false, reason });
   }
 
+  /** Takes a version out of the traffic, and says why; returns it where it was loaded. */
+  withdraw(version: number, wish: string, reason: string): Servable | undefined {
+    const loaded = this.version(version);
+    this.#slots.set(version, { wish, loaded: undefined, isLoading: false, reason });
+    return loaded;
+  }
+
+  /** Whether a version is being loaded and none serves in its place. */
+  isAwaited(version: number): boolean {
+    const slot = this.#slots.get(version);
+    return slot?.isLoading === true && slot.loaded === undefined;
+  }
+
   /** Takes a version out; returns it where it was loaded. */
   take(version: number): Servable | undefined {
     const loaded = this.version(version);

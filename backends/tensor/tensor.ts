@@ -9,12 +9,17 @@ export interface NumericTensor {
   readonly data: NumericArray;
 }
 
-/** A tensor of strings, in row-major order. */
-export interface BytesTensor {
+/** A tensor of texts, in row-major order. */
+export interface TextTensor {
   readonly name: string;
   readonly datatype: 'BYTES';
   readonly shape: readonly number[];
   readonly data: readonly string[];
+}
+
+/** A tensor of texts, or of bytes that are no UTF-8 text, as an encoded image is; in row-major order. */
+export interface BytesTensor extends Omit<TextTensor, 'data'> {
+  readonly data: readonly (string | Uint8Array)[];
 }
 
 export type Tensor = NumericTensor | BytesTensor;

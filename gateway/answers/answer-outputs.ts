@@ -18,9 +18,16 @@ function valuesOf(output: Tensor): AnswerValues {
     case 'FP32':
     case 'FP64':
       return { kind: 'floats', data: numbersOf(output.data) };
+    case 'BYTES':
+      return { kind: 'labels', data: output.data.map(textOf) };
     default:
       return { kind: 'labels', data: output.data };
   }
+}
+
+/** Bytes that are no text, in a form in which equal ones are equal. */
+function textOf(element: string | Uint8Array): string {
+  return typeof element === 'string' ? element : Buffer.from(element).toString('base64');
 }
 
 /** Of the types of floating-point tensors; the others don't come here. */

@@ -2,7 +2,10 @@ import { join } from 'node:path';
 import { InvalidDocuments, fileProblem } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { versionFault } from '../../backends/repository/layout.ts';
+import { circleFrom, circleMessage } from '../../backends/ensemble/find-members.ts';
+import type { EnsembleConfig } from '../../backends/ensemble/ensemble-config.ts';
 import { lookAt } from '../../backends/repository/look.ts';
+import type { Look } from '../../backends/repository/look.ts';
 import { selectVersions } from '../../backends/repository/version-policy.ts';
 import { ExperimentFiles } from '../reload/experiment-files.ts';
 import type { Config } from './config.ts';
@@ -31,7 +34,8 @@ export async function checkFiles(config: Config): Promise<FilesReport> {
         problems.push(...settings.problems);
         continue;
       }
-      const { versionPolicy, modelFilename } = settings.config;
+      const { versionPolicy, backend } = settings.config;
+      if (backend.kind === 'ensemble') problems.push(...ensembleProblems(name, backend.ensemble, look));
       const wanted = selectVersions(versionPolicy, present);
       models.set(name, wanted);
       warnings.push(...settings.config.warnings);
@@ -40,7 +44,7 @@ export async function checkFiles(config: Config): Promise<FilesReport> {
         const fault =
           found === undefined
             ? 'is missing, though version_policy names it'
-            : versionFault(found, modelFilename);
+            : versionFault(found, settings.config);
         if (fault !== undefined) problems.push(fileProblem(join(folder.directory, String(version)), fault));
       }
     }
@@ -64,6 +68,32 @@ export async function checkFiles(config: Config): Promise<FilesReport> {
     problems,
     warnings,
   };
+}
+
+/** What can be told of an ensemble without loading its models: whether they are there, and lead in no circle. */
+function ensembleProblems(model: string, ensemble: EnsembleConfig, { models }: Look): readonly Problem[] {
+  const missing = ensemble.steps.flatMap((step, index) => {
+    const seen = models.get(step.model);
+    if (seen === undefined) {
+      const message = `is "${step.model}", which no repository has; there are: ${[...models.keys()].join(', ')}`;
+      return [ensemble.problemAt(['step', index, 'model_name'], message)];
+    }
+    const versions = seen.folder.versions.map(({ version }) => version);
+    if (step.version === undefined || versions.includes(step.version)) return [];
+    const message = `is ${step.version}, but model "${step.model}" has no such version; it has: ${versions.join(', ') || 'none'}`;
+    return [ensemble.problemAt(['step', index, 'model_version'], message)];
+  });
+  const circle = circleFrom(
+    {
+      config: (name) => {
+        const settings = models.get(name)?.settings;
+        return settings?.kind === 'read' ? settings.config : undefined;
+      },
+    },
+    { model, ensemble },
+  );
+  if (circle === undefined) return missing;
+  return [...missing, ensemble.problemAt(['step'], circleMessage(circle))];
 }
 
 function reasonOf(error: unknown): string {

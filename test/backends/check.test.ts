@@ -155,3 +155,16 @@ describe('a request is refused as invalid_input, with what was sent and what the
     );
   });
 });
+
+test('bytes that are no UTF-8 text are refused, except by what takes any', () => {
+  const signature: ModelSignature = {
+    ...SIGNATURE,
+    inputs: [{ name: 'file', datatype: 'BYTES', shape: [-1, 1] }],
+  };
+  const image: Tensor = { name: 'file', datatype: 'BYTES', shape: [1, 1], data: [Uint8Array.of(0xff, 0xd8)] };
+  expect(() => checkRequest(signature, requestOf([image]))).toThrow(
+    "input 'file' has bytes in its element 0 that are not UTF-8 text",
+  );
+  const checked = checkRequest({ ...signature, takesAnyBytes: true }, requestOf([image]));
+  expect(checked.request.inputs).toEqual([image]);
+});

@@ -201,7 +201,8 @@ describe('signalbox validate', () => {
     await using command = signalbox('validate', join(DEMO_FOLDER, 'signalbox.yaml'));
     expect(await command.ended).toBe(0);
     expect(command.stdout()).toBe(
-      'model digits: versions 1, 2\nexperiment digits-cnn: running, on model digits\nno problems\n',
+      'model digit-label: versions 1\nmodel digit-pixels: versions 1\nmodel digits: versions 1, 2\nmodel read-digit: versions 1\n' +
+        'experiment digits-cnn: running, on model digits\nno problems\n',
     );
   });
 

@@ -7,10 +7,10 @@ import { NOTHING, objectAt, parseJson } from '../v2/json-values.ts';
 import type { JsonObject } from '../v2/json-values.ts';
 import {
   bytesOfBase64,
-  checkUnload,
   controlParameters,
   loadModel,
   readLoadOverride,
+  readUnload,
   unloadModel,
 } from '../v2/repository-control.ts';
 
@@ -39,8 +39,7 @@ export function modelRoutes(app: FastifyInstance, { repository }: Gateway): void
 
   app.post<{ Params: ByModel }>('/api/models/:model/unload', scope('admin:write'), async (request) => {
     const { model } = request.params;
-    checkUnload(controlParameters(bodyOf(request)));
-    await unloadModel(repository, model);
+    await unloadModel(repository, model, readUnload(controlParameters(bodyOf(request))));
     return answer(repository.model(model), model);
   });
 }

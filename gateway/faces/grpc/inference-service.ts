@@ -11,9 +11,9 @@ import { readyVersion, servedModel } from '../v2/lookup.ts';
 import { EXTENSIONS, modelMetadata } from '../v2/metadata.ts';
 import { modelConfigJson } from '../../../backends/repository/model-config-json.ts';
 import {
-  checkUnload,
   loadModel,
   readLoadOverride,
+  readUnload,
   repositoryIndex,
   requireOneRepository,
   unloadModel,
@@ -109,8 +109,7 @@ export function inferenceService(gateway: Gateway, open: OpenStreams): UntypedSe
     }),
     RepositoryModelUnload: unary('admin:write', async (request: ControlRequest) => {
       requireOneRepository(request.repository_name);
-      checkUnload(valuesOf(request.parameters));
-      await unloadModel(repository, request.model_name);
+      await unloadModel(repository, request.model_name, readUnload(valuesOf(request.parameters)));
       return {};
     }),
     TraceSetting: unary('infer', ({ model_name, settings }: TraceRequest, principal) => {

@@ -3,6 +3,7 @@ import type { NumericArray, NumericDatatype } from '../../../backends/tensor/dat
 import { elementCount } from '../../../backends/tensor/tensor.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
 import { invalid } from '../v2/json-values.ts';
+import { bytesElement } from '../v2/tensor-binary.ts';
 import { WIRE, WireReader } from './wire-reader.ts';
 
 /** The lists of InferTensorContents, by their field numbers. */
@@ -75,11 +76,11 @@ class ElementReader {
     if (length > contents.length) throw this.#wrongCount('fewer');
   }
 
-  strings(): readonly string[] {
-    const strings: string[] = [];
+  strings(): readonly (string | Uint8Array)[] {
+    const strings: (string | Uint8Array)[] = [];
     while (this.#nextField() !== undefined) {
       if (strings.length === this.#length) throw this.#wrongCount('more');
-      strings.push(this.#reader.text());
+      strings.push(bytesElement(this.#reader.bytes()));
     }
     if (strings.length < this.#length) throw this.#wrongCount(String(strings.length));
     return strings;

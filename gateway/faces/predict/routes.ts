@@ -1,7 +1,7 @@
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ImagePool } from '../../../backends/image/image-pool.ts';
 import type { ImageSpec } from '../../../backends/image/image-spec.ts';
+import { stackFiles, stackImages } from '../../../backends/image/stack-images.ts';
 import { topClasses } from '../../../backends/image/top-classes.ts';
 import type { InferAnswer } from '../../../backends/inference.ts';
 import type { Servable } from '../../../backends/servable.ts';
@@ -12,7 +12,6 @@ import { acceptAnyBody } from '../body.ts';
 import { describeAnswer } from '../answer-headers.ts';
 import { httpCall } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
-import { stackImages } from './stack-images.ts';
 import { readUploads } from './uploads.ts';
 
 /** Files of one request; each of them is a row of the batch. */
@@ -26,10 +25,9 @@ interface ImageCall extends Decoded {
 export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
   const { config, pipeline } = gateway;
   const { bodyLimitBytes } = config.server;
-  const pool = new ImagePool();
+  const pool = gateway.repository.images;
   const versions = gateway.repository.models.flatMap((model) => model.ready);
   if (versions.some(({ image }) => image !== undefined)) pool.warmUp();
-  app.addHook('onClose', () => pool.close());
   acceptAnyBody(app, bodyLimitBytes);
   await app.register(multipart, {
     limits: {
@@ -54,8 +52,10 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
         `model '${version.model}' takes no images: its configuration has no signalbox.image, or it has several inputs`,
       );
     }
+    const files = await readUploads(request, bodyLimitBytes);
+    if (version.takesFiles) return { spec, inputs: [stackFiles(input, files)] };
     const images = await pool.toTensors({
-      files: await readUploads(request, bodyLimitBytes),
+      files,
       spec,
       maxPixels: config.limits.imagePixels,
       deadlineMs: arrivalMs + config.timeouts.inferenceMs,

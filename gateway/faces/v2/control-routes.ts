@@ -7,11 +7,11 @@ import type { JsonObject } from './json-values.ts';
 import { changeLogSettings, readLogSettings } from './log-settings.ts';
 import { servedModel } from './lookup.ts';
 import {
-  checkUnload,
   bytesOfBase64,
   controlParameters,
   loadModel,
   readLoadOverride,
+  readUnload,
   repositoryIndex,
   requireOneRepository,
   unloadModel,
@@ -46,8 +46,8 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
       scope('admin:write'),
       async (request, reply) => {
         requireOneRepository(request.params.repository);
-        checkUnload(controlParameters(bodyOf(request)));
-        await unloadModel(repository, request.params.model);
+        const parameters = readUnload(controlParameters(bodyOf(request)));
+        await unloadModel(repository, request.params.model, parameters);
         return reply.send();
       },
     );

@@ -3,7 +3,7 @@ import { bytesPerElement } from '../../../backends/tensor/datatype.ts';
 import { elementCount } from '../../../backends/tensor/tensor.ts';
 import { NOTHING, invalid } from './json-values.ts';
 import type { V2Request } from './request.ts';
-import { tensorFromBytes } from './tensor-binary.ts';
+import { bytesElement, tensorFromBytes } from './tensor-binary.ts';
 
 /**
  * A raw binary request, announced by `Inference-Header-Content-Length: 0`: the whole body is the bytes of the model's
@@ -38,7 +38,7 @@ export function readRawRequest(
     if (elementCount(shape) !== 1) {
       throw invalid(`${where} of model '${model}' takes ${elementCount(shape)} strings; a raw body is one`);
     }
-    const data = [textOf(body, where)];
+    const data = [bytesElement(body)];
     return { ...answer, inputs: [{ name, datatype, shape, data }] };
   }
   if (free > 1) {
@@ -55,14 +55,4 @@ export function readRawRequest(
   }
   const shape = dims.map((size) => (size === -1 ? open : size));
   return { ...answer, inputs: [tensorFromBytes({ name, datatype, shape }, body, where)] };
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true });
-
-function textOf(bytes: Uint8Array, where: string): string {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    throw invalid(`${where} has bytes that are not UTF-8 text`);
-  }
 }

@@ -30,8 +30,12 @@ export async function loadModel(
 }
 
 /** @throws GatewayError */
-export async function unloadModel(repository: ModelRepository, model: string): Promise<void> {
-  await repository.unload(model).catch(refuse);
+export async function unloadModel(
+  repository: ModelRepository,
+  model: string,
+  { withDependents }: UnloadParameters,
+): Promise<void> {
+  await repository.unload(model, withDependents).catch(refuse);
 }
 
 const CODES: Readonly<Record<RepositoryFault, ErrorCode>> = {
@@ -101,17 +105,22 @@ export function readLoadOverride(
   return { config, files };
 }
 
+export interface UnloadParameters {
+  /** Whether the models go too that were loaded only because this ensemble needs them. */
+  readonly withDependents: boolean;
+}
+
 /**
- * Checks the parameters of an unload. Whether dependents go too makes no difference: nothing depends on a model.
+ * Reads the parameters of an unload.
  *
  * @throws GatewayError
  */
-export function checkUnload(parameters: JsonObject): void {
+export function readUnload(parameters: JsonObject): UnloadParameters {
   for (const name of Object.keys(parameters)) {
     if (name !== 'unload_dependents')
       throw invalid(`parameters['${name.slice(0, 64)}'] is unknown; an unload takes unload_dependents`);
   }
-  flagAt(parameters, 'unload_dependents', 'parameters');
+  return { withDependents: flagAt(parameters, 'unload_dependents', 'parameters') };
 }
 
 /** The parameters of a load or an unload over HTTP. */

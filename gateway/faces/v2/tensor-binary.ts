@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { allocateUnsafe, bytesPerElement, viewOf } from '../../../backends/tensor/datatype.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
 import { elementCount } from '../../../backends/tensor/tensor.ts';
@@ -6,7 +7,8 @@ import { invalid } from './json-values.ts';
 /** Strings are little-endian lengths of four bytes, each followed by as many bytes. */
 const LENGTH_BYTES = 4;
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
+// Without its own check, which has been made; a byte order mark is part of the text.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /**
@@ -43,19 +45,24 @@ export function tensorFromBytes(
   return { name, datatype, shape, data };
 }
 
-function stringsFromBytes(bytes: Uint8Array, length: number, where: string): readonly string[] {
+/** An element of a BYTES tensor: as text where it is UTF-8, else as it is. Whether a model takes that is its own affair. */
+export function bytesElement(bytes: Uint8Array): string | Uint8Array {
+  return isUtf8(bytes) ? decoder.decode(bytes) : bytes;
+}
+
+function stringsFromBytes(
+  bytes: Uint8Array,
+  length: number,
+  where: string,
+): readonly (string | Uint8Array)[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const strings: string[] = [];
+  const strings: (string | Uint8Array)[] = [];
   let offset = 0;
   while (offset < bytes.length) {
     const from = offset + LENGTH_BYTES;
     const to = from <= bytes.length ? from + view.getUint32(offset, true) : Infinity;
     if (to > bytes.length) throw invalid(`${where} ends in the middle of its element ${strings.length}`);
-    try {
-      strings.push(decoder.decode(bytes.subarray(from, to)));
-    } catch {
-      throw invalid(`${where} has bytes in its element ${strings.length} that are not UTF-8 text`);
-    }
+    strings.push(bytesElement(bytes.subarray(from, to)));
     offset = to;
   }
   if (strings.length !== length)
@@ -68,7 +75,9 @@ export function tensorToBytes(tensor: Tensor): Uint8Array {
   if (tensor.datatype !== 'BYTES') {
     return new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);
   }
-  const elements = tensor.data.map((text) => encoder.encode(text));
+  const elements = tensor.data.map((element) =>
+    typeof element === 'string' ? encoder.encode(element) : element,
+  );
   const bytes = new Uint8Array(elements.reduce((sum, element) => sum + LENGTH_BYTES + element.length, 0));
   const view = new DataView(bytes.buffer);
   let offset = 0;

@@ -1,6 +1,6 @@
 import { allocateUnsafe, toNumbers } from '../../../backends/tensor/datatype.ts';
 import type { NumericArray, NumericDatatype } from '../../../backends/tensor/datatype.ts';
-import type { Tensor } from '../../../backends/tensor/tensor.ts';
+import type { BytesTensor, Tensor } from '../../../backends/tensor/tensor.ts';
 import { GatewayError } from '../../errors.ts';
 import { invalid, misfit, nameOf } from './json-values.ts';
 import type { WholeNumbers } from './whole-numbers.ts';
@@ -137,7 +137,7 @@ function flatten(data: readonly unknown[], shape: readonly number[], where: stri
  * @throws GatewayError `non_finite_output`
  */
 export function tensorToJson(tensor: Tensor): readonly (number | string | boolean | object)[] {
-  if (tensor.datatype === 'BYTES') return tensor.data;
+  if (tensor.datatype === 'BYTES') return textsOf(tensor);
   const { name, datatype, data } = tensor;
   if (datatype === 'BOOL') return Array.from(data as Uint8Array, (value) => value !== 0);
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Array.from(data, jsonDigits);
@@ -154,6 +154,17 @@ export function tensorToJson(tensor: Tensor): readonly (number | string | boolea
     if (value === 0 && 1 / value < 0) hasNegativeZero = true;
   }
   return hasNegativeZero ? values.map((value) => (Object.is(value, -0) ? NEGATIVE_ZERO : value)) : values;
+}
+
+function textsOf({ name, data }: BytesTensor): readonly string[] {
+  return data.map((element) => {
+    if (typeof element === 'string') return element;
+    throw new GatewayError(
+      'non_finite_output',
+      `output '${name}' has bytes that are not UTF-8 text, which JSON can't carry; ` +
+        'ask for it as binary data ("parameters": {"binary_data_output": true})',
+    );
+  });
 }
 
 /** `JSON.stringify` writes -0 without its sign, and readers take it for a whole number where there is no point. */

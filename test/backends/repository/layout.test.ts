@@ -1,6 +1,7 @@
 import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { DEFAULT_MODEL_CONFIG } from '../../../backends/repository/model-config.ts';
 import { scanRepository, versionFault } from '../../../backends/repository/layout.ts';
 import type { ModelFolder } from '../../../backends/repository/layout.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
@@ -61,7 +62,7 @@ test('a version is all the files in its folder; one without its model says so', 
     ['model.onnx/inside'],
     ['model.onnx', 'weights/a.bin'],
   ]);
-  expect(model?.versions.map((version) => versionFault(version, 'model.onnx'))).toEqual([
+  expect(model?.versions.map((version) => versionFault(version, DEFAULT_MODEL_CONFIG))).toEqual([
     `there is no file ${join(root.path, 'digits/1/model.onnx')}; expected an ONNX model of that name`,
     `there is no file ${join(root.path, 'digits/2/model.onnx')}; expected an ONNX model of that name`,
     undefined,

@@ -263,9 +263,9 @@ describe('what is wrong is refused in the same words in both formats', () => {
       `backend: is "python", a model in Python code, for Triton's python backend; expected onnxruntime: export what it `,
     ],
     [
-      'platform: "ensemble" ensemble_scheduling { step { model_name: "a" input_map { key: "x" value: "y" } output_map { key: "x" value: "y" } } }',
-      'platform: ensemble\nensemble_scheduling: { step: [{ model_name: a, input_map: { x: y }, output_map: { x: y } }] }',
-      'ensemble_scheduling: is not served by this release; serve its steps as models of their own',
+      'input { name: "i" data_type: TYPE_FP32 dims: 1 } output { name: "o" data_type: TYPE_FP32 dims: 1 } ensemble_scheduling { step { model_name: "a" input_map { key: "x" value: "y" } input_map { key: "z" value: "i" } output_map { key: "x" value: "o" } } }',
+      'input: [{ name: i, data_type: TYPE_FP32, dims: [1] }]\noutput: [{ name: o, data_type: TYPE_FP32, dims: [1] }]\nensemble_scheduling: { step: [{ model_name: a, input_map: { x: y, z: i }, output_map: { x: o } }] }',
+      'ensemble_scheduling.step[0].input_map.x: is "y", which no step makes and which is no input of the ensemble; there are: "i", "o"',
     ],
   ];
 

@@ -21,6 +21,7 @@ function problemsOf(text: string): readonly string[] {
 test('a file that says nothing gives the defaults', () => {
   expect(read('{}')).toEqual(DEFAULT_MODEL_CONFIG);
   expect(DEFAULT_MODEL_CONFIG).toEqual({
+    backend: { kind: 'onnxruntime' },
     maxBatchSize: undefined,
     batching: {
       enabled: true,

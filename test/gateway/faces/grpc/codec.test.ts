@@ -150,6 +150,10 @@ describe('typed contents', () => {
     );
     expect(read('INT8', [2], { int_contents: [-128, 127] })?.data).toEqual(Int8Array.of(-128, 127));
     expect(read('BOOL', [2], { bool_contents: [true, false] })?.data).toEqual(Uint8Array.of(1, 0));
+    // What is no text stays bytes: an image is one such.
+    expect(read('BYTES', [1], { bytes_contents: [Buffer.from([0xff, 0xd8])] })?.data).toEqual([
+      Buffer.from([0xff, 0xd8]),
+    ]);
     expect(read('BYTES', [2], { bytes_contents: [Buffer.from('é'), Buffer.from('')] })?.data).toEqual([
       'é',
       '',
@@ -208,7 +212,6 @@ describe('typed contents', () => {
       'element 0 is -129, which is not a INT8',
     ],
     ['halves', 'FP16', [1], { fp32_contents: [1] }, 'FP16, which goes in raw_input_contents only'],
-    ['bytes that are no text', 'BYTES', [1], { bytes_contents: [Buffer.from([0xff])] }, 'not UTF-8'],
     ['an unknown type', 'FLOAT', [1], {}, "datatype is 'FLOAT'; expected one of BOOL"],
     ['a negative dimension', 'FP32', [-1], {}, 'shape[0] is -1; expected a whole number >= 0'],
   ])('%s: refused', (_, datatype, shape, contents, message) => {

@@ -1,0 +1,135 @@
+import { checkRequest } from '../check.ts';
+import { BackendError } from '../errors.ts';
+import { Holders } from '../holders.ts';
+import { InvalidImage } from '../image/invalid-image.ts';
+import type { ImageSpec } from '../image/image-spec.ts';
+import type { InferAnswer, InferRequest } from '../inference.ts';
+import type { ModelConfig } from '../repository/model-config.ts';
+import type { Servable } from '../servable.ts';
+import { StatisticsRecorder } from '../statistics.ts';
+import type { VersionStatistics } from '../statistics.ts';
+import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
+import { planSteps } from './ensemble-plan.ts';
+import type { BoundStep, EnsemblePlan } from './ensemble-plan.ts';
+import { EnsembleRun } from './ensemble-run.ts';
+
+export interface EnsembleVersionOptions {
+  readonly model: string;
+  readonly version: number;
+  readonly digest: string;
+  readonly config: ModelConfig;
+  readonly labels: readonly string[];
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly maxBatchSize: number;
+  /** Whether an input goes to a step that decodes images, and how it does. */
+  readonly decodes: ImageSpec | undefined;
+  /** They fit each other: see `bindEnsemble`. */
+  readonly steps: readonly BoundStep[];
+}
+
+/**
+ * A version of an ensemble over certain versions of its steps' models, which it keeps loaded. Where one of those is replaced,
+ * another `EnsembleVersion` takes its place, and this one answers what it has.
+ */
+export class EnsembleVersion implements Servable {
+  readonly model: string;
+  readonly version: number;
+  readonly platform = 'ensemble';
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly maxBatchSize: number;
+  readonly takesAnyBytes = true;
+  readonly labels: readonly string[];
+  readonly image: ImageSpec | undefined;
+  readonly takesFiles: boolean;
+  readonly config: ModelConfig;
+  readonly digest: string;
+  readonly instances = undefined;
+  /** Requests wait in the queues of its steps' models. */
+  readonly queued = 0;
+  readonly members: readonly Servable[];
+
+  readonly #steps: readonly BoundStep[];
+  readonly #wholePlan: EnsemblePlan;
+  readonly #statistics = new StatisticsRecorder();
+  readonly #holders = new Holders();
+  readonly #held: readonly (() => void)[];
+
+  constructor(options: EnsembleVersionOptions) {
+    const { config, decodes, steps } = options;
+    this.model = options.model;
+    this.version = options.version;
+    this.inputs = options.inputs;
+    this.outputs = options.outputs;
+    this.maxBatchSize = options.maxBatchSize;
+    this.labels = options.labels;
+    this.image = decodes ?? config.image;
+    this.takesFiles = decodes !== undefined;
+    this.config = config;
+    this.digest = options.digest;
+    this.members = steps.map(({ member }) => member);
+    this.#steps = steps;
+    this.#wholePlan = this.#planFor(options.outputs.map(({ name }) => name));
+    this.#held = this.members.map((member) => member.hold());
+  }
+
+  get statistics(): VersionStatistics {
+    return this.#statistics.read();
+  }
+
+  hasRoomFor(rows: number): boolean {
+    return this.members.every((member) => member.hasRoomFor(rows));
+  }
+
+  async infer(request: InferRequest): Promise<InferAnswer> {
+    const { request: checked, rows } = checkRequest(this, request);
+    const wanted = request.outputs ?? this.outputs.map(({ name }) => name);
+    const plan = request.outputs === undefined ? this.#wholePlan : this.#planFor(wanted);
+    const startMs = performance.now();
+    try {
+      const run = await new EnsembleRun(this.model, plan, request, checked.inputs).run();
+      const { queueMs, computeMs } = run.total;
+      this.#statistics.recordExecution(1, rows, { inputMs: 0, inferMs: computeMs, outputMs: 0 });
+      this.#statistics.recordSuccess(performance.now() - startMs, queueMs);
+      let isLent = true;
+      return {
+        outputs: wanted.map((name) => outputOf(run.tensors, name)),
+        ...run.path,
+        batchRows: rows,
+        batchId: run.batchId,
+        release: () => {
+          if (isLent) run.release();
+          isLent = false;
+        },
+      };
+    } catch (error) {
+      this.#statistics.recordFailure(faultOf(error), performance.now() - startMs);
+      throw error;
+    }
+  }
+
+  hold(): () => void {
+    return this.#holders.hold();
+  }
+
+  async close(): Promise<void> {
+    await this.#holders.left();
+    for (const release of this.#held) release();
+  }
+
+  #planFor(wanted: readonly string[]): EnsemblePlan {
+    return planSteps(this.#steps, wanted);
+  }
+}
+
+function outputOf(tensors: ReadonlyMap<string, Tensor>, name: string): Tensor {
+  const tensor = tensors.get(name);
+  if (tensor === undefined) throw new Error(`no step made the output "${name}"`);
+  return tensor;
+}
+
+function faultOf(error: unknown): BackendError['fault'] {
+  if (error instanceof InvalidImage) return 'invalid_input';
+  return error instanceof BackendError ? error.fault : 'run_failed';
+}
