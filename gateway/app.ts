@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { auditRoutes } from './faces/admin/audit.ts';
 import { commandRoutes } from './faces/admin/commands.ts';
 import { experimentRoutes } from './faces/admin/experiments.ts';
+import { liveRoutes } from './faces/admin/live/routes.ts';
 import { modelRoutes } from './faces/admin/models.ts';
 import { answerErrors } from './faces/error-answers.ts';
 import { healthRoutes } from './faces/health.ts';
@@ -14,6 +15,7 @@ import { ofrepRoutes } from './faces/ofrep/routes.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
 import { admitByScope } from './faces/scoped-routes.ts';
 import { v2Routes } from './faces/v2/routes.ts';
+import { hangUpOnUnused } from './faces/unused-connections.ts';
 import type { Config } from './config/config.ts';
 import type { Gateway } from './gateway.ts';
 import type { TlsCredentials } from './tls.ts';
@@ -57,6 +59,7 @@ export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): P
     experimentRoutes(scope, gateway);
     modelRoutes(scope, gateway);
     auditRoutes(scope, gateway);
+    liveRoutes(scope, gateway);
   });
   await app.register((scope) => {
     commandRoutes(scope, gateway);
@@ -81,6 +84,7 @@ function baseApp({ config, log, admission }: Gateway, tls?: TlsCredentials): Fas
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
   });
+  hangUpOnUnused(app, tls !== undefined);
   answerErrors(app, log);
   app.decorateRequest('arrivalMs', 0);
   app.addHook('onRequest', (request, _reply, done) => {

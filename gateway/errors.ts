@@ -94,6 +94,10 @@ export const ERRORS = {
     status: 403,
     meaning: 'Without keys, what changes the gateway answers on loopback only.',
   },
+  cross_site: {
+    status: 403,
+    meaning: 'A web page of another site had a browser send what changes the gateway.',
+  },
   load_not_allowed: {
     status: 503,
     meaning: "`models.control` doesn't leave loading and unloading to calls.",
@@ -136,6 +140,10 @@ export const ERRORS = {
     status: 503,
     meaning:
       'The state store is away: nothing can be changed, and the weights in force stay. Ask again later.',
+  },
+  too_many_streams: {
+    status: 503,
+    meaning: 'As many streams of events are open as the control plane keeps. Close one.',
   },
   cancelled: { status: 499, meaning: 'The caller hung up before the answer was there.' },
   inference_failed: { status: 500, meaning: 'The model failed on this input.' },

@@ -22,6 +22,8 @@ import { Router } from './pipeline/route.ts';
 import { NO_ROLLOUT } from '../experiments/standing/command.ts';
 import { Control } from './standing/control.ts';
 import { StandingBook } from './standing/standing-book.ts';
+import { HistoryKeeper } from './results/history-keeper.ts';
+import { ResultsReader } from './results/results-reader.ts';
 import { GatewayState } from './state/state.ts';
 import { GpuWatch, readGpuUsage } from './telemetry/gpu-usage.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -54,6 +56,10 @@ export class Gateway {
   readonly limits: Limits;
   readonly state: GatewayState;
   readonly pipeline: Pipeline;
+  /** What experiments say. */
+  readonly results: ResultsReader;
+  /** How that came about. */
+  readonly history: HistoryKeeper;
   /** What decisions need beside the experiments and the caller. */
   readonly deciding: DecisionContext;
 
@@ -195,6 +201,20 @@ export class Gateway {
       random: Math.random,
       timeoutMs: config.timeouts.inferenceMs,
     });
+    this.results = new ResultsReader({
+      store: state.store,
+      flush: () => Promise.all([state.exposures.flush(), state.mirrors.flush()]),
+      nowMs: Date.now,
+    });
+    this.history = new HistoryKeeper({
+      store: state.store,
+      experiments: () => experiments.current,
+      results: this.results,
+      nowMs: Date.now,
+      onFault: (error) => {
+        log.error({ err: error }, 'the history of an experiment could not be extended');
+      },
+    });
     this.pipeline = new Pipeline({
       router: new Router(repository, () => experiments.current, this.deciding),
       metrics,
@@ -234,6 +254,7 @@ export class Gateway {
     this.#warnOfDormantKeys();
     this.#become('ready');
     this.#scheduleLook();
+    this.history.start();
   }
 
   /** From now on readiness fails; calls are still answered. */
@@ -247,6 +268,7 @@ export class Gateway {
     this.beginStop();
     await this.#look;
     await this.#mirrors.close();
+    await this.history.stop();
     await this.repository.close();
     this.experiments.close();
     await this.state.close();

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Call } from '../pipeline/call.ts';
+import type { CallerHead } from '../trust/admission.ts';
 import { NOBODY } from '../trust/principal.ts';
 
 /** The model and the version that a path names. */
@@ -24,6 +25,13 @@ export function httpCall(request: FastifyRequest, path: ModelPath): Call {
     arrivalMs: request.arrivalMs,
     signal: hangUpSignal(request.raw.socket),
   };
+}
+
+/** What admission looks at. */
+export function callerHead({ raw, params }: FastifyRequest): CallerHead {
+  const { headers, socket } = raw;
+  const { model } = params as { readonly model?: string };
+  return { header: (name) => headerOf(headers, name), address: socket.remoteAddress ?? '', model };
 }
 
 export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { rateHeaders } from '../limits/refusal.ts';
 import type { Admission, Admitted, Spends } from '../trust/admission.ts';
+import { refuseForeignNames, refuseForeignPages } from '../trust/browser-page.ts';
 import type { Principal } from '../trust/principal.ts';
 import type { RouteScope } from '../trust/scopes.ts';
-import { headerOf } from './http-call.ts';
+import { callerHead } from './http-call.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -56,14 +57,12 @@ export function admitByScope(app: FastifyInstance, admission: Admission): void {
       done();
     };
     try {
-      const { headers, socket } = request.raw;
-      const { model } = request.params as { readonly model?: string };
-      const admitted = admission.admit(
-        { header: (name) => headerOf(headers, name), address: socket.remoteAddress ?? '', model },
-        needed,
-        'http',
-        spends,
-      );
+      const head = callerHead(request);
+      if (needed.startsWith('admin:')) {
+        refuseForeignPages(head, request.method);
+        if (admission.isOpen) refuseForeignNames(head);
+      }
+      const admitted = admission.admit(head, needed, 'http', spends);
       if (admitted instanceof Promise) {
         admitted.then(welcome, (error: unknown) => {
           done(asError(error));

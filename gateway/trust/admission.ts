@@ -102,6 +102,16 @@ export class Admission {
     if (!principal.scopes.has(scope)) throw lacksScope(principal, scope, this.isOpen);
   }
 
+  /** Whether somebody who was let in would be again: for an answer that goes on for long. Spends nothing of their rate. */
+  async stillAdmits(head: CallerHead, scope: Scope): Promise<boolean> {
+    try {
+      return (await this.#identify(head)).scopes.has(scope);
+    } catch (error) {
+      if (error instanceof GatewayError) return false;
+      throw error;
+    }
+  }
+
   #refuse(error: unknown, protocol: Protocol): unknown {
     const isLimit = error instanceof GatewayError && error.status === 429;
     this.#onRefused(isLimit ? 'limited' : 'denied', protocol);

@@ -1,9 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Experiment } from '../../../experiments/definition.ts';
-import { countedMetrics } from '../../../experiments/counted-metric.ts';
-import { mirrorResults } from '../../../experiments/results/mirror-results.ts';
-import { experimentResults } from '../../../experiments/results/experiment-results.ts';
-import type { PublishedResults } from '../../../experiments/results/experiment-results.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
@@ -35,9 +31,15 @@ export function experimentRoutes(app: FastifyInstance, gateway: Gateway): void {
     describe(experimentOf(gateway, request)),
   );
 
-  app.get<{ Params: ByKey }>('/api/experiments/:key/results', scope('admin:read'), (request) =>
-    resultsOf(gateway, experimentOf(gateway, request)),
-  );
+  app.get<{ Params: ByKey }>('/api/experiments/:key/results', scope('admin:read'), (request) => {
+    const experiment = experimentOf(gateway, request);
+    return whileStoreAnswers(async () => (await gateway.results.read(experiment)).results);
+  });
+
+  app.get<{ Params: ByKey }>('/api/experiments/:key/history', scope('admin:read'), (request) => {
+    const experiment = experimentOf(gateway, request);
+    return whileStoreAnswers(() => gateway.history.historyOf(experiment));
+  });
 }
 
 /** @throws GatewayError `experiment_not_found`, `forbidden` */
@@ -61,16 +63,14 @@ export function experimentOf(
   return experiment;
 }
 
-/** @throws GatewayError `results_unavailable` */
-async function resultsOf({ state }: Gateway, experiment: Experiment): Promise<PublishedResults> {
-  const nowMs = Date.now();
+/**
+ * What the state store is asked for.
+ *
+ * @throws GatewayError `results_unavailable`
+ */
+async function whileStoreAnswers<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
   try {
-    // What this process has seen until now is in its answer.
-    await Promise.all([state.exposures.flush(), state.mirrors.flush()]);
-    const { key, phase, metrics } = experiment;
-    const tallies = await state.store.tallies(key, phase, countedMetrics(metrics), nowMs);
-    const mirrors = mirrorResults(await state.store.mirrors(key, phase));
-    return { ...experimentResults(experiment, tallies, nowMs), mirrors };
+    return await ask();
   } catch (cause) {
     if (!(cause instanceof StoreUnavailable)) throw cause;
     throw new GatewayError('results_unavailable', `results can not be read now: ${cause.message}`, { cause });

@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ServedModel } from '../../../backends/repository/served-model.ts';
+import type { Servable } from '../../../backends/servable.ts';
+import type { VersionStatistics } from '../../../backends/statistics.ts';
 import type { Gateway } from '../../gateway.ts';
 import { acceptAnyBody } from '../body.ts';
 import { scope } from '../scoped-routes.ts';
@@ -28,7 +30,7 @@ export function modelRoutes(app: FastifyInstance, { repository }: Gateway): void
   app.get('/api/models', scope('admin:read'), ({ principal }) => ({
     models: repository.models
       .filter(({ name }) => principal?.models === undefined || principal.models.has(name))
-      .map(describe),
+      .map(describeModel),
   }));
 
   app.post<{ Params: ByModel }>('/api/models/:model/load', scope('admin:write'), async (request) => {
@@ -46,10 +48,11 @@ export function modelRoutes(app: FastifyInstance, { repository }: Gateway): void
 
 /** The model as it is afterwards; without versions where it is gone. */
 function answer(model: ServedModel | undefined, name: string) {
-  return model === undefined ? { name, versions: [] } : describe(model);
+  return model === undefined ? { name, versions: [] } : describeModel(model);
 }
 
-function describe(model: ServedModel) {
+/** A model as it stands: its versions, how they batch, and what they have done since they were loaded. */
+export function describeModel(model: ServedModel) {
   return {
     name: model.name,
     versions: model.index().map(({ version, state, reason }) => {
@@ -59,13 +62,50 @@ function describe(model: ServedModel) {
         state,
         reason,
         ...(loaded !== undefined && {
+          platform: loaded.platform,
           digest: loaded.digest,
           instances: loaded.instances,
           ...(loaded.provider !== undefined && { provider: loaded.provider }),
           queued: loaded.queued,
+          batching: describeBatching(loaded),
+          statistics: describeStatistics(loaded.statistics),
         }),
       };
     }),
+  };
+}
+
+function describeBatching({ maxBatchSize, config: { batching } }: Servable) {
+  const { enabled, preferredBatchSizes, maxQueueDelayMs, priorityLevels, targetLatencyMs } = batching;
+  return {
+    enabled: enabled && maxBatchSize > 0,
+    maxBatchSize,
+    preferredBatchSizes,
+    maxQueueDelayMs,
+    priorityLevels,
+    ...(targetLatencyMs !== undefined && { targetLatencyMs }),
+  };
+}
+
+/** Times are sums, in milliseconds, over what was answered. */
+function describeStatistics({
+  success,
+  fail,
+  queue,
+  requests,
+  inferences,
+  executions,
+  batches,
+}: VersionStatistics) {
+  return {
+    answered: success.count,
+    failed: fail.count,
+    rows: inferences,
+    runs: executions,
+    totalMs: success.ns / 1e6,
+    queueMs: queue.ns / 1e6,
+    computeMs: requests.computeInfer.ns / 1e6,
+    runsByRows: batches.map(({ rows, computeInfer }) => ({ rows, runs: computeInfer.count })),
   };
 }
 
