@@ -1,6 +1,7 @@
 import type { Experiment } from '../definition.ts';
 import { epochOf } from '../epoch.ts';
 import { analyse } from '../statistics/analysis/analyse.ts';
+import { DEFAULT_SETTINGS } from '../statistics/analysis/input.ts';
 import type { AnalysisInput, Breakdown, EpochState, VariantState } from '../statistics/analysis/input.ts';
 import type { MetricResult, Results } from '../statistics/analysis/results.ts';
 import type { AssignmentCounts } from '../statistics/sample-ratio.ts';
@@ -52,6 +53,29 @@ export function experimentResults(
     untested: tallies.untested,
     leftOut: [...leftOut, ...own.leftOut],
   };
+}
+
+/** How guardrails are analysed beside an experiment's own results. */
+export interface GuardrailOptions {
+  /** The level of all guardrails together. */
+  readonly alpha: number;
+  /** `current`: only what came since the weights are what they are now. */
+  readonly epochs: 'all' | 'current';
+}
+
+/** What the guardrails of an experiment say, and whether its numbers can be believed. */
+export function guardrailResults(
+  experiment: Experiment,
+  tallies: Tallies,
+  nowMs: number,
+  { alpha, epochs: wanted }: GuardrailOptions,
+): Results {
+  const planned = planMetrics(experiment).planned.filter(({ plan }) => plan.role === 'guardrail');
+  const all = inForceLast(tallies.epochs, experiment);
+  const epochs = wanted === 'all' ? all : all.slice(-1);
+  const { fit } = analysable(planned, epochs);
+  const input = withMetrics(inputOf(experiment, epochs, nowMs), fit, epochs);
+  return analyse({ ...input, settings: { ...DEFAULT_SETTINGS, alpha } });
 }
 
 interface KnownEpoch extends EpochTally {

@@ -1,0 +1,101 @@
+import type { Experiment } from '../definition.ts';
+import { epochOf } from '../epoch.ts';
+import type { Tallies } from '../stores/tallies.ts';
+import { queryFinding, webhookFinding } from './check-findings.ts';
+import type { QueryAnswer, WebhookAnswer } from './check-findings.ts';
+import { guardrailFindings } from './guardrail-findings.ts';
+import { judgementOf } from './judgement.ts';
+import type { Finding, Judgement } from './judgement.ts';
+import { mirrorFindings } from './mirror-findings.ts';
+import type { MirrorEvidence } from './mirror-findings.ts';
+import type { Checks, MirrorGate, QueryCheck, RolloutPlan, WebhookCheck } from './plan.ts';
+import { trafficOf } from './state.ts';
+import type { RolloutState } from './state.ts';
+import { thresholdFindings, thresholdsOf } from './threshold-findings.ts';
+
+/** The false alarms that all guardrails of a rollout may raise together, over all of its looks and steps: one rollout in twenty. */
+const ALPHA = 0.05;
+
+/** All that an analysis looks at. */
+export interface Evidence {
+  readonly tallies: Tallies;
+  /** Undefined where nothing was mirrored. */
+  readonly mirror: MirrorEvidence | undefined;
+  readonly queries: readonly (readonly [QueryCheck, QueryAnswer])[];
+  readonly webhooks: readonly (readonly [WebhookCheck, WebhookAnswer])[];
+}
+
+/** The checks that stand at a state: the rollout's own, and those of the step that it waits at. */
+export function checksAt(plan: RolloutPlan, state: RolloutState): Checks {
+  const step = 'at' in state ? plan.steps[state.at.step] : undefined;
+  const own = step?.kind === 'analysis' ? step.checks : undefined;
+  const isMirrored = trafficOf(plan, state).mirror > 0;
+  return {
+    queries: [...plan.checks.queries, ...(own?.queries ?? [])],
+    webhooks: [...plan.checks.webhooks, ...(own?.webhooks ?? [])],
+    mirror: isMirrored ? (own?.mirror ?? plan.checks.mirror) : undefined,
+  };
+}
+
+/**
+ * What an analysis comes to. Pure; what the network says is in the evidence.
+ *
+ * @param experiment as it is in force
+ * @param nowMs milliseconds since 1970
+ */
+export function analyseRollout(
+  experiment: Experiment,
+  plan: RolloutPlan,
+  state: RolloutState,
+  { tallies, mirror, queries, webhooks }: Evidence,
+  nowMs: number,
+): Judgement {
+  const { weight } = trafficOf(plan, state);
+  const gate: MirrorGate | undefined = checksAt(plan, state).mirror;
+  return judgementOf([
+    ...(weight > 0 ? countedFindings(experiment, plan, weight, tallies, nowMs) : []),
+    ...(gate === undefined ? [] : mirrorFindings(gate, plan.variant, mirror)),
+    ...queries.map(([check, answer]) => queryFinding(check, answer)),
+    ...webhooks.map(([check, answer]) => webhookFinding(check, answer)),
+  ]);
+}
+
+function countedFindings(
+  experiment: Experiment,
+  plan: RolloutPlan,
+  weight: number,
+  tallies: Tallies,
+  nowMs: number,
+): readonly Finding[] {
+  const relative = experiment.metrics.filter(({ role }) => role === 'guardrail').length;
+  const absolute = thresholdsOf(experiment.guardrails).length;
+  const each = ALPHA / Math.max(1, relative + absolute);
+  return [
+    ...unitFindings(experiment, plan, tallies),
+    // Once all units get the variant there is nobody left to compare them with.
+    ...(weight < 100 ? guardrailFindings(experiment, plan, tallies, nowMs, each * relative) : []),
+    ...thresholdFindings(experiment, plan.variant, tallies, each),
+  ];
+}
+
+/** Whether enough is known: of units in the whole rollout, and of requests at the weight that is to be left. */
+function unitFindings(
+  experiment: Experiment,
+  { variant, minUnits }: RolloutPlan,
+  tallies: Tallies,
+): readonly Finding[] {
+  const { epoch } = epochOf(experiment);
+  const units = tallies.epochs.reduce((sum, { variants }) => sum + (variants[variant]?.units ?? 0), 0);
+  const requests = tallies.epochs.find((tally) => tally.epoch === epoch)?.variants[variant]?.requests ?? 0;
+  const finding = (outcome: Finding['outcome'], message: string): Finding => ({
+    source: 'units',
+    name: 'units',
+    outcome,
+    message,
+  });
+  if (units < minUnits) return [finding('no_data', `${variant} has ${units} of ${minUnits} units`)];
+  if (requests < minUnits) {
+    return [finding('no_data', `${variant} has had ${requests} of ${minUnits} requests at this weight`)];
+  }
+  return [finding('pass', `${variant} has ${units} units`)];
+}

@@ -1,0 +1,107 @@
+import type { Experiment } from '../definition.ts';
+import type { Command, Outcome, RolloutCommands } from '../standing/command.ts';
+import type { Situation } from '../standing/in-force.ts';
+import { advance, beginRollout } from './advance.ts';
+import type { RolloutEvent, Surroundings } from './advance.ts';
+import type { RolloutPlan } from './plan.ts';
+import { rolloutSplit } from './split.ts';
+import { isSameTarget, readRecord } from './state.ts';
+import type { Cause, RolloutRecord, RolloutTarget } from './state.ts';
+
+/** A rollout that is driven: its plan, and where it stands; undefined: nothing was stored of what is rolled out now. */
+export interface DrivenRollout {
+  readonly plan: RolloutPlan;
+  readonly target: RolloutTarget;
+  readonly record: RolloutRecord | undefined;
+}
+
+/** @returns undefined where the experiment has no rollout, or its file doesn't have it running */
+export function drivenRollout({ experiment, standing }: Situation): DrivenRollout | undefined {
+  const { rollout: plan, status } = experiment;
+  if (plan === undefined || status !== 'running') return undefined;
+  const target = targetOf(experiment, plan);
+  const record = readRecord(standing.split.rollout);
+  return {
+    plan,
+    target,
+    record: record !== undefined && isSameTarget(record.target, target) ? record : undefined,
+  };
+}
+
+function targetOf({ variants, phase }: Experiment, { variant }: RolloutPlan): RolloutTarget {
+  const version = variants.find(({ name }) => name === variant)?.version ?? 0;
+  return { variant, version, phase };
+}
+
+/** What an event makes of a rollout, with why; it is stored before it takes effect. */
+export interface RolloutStep {
+  readonly record: RolloutRecord;
+  readonly cause: Cause;
+}
+
+/** @returns undefined where the event changes nothing */
+export function stepRollout(
+  { plan, target, record }: DrivenRollout,
+  event: RolloutEvent,
+  surroundings: Surroundings,
+): RolloutStep | undefined {
+  if (record === undefined) {
+    const message = `version ${target.version} is rolled out as ${target.variant}`;
+    return {
+      record: { target, state: beginRollout(surroundings.nowMs) },
+      cause: { code: 'new_version', message },
+    };
+  }
+  const transition = advance(plan, record.state, event, surroundings);
+  return transition && { record: { target, state: transition.state }, cause: transition.cause };
+}
+
+/** @param isReady whether a version of a model can answer */
+export function rolloutCommands(isReady: (model: string, version: number) => boolean): RolloutCommands {
+  return (command, situation, nowMs) => {
+    const driven = drivenRollout(situation);
+    if (driven === undefined) return undefined;
+    const { experiment } = situation;
+    const { plan, target } = driven;
+    if (command.action === 'promote' && command.variant !== undefined && command.variant !== plan.variant) {
+      const message = `the rollout of ${experiment.key} is of ${plan.variant}; take the rollout out of the file to promote another`;
+      return { kind: 'refused', fault: 'not_possible', message };
+    }
+    const record = driven.record ?? { target, state: beginRollout(nowMs) };
+    const surroundings = { nowMs, isReady: isReady(experiment.model, target.version) };
+    const stepped = stepRollout({ plan, target, record }, eventOf(command), surroundings);
+    if (stepped !== undefined)
+      return { kind: 'change', split: rolloutSplit(experiment, plan, stepped.record) };
+    return whyNot(command, plan, record, surroundings);
+  };
+}
+
+function eventOf(command: Command): RolloutEvent {
+  const named = command.action === 'promote' && command.full ? 'promote_full' : command.action;
+  return { kind: 'command', command: named, by: 'a person', reason: `${command.action} by hand` };
+}
+
+/** A command that changes nothing: it is so already, or it can't be. */
+function whyNot(
+  { action }: Command,
+  { variant }: RolloutPlan,
+  { state }: RolloutRecord,
+  { isReady }: Surroundings,
+): Outcome {
+  const refused = (message: string): Outcome => ({ kind: 'refused', fault: 'not_possible', message });
+  const isPromoted = state.kind === 'promoting' || state.kind === 'succeeded';
+  switch (action) {
+    case 'promote':
+      if (isPromoted) return { kind: 'same' };
+      return isReady
+        ? refused('the rollout is being rolled back; ask again when it is')
+        : refused(`${variant} can't answer, so nobody is sent there; see why it is not ready`);
+    case 'pause':
+      return state.kind === 'paused'
+        ? { kind: 'same' }
+        : refused(`the rollout is ${state.kind.replaceAll('_', ' ')}; there is nothing to pause`);
+    case 'resume':
+    case 'rollback':
+      return { kind: 'same' };
+  }
+}

@@ -1,0 +1,63 @@
+import type { Sample } from '../estimates/sample.ts';
+import { histogramSize, sortedBuckets, upperEdge } from '../states/log-histogram.ts';
+import type { LogHistogram } from '../states/log-histogram.ts';
+import { confidenceSequence } from './confidence-sequence.ts';
+import type { Tuning } from './confidence-sequence.ts';
+import { logEvidence, quantileMixture } from './quantile-mixture.ts';
+
+/** Whether a value of one arm is above or below a fixed one. */
+export interface OneSample {
+  /** The arm's own value. */
+  readonly estimate: number;
+  /** Always-valid, two-sided, of the arm's value being the fixed one. */
+  readonly p: number;
+}
+
+/** Fewer units than this have a variance that is not known well enough. */
+const LEAST_UNITS = 100;
+
+/** The most skewed that a mean may be: as in a comparison of two arms. */
+const MOST_SKEWED = 0.25;
+
+/**
+ * Compares the mean of one arm with a fixed value, validly at every look.
+ *
+ * Source: Waudby-Smith et al. 2024, Theorem 2.2, as {@link confidenceSequence}; it is believed from 100 units on, and once the skewness of
+ * the mean is 0.25 at most.
+ */
+export function compareMeanWith(sample: Sample, value: number, alpha: number, tuning: Tuning): OneSample {
+  const { units, mean, variance, skewness } = sample;
+  const believed = units >= LEAST_UNITS && Math.abs(skewness) <= MOST_SKEWED * Math.sqrt(units);
+  const effect = { estimate: mean - value, standardError: Math.sqrt(variance / Math.max(1, units)) };
+  const sequence = believed ? confidenceSequence(effect, units, alpha, tuning) : undefined;
+  return { estimate: mean, p: sequence?.p ?? 1 };
+}
+
+/**
+ * Compares a quantile of one arm with a fixed value, validly at every look and at any number of units: by how many of the values are at
+ * most that value, of which the quantile's share would be. Values are known to a bucket of 1 %, and the bucket that holds the value is
+ * taken as what speaks least against it.
+ *
+ * Source: Howard and Ramdas, Bernoulli 28 (2022), Theorem 1(b), as {@link quantileMixture}.
+ *
+ * @param quantile 0 to 1, both excluded
+ * @param estimate the arm's own quantile
+ */
+export function compareQuantileWith(
+  histogram: LogHistogram,
+  quantile: number,
+  estimate: number,
+  value: number,
+  tuning: Tuning,
+): OneSample {
+  const n = histogramSize(histogram);
+  if (n === 0) return { estimate, p: 1 };
+  const mixture = quantileMixture(quantile, tuning);
+  let [surelyBelow, maybeBelow] = [0, 0];
+  for (const [index, count] of sortedBuckets(histogram)) {
+    if (upperEdge(index) <= value) surelyBelow += count;
+    if (upperEdge(index - 1) < value) maybeBelow += count;
+  }
+  const kindest = Math.min(maybeBelow, Math.max(surelyBelow, quantile * n));
+  return { estimate, p: Math.min(1, Math.exp(-logEvidence(mixture, kindest, n))) };
+}
