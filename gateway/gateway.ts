@@ -8,7 +8,9 @@ import type { DecisionContext } from '../experiments/decision.ts';
 import type { Experiment } from '../experiments/definition.ts';
 import { NO_EXPERIMENTS } from '../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../experiments/experiment-set.ts';
+import { drivenRollout } from '../experiments/rollouts/rollout-step.ts';
 import { sharesOf } from '../experiments/shares.ts';
+import type { Situation } from '../experiments/standing/in-force.ts';
 import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
 import { dormantKeys } from './reload/dormant-keys.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
@@ -19,7 +21,8 @@ import { Mirrors } from './mirror/mirrors.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { PredictionLog } from './pipeline/prediction-log.ts';
 import { Router } from './pipeline/route.ts';
-import { NO_ROLLOUT } from '../experiments/standing/command.ts';
+import { STATE_NUMBERS } from './rollouts/state-number.ts';
+import { Rollouts } from './rollouts/rollouts.ts';
 import { Control } from './standing/control.ts';
 import { StandingBook } from './standing/standing-book.ts';
 import { HistoryKeeper } from './results/history-keeper.ts';
@@ -60,6 +63,7 @@ export class Gateway {
   readonly results: ResultsReader;
   /** How that came about. */
   readonly history: HistoryKeeper;
+  readonly rollouts: Rollouts;
   /** What decisions need beside the experiments and the caller. */
   readonly deciding: DecisionContext;
 
@@ -92,6 +96,7 @@ export class Gateway {
     // The events of loading come before there is a gateway to count them.
     let metrics: Metrics | undefined;
     let experiments: StandingBook | undefined;
+    let onWorkerDeath: ((model: string, version: number, reason: string) => void) | undefined;
     const repository = await ModelRepository.open({
       roots: config.models.roots,
       control: config.models.control,
@@ -105,6 +110,7 @@ export class Gateway {
         onBatch: (report) => metrics?.recordBatch(report),
         onWorkerRestart: (model, version, reason) => {
           metrics?.recordWorkerRestart(model, version);
+          onWorkerDeath?.(model, version, reason);
           log.error({ model, version, reason }, 'a worker died and is being replaced');
         },
         onHang: (model, version, hung, wanted) => {
@@ -134,10 +140,14 @@ export class Gateway {
       );
       await files.load();
       const inForce = (): ExperimentSet => experiments?.current ?? NO_EXPERIMENTS;
-      metrics = new Metrics(gaugeSources(repository, inForce));
+      metrics = new Metrics(gaugeSources(repository, inForce, () => experiments?.situations ?? []));
       const state = await GatewayState.open(config, inForce, metrics, log);
       experiments = await StandingBook.open({ store: state.store, files, log });
-      return new Gateway(config, log, repository, files, experiments, metrics, state, keys);
+      const gateway = new Gateway(config, log, repository, files, experiments, metrics, state, keys);
+      onWorkerDeath = (model, version, reason) => {
+        gateway.rollouts.workerDied(model, version, reason);
+      };
+      return gateway;
     } catch (error) {
       await repository.close();
       throw error;
@@ -160,10 +170,11 @@ export class Gateway {
     this.repository = repository;
     this.#files = files;
     this.experiments = experiments;
+    this.rollouts = new Rollouts({ experiments, repository, state, log });
     this.control = new Control({
       experiments,
       repository,
-      rollout: NO_ROLLOUT,
+      rollout: this.rollouts.commands,
       keepAudit: () => Promise.resolve(),
       nowMs: Date.now,
     });
@@ -225,6 +236,9 @@ export class Gateway {
       onFault: (error) => {
         log.error({ err: error.cause ?? error, code: error.code }, error.message);
       },
+      onEnd: (target, outcome, answer, error) => {
+        this.rollouts.answered(target, outcome, answer, error);
+      },
     });
   }
 
@@ -255,6 +269,7 @@ export class Gateway {
     this.#become('ready');
     this.#scheduleLook();
     this.history.start();
+    this.rollouts.start();
   }
 
   /** From now on readiness fails; calls are still answered. */
@@ -269,6 +284,7 @@ export class Gateway {
     await this.#look;
     await this.#mirrors.close();
     await this.history.stop();
+    await this.rollouts.stop();
     await this.repository.close();
     this.experiments.close();
     await this.state.close();
@@ -370,7 +386,11 @@ export class Gateway {
   }
 }
 
-function gaugeSources(repository: ModelRepository, experiments: () => ExperimentSet): GaugeSources {
+function gaugeSources(
+  repository: ModelRepository,
+  experiments: () => ExperimentSet,
+  situations: () => readonly Situation[],
+): GaugeSources {
   const ready = () => repository.models.flatMap((model) => model.ready);
   const candidates = () => [...experiments().byModel.values()].flatMap((served) => served.candidates);
   const gpus = new GpuWatch(readGpuUsage, () => performance.now());
@@ -385,6 +405,13 @@ function gaugeSources(repository: ModelRepository, experiments: () => Experiment
         sharesOf(experiment).map((share) => ({ experiment: experiment.key, ...share })),
       ),
     gpus: () => gpus.look(),
+    rolloutStates: () =>
+      situations().flatMap((situation) => {
+        const driven = drivenRollout(situation);
+        if (driven === undefined) return [];
+        const kind = driven.record?.state.kind ?? 'pending';
+        return [{ experiment: situation.experiment.key, state: STATE_NUMBERS[kind] }];
+      }),
     weightsVersions: () =>
       candidates().map(({ key, weightsVersion }) => ({ experiment: key, version: weightsVersion })),
   };

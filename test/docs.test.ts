@@ -35,6 +35,7 @@ test('docs/metrics.md names every metric with its labels', async () => {
     weights: () => [],
     weightsVersions: () => [],
     gpus: () => [],
+    rolloutStates: () => [],
   });
   const exposed = [...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name);
   const stated = rows(await read('docs/metrics.md')).map(([name]) => name?.replaceAll('`', ''));

@@ -22,6 +22,7 @@ export async function extractContract(version: string): Promise<Contract> {
     weights: () => [],
     weightsVersions: () => [],
     gpus: () => [],
+    rolloutStates: () => [],
   });
   const exposed = (await metrics.render()).matchAll(/^# TYPE (\w+) (\w+)/gm);
   const names = [

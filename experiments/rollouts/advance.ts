@@ -206,9 +206,10 @@ function judged(
     case 'no_data':
       return plan.onNoData === 'warn' ? passed(plan, at, judgement, surroundings) : undefined;
     case 'inconclusive': {
+      // What nothing depends on is not counted, or each look of a long wait would be a change.
+      if (plan.inconclusiveLimit === undefined) return undefined;
       const inconclusive = at.inconclusive + 1;
-      if (plan.inconclusiveLimit === undefined || inconclusive <= plan.inconclusiveLimit)
-        return stay({ inconclusive });
+      if (inconclusive <= plan.inconclusiveLimit) return stay({ inconclusive });
       const cause = causeOf(
         'inconclusive',
         `${inconclusive} analyses in a row were inconclusive: ${explain(judgement)}`,

@@ -13,7 +13,16 @@ export interface MirrorEvidence {
   } | null;
   /** The population stability index of the answers; null where there is nothing to take it of. */
   readonly psi: number | null;
+  /** Compared copies whose answer had a value that is not finite, and of those that callers got. */
+  readonly nonFinite: { readonly answered: number; readonly mirrored: number };
+  /** Compared copies whose answer had other outputs, or of another shape or type. */
+  readonly otherShape: number;
+  /** Copies that the variant failed to answer. */
+  readonly failed: number;
 }
+
+/** Of the copies that were sent, more that fail than this are no chance. */
+const MOST_FAILED = 0.1;
 
 /** Holds the copies against a gate. @param evidence undefined: nothing was compared */
 export function mirrorFindings(
@@ -28,13 +37,38 @@ export function mirrorFindings(
     message,
   });
   const compared = evidence?.compared ?? 0;
+  const failed = evidence?.failed ?? 0;
+  if (failed > MOST_FAILED * (compared + failed) && compared + failed >= gate.minComparisons) {
+    return [
+      finding('failed', 'fail', `${variant} failed to answer ${failed} of ${compared + failed} copies`),
+    ];
+  }
   if (evidence === undefined || compared < gate.minComparisons) {
     return [finding('comparisons', 'no_data', `${compared} of ${gate.minComparisons} copies were compared`)];
   }
   return [
+    ...formFindings(variant, evidence, finding),
     ...agreementFindings(gate, variant, evidence, finding),
     ...driftFindings(gate, variant, evidence, finding),
   ];
+}
+
+/** What no gate has to ask for. */
+function formFindings(
+  variant: string,
+  { compared, nonFinite, otherShape }: MirrorEvidence,
+  finding: Make,
+): readonly Finding[] {
+  const findings: Finding[] = [];
+  if (nonFinite.mirrored > nonFinite.answered) {
+    const seen = `${variant} answers ${nonFinite.mirrored} of ${compared} copies with a value that is not finite`;
+    findings.push(finding('nan', 'fail', `${seen}, and callers got ${nonFinite.answered}`));
+  }
+  if (otherShape > 0) {
+    const seen = `${variant} answers ${otherShape} of ${compared} copies with other outputs, shapes or types`;
+    findings.push(finding('shape', 'fail', seen));
+  }
+  return findings;
 }
 
 type Make = (name: string, outcome: Finding['outcome'], message: string) => Finding;

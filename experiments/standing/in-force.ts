@@ -1,5 +1,8 @@
 import type { Experiment, Variant } from '../definition.ts';
 import type { ExperimentSet } from '../experiment-set.ts';
+import { NO_TRAFFIC } from '../rollouts/plan.ts';
+import type { Traffic } from '../rollouts/plan.ts';
+import { readRecord, trafficOf } from '../rollouts/state.ts';
 import type { Split, Standing } from './standing.ts';
 
 /** What an experiment's file wishes. */
@@ -27,6 +30,7 @@ export function applyStanding(experiment: Experiment, { version, split }: Standi
   const at = (variant: Variant): Variant => placed.get(variant) ?? variant;
   const { match, forced, mirrors, variants } = experiment;
   const winner = variants.find(({ name }) => name === split.winner) ?? experiment.control;
+  const rolledOut = trafficOfRollout(experiment, split);
   return Object.freeze({
     ...experiment,
     weightsVersion: version,
@@ -34,10 +38,30 @@ export function applyStanding(experiment: Experiment, { version, split }: Standi
     variants: Object.freeze(variants.map(at)),
     control: at(experiment.control),
     winner: at(winner),
-    match: match.map((rule) => (rule.variant === undefined ? rule : { ...rule, variant: at(rule.variant) })),
+    match: [
+      ...rolledOut.rules.map((rule) => ({ ...rule, variant: at(rolledOut.variant) })),
+      ...match.map((rule) => (rule.variant === undefined ? rule : { ...rule, variant: at(rule.variant) })),
+    ],
     forced: new Map([...forced].map(([unit, variant]) => [unit, at(variant)])),
-    mirrors: mirrors.map((mirror) => ({ ...mirror, variant: at(mirror.variant) })),
+    mirrors: [
+      ...mirrors
+        .filter(({ variant }) => rolledOut.mirror === 0 || variant !== rolledOut.variant)
+        .map((mirror) => ({ ...mirror, variant: at(mirror.variant) })),
+      ...(rolledOut.mirror === 0 ? [] : [{ variant: at(rolledOut.variant), share: rolledOut.mirror / 100 }]),
+    ],
   });
+}
+
+/** What the rollout's step sends to what is rolled out beside its weight: whom a rule names, before the file's own rules, and copies. */
+function trafficOfRollout(
+  { rollout: plan, variants, control }: Experiment,
+  { rollout }: Split,
+): Pick<Traffic, 'rules' | 'mirror'> & { readonly variant: Variant } {
+  const record = readRecord(rollout);
+  const variant = variants.find(({ name }) => name === plan?.variant);
+  if (plan === undefined || record === undefined || variant === undefined)
+    return { ...NO_TRAFFIC, variant: control };
+  return { ...trafficOf(plan, record.state), variant };
 }
 
 /** An experiment's file beside where it stands. */

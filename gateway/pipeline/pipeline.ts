@@ -22,6 +22,13 @@ export interface PipelineOptions {
   readonly inferenceTimeoutMs: number;
   /** Told of errors that are the gateway's own or the model's, not the caller's. */
   readonly onFault: (error: GatewayError) => void;
+  /** Told how each routed request ended, while its outputs can still be read; with why, where it failed. */
+  readonly onEnd: (
+    target: Target,
+    outcome: Outcome,
+    answer: InferAnswer | undefined,
+    error: GatewayError | undefined,
+  ) => void;
 }
 
 /** The one way through the gateway: route, decode, check, infer, encode, record. Every face calls it. */
@@ -49,6 +56,7 @@ export class Pipeline {
     let outcome: Outcome = 'ok';
     let prediction: Prediction | undefined;
     let isKept = false;
+    let failure: GatewayError | undefined;
     try {
       checkRights(call);
       const { router } = this.#options;
@@ -93,11 +101,13 @@ export class Pipeline {
       };
     } catch (error) {
       const known = toGatewayError(error);
+      failure = known;
       outcome = OUTCOMES[known.code] ?? (known.status < 500 ? 'client_error' : 'error');
       if (outcome === 'error') this.#options.onFault(known);
       throw known;
     } finally {
       this.#inFlight -= 1;
+      if (target !== undefined) this.#options.onEnd(target, outcome, answer, failure);
       const totalMs = performance.now() - call.arrivalMs;
       if (target !== undefined && prediction !== undefined)
         this.#options.predictions.end(prediction, target, outcome, totalMs, answer, call.principal.id);

@@ -9,11 +9,12 @@ const UNMEASURED: ReadonlySet<string> = new Set(['cache_hits']);
  */
 export function dormantKeys({ metrics, guardrails, rollout }: Experiment): readonly string[] {
   const keys: string[] = [];
-  if (rollout !== undefined) keys.push('rollout');
   metrics.forEach((metric, index) => {
     if ('source' in metric && UNMEASURED.has(metric.source)) keys.push(`metrics[${index}].source`);
   });
-  guardrails.forEach((guardrail, index) => {
+  // A rollout holds its variant against them.
+  const unheld = rollout === undefined ? guardrails : [];
+  unheld.forEach((guardrail, index) => {
     for (const key of ['minimum', 'maximum'] as const) {
       if (guardrail[key] !== undefined) keys.push(`guardrails[${index}].${key}`);
     }

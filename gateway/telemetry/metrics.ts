@@ -53,6 +53,8 @@ export interface GaugeSources {
   weightsVersions(): Iterable<{ readonly experiment: string; readonly version: number }>;
   /** What the GPUs do, where they tell. */
   gpus(): Iterable<GpuUsage>;
+  /** -1 taken back, 0 not begun, 1 under way, 2 paused, 3 everybody gets what was rolled out. */
+  rolloutStates(): Iterable<{ readonly experiment: string; readonly state: number }>;
 }
 
 /** Seconds: from a tenth of a millisecond, where a small model answers, to the longest timeouts. */
@@ -334,6 +336,14 @@ export class Metrics {
       ['experiment'],
       (self) => {
         for (const { experiment, version } of sources.weightsVersions()) self.set({ experiment }, version);
+      },
+    );
+    gauge(
+      'signalbox_rollout_state',
+      'Where a rollout stands: -1 taken back, 0 not begun, 1 under way, 2 paused, 3 everybody gets it.',
+      ['experiment'],
+      (self) => {
+        for (const { experiment, state } of sources.rolloutStates()) self.set({ experiment }, state);
       },
     );
   }

@@ -126,6 +126,7 @@ test('panels and rules ask only for metrics that the gateway exposes, or that ar
     weights: () => [],
     weightsVersions: () => [],
     gpus: () => [],
+    rolloutStates: () => [],
   });
   const exposed = [...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name);
   const panels = publishedDashboards().flatMap(({ text }) =>

@@ -13,13 +13,21 @@ export interface Sample {
   readonly skewness: number;
 }
 
+/**
+ * Where all units did, or none, the variance is that of half a unit more of the other kind: no finite sample shows that a rate is
+ * exactly 0 or 1, and a variance of zero would make a difference as plain as that of 0 % to 100 % one of which nothing can be said.
+ *
+ * Source: the half is that of Jeffreys' prior; A. Agresti and B. A. Coull, "Approximate is better than exact for interval estimation of
+ * binomial proportions", The American Statistician 52 (1998), add such units to every proportion.
+ */
 export function sampleOfProportion(units: number, successes: number): Sample {
   const mean = units === 0 ? 0 : successes / units;
   const unitVariance = mean * (1 - mean);
+  const smoothed = (successes + 0.5) / (units + 1);
   return {
     units,
     mean,
-    variance: unitVariance,
+    variance: unitVariance === 0 && units > 0 ? smoothed * (1 - smoothed) : unitVariance,
     skewness: unitVariance === 0 ? 0 : (1 - 2 * mean) / Math.sqrt(unitVariance),
   };
 }

@@ -1,0 +1,86 @@
+import type { InferAnswer } from '../../backends/inference.ts';
+import { epochOf } from '../../experiments/epoch.ts';
+import type { Experiment } from '../../experiments/definition.ts';
+import type { ExperimentSet } from '../../experiments/experiment-set.ts';
+import { FaultCounter } from '../../experiments/rollouts/fault-counter.ts';
+import type { Answered, MetFloor } from '../../experiments/rollouts/fault-counter.ts';
+import type { RolloutPlan } from '../../experiments/rollouts/plan.ts';
+import type { Target } from '../pipeline/call.ts';
+import type { Outcome } from '../telemetry/metrics.ts';
+import { hasNonFinite } from './non-finite.ts';
+
+/** Told of each hard floor that a variant meets, at the request that meets it. */
+export type OnFloor = (experiment: string, met: MetFloor) => void;
+
+/** Of workers and of ONNX Runtime: a heap that is full, and an allocation that fails. */
+const OUT_OF_MEMORY = /out of memory|memory limit|allocate memory|bad_alloc|OutOfMemory/i;
+
+/** Sees how each request of a variant that is rolled out ends, and counts towards its hard floors. */
+export class FaultWatch {
+  readonly #onFloor: OnFloor;
+  /** By experiment; a counter lasts as long as the weights stand still. */
+  readonly #counters = new Map<string, { readonly stage: string; readonly counter: FaultCounter }>();
+
+  constructor(onFloor: OnFloor) {
+    this.#onFloor = onFloor;
+  }
+
+  /**
+   * A request ended; its outputs can still be read.
+   *
+   * @param reason why it failed; undefined where it did not
+   */
+  answered(
+    { choice }: Target,
+    outcome: Outcome,
+    answer: InferAnswer | undefined,
+    reason: string | undefined,
+  ): void {
+    if (choice === undefined) return;
+    const { experiment, variant } = choice;
+    const { rollout, status } = experiment;
+    if (rollout === undefined || status !== 'running' || variant.name !== rollout.variant) return;
+    const met = this.#counterOf(experiment, rollout).answered({
+      outcome: outcomeOf(outcome),
+      isNonFinite: answer === undefined ? undefined : hasNonFinite(answer.outputs),
+      isOutOfMemory: reason !== undefined && OUT_OF_MEMORY.test(reason),
+    });
+    if (met !== undefined) this.#onFloor(experiment.key, met);
+  }
+
+  /** A worker of a version died. */
+  workerDied({ byKey }: ExperimentSet, model: string, version: number, reason: string): void {
+    for (const experiment of byKey.values()) {
+      const { rollout, status, variants } = experiment;
+      if (rollout === undefined || status !== 'running' || experiment.model !== model) continue;
+      if (variants.find(({ name }) => name === rollout.variant)?.version !== version) continue;
+      const met = this.#counterOf(experiment, rollout).workerDied(OUT_OF_MEMORY.test(reason));
+      if (met !== undefined) this.#onFloor(experiment.key, met);
+    }
+  }
+
+  #counterOf(experiment: Experiment, { hardFloor }: RolloutPlan): FaultCounter {
+    const { key, phase } = experiment;
+    const stage = `${phase} ${epochOf(experiment).epoch}`;
+    const known = this.#counters.get(key);
+    if (known?.stage === stage) return known.counter;
+    const counter = new FaultCounter(hardFloor);
+    this.#counters.set(key, { stage, counter });
+    return counter;
+  }
+}
+
+function outcomeOf(outcome: Outcome): Answered['outcome'] {
+  switch (outcome) {
+    case 'ok':
+    case 'error':
+    case 'timeout':
+      return outcome;
+    case 'client_error':
+    case 'shed':
+    case 'limited':
+    case 'denied':
+    case 'cancelled':
+      return 'other';
+  }
+}

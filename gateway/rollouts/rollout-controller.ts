@@ -1,0 +1,323 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from 'pino';
+import type { Experiment } from '../../experiments/definition.ts';
+import { countedMetrics } from '../../experiments/counted-metric.ts';
+import { analyseRollout, checksAt } from '../../experiments/rollouts/analyse-rollout.ts';
+import type { RolloutEvent, Surroundings } from '../../experiments/rollouts/advance.ts';
+import type { QueryAnswer, WebhookAnswer } from '../../experiments/rollouts/check-findings.ts';
+import type { MetFloor } from '../../experiments/rollouts/fault-counter.ts';
+import type { Judgement } from '../../experiments/rollouts/judgement.ts';
+import type { MirrorEvidence } from '../../experiments/rollouts/mirror-findings.ts';
+import type { QueryCheck, WebhookCheck } from '../../experiments/rollouts/plan.ts';
+import { drivenRollout, stepRollout } from '../../experiments/rollouts/rollout-step.ts';
+import type { DrivenRollout, RolloutStep } from '../../experiments/rollouts/rollout-step.ts';
+import { rolloutSplit } from '../../experiments/rollouts/split.ts';
+import { isOver, trafficOf } from '../../experiments/rollouts/state.ts';
+import type { RolloutRecord } from '../../experiments/rollouts/state.ts';
+import type { Outcome } from '../../experiments/standing/command.ts';
+import type { Situation } from '../../experiments/standing/in-force.ts';
+import type { Cause as StandingCause } from '../../experiments/standing/standing.ts';
+import { LeaseLost, StoreUnavailable } from '../../experiments/stores/state-store.ts';
+import type { ExperimentData, Fence } from '../../experiments/stores/state-store.ts';
+import type { StandingBook } from '../standing/standing-book.ts';
+import type { QueryNames } from './analysis-checks.ts';
+
+/** Between two looks at what time alone may change; a look asks nobody. */
+const LOOK_EVERY_MS = 100;
+
+export interface RolloutControllerOptions {
+  readonly experiments: Pick<StandingBook, 'situations' | 'situation' | 'current' | 'change'>;
+  readonly store: Pick<ExperimentData, 'tallies'>;
+  /** What this process has seen until now is in the store afterwards. */
+  readonly flushExposures: () => Promise<void>;
+  /** Whether a version of a model can answer. */
+  readonly isReady: (model: string, version: number) => boolean;
+  readonly askPrometheus: (check: QueryCheck, names: QueryNames, signal: AbortSignal) => Promise<QueryAnswer>;
+  readonly askWebhook: (check: WebhookCheck, rollout: object, signal: AbortSignal) => Promise<WebhookAnswer>;
+  /** What the copies of requests that a variant got have shown; undefined: none were compared. */
+  readonly mirrorEvidence: (experiment: Experiment, variant: string) => Promise<MirrorEvidence | undefined>;
+  /** `alone`: no other process drives these rollouts. Otherwise what a leader's writes stand under; undefined: somebody else leads. */
+  readonly lead: () => 'alone' | Fence | undefined;
+  /** Names this process in the audit log. */
+  readonly replica: string;
+  /** How long a change takes to be in force on all replicas. */
+  readonly spreadMs: number;
+  readonly log: Logger;
+  /** Milliseconds since 1970. */
+  readonly nowMs?: () => number;
+}
+
+/** An analysis that changed nothing: what it came to, and what it would have made of the rollout. */
+export interface DryRun {
+  readonly judgement: Judgement;
+  readonly step: RolloutStep | undefined;
+}
+
+/** What is remembered of a rollout between looks; all of it may be forgotten at any moment. */
+interface Memory {
+  analysedMs: number;
+  /** A floor that was met, and is not stored yet. */
+  floor: MetFloor | undefined;
+  /** What is under way. */
+  work: Promise<void> | undefined;
+}
+
+/**
+ * Drives the rollouts: gathers what an analysis looks at, lets the state machine decide, and stores each step before it takes effect.
+ *
+ * Nothing of it is kept here: a process that dies leaves the rollout in the store, and the next one goes on from there. Where the
+ * store is away it holds: weights stay, and nothing is promoted.
+ */
+export class RolloutController {
+  readonly #options: RolloutControllerOptions;
+  readonly #memory = new Map<string, Memory>();
+  readonly #stopped = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #storeFault = '';
+
+  constructor(options: RolloutControllerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => {
+      this.look();
+    }, LOOK_EVERY_MS);
+  }
+
+  /** Lets what is under way end. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#stopped.abort();
+    await this.settled();
+  }
+
+  /** Resolves when nothing is under way. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#memory.values()].flatMap(({ work }) => work ?? []));
+  }
+
+  /** Looks at every rollout, and begins what is due. */
+  look(): void {
+    for (const situation of this.#options.experiments.situations) {
+      const driven = drivenRollout(situation);
+      if (driven !== undefined) this.#begin(situation, driven);
+    }
+  }
+
+  /** A hard floor was met on this replica. It rolls back at once, as a person could: no lease is needed to go back. */
+  meetFloor(key: string, floor: MetFloor): void {
+    const memory = this.#memoryOf(key);
+    memory.floor = floor;
+    // What is under way judged by what was known before.
+    const work = (memory.work ?? Promise.resolve()).then(() =>
+      this.#guarded(key, () => this.#takeFloor(key, memory)),
+    );
+    this.#run(memory, work);
+  }
+
+  /** @returns undefined where the experiment has no rollout that is driven */
+  async dryRun(key: string): Promise<DryRun | undefined> {
+    const situation = this.#options.experiments.situation(key);
+    const driven = situation && drivenRollout(situation);
+    if (situation === undefined || driven?.record === undefined) return undefined;
+    const judgement = await this.#judge(situation.experiment, driven, driven.record);
+    return {
+      judgement,
+      step: stepRollout(driven, { kind: 'analysed', judgement }, this.#surroundings(situation)),
+    };
+  }
+
+  #begin(situation: Situation, driven: DrivenRollout): void {
+    const { key } = situation.experiment;
+    const memory = this.#memoryOf(key);
+    if (memory.work !== undefined) return;
+    if (memory.floor !== undefined) {
+      this.#run(
+        memory,
+        this.#guarded(key, () => this.#takeFloor(key, memory)),
+      );
+      return;
+    }
+    // What was counted is lost where the store was: a person has to say how it goes on.
+    if (situation.standing.isRecovered || this.#options.lead() === undefined) return;
+    const due = this.#due(situation, driven, memory);
+    if (due !== undefined) this.#run(memory, this.#guarded(key, due));
+  }
+
+  /** What is to be done now; undefined: nothing. */
+  #due(situation: Situation, driven: DrivenRollout, memory: Memory): (() => Promise<void>) | undefined {
+    const { experiment } = situation;
+    const { record, plan } = driven;
+    const surroundings = this.#surroundings(situation);
+    const event: RolloutEvent = {
+      kind: isSpread(record, surroundings.nowMs, this.#options.spreadMs) ? 'in_force' : 'clock',
+    };
+    const step = stepRollout(driven, event, surroundings);
+    if (step !== undefined) return () => this.#take(experiment.key, record, event, step);
+    if (record === undefined || !('at' in record.state)) return undefined;
+    if (surroundings.nowMs - Math.max(memory.analysedMs, record.state.at.sinceMs) < plan.intervalMs)
+      return undefined;
+    return async () => {
+      const judgement = await this.#judge(experiment, driven, record);
+      memory.analysedMs = this.#nowMs();
+      const analysed: RolloutEvent = { kind: 'analysed', judgement };
+      const { outcome, findings } = judgement;
+      this.#options.log.info({ experiment: experiment.key, outcome, findings }, 'the rollout was analysed');
+      const next = stepRollout(driven, analysed, this.#surroundings(situation));
+      if (next !== undefined) await this.#take(experiment.key, record, analysed, next);
+    };
+  }
+
+  async #takeFloor(key: string, memory: Memory): Promise<void> {
+    const { floor } = memory;
+    if (floor === undefined) return;
+    const situation = this.#options.experiments.situation(key);
+    const driven = situation && drivenRollout(situation);
+    const event: RolloutEvent = { kind: 'hard_floor', ...floor };
+    const step = driven && stepRollout(driven, event, this.#surroundings(situation));
+    // Kept where the store is away: then this throws.
+    if (step !== undefined) await this.#take(key, undefined, event, step, true);
+    memory.floor = undefined;
+  }
+
+  /**
+   * Stores a step, unless the rollout has moved on since.
+   *
+   * @param judgedOn what the step was decided on
+   * @param anyway whatever the rollout has become: for what has to roll back
+   */
+  async #take(
+    key: string,
+    judgedOn: RolloutRecord | undefined,
+    event: RolloutEvent,
+    { record, cause }: RolloutStep,
+    anyway = false,
+  ): Promise<void> {
+    const { experiments, lead, log } = this.#options;
+    const decide = (situation: Situation): Outcome => {
+      const driven = drivenRollout(situation);
+      if (driven === undefined || (!anyway && !isDeepStrictEqual(driven.record, judgedOn)))
+        return { kind: 'same' };
+      const step = stepRollout(driven, event, this.#surroundings(situation));
+      if (step === undefined) return { kind: 'same' };
+      return { kind: 'change', split: rolloutSplit(situation.experiment, driven.plan, step.record) };
+    };
+    const fence = anyway ? 'alone' : lead();
+    if (fence === undefined) return;
+    const changed = await experiments.change(key, decide, {
+      cause: this.#standingCause(record, cause),
+      ...(fence !== 'alone' && { fence }),
+    });
+    if (changed.kind === 'changed')
+      log.info({ experiment: key, state: record.state.kind, cause }, 'the rollout moved on');
+  }
+
+  async #judge(
+    experiment: Experiment,
+    { plan }: DrivenRollout,
+    { state }: RolloutRecord,
+  ): Promise<Judgement> {
+    const { experiments, store, flushExposures, askPrometheus, askWebhook, mirrorEvidence } = this.#options;
+    const inForce = experiments.current.byKey.get(experiment.key) ?? experiment;
+    const { signal } = this.#stopped;
+    const { queries, webhooks, mirror } = checksAt(plan, state);
+    const { key, phase, metrics } = inForce;
+    const names = queryNames(inForce, plan);
+    const { weight, mirror: mirrored } = trafficOf(plan, state);
+    const version = Number(names.version);
+    const told = { experiment: key, phase, variant: plan.variant, version, state, weight, mirrored };
+    const [copies, answers, said] = await Promise.all([
+      mirror === undefined ? undefined : mirrorEvidence(inForce, plan.variant),
+      Promise.all(queries.map(async (check) => [check, await askPrometheus(check, names, signal)] as const)),
+      Promise.all(webhooks.map(async (check) => [check, await askWebhook(check, told, signal)] as const)),
+    ]);
+    await flushExposures();
+    const nowMs = this.#nowMs();
+    const tallies = await store.tallies(key, phase, countedMetrics(metrics), nowMs);
+    return analyseRollout(
+      inForce,
+      plan,
+      state,
+      { tallies, mirror: copies, queries: answers, webhooks: said },
+      nowMs,
+    );
+  }
+
+  #surroundings({ experiment }: Pick<Situation, 'experiment'>): Surroundings {
+    const { rollout, variants, model } = experiment;
+    const version = variants.find(({ name }) => name === rollout?.variant)?.version;
+    return { nowMs: this.#nowMs(), isReady: version !== undefined && this.#options.isReady(model, version) };
+  }
+
+  #standingCause({ state }: RolloutRecord, { code, message }: RolloutStep['cause']): StandingCause {
+    return {
+      action: `rollout.${state.kind}`,
+      reason: `${code}: ${message}`,
+      actor: { kind: 'rollout', id: this.#options.replica, name: '', address: '' },
+      at: new Date(this.#nowMs()).toISOString(),
+    };
+  }
+
+  async #guarded(key: string, work: () => Promise<void>): Promise<void> {
+    const { log } = this.#options;
+    try {
+      await work();
+      if (this.#storeFault !== '') log.info('the state store is back, and the rollouts go on');
+      this.#storeFault = '';
+    } catch (error) {
+      if (error instanceof LeaseLost) return;
+      if (!(error instanceof StoreUnavailable)) {
+        log.error({ experiment: key, err: error }, 'a rollout could not be driven; it is tried again');
+        return;
+      }
+      if (this.#storeFault === '')
+        log.error(
+          { fault: error.message },
+          'the state store is away, so the rollouts hold: nothing is promoted',
+        );
+      this.#storeFault = error.message;
+    }
+  }
+
+  #run(memory: Memory, work: Promise<void>): void {
+    const mine = work.finally(() => {
+      if (memory.work === mine) memory.work = undefined;
+    });
+    memory.work = mine;
+  }
+
+  #memoryOf(key: string): Memory {
+    let memory = this.#memory.get(key);
+    if (memory === undefined) {
+      memory = { analysedMs: -Infinity, floor: undefined, work: undefined };
+      this.#memory.set(key, memory);
+    }
+    return memory;
+  }
+
+  #nowMs(): number {
+    return (this.#options.nowMs ?? Date.now)();
+  }
+}
+
+/** Whether what was stored last has reached all replicas, where the rollout waits for that. */
+function isSpread(record: RolloutRecord | undefined, nowMs: number, spreadMs: number): boolean {
+  const state = record?.state;
+  if (state === undefined || isOver(state) || !('sinceMs' in state)) return false;
+  return nowMs - state.sinceMs >= spreadMs;
+}
+
+function queryNames(experiment: Experiment, plan: DrivenRollout['plan']): QueryNames {
+  const { key, model, control, variants } = experiment;
+  const version = variants.find(({ name }) => name === plan.variant)?.version;
+  return {
+    experiment: key,
+    model,
+    variant: plan.variant,
+    version: String(version ?? ''),
+    control: control.name,
+    controlVersion: String(control.version),
+    interval: `${plan.intervalMs}ms`,
+  };
+}

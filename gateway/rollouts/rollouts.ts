@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { InferAnswer } from '../../backends/inference.ts';
+import type { ModelRepository } from '../../backends/repository/repository.ts';
+import { rolloutCommands } from '../../experiments/rollouts/rollout-step.ts';
+import type { RolloutCommands } from '../../experiments/standing/command.ts';
+import type { GatewayError } from '../errors.ts';
+import type { Target } from '../pipeline/call.ts';
+import type { StandingBook } from '../standing/standing-book.ts';
+import { LeaderElection } from '../state/leader-election.ts';
+import type { GatewayState } from '../state/state.ts';
+import type { Outcome } from '../telemetry/metrics.ts';
+import { askPrometheus, askWebhook } from './analysis-checks.ts';
+import { FaultWatch } from './fault-watch.ts';
+import { mirrorEvidence } from './mirror-evidence.ts';
+import { RolloutController } from './rollout-controller.ts';
+import type { DryRun } from './rollout-controller.ts';
+
+/** A change is in force on every replica after that. */
+const SPREAD_MS = 1000;
+
+export interface RolloutsOptions {
+  readonly experiments: StandingBook;
+  readonly repository: ModelRepository;
+  readonly state: GatewayState;
+  readonly log: Logger;
+}
+
+/** The rollouts of this process: the controller, where it leads, and what watches for hard floors, always. */
+export class Rollouts {
+  /** What rollouts make of a person's command. */
+  readonly commands: RolloutCommands;
+  readonly #experiments: StandingBook;
+  readonly #controller: RolloutController;
+  readonly #watch: FaultWatch;
+  /** Undefined: no other process has this state. */
+  readonly #election: LeaderElection | undefined;
+
+  constructor({ experiments, repository, state, log }: RolloutsOptions) {
+    const { store, exposures } = state;
+    const isShared = store.kind === 'redis';
+    const replica = randomUUID();
+    const isReady = (model: string, version: number): boolean =>
+      repository.model(model)?.version(version) !== undefined;
+    this.commands = rolloutCommands(isReady);
+    this.#experiments = experiments;
+    this.#election = isShared
+      ? new LeaderElection({
+          leases: store,
+          name: 'rollouts',
+          holder: replica,
+          onChange: (isLeader) => {
+            log.info(
+              { replica },
+              isLeader ? 'this replica drives the rollouts' : 'another replica drives the rollouts',
+            );
+          },
+        })
+      : undefined;
+    this.#controller = new RolloutController({
+      experiments,
+      store,
+      flushExposures: () => exposures.flush(),
+      isReady,
+      askPrometheus,
+      askWebhook,
+      mirrorEvidence: (experiment, variant) => mirrorEvidence(state, experiment, variant),
+      lead: () => (this.#election === undefined ? 'alone' : this.#election.fence),
+      replica,
+      spreadMs: isShared ? SPREAD_MS : 0,
+      log,
+    });
+    this.#watch = new FaultWatch((experiment, met) => {
+      log.error({ experiment, ...met }, 'what is rolled out met a hard floor');
+      this.#controller.meetFloor(experiment, met);
+    });
+  }
+
+  start(): void {
+    this.#election?.start();
+    this.#controller.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#controller.stop();
+    await this.#election?.stop();
+  }
+
+  answered(
+    target: Target,
+    outcome: Outcome,
+    answer: InferAnswer | undefined,
+    error: GatewayError | undefined,
+  ): void {
+    this.#watch.answered(target, outcome, answer, error?.message);
+  }
+
+  workerDied(model: string, version: number, reason: string): void {
+    this.#watch.workerDied(this.#experiments.current, model, version, reason);
+  }
+
+  /** What an analysis would decide now; undefined where the experiment has no rollout that is driven. */
+  dryRun(key: string): Promise<DryRun | undefined> {
+    return this.#controller.dryRun(key);
+  }
+}
