@@ -9,6 +9,8 @@ import { ExperimentSchema } from './experiment-schema.ts';
 import type { HashAttributeSchema, HoldoutSchema, VariantSchema } from './experiment-schema.ts';
 import { readGuardrails, readMetrics } from './metric-definition.ts';
 import type { Guardrail, MetricDefinition } from './metric-definition.ts';
+import { readAllocation } from './allocation/allocation.ts';
+import type { Allocation } from './allocation/allocation.ts';
 import type { RolloutPlan } from './rollouts/plan.ts';
 import { readPlan } from './rollouts/read-plan.ts';
 import { readMatchRule } from './targeting/match-rule.ts';
@@ -77,6 +79,8 @@ export interface Experiment {
   readonly metrics: readonly MetricDefinition[];
   readonly guardrails: readonly Guardrail[];
   /** How one of the variants comes to answer everybody by itself; undefined: its weights are the file's, or a person's. */
+  /** A bandit that moves the weights; undefined: they stay. */
+  readonly allocation: Allocation | undefined;
   readonly rollout: RolloutPlan | undefined;
   /** Whom all get once the experiment is completed. */
   readonly winner: Variant;
@@ -126,6 +130,18 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
   const metrics = readMetrics(file.metrics ?? [], refuse);
   const guardrails = readGuardrails(file.guardrails ?? [], metrics, refuse);
   const hasGuardrails = metrics.some(({ role }) => role === 'guardrail');
+  const allocation = readAllocation(
+    file.allocation,
+    {
+      control: file.control,
+      variants: file.variants,
+      metrics,
+      hasUnits: hashAttribute.kind !== 'none',
+      hasRollout: file.rollout !== undefined,
+      sticky: file.sticky,
+    },
+    refuse,
+  );
   const rollout =
     file.rollout &&
     readPlan(file.rollout, { control: file.control, variants: file.variants, hasGuardrails }, refuse);
@@ -148,13 +164,14 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
     holdout: file.holdout === undefined ? undefined : readHoldout(file.holdout, `${file.key}:holdout`),
     coverage: file.coverage ?? 1,
     forced,
-    isSticky: file.sticky ?? false,
+    isSticky: file.sticky ?? allocation !== undefined,
     control,
     variants: Object.freeze([...file.variants].sort((a, b) => (a.name < b.name ? -1 : 1))),
     onUnavailable: file.onUnavailable ?? 'fallback',
     mirrors,
     metrics,
     guardrails,
+    allocation,
     rollout,
     winner,
     weightsVersion: 0,

@@ -215,6 +215,7 @@ const UNMOVING: readonly (readonly [key: string, valueOf: (experiment: Experimen
   ['onUnavailable', ({ onUnavailable }) => onUnavailable],
   ['guardrails', ({ guardrails }) => guardrails],
   ['mirror', ({ mirrors }) => mirrors.map(({ variant, share }) => [variant.name, share])],
+  ['allocation', ({ allocation }) => allocation],
   ['rollout', ({ rollout }) => rollout],
   ['winner', ({ winner }) => winner.name],
 ];

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { GuardrailSchema, MetricSchema } from './metric-schema.ts';
+import { AllocationSchema } from './allocation/allocation-schema.ts';
 import { RolloutSchema } from './rollouts/rollout-schema.ts';
 import { MatchRuleSchema } from './targeting/match-rule.ts';
 
@@ -158,6 +159,7 @@ export const ExperimentSchema = Type.Object(
     guardrails: Type.Optional(
       Type.Array(GuardrailSchema, { maxItems: 50, expected: 'a list of guardrails' }),
     ),
+    allocation: Type.Optional(AllocationSchema),
     rollout: Type.Optional(RolloutSchema),
     winner: Type.Optional(Name("the winning variant's name")),
   },

@@ -12,6 +12,7 @@ import { drivenRollout } from '../experiments/rollouts/rollout-step.ts';
 import { sharesOf } from '../experiments/shares.ts';
 import type { Situation } from '../experiments/standing/in-force.ts';
 import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
+import { Bandits } from './allocation/bandits.ts';
 import { dormantKeys } from './reload/dormant-keys.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
@@ -70,6 +71,7 @@ export class Gateway {
   readonly #files: ExperimentFiles;
   readonly #keys: WatchedKeys | undefined;
   readonly #mirrors: Mirrors;
+  readonly #bandits: Bandits;
 
   #state: 'starting' | 'ready' | 'stopping' = 'starting';
   readonly #readinessListeners = new Set<() => void>();
@@ -203,6 +205,14 @@ export class Gateway {
       this.#warnOfEviction();
     });
     this.deciding = { sticky: this.#sticky, nowMs: Date.now, randomUnit: randomUUID };
+    this.#bandits = new Bandits({
+      book: experiments,
+      store: state.store,
+      log,
+      random: Math.random,
+      nowMs: Date.now,
+      flush: () => state.exposures.flush(),
+    });
     const load = new MainThreadLoad();
     this.#mirrors = new Mirrors({
       version: (model, version) => repository.model(model)?.version(version),
@@ -267,6 +277,7 @@ export class Gateway {
   start(): void {
     this.#warnOfDormantKeys();
     this.#become('ready');
+    this.#bandits.start();
     this.#scheduleLook();
     this.history.start();
     this.rollouts.start();
@@ -282,6 +293,7 @@ export class Gateway {
   async close(): Promise<void> {
     this.beginStop();
     await this.#look;
+    await this.#bandits.stop();
     await this.#mirrors.close();
     await this.history.stop();
     await this.rollouts.stop();

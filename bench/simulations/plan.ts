@@ -1,3 +1,4 @@
+import { banditScenario } from './bandits.ts';
 import { burnInScenario } from './burn-in.ts';
 import { meanScenarios } from './mean-scenarios.ts';
 import { powerScenarios } from './powers.ts';
@@ -20,6 +21,7 @@ export function longPlan(): readonly Planned[] {
   return [
     ...times(2000, meanScenarios(20_000)),
     ...times(2000, [burnInScenario(20_000, 0.1, 0.01), burnInScenario(20_000, 0.1, 0.001)]),
+    ...times(2000, [banditScenario(20_000, 0), banditScenario(20_000, 0.02)]),
     ...times(2000, [returningUnits(5000)]),
     ...times(2000, [
       quantileScenario(5000, 0.5, 0.5, 0),

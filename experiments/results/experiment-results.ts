@@ -8,6 +8,8 @@ import type { AssignmentCounts } from '../statistics/sample-ratio.ts';
 import type { EpochTally, Tallies, UntestedTally, VariantTally } from '../stores/tallies.ts';
 import type { MirrorResult } from './mirror-results.ts';
 import { metricState, UnfitTally } from './metric-states.ts';
+import { allocationResult } from './allocation-result.ts';
+import type { AllocationResult } from './allocation-result.ts';
 import { driftResults } from './drift-results.ts';
 import { BUILT_IN_PLANS, planMetrics } from './metric-plan.ts';
 import type { LeftOut, PlannedMetric } from './metric-plan.ts';
@@ -16,6 +18,8 @@ import type { LeftOut, PlannedMetric } from './metric-plan.ts';
 export interface ExperimentResults extends Results {
   /** What the gateway measures without outcomes, corrected among themselves; it decides nothing. */
   readonly builtIn: readonly MetricResult[];
+  /** How a bandit moves the weights; null where they are fixed. */
+  readonly allocation: AllocationResult | null;
   /** Outcomes that are shown and not tested, by variant, then by metric. */
   readonly untested: Readonly<Record<string, Readonly<Record<string, UntestedTally>>>>;
   /** Metrics that are not analysed, and why. */
@@ -50,6 +54,7 @@ export function experimentResults(
     ...results,
     metrics: [...results.metrics, ...drift],
     builtIn: analyse(withMetrics(input, builtIn.fit, epochs)).metrics,
+    allocation: allocationResult(experiment, tallies),
     untested: tallies.untested,
     leftOut: [...leftOut, ...own.leftOut],
   };
@@ -76,6 +81,13 @@ export function guardrailResults(
   const { fit } = analysable(planned, epochs);
   const input = withMetrics(inputOf(experiment, epochs, nowMs), fit, epochs);
   return analyse({ ...input, settings: { ...DEFAULT_SETTINGS, alpha } });
+}
+
+/** What the metrics of an experiment's file are analysed from. */
+export function analysisInput(experiment: Experiment, tallies: Tallies, nowMs: number): AnalysisInput {
+  const epochs = inForceLast(tallies.epochs, experiment);
+  const { fit } = analysable(planMetrics(experiment).planned, epochs);
+  return withMetrics(inputOf(experiment, epochs, nowMs), fit, epochs);
 }
 
 interface KnownEpoch extends EpochTally {

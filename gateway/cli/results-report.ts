@@ -1,3 +1,4 @@
+import type { AllocationResult } from '../../experiments/results/allocation-result.ts';
 import type { PublishedResults } from '../../experiments/results/experiment-results.ts';
 import type { KnownInterval, MetricResult } from '../../experiments/statistics/analysis/results.ts';
 import { isRecord } from './admin-client.ts';
@@ -17,7 +18,7 @@ export function isResults(answer: unknown): answer is PublishedResults {
 
 /** For a terminal: the verdict, the variants, the metrics with their intervals, and whether all that may be believed. */
 export function resultsText(results: PublishedResults): string {
-  const { experiment, phase, verdict, variants, metrics, builtIn, leftOut, mirrors } = results;
+  const { experiment, phase, verdict, variants, metrics, builtIn, leftOut, mirrors, allocation } = results;
   const shown =
     metrics.length > 0 ? ['', ...metricTable(metrics), ...plot(metrics)] : ['', 'no metric has outcomes yet'];
   const measured = builtIn.length > 0 ? ['', 'measured by the gateway:', ...metricTable(builtIn)] : [];
@@ -31,11 +32,17 @@ export function resultsText(results: PublishedResults): string {
     ...shown,
     ...measured,
     ...mirrors.flatMap(mirrorLines),
+    ...(allocation === null ? [] : ['', ...allocationLines(allocation)]),
     '',
     ...healthLines(results),
     ...leftOut.map(({ metric, reason }) => `${metric} is not analysed: ${reason}`),
     '',
   ].join('\n');
+}
+
+function allocationLines({ metric, weights, note }: AllocationResult): readonly string[] {
+  const shares = Object.entries(weights).map(([variant, weight]) => `${variant} ${weight}`);
+  return [`bandit on ${metric}: weights ${shares.join(', ')}`, `  ${note}`];
 }
 
 function metricTable(metrics: readonly MetricResult[]): readonly string[] {

@@ -117,6 +117,20 @@ test.each([
     'forced: names units, and hashAttribute says that there are none',
   ],
   ['sticky: true\nhashAttribute: { none: true }', 'sticky: keeps units where they landed'],
+  ['allocation: { kind: thompson }', 'allocation.metric: is missing, and the experiment has 0 goals'],
+  [
+    'allocation: { kind: thompson, metric: q }\nmetrics: [{ name: q, kind: quantile, quantile: 0.5 }]',
+    'allocation.metric: is "q"; expected a metric that is a proportion, mean, count or ratio',
+  ],
+  [
+    'allocation: { kind: thompson }\nsticky: false\nmetrics: [{ name: a, kind: mean, role: goal }]',
+    'allocation: moves weights often, and sticky: false would move units with them',
+  ],
+  [
+    'allocation: { kind: thompson, floor: 0.6 }\nmetrics: [{ name: a, kind: mean, role: goal }]',
+    'allocation.floor: is 0.6; expected the least share of a variant, from 0.01 to 0.5',
+  ],
+  ['allocation: { kind: fixed, floor: 0.1 }', 'allocation.floor: goes with kind thompson only'],
   ['mirror: { variant: v3 }', 'mirror.variant: is "v3"; expected one of the variants v1, v2'],
   ['mirror: [{ variant: v2 }, { variant: v2 }]', 'mirror[1].variant: "v2" is there twice'],
   ['match: [{}]', '6:9: match[0]: has no condition, so it concerns everybody'],
@@ -197,7 +211,7 @@ test.each([
     'metrics: [{ name: a, kind: mean, role: guardrail }]\nguardrails: [{ metric: a, minimum: 2, maximum: 1 }]',
     'guardrails[0].minimum: is 2, above the maximum of 1',
   ],
-  ['rollout: { steps: [] }', '6:1: rollout: is an unknown key'],
+  ['rollout: { steps: [] }', '6:12: rollout.steps: is a list of 0; expected a list of at least one step'],
 ])('%s is refused', async (text, message) => {
   expect(await refusalsOf(text)).toEqual([expect.stringContaining(message)]);
 });

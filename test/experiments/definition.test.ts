@@ -48,6 +48,7 @@ test('what a file leaves out has its default', () => {
     metrics: [],
     guardrails: [],
     winner: V1,
+    weightsVersion: 0,
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { banditScenario } from '../../../bench/simulations/bandits.ts';
 import { exactInterval } from '../../../bench/simulations/exact-binomial.ts';
 import { meanScenarios } from '../../../bench/simulations/mean-scenarios.ts';
 import { powerScenario } from '../../../bench/simulations/powers.ts';
@@ -39,6 +40,12 @@ describe('over many experiments, the claims hold:', () => {
   test('a unit is one observation, and requests taken for observations raise false alarms', () => {
     const outcomes = expectToHold(returningUnits(1500), 60);
     expect(rateOf(outcomes, 'each request is one: false alarm at some look')).toBeGreaterThan(0.3);
+  });
+
+  test('a bandit that moves the weights by what it sees', () => {
+    const outcomes = expectToHold(banditScenario(6000, 0.05), 40);
+    expect(rateOf(outcomes, 'the variant has 80 % of the weight or more at the end')).toBeGreaterThan(0.8);
+    expectToHold(banditScenario(6000, 0), 40);
   });
 
   test.each(sampleRatioScenarios(3000))('$name', (scenario) => {
