@@ -17,6 +17,8 @@ export interface InferRequest {
   readonly timeoutMs?: number | undefined;
   /** Aborted when the caller hangs up: the request then leaves the queue. */
   readonly signal?: AbortSignal;
+  /** The caller's W3C trace context, by header name, for a version that another server runs. */
+  readonly traceContext?: Readonly<Record<string, string>>;
 }
 
 export interface InferAnswer {

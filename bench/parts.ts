@@ -92,13 +92,19 @@ await using folder = await temporaryFolder({
 const log = pino({ level: 'warn' }, pino.destination(2));
 const gateway = await Gateway.open(await loadConfig(join(folder.path, 'signalbox.yaml'), process.env), log);
 
-const router = new Router(gateway.repository, () => gateway.experiments.current, gateway.deciding);
+const router = new Router(
+  gateway.repository,
+  () => gateway.experiments.current,
+  gateway.deciding,
+  gateway.upstreams,
+);
 const predictions = new PredictionLog(gateway.state.ids, gateway.state.exposures, Date.now);
 const { signal } = new AbortController();
 const calls = Array.from({ length: USERS }, (_, user): Call => {
   const headers: Readonly<Record<string, string>> = { 'x-user-id': `user-${user}` };
   return {
     protocol: 'http',
+    answerableBy: ['v2'],
     model: 'digits',
     version: undefined,
     header: (name) => headers[name],

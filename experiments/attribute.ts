@@ -1,3 +1,5 @@
+import type { Variant } from './variant.ts';
+
 /** A place in a request whose value an experiment may look at. */
 export type AttributeSource =
   | { readonly kind: 'header'; /** Lower case. */ readonly name: string }
@@ -28,8 +30,8 @@ export interface Caller {
   unit(source: UnitSource): string | undefined;
   /** The request's input tensors; empty where its face can't tell them before the call is routed. */
   inputs(): readonly InputMetadata[];
-  /** Whether that version of the called model can answer now. */
-  isReady(version: number): boolean;
+  /** Whether that variant of the called model can answer now. */
+  isReady(variant: Variant): boolean;
 }
 
 /** Whether a value stands in the body, which has to be read before the call can be routed. */

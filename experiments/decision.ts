@@ -210,9 +210,9 @@ function available(
   unit?: string,
   hash?: number,
 ): Decision {
-  if (caller.isReady(variant.version)) return { kind: 'variant', experiment, variant, reason, unit, hash };
+  if (caller.isReady(variant)) return { kind: 'variant', experiment, variant, reason, unit, hash };
   const { control } = experiment;
-  if (experiment.onUnavailable === 'fallback' && caller.isReady(control.version)) {
+  if (experiment.onUnavailable === 'fallback' && caller.isReady(control)) {
     return { kind: 'variant', experiment, variant: control, reason: 'fallback', unit, hash };
   }
   return { kind: 'unavailable', experiment, variant };

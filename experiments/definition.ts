@@ -6,7 +6,7 @@ import type { Path, YamlDocument } from '../documents/yaml-document.ts';
 import { standsInBody } from './attribute.ts';
 import type { UnitSource } from './attribute.ts';
 import { ExperimentSchema } from './experiment-schema.ts';
-import type { HashAttributeSchema, HoldoutSchema, VariantSchema } from './experiment-schema.ts';
+import type { HashAttributeSchema, HoldoutSchema } from './experiment-schema.ts';
 import { readGuardrails, readMetrics } from './metric-definition.ts';
 import type { Guardrail, MetricDefinition } from './metric-definition.ts';
 import { readAllocation } from './allocation/allocation.ts';
@@ -15,8 +15,10 @@ import type { RolloutPlan } from './rollouts/plan.ts';
 import { readPlan } from './rollouts/read-plan.ts';
 import { readMatchRule } from './targeting/match-rule.ts';
 import type { MatchRule } from './targeting/match-rule.ts';
+import { readUpstream } from './upstream-definition.ts';
+import type { Variant } from './variant.ts';
 
-export type Variant = Readonly<Static<typeof VariantSchema>>;
+export type { Variant };
 
 type ExperimentFile = Static<typeof ExperimentSchema>;
 
@@ -103,11 +105,12 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
   const refuse = (path: Path, message: string): void => {
     problems.push(document.problemAt(path, message));
   };
-  checkVariants(file, knownVersions, refuse);
+  const variants = readVariants(file, refuse);
+  checkVersions(file, knownVersions, refuse);
   const pick = (name: string, path: Path): Variant | undefined => {
-    const variant = file.variants.find((candidate) => candidate.name === name);
+    const variant = variants.find((candidate) => candidate.name === name);
     if (variant === undefined) {
-      const names = file.variants.map((candidate) => candidate.name);
+      const names = variants.map((candidate) => candidate.name);
       refuse(path, `is "${name}"; expected one of the variants ${names.join(', ')}`);
     }
     return variant;
@@ -143,8 +146,7 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
     refuse,
   );
   const rollout =
-    file.rollout &&
-    readPlan(file.rollout, { control: file.control, variants: file.variants, hasGuardrails }, refuse);
+    file.rollout && readPlan(file.rollout, { control: file.control, variants, hasGuardrails }, refuse);
   if (problems.length > 0 || control === undefined || winner === undefined)
     throw new InvalidDocuments(problems);
 
@@ -166,7 +168,7 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
     forced,
     isSticky: file.sticky ?? allocation !== undefined,
     control,
-    variants: Object.freeze([...file.variants].sort((a, b) => (a.name < b.name ? -1 : 1))),
+    variants: Object.freeze([...variants].sort((a, b) => (a.name < b.name ? -1 : 1))),
     onUnavailable: file.onUnavailable ?? 'fallback',
     mirrors,
     metrics,
@@ -195,19 +197,51 @@ export function readHoldout(file: Static<typeof HoldoutSchema>, seed: string): H
 
 type Refuse = (path: Path, message: string) => void;
 
-function checkVariants(
+/** Of a variant that says neither or both of where it lives, the name is still known, so that it can be referred to. */
+function readVariants({ model, variants }: ExperimentFile, refuse: Refuse): readonly Variant[] {
+  const names = variants.map((variant) => variant.name);
+  const read = variants.map(({ name, weight, version, upstream }, index): Variant => {
+    if (names.indexOf(name) < index) refuse(['variants', index, 'name'], `"${name}" is there twice`);
+    if (version !== undefined && upstream !== undefined) {
+      refuse(
+        ['variants', index, 'upstream'],
+        'stands beside version; a variant lives here or there, not both',
+      );
+    }
+    if (upstream !== undefined) {
+      return {
+        name,
+        weight,
+        upstream: readUpstream(upstream, model, ['variants', index, 'upstream'], refuse),
+      };
+    }
+    if (version === undefined) {
+      refuse(
+        ['variants', index],
+        'says neither version nor upstream; expected version: 2, or upstream: { url: "http://triton:8000" }',
+      );
+    }
+    return { name, weight, version: version ?? 0 };
+  });
+  if (variants.every((variant) => variant.weight === 0)) {
+    refuse(['variants'], 'have only weights of 0; at least one has to be above 0');
+  }
+  return read;
+}
+
+/** A model whose variants all live elsewhere needs no folder in the repository. */
+function checkVersions(
   { model, variants }: ExperimentFile,
   knownVersions: KnownVersions | undefined,
   refuse: Refuse,
 ): void {
-  const names = variants.map((variant) => variant.name);
   const versions = knownVersions?.(model);
-  if (knownVersions !== undefined && versions === undefined) {
+  const needsRepository = variants.some(({ version }) => version !== undefined);
+  if (knownVersions !== undefined && versions === undefined && needsRepository) {
     refuse(['model'], `is "${model}", but the model repository has no model of that name`);
   }
-  variants.forEach(({ name, version }, index) => {
-    if (names.indexOf(name) < index) refuse(['variants', index, 'name'], `"${name}" is there twice`);
-    if (versions !== undefined && !versions.includes(version)) {
+  variants.forEach(({ version }, index) => {
+    if (version !== undefined && versions !== undefined && !versions.includes(version)) {
       const there =
         versions.length > 0 ? `the repository has ${versions.join(', ')}` : 'the repository has none';
       refuse(
@@ -216,9 +250,6 @@ function checkVariants(
       );
     }
   });
-  if (variants.every((variant) => variant.weight === 0)) {
-    refuse(['variants'], 'have only weights of 0; at least one has to be above 0');
-  }
 }
 
 function readUnitSource(file: Static<typeof HashAttributeSchema>): UnitSource {

@@ -1,6 +1,7 @@
 import type { Path } from '../documents/yaml-document.ts';
 import type { Experiment, Namespace } from './definition.ts';
 import type { MetricDefinition } from './metric-definition.ts';
+import type { Variant } from './variant.ts';
 
 /**
  * What an edit of a running experiment does to its results: nothing that the statistics can't follow (`safe`), they have
@@ -149,10 +150,17 @@ function diffVariants(before: Experiment, after: Experiment, note: Note): void {
     const now = next.get(variant.name);
     if (now === undefined) {
       note(['variants'], 'new_phase', `${variant.name} has results; to send nobody there, give it weight 0`);
-    } else if (now.version !== variant.version) {
-      const why = `${variant.name} would be version ${now.version} under the results of version ${variant.version}`;
+      continue;
+    }
+    if (!isSame(originOf(variant), originOf(now))) {
+      const why = `${variant.name} would be ${nameOf(now)} under the results of ${nameOf(variant)}`;
       note(['variants'], 'new_phase', `${why}; a variant of another name can be added as it runs`);
-    } else if (now.weight !== variant.weight) {
+      continue;
+    }
+    if (!isSame(variant.upstream, now.upstream)) {
+      note(['variants'], 'safe', `${variant.name} is called otherwise, and is what it was`);
+    }
+    if (now.weight !== variant.weight) {
       const why = `${variant.name} goes from weight ${variant.weight} to ${now.weight}; it opens an epoch`;
       note(['variants'], 'safe', why);
     }
@@ -193,6 +201,20 @@ function diffMetrics(
       );
     else note(['metrics', index], 'safe', `${metric.name} is counted from now on`);
   }
+}
+
+/** What gives a variant's answers; how it is called (times, retries, checks) is no part of it. */
+function originOf({ version, upstream }: Variant): unknown {
+  if (upstream === undefined) return version;
+  const { url, protocol, model, version: served, path } = upstream;
+  return [url, protocol, model, served, path];
+}
+
+function nameOf({ version, upstream }: Variant): string {
+  if (upstream === undefined) return `version ${version}`;
+  const { url, protocol, model, version: served, path } = upstream;
+  if (protocol === 'http') return `what ${url}${path} serves`;
+  return `${model}${served === undefined ? '' : ` version ${served}`} on ${url}`;
 }
 
 /** Whether the first part of a namespace has all that the second has; no namespace is everybody. */

@@ -3,6 +3,7 @@ import { GuardrailSchema, MetricSchema } from './metric-schema.ts';
 import { AllocationSchema } from './allocation/allocation-schema.ts';
 import { RolloutSchema } from './rollouts/rollout-schema.ts';
 import { MatchRuleSchema } from './targeting/match-rule.ts';
+import { UpstreamSchema } from './upstream-schema.ts';
 
 const Name = (what: string) =>
   Type.String({
@@ -23,17 +24,21 @@ const Time = (what: string) =>
     expected: `${what}: a time of ISO 8601 with its zone, as 2026-12-01T08:00:00Z`,
   });
 
+/** A variant has just one of `version` and `upstream`, which is checked when it is read. */
 export const VariantSchema = Type.Object(
   {
     name: Name("a variant's name"),
-    version: Type.Integer({ minimum: 1, expected: 'a version of the model, a whole number > 0' }),
+    version: Type.Optional(
+      Type.Integer({ minimum: 1, expected: 'a version of the model, a whole number > 0' }),
+    ),
+    upstream: Type.Optional(UpstreamSchema),
     weight: Type.Integer({
       minimum: 0,
       maximum: 1_000_000,
       expected: 'a whole number from 0 to 1000000 (for 99.5 % to 0.5 % write 995 and 5)',
     }),
   },
-  { additionalProperties: false, expected: 'a map of name, version and weight' },
+  { additionalProperties: false, expected: 'a map of name, weight, and version or upstream' },
 );
 
 const HASH_ATTRIBUTE =

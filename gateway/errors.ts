@@ -38,7 +38,11 @@ export const ERRORS = {
   model_unavailable: { status: 503, meaning: 'The model or version is known, but is not ready to answer.' },
   variant_unavailable: {
     status: 503,
-    meaning: "The caller's variant is not ready, and the experiment has nobody answer in its place.",
+    meaning: "The caller's variant can't answer, and the experiment has nobody answer in its place.",
+  },
+  bad_upstream_answer: {
+    status: 502,
+    meaning: "The server of the caller's variant answers with what is not its protocol, or with too much.",
   },
   no_experiment: { status: 400, meaning: '`X-Experiment` was sent, but the model has no experiment.' },
   unknown_experiment: { status: 400, meaning: '`X-Experiment` names an experiment that is not served.' },

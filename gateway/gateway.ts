@@ -35,6 +35,7 @@ import type { GaugeSources } from './telemetry/metrics.ts';
 import { Admission } from './trust/admission.ts';
 import { TokenVerifier } from './trust/jwt.ts';
 import { WatchedKeys } from './trust/watched-keys.ts';
+import { Upstreams } from './upstream/upstreams.ts';
 
 /** Time between two looks at the folders; a change takes effect when two looks saw the same. */
 const LOOK_EVERY_MS = 500;
@@ -55,6 +56,8 @@ export class Gateway {
   readonly experiments: StandingBook;
   /** What people do to experiments by hand. */
   readonly control: Control;
+  /** The variants that live on other servers. */
+  readonly upstreams: Upstreams;
   readonly metrics: Metrics;
   readonly admission: Admission;
   readonly limits: Limits;
@@ -134,6 +137,7 @@ export class Gateway {
         },
       },
     });
+    let upstreams: Upstreams | undefined;
     try {
       const files = new ExperimentFiles(
         config.experiments,
@@ -143,14 +147,27 @@ export class Gateway {
       await files.load();
       const inForce = (): ExperimentSet => experiments?.current ?? NO_EXPERIMENTS;
       metrics = new Metrics(gaugeSources(repository, inForce, () => experiments?.situations ?? []));
+      upstreams = openUpstreams(config, log, repository, metrics);
       const state = await GatewayState.open(config, inForce, metrics, log);
       experiments = await StandingBook.open({ store: state.store, files, log });
-      const gateway = new Gateway(config, log, repository, files, experiments, metrics, state, keys);
+      await upstreams.follow(experiments.current);
+      const gateway = new Gateway(
+        config,
+        log,
+        repository,
+        files,
+        experiments,
+        upstreams,
+        metrics,
+        state,
+        keys,
+      );
       onWorkerDeath = (model, version, reason) => {
         gateway.rollouts.workerDied(model, version, reason);
       };
       return gateway;
     } catch (error) {
+      await upstreams?.close();
       await repository.close();
       throw error;
     }
@@ -162,6 +179,7 @@ export class Gateway {
     repository: ModelRepository,
     files: ExperimentFiles,
     experiments: StandingBook,
+    upstreams: Upstreams,
     metrics: Metrics,
     state: GatewayState,
     keys: WatchedKeys | undefined,
@@ -176,10 +194,12 @@ export class Gateway {
     this.control = new Control({
       experiments,
       repository,
+      upstreams,
       rollout: this.rollouts.commands,
       keepAudit: () => Promise.resolve(),
       nowMs: Date.now,
     });
+    this.upstreams = upstreams;
     this.metrics = metrics;
     this.#keys = keys;
     const { tokens } = config.auth;
@@ -215,7 +235,10 @@ export class Gateway {
     });
     const load = new MainThreadLoad();
     this.#mirrors = new Mirrors({
-      version: (model, version) => repository.model(model)?.version(version),
+      version: (model, variant) =>
+        variant.upstream === undefined
+          ? repository.model(model)?.version(variant.version)
+          : upstreams.shadowOf(variant),
       recorder: state.mirrors,
       metrics,
       isBusy: () => load.isBusy,
@@ -237,7 +260,7 @@ export class Gateway {
       },
     });
     this.pipeline = new Pipeline({
-      router: new Router(repository, () => experiments.current, this.deciding),
+      router: new Router(repository, () => experiments.current, this.deciding, upstreams),
       metrics,
       limits: this.limits,
       predictions: new PredictionLog(state.ids, state.exposures, Date.now),
@@ -299,6 +322,7 @@ export class Gateway {
     await this.rollouts.stop();
     await this.repository.close();
     this.experiments.close();
+    await this.upstreams.close();
     await this.state.close();
     this.limits.close();
   }
@@ -376,7 +400,8 @@ export class Gateway {
     await this.#refreshKeys();
     const { changed, refused } = await this.#files.refresh();
     // Neither is waited for: a store that is slow must not hold up the next edit.
-    if (changed.length > 0) void this.experiments.takeFiles();
+    if (changed.length > 0)
+      void this.experiments.takeFiles().then(() => this.upstreams.follow(this.experiments.current));
     else if (this.state.store.kind === 'redis' || this.experiments.isStoreAway)
       void this.experiments.refresh();
     if (changed.length > 0) {
@@ -396,6 +421,34 @@ export class Gateway {
       );
     }
   }
+}
+
+function openUpstreams(
+  { auth, server }: Config,
+  log: Logger,
+  repository: ModelRepository,
+  metrics: Metrics,
+): Upstreams {
+  const upstreams = new Upstreams(repository, {
+    keepsCredentials: auth.keysFile !== undefined || auth.tokens !== undefined,
+    answerBytes: server.bodyLimitBytes,
+    events: {
+      onTry: ({ experiment, variant }, result) => {
+        metrics.recordUpstreamTry(experiment, variant, result);
+      },
+      onRetry: ({ experiment, variant }) => {
+        metrics.recordUpstreamRetry(experiment, variant);
+      },
+      onReadiness: (name, isReady, reason) => {
+        if (isReady) log.info(name, "a variant's server is ready");
+        else log.warn({ ...name, reason }, "a variant's server is not ready");
+      },
+    },
+  });
+  metrics.watchUpstreams(() =>
+    upstreams.all().map(({ name, version: { isReady } }) => ({ ...name, isReady })),
+  );
+  return upstreams;
 }
 
 function gaugeSources(

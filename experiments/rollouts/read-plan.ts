@@ -20,7 +20,7 @@ type DurationFile = NonNullable<RolloutFile['interval']>;
 /** What a plan has to fit: the experiment around it. */
 export interface PlanContext {
   readonly control: string;
-  readonly variants: readonly { readonly name: string; readonly version: number; readonly weight: number }[];
+  readonly variants: readonly { readonly name: string; readonly weight: number }[];
   /** Whether the experiment has something that an analysis can judge by itself. */
   readonly hasGuardrails: boolean;
 }

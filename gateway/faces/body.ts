@@ -1,17 +1,53 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GatewayError } from '../errors.ts';
 import { inflated } from './content-coding.ts';
 
 /**
  * Takes bodies of any content type, or of none, as bytes: Triton's clients send JSON as `application/octet-stream`.
  * A body whose length is known is received into one block, so that a large one is never copied together at its end.
+ *
+ * @param passesOn whether a long body may be passed on to a server elsewhere as it comes: then it is left on its connection, and
+ *   the request's body is the connection's stream; left out: no body is
  */
-export function acceptAnyBody(app: FastifyInstance, limitBytes: number): void {
+export function acceptAnyBody(
+  app: FastifyInstance,
+  limitBytes: number,
+  passesOn: (request: FastifyRequest) => boolean = () => false,
+): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser([...COMMON_TYPES, '*'], (_request, payload, done) => {
-    receive(payload, limitBytes, done);
+  app.addContentTypeParser([...COMMON_TYPES, '*'], (request, payload, done) => {
+    if (isLong(payload, limitBytes) && passesOn(request)) done(null, payload);
+    else receive(payload, limitBytes, done);
+  });
+}
+
+/** Bodies up to this are received whole, so that they can be sent again, or answered by somebody else. */
+const HOLD_BYTES = 64 * 1024;
+
+/** Whether a body is passed on as it comes, where it may be; one that is over the limit is refused before anybody sees it. */
+export function isLong({ headers }: IncomingMessage, limitBytes: number): boolean {
+  const announced = Number(headers['content-length']);
+  return !(announced <= HOLD_BYTES) && !(announced > limitBytes);
+}
+
+/** Receives a body that was left on its connection. */
+export function receiveBody(
+  payload: IncomingMessage,
+  limitBytes: number,
+  inflating?: Readable,
+): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    receive(
+      payload,
+      limitBytes,
+      (error, body) => {
+        if (error === null) resolve(body ?? new Uint8Array());
+        else reject(error);
+      },
+      inflating,
+    );
   });
 }
 
@@ -22,6 +58,7 @@ function receive(
   payload: IncomingMessage,
   limitBytes: number,
   done: (error: Error | null, body?: Uint8Array) => void,
+  inflating?: Readable,
 ): void {
   const sent = Number(payload.headers['content-length']);
   if (sent > limitBytes) {
@@ -30,7 +67,7 @@ function receive(
   }
   let source: Readable;
   try {
-    source = inflated(payload);
+    source = inflating ?? inflated(payload);
   } catch (error) {
     payload.resume();
     done(error instanceof Error ? error : new Error(String(error)));

@@ -12,10 +12,11 @@ export interface ModelPath {
 }
 
 /** The head of an HTTP call. */
-export function httpCall(request: FastifyRequest, path: ModelPath): Call {
+export function httpCall(request: FastifyRequest, path: ModelPath, answerableBy: Call['answerableBy']): Call {
   const { headers } = request.raw;
   return {
     protocol: 'http',
+    answerableBy,
     model: path.model,
     version: path.version,
     header: (name) => headerOf(headers, name),

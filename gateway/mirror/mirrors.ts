@@ -3,7 +3,7 @@ import type { InferAnswer, InferRequest } from '../../backends/inference.ts';
 import type { Servable } from '../../backends/servable.ts';
 import type { Tensor } from '../../backends/tensor/tensor.ts';
 import type { Choice } from '../../experiments/decision.ts';
-import type { Mirror } from '../../experiments/definition.ts';
+import type { Mirror, Variant } from '../../experiments/definition.ts';
 import { compareAnswers } from '../../experiments/mirror/compare-answers.ts';
 import type { Comparison } from '../../experiments/mirror/compare-answers.ts';
 import type { MirrorPair } from '../../experiments/mirror/mirror-fields.ts';
@@ -14,8 +14,8 @@ import { bytesOf, answerOutputs, ownOutputs } from '../answers/answer-outputs.ts
 import type { MirrorRecorder } from './mirror-recorder.ts';
 
 export interface MirrorsOptions {
-  /** A version that is ready. */
-  readonly version: (model: string, version: number) => Servable | undefined;
+  /** What answers for a variant, where it is ready. */
+  readonly version: (model: string, variant: Variant) => Servable | undefined;
   readonly recorder: MirrorRecorder;
   readonly metrics: Pick<Metrics, 'recordMirror'>;
   /** Whether the main thread has no time to spare. */
@@ -132,7 +132,7 @@ export class Mirrors {
 
   #shadowWithRoom(answered: Answered, mirror: Mirror): Servable | undefined {
     const { version, isBusy } = this.#options;
-    const shadow = version(answered.choice.experiment.model, mirror.variant.version);
+    const shadow = version(answered.choice.experiment.model, mirror.variant);
     if (shadow === undefined) {
       this.#drop(answered, mirror, 'not_ready');
       return undefined;

@@ -2,12 +2,18 @@ import type { Servable } from '../../backends/servable.ts';
 import type { InferAnswer, InferRequest } from '../../backends/inference.ts';
 import type { Choice } from '../../experiments/decision.ts';
 import type { Standing } from '../limits/bucket.ts';
+import type { UpstreamProtocol } from '../../experiments/upstream-definition.ts';
+import type { UpstreamAnswer } from '../upstream/exchange.ts';
+import type { UpstreamRequest } from '../upstream/upstream-server.ts';
+import type { UpstreamVersion } from '../upstream/upstream-version.ts';
 import type { Principal } from '../trust/principal.ts';
 import type { RouteLabels } from '../telemetry/metrics.ts';
 
 /** The head of a call: all that is known of it before a byte of its body is parsed. */
 export interface Call {
   readonly protocol: 'http' | 'grpc';
+  /** What a variant's own server may speak to answer such a call, with the gateway between them. */
+  readonly answerableBy: readonly UpstreamProtocol[];
   /** The model's name as it was sent. */
   readonly model: string;
   /** The version as it was sent; undefined for an unversioned call, which experiments route. */
@@ -50,6 +56,17 @@ export interface Decoded extends Pick<InferRequest, 'inputs' | 'outputs' | 'prio
   readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
+/** A call that a variant's own server answers without its being decoded here. */
+export interface Forwarding<Encoded> {
+  readonly request: UpstreamRequest;
+  /**
+   * Writes the answer: one of status 2xx, or one that blames the request.
+   *
+   * @throws UpstreamFailure where the answer can't be read
+   */
+  encode(answer: UpstreamAnswer, target: Target): Encoded;
+}
+
 /** What a face does for the pipeline: everything of its protocol, and nothing else. */
 export interface Face<Read extends Decoded, Encoded> {
   /** Reads the body, now that it is known which version will answer. */
@@ -59,6 +76,15 @@ export interface Face<Read extends Decoded, Encoded> {
    * undefined, where a body means something only to a version; such calls have no parameters and no inputs to experiments.
    */
   decodeUnrouted?(): Read | Promise<Read> | undefined;
+  /**
+   * What a variant's own server is sent, where it speaks the caller's protocol; undefined where the call is decoded for it.
+   * Left out: the face decodes all calls.
+   */
+  forward?(
+    version: UpstreamVersion,
+  ): Forwarding<Encoded> | undefined | Promise<Forwarding<Encoded> | undefined>;
+  /** Whether the body went to a variant's server as it came, so that nobody else can be asked; left out: it never does. */
+  isSpent?(): boolean;
   /** Writes the answer; the outputs' memory may not be used after it returns. */
   encode(read: Read, answer: InferAnswer, target: Target): Encoded;
 }

@@ -1,34 +1,27 @@
 import { BackendError } from '../../backends/errors.ts';
 import { InvalidImage } from '../../backends/image/invalid-image.ts';
-import type { InferAnswer } from '../../backends/inference.ts';
 import { CODE_OF_FAULT, GatewayError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { requireModel, requireOverride } from '../trust/rights.ts';
-import { UNROUTED } from '../telemetry/metrics.ts';
-import type { Metrics, Outcome } from '../telemetry/metrics.ts';
+import type { Outcome } from '../telemetry/metrics.ts';
 import type { Limits } from '../limits/limits.ts';
-import type { Answered, Call, Decoded, Face, Target } from './call.ts';
 import type { Mirrors } from '../mirror/mirrors.ts';
-import type { Prediction, PredictionLog } from './prediction-log.ts';
+import { UpstreamFailure } from '../upstream/upstream-failure.ts';
+import { UpstreamVersion } from '../upstream/upstream-version.ts';
+import type { Answered, Call, Decoded, Face, Forwarding, Target } from './call.ts';
+import { CallRecord } from './call-record.ts';
+import type { RecordOptions } from './call-record.ts';
+import type { Prediction } from './prediction-log.ts';
 import type { Router } from './route.ts';
 
-export interface PipelineOptions {
+export interface PipelineOptions extends RecordOptions {
   readonly router: Router;
-  readonly metrics: Metrics;
   readonly limits: Limits;
-  readonly predictions: PredictionLog;
   readonly mirrors: Mirrors;
   /** From a request's arrival to its answer, in milliseconds. */
   readonly inferenceTimeoutMs: number;
   /** Told of errors that are the gateway's own or the model's, not the caller's. */
   readonly onFault: (error: GatewayError) => void;
-  /** Told how each routed request ended, while its outputs can still be read; with why, where it failed. */
-  readonly onEnd: (
-    target: Target,
-    outcome: Outcome,
-    answer: InferAnswer | undefined,
-    error: GatewayError | undefined,
-  ) => void;
 }
 
 /** The one way through the gateway: route, decode, check, infer, encode, record. Every face calls it. */
@@ -51,79 +44,153 @@ export class Pipeline {
     face: Face<Read, Encoded>,
   ): Promise<Answered<Encoded>> {
     this.#inFlight += 1;
-    let target: Target | undefined;
-    let answer: InferAnswer | undefined;
-    let outcome: Outcome = 'ok';
-    let prediction: Prediction | undefined;
-    let isKept = false;
-    let failure: GatewayError | undefined;
+    const record = new CallRecord(call, this.#options, () => {
+      this.#inFlight -= 1;
+    });
     try {
       checkRights(call);
       const { router } = this.#options;
       const unrouted = router.needsBody(call) ? await face.decodeUnrouted?.() : undefined;
       const startMs = performance.now();
-      target = router.route(call, unrouted);
-      const routedMs = performance.now();
-      prediction = this.#options.predictions.begin(target);
-      const decoded = unrouted ?? face.decode(target.version);
-      const read = decoded instanceof Promise ? await decoded : decoded;
-      const { principal, model } = call;
-      const taking = this.#options.limits.take(
-        principal,
-        model,
-        target.labels.experiment,
-        rowsOf(read, target.version),
-      );
-      const standing = taking instanceof Promise ? await taking : taking;
-      answer = await target.version.infer({
-        inputs: read.inputs,
-        outputs: read.outputs,
-        priority: read.priority,
-        timeoutMs: read.timeoutMs,
-        deadlineMs: Math.min(call.arrivalMs + this.#options.inferenceTimeoutMs, call.deadlineMs ?? Infinity),
-        signal: call.signal,
-      });
-      const encoded = face.encode(read, answer, target);
-      const { choice, version } = target;
-      if (choice !== undefined)
-        isKept = this.#options.mirrors.offer({ choice, version, request: read, answer });
-      return {
-        encoded,
-        target,
-        predictionId: prediction.id,
-        standing,
-        timings: {
-          routeMs: routedMs - startMs,
-          queueMs: answer.queueMs,
-          computeMs: answer.computeMs,
-          totalMs: performance.now() - call.arrivalMs,
-        },
-      };
+      const target = router.route(call, unrouted);
+      const prediction = record.route(target, performance.now() - startMs);
+      try {
+        return await this.#answer({ call, face, record, target, prediction, unrouted, isInstead: false });
+      } catch (error) {
+        const isLast = !isUnavailable(error) || face.isSpent?.() === true;
+        const instead = isLast ? undefined : router.fallbackOf(call, target);
+        if (instead === undefined) throw error;
+        const other = record.route(instead);
+        const isInstead = true;
+        return await this.#answer({
+          call,
+          face,
+          record,
+          target: instead,
+          prediction: other,
+          unrouted,
+          isInstead,
+        });
+      }
     } catch (error) {
       const known = toGatewayError(error);
-      failure = known;
-      outcome = OUTCOMES[known.code] ?? (known.status < 500 ? 'client_error' : 'error');
+      const outcome = outcomeOf(known);
+      record.finish(outcome, known);
       if (outcome === 'error') this.#options.onFault(known);
       throw known;
-    } finally {
-      this.#inFlight -= 1;
-      if (target !== undefined) this.#options.onEnd(target, outcome, answer, failure);
-      const totalMs = performance.now() - call.arrivalMs;
-      if (target !== undefined && prediction !== undefined)
-        this.#options.predictions.end(prediction, target, outcome, totalMs, answer, call.principal.id);
-      if (!isKept) answer?.release();
-      target?.release();
-      this.#options.metrics.recordRequest({
-        route: target?.labels ?? UNROUTED,
-        reason: target?.choice?.reason ?? '',
-        outcome,
-        protocol: call.protocol,
-        totalMs,
-        queueMs: answer?.queueMs,
-        computeMs: answer?.computeMs,
-      });
     }
   }
+
+  async #answer<Read extends Decoded, Encoded>(routed: Routed<Read, Encoded>): Promise<Answered<Encoded>> {
+    const { call, face, record, target, prediction, unrouted } = routed;
+    const { version } = target;
+    const deadlineMs = Math.min(
+      call.arrivalMs + this.#options.inferenceTimeoutMs,
+      call.deadlineMs ?? Infinity,
+    );
+    if (version instanceof UpstreamVersion && unrouted === undefined) {
+      const forwarding = await face.forward?.(version);
+      if (forwarding !== undefined) {
+        await this.#take(routed, 1);
+        return this.#forward(routed, version, forwarding, deadlineMs);
+      }
+    }
+    const decoded = unrouted ?? face.decode(version);
+    const read = decoded instanceof Promise ? await decoded : decoded;
+    const taking = this.#take(routed, rowsOf(read, version));
+    if (taking instanceof Promise) await taking;
+    const answer = await version.infer({
+      inputs: read.inputs,
+      outputs: read.outputs,
+      priority: read.priority,
+      timeoutMs: read.timeoutMs,
+      ...(version instanceof UpstreamVersion && { traceContext: traceContextOf(call) }),
+      deadlineMs,
+      signal: call.signal,
+    });
+    record.answered(answer);
+    const encoded = face.encode(read, answer, target);
+    const { choice } = target;
+    if (choice !== undefined && this.#options.mirrors.offer({ choice, version, request: read, answer }))
+      record.leave();
+    const timings = record.timings(answer);
+    record.finish('ok');
+    return { encoded, target, predictionId: prediction.id, standing: record.standing, timings };
+  }
+
+  /** Counts a call against the limits, once whoever answers it. */
+  #take(
+    { call: { principal, model }, record, target, isInstead }: Routed<Decoded, unknown>,
+    rows: number,
+  ): void | Promise<void> {
+    if (isInstead) return;
+    const taking = this.#options.limits.take(principal, model, target.labels.experiment, rows);
+    if (!(taking instanceof Promise)) {
+      record.standing = taking;
+      return;
+    }
+    return taking.then((standing) => {
+      record.standing = standing;
+    });
+  }
+
+  /** The named branch: the variant's own server answers, and nothing is decoded in between. */
+  #forward<Encoded>(
+    { call: { signal }, record, target, prediction }: Routed<Decoded, Encoded>,
+    version: UpstreamVersion,
+    forwarding: Forwarding<Encoded>,
+    deadlineMs: number,
+  ): Promise<Answered<Encoded>> {
+    return version.forward(forwarding.request, { deadlineMs, signal }, (answer) => {
+      const times = { queueMs: 0, computeMs: answer.computeMs };
+      const encoded = forwarding.encode(answer, target);
+      record.answered(times);
+      const outcome = answer.status < 400 ? 'ok' : 'client_error';
+      const { body } = answer;
+      if (body instanceof Uint8Array) record.finish(outcome);
+      else {
+        // What the caller gets of a stream is known at its end.
+        body
+          .on('error', () => undefined)
+          .once('close', () => {
+            const error = body.errored === null ? undefined : toGatewayError(body.errored);
+            record.finish(error === undefined ? outcome : outcomeOf(error), error);
+          });
+      }
+      const { standing } = record;
+      return { encoded, target, predictionId: prediction.id, standing, timings: record.timings(times) };
+    });
+  }
+}
+
+/** A call that has a target, and all that answering it takes. */
+interface Routed<Read extends Decoded, Encoded> {
+  readonly call: Call;
+  readonly face: Face<Read, Encoded>;
+  readonly record: CallRecord;
+  readonly target: Target;
+  readonly prediction: Prediction;
+  /** What was read of the body before the call was routed. */
+  readonly unrouted: Read | undefined;
+  /** Whether somebody else was asked before, and couldn't answer. */
+  readonly isInstead: boolean;
+}
+
+/** Whether it says of the variant that it can't answer, rather than of the request. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof UpstreamFailure
+    ? error.isUnavailable
+    : error instanceof BackendError && error.fault === 'unavailable';
+}
+
+/** The W3C's trace context, so that spans of the variant's server stand under the caller's. */
+function traceContextOf({ header }: Call): Readonly<Record<string, string>> {
+  const context: Record<string, string> = {};
+  for (const name of ['traceparent', 'tracestate', 'baggage']) {
+    const value = header(name);
+    if (value !== undefined) context[name] = value;
+  }
+  return context;
 }
 
 /** The names of what is asked for are looked up after this, so that they are told to nobody who has no right to them. */
@@ -151,6 +218,10 @@ const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   queue_timeout: 'timeout',
   deadline_unreachable: 'shed',
 };
+
+function outcomeOf({ code, status }: GatewayError): Outcome {
+  return OUTCOMES[code] ?? (status < 500 ? 'client_error' : 'error');
+}
 
 function toGatewayError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;

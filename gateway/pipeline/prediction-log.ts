@@ -14,6 +14,9 @@ export interface Prediction {
   readonly unit: UnitKey | undefined;
 }
 
+/** What is known of an answer's making: all of it, or, of one that was passed on undecoded, its times. */
+export type AnswerTimes = InferAnswer | Pick<InferAnswer, 'queueMs' | 'computeMs'>;
+
 /** Names each routed request by a signed id, and notes what became of those that an experiment routed. */
 export class PredictionLog {
   readonly #ids: PredictionIds;
@@ -51,10 +54,11 @@ export class PredictionLog {
     { choice, version }: Target,
     outcome: Outcome,
     totalMs: number,
-    answer: InferAnswer | undefined,
+    times: AnswerTimes | undefined,
     keyId: string,
   ): void {
     if (choice === undefined) return;
+    const answer = times !== undefined && 'outputs' in times ? times : undefined;
     this.#exposures.record({
       atMs,
       predictionId: id,
@@ -68,8 +72,8 @@ export class PredictionLog {
           ? summarise(answer, version)
           : undefined,
       totalMs,
-      queueMs: answer?.queueMs,
-      computeMs: answer?.computeMs,
+      queueMs: times?.queueMs,
+      computeMs: times?.computeMs,
       batchId: answer?.batchId,
       batchRows: answer?.batchRows,
     });

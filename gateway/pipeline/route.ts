@@ -2,10 +2,12 @@ import type { ModelRepository } from '../../backends/repository/repository.ts';
 import type { ServedModel } from '../../backends/repository/served-model.ts';
 import type { Servable } from '../../backends/servable.ts';
 import { decide } from '../../experiments/decision.ts';
-import type { DecisionContext } from '../../experiments/decision.ts';
+import type { Choice, DecisionContext } from '../../experiments/decision.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { CODE_OF_FAULT, GatewayError } from '../errors.ts';
+import type { Variant } from '../../experiments/variant.ts';
 import type { RouteLabels } from '../telemetry/metrics.ts';
+import type { Upstreams } from '../upstream/upstreams.ts';
 import type { Call, Decoded, Target } from './call.ts';
 import { RoutedCaller } from './routed-caller.ts';
 
@@ -14,13 +16,20 @@ export class Router {
   readonly #repository: ModelRepository;
   readonly #experiments: () => ExperimentSet;
   readonly #deciding: DecisionContext;
+  readonly #upstreams: Upstreams;
   /** By version and variant: labels are made once for each route, as many as the configuration has. */
   readonly #labels = new WeakMap<Servable, WeakMap<object, RouteLabels>>();
 
-  constructor(repository: ModelRepository, experiments: () => ExperimentSet, deciding: DecisionContext) {
+  constructor(
+    repository: ModelRepository,
+    experiments: () => ExperimentSet,
+    deciding: DecisionContext,
+    upstreams: Upstreams,
+  ) {
     this.#repository = repository;
     this.#experiments = experiments;
     this.#deciding = deciding;
+    this.#upstreams = upstreams;
   }
 
   /** Whether an experiment on the called model looks into bodies, so that this one is to be read before it is routed. */
@@ -34,10 +43,25 @@ export class Router {
    */
   route(call: Call, body?: Decoded): Target {
     const model = this.#repository.model(call.model);
+    if (call.version === undefined) return this.#routeFreely(call, model, body);
     if (model === undefined) throw unknownModel(call.model);
-    return call.version === undefined
-      ? this.#routeFreely(call, model, body)
-      : this.#routePinned(call, model, call.version);
+    return this.#routePinned(call, model, call.version);
+  }
+
+  /**
+   * Who answers in the place of a variant that turned out not to be able to: the control, where the experiment says so and
+   * it can.
+   *
+   * @returns undefined where nobody does
+   */
+  fallbackOf(call: Call, { choice }: Target): Target | undefined {
+    if (choice === undefined) return undefined;
+    const { onUnavailable, control } = choice.experiment;
+    if (onUnavailable !== 'fallback' || choice.variant.name === control.name) return undefined;
+    const model = this.#repository.model(call.model);
+    const isReady = new RoutedCaller(call, model, this.#upstreams, undefined).isReady(control);
+    const version = isReady ? this.#servable(model, control) : undefined;
+    return version && this.#target(version, { ...choice, variant: control, reason: 'fallback' });
   }
 
   #routePinned(call: Call, model: ServedModel, text: string): Target {
@@ -53,30 +77,50 @@ export class Router {
     return this.#target(version, undefined);
   }
 
-  #routeFreely(call: Call, model: ServedModel, body: Decoded | undefined): Target {
-    const caller = new RoutedCaller(call, model, body);
-    const decision = decide(this.#experiments(), model.name, caller, this.#deciding);
+  #routeFreely(call: Call, model: ServedModel | undefined, body: Decoded | undefined): Target {
+    const experiments = this.#experiments();
+    // A model may live elsewhere with all its variants.
+    if (model === undefined && !experiments.byModel.has(call.model)) throw unknownModel(call.model);
+    const caller = new RoutedCaller(call, model, this.#upstreams, body);
+    const decision = decide(experiments, call.model, caller, this.#deciding);
     switch (decision.kind) {
       case 'variant': {
-        const version = model.version(decision.variant.version);
-        if (version === undefined) throw notReady(model, decision.variant.version);
+        const version = this.#servable(model, decision.variant);
+        if (version === undefined) throw this.#unavailable(call, model, decision);
         return this.#target(version, decision);
       }
       case 'no_experiment': {
+        if (model === undefined) throw unknownModel(call.model);
         const version = model.highestReady;
         if (version === undefined) throw new GatewayError('model_unavailable', noVersionReady(model));
         return this.#target(version, undefined);
       }
-      case 'unavailable': {
-        const { experiment, variant } = decision;
-        throw new GatewayError(
-          'variant_unavailable',
-          `variant ${variant.name} of experiment ${experiment.key} is not ready: ${reasonOf(model, variant.version)}`,
-        );
-      }
+      case 'unavailable':
+        throw this.#unavailable(call, model, decision);
       case 'refused':
         throw new GatewayError(CODE_OF_FAULT[decision.fault], decision.message);
     }
+  }
+
+  #servable(model: ServedModel | undefined, variant: Variant): Servable | undefined {
+    return variant.upstream === undefined ? model?.version(variant.version) : this.#upstreams.of(variant);
+  }
+
+  #unavailable(
+    { answerableBy }: Call,
+    model: ServedModel | undefined,
+    { experiment, variant }: Pick<Choice, 'experiment' | 'variant'>,
+  ): GatewayError {
+    const of = `variant ${variant.name} of experiment ${experiment.key}`;
+    if (variant.upstream === undefined) {
+      const reason = model === undefined ? 'there is no such model' : reasonOf(model, variant.version);
+      return new GatewayError('variant_unavailable', `${of} is not ready: ${reason}`);
+    }
+    const { protocol } = variant.upstream;
+    const reason = answerableBy.includes(protocol)
+      ? `its server is not ready: ${this.#upstreams.of(variant)?.reason ?? 'it is not called any more'}`
+      : `its server speaks ${protocol}, which can't answer such a call; that takes ${answerableBy.join(' or ')}`;
+    return new GatewayError('variant_unavailable', `${of} can't answer: ${reason}`);
   }
 
   #target(version: Servable, choice: Target['choice']): Target {
@@ -91,13 +135,18 @@ export class Router {
     if (known !== undefined) return known;
     const labels = {
       model: version.model,
-      version: String(version.version),
+      version: versionLabel(version, choice?.variant),
       experiment: choice?.experiment.key ?? '',
       variant: choice?.variant.name ?? '',
     };
     ofVersion.set(key, labels);
     return labels;
   }
+}
+
+/** Empty for a server elsewhere of which the file names no version. */
+function versionLabel({ version }: Servable, variant: Variant | undefined): string {
+  return variant?.upstream !== undefined && variant.upstream.version === undefined ? '' : String(version);
 }
 
 /** Stands for the variant of a call that no experiment routed. */

@@ -1,5 +1,7 @@
 import type { ServedModel } from '../../backends/repository/served-model.ts';
 import type { AttributeSource, Caller, InputMetadata, UnitSource } from '../../experiments/attribute.ts';
+import type { Variant } from '../../experiments/variant.ts';
+import type { Upstreams } from '../upstream/upstreams.ts';
 import type { Call, Decoded } from './call.ts';
 import { apiKeyId } from './api-key-id.ts';
 import { cookieValue } from './cookie.ts';
@@ -7,13 +9,18 @@ import { cookieValue } from './cookie.ts';
 /** A call as experiments see it. It is made for each request, so it has no closures. */
 export class RoutedCaller implements Caller {
   readonly #call: Call;
-  readonly #model: ServedModel;
+  readonly #model: ServedModel | undefined;
+  readonly #upstreams: Upstreams;
   readonly #body: Decoded | undefined;
 
-  /** @param body undefined where it is read after the call is routed */
-  constructor(call: Call, model: ServedModel, body: Decoded | undefined) {
+  /**
+   * @param model undefined where the repository has none of that name
+   * @param body undefined where it is read after the call is routed
+   */
+  constructor(call: Call, model: ServedModel | undefined, upstreams: Upstreams, body: Decoded | undefined) {
     this.#call = call;
     this.#model = model;
+    this.#upstreams = upstreams;
     this.#body = body;
   }
 
@@ -44,8 +51,10 @@ export class RoutedCaller implements Caller {
     return this.#body?.inputs ?? [];
   }
 
-  isReady(version: number): boolean {
-    return this.#model.version(version) !== undefined;
+  isReady(variant: Variant): boolean {
+    if (variant.upstream === undefined) return this.#model?.version(variant.version) !== undefined;
+    const speaks = this.#call.answerableBy.includes(variant.upstream.protocol);
+    return speaks && this.#upstreams.of(variant)?.isReady === true;
   }
 }
 

@@ -5,10 +5,13 @@ import type { Situation } from '../../experiments/standing/in-force.ts';
 import type { Actor, Standing } from '../../experiments/standing/standing.ts';
 import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import { GatewayError } from '../errors.ts';
+import type { Upstreams } from '../upstream/upstreams.ts';
 import type { Principal } from '../trust/principal.ts';
 import type { StandingBook } from './standing-book.ts';
 
 export interface ControlOptions {
+  /** The servers of variants that live elsewhere. */
+  readonly upstreams: Pick<Upstreams, 'of'>;
   readonly experiments: StandingBook;
   readonly repository: ModelRepository;
   /** What rollouts make of a command. */
@@ -95,8 +98,19 @@ export class Control {
 
   /** Units are only moved to a version that can answer them; away from one, always. */
   #requireReady({ experiment, standing }: Situation, weights: Readonly<Record<string, number>>): void {
-    for (const { name, version } of experiment.variants) {
+    for (const variant of experiment.variants) {
+      const { name } = variant;
       if ((weights[name] ?? 0) <= (standing.split.weights[name] ?? 0)) continue;
+      if (variant.upstream !== undefined) {
+        const server = this.#options.upstreams.of(variant);
+        if (server?.isReady === true) continue;
+        throw new GatewayError(
+          'variant_not_ready',
+          `variant ${name} of ${experiment.key} would get more units, but its server is not ready: ` +
+            (server?.reason ?? 'it is not called yet'),
+        );
+      }
+      const { version } = variant;
       const model = this.#options.repository.model(experiment.model);
       if (model?.version(version) !== undefined) continue;
       const reason = model?.index().find((line) => line.version === version)?.reason ?? 'it is not there';

@@ -57,6 +57,13 @@ export interface GaugeSources {
   rolloutStates(): Iterable<{ readonly experiment: string; readonly state: number }>;
 }
 
+/** A variant that lives on another server. */
+export interface UpstreamState {
+  readonly experiment: string;
+  readonly variant: string;
+  readonly isReady: boolean;
+}
+
 /** Seconds: from a tenth of a millisecond, where a small model answers, to the longest timeouts. */
 const SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
@@ -136,8 +143,17 @@ export class Metrics {
     'signalbox_mirror_requests_total',
     'Copies of requests to shadows, by what became of them.',
   );
+  readonly #upstreamTries = CellFamily.counter(
+    'signalbox_upstream_tries_total',
+    "Requests to variants' own servers, retries too, by what came of them.",
+  );
+  readonly #upstreamRetries = CellFamily.counter(
+    'signalbox_upstream_retries_total',
+    "Requests to variants' own servers that were sent again.",
+  );
   readonly #families: readonly (CellFamily<CounterCell> | CellFamily<HistogramCell>)[];
   #spooledOutcomes = (): number => 0;
+  #upstreamStates = (): Iterable<UpstreamState> => [];
   readonly #routeCells = new WeakMap<RouteLabels, RouteCells>();
   readonly #batchCells = new Map<string, BatchCells>();
 
@@ -158,6 +174,8 @@ export class Metrics {
       this.#limits,
       this.#limitFallbacks,
       this.#mirrorRequests,
+      this.#upstreamTries,
+      this.#upstreamRetries,
     ];
     this.#reloads.cell({ result: 'success' });
     this.#reloads.cell({ result: 'failure' });
@@ -168,6 +186,11 @@ export class Metrics {
   /** @param spooled outcomes that wait on disk for the state store */
   watchSpool(spooled: () => number): void {
     this.#spooledOutcomes = spooled;
+  }
+
+  /** @param states of the variants that live on other servers */
+  watchUpstreams(states: () => Iterable<UpstreamState>): void {
+    this.#upstreamStates = states;
   }
 
   get contentType(): string {
@@ -224,6 +247,14 @@ export class Metrics {
   /** @param variant the shadow's */
   recordMirror(experiment: string, variant: string, result: MirrorOutcome): void {
     this.#mirrorRequests.cell({ experiment, variant, result }).add(1);
+  }
+
+  recordUpstreamTry(experiment: string, variant: string, result: string): void {
+    this.#upstreamTries.cell({ experiment, variant, result }).add(1);
+  }
+
+  recordUpstreamRetry(experiment: string, variant: string): void {
+    this.#upstreamRetries.cell({ experiment, variant }).add(1);
   }
 
   recordBatch({ model, version, rows, reason }: BatchReport): void {
@@ -295,6 +326,15 @@ export class Metrics {
     gauge('signalbox_outcomes_spooled', 'Outcomes on disk that wait for the state store.', [], (self) => {
       self.set(this.#spooledOutcomes());
     });
+    gauge(
+      'signalbox_upstream_ready',
+      "Whether a variant's own server said at the last check that it can answer: 1 or 0.",
+      ['experiment', 'variant'],
+      (self) => {
+        for (const { experiment, variant, isReady } of this.#upstreamStates())
+          self.set({ experiment, variant }, isReady ? 1 : 0);
+      },
+    );
     gauge('signalbox_instances', 'Instances by state.', ['model', 'version', 'state'], (self) => {
       for (const { model, version, ready, hung, wanted } of sources.instances()) {
         self.set({ model, version, state: 'ready' }, ready);

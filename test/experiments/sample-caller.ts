@@ -27,7 +27,7 @@ export function sampleCaller({
     attribute: (source) => values.get(nameSource(source)),
     unit: (source) => values.get(nameSource(source)),
     inputs: () => inputs,
-    isReady: (version) => ready.includes(version),
+    isReady: ({ version = 0 }) => ready.includes(version),
   };
 }
 

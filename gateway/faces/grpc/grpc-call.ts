@@ -68,6 +68,7 @@ export function inferCall(
 ): Call {
   return {
     protocol: 'grpc',
+    answerableBy: ['v2'],
     model: message.model,
     version: message.version === '' ? undefined : message.version,
     header: (name) => headerOf(metadata, name),

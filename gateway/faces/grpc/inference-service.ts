@@ -7,7 +7,7 @@ import type { RouteScope } from '../../trust/scopes.ts';
 import type { ModelPath } from '../http-call.ts';
 import type { JsonObject } from '../v2/json-values.ts';
 import { changeLogSettings } from '../v2/log-settings.ts';
-import { readyVersion, servedModel } from '../v2/lookup.ts';
+import { describedModel, readyVersion, servedModel } from '../v2/lookup.ts';
 import { EXTENSIONS, modelMetadata } from '../v2/metadata.ts';
 import { modelConfigJson } from '../../../backends/repository/model-config-json.ts';
 import {
@@ -86,7 +86,7 @@ export function inferenceService(gateway: Gateway, open: OpenStreams): UntypedSe
       extensions: EXTENSIONS,
     })),
     ModelMetadata: unary('infer', (request: NamedModel) =>
-      modelMetadata(servedModel(repository, request.name), readyVersion(repository, pathOf(request))),
+      modelMetadata(describedModel(gateway, pathOf(request))),
     ),
     ModelConfig: unary('infer', (request: NamedModel) => ({
       config: modelConfigJson(readyVersion(repository, pathOf(request))),
@@ -147,10 +147,10 @@ function pathOf({ name, version }: NamedModel): ModelPath {
 }
 
 /** Triton's clients ask for models that may not be there: that is an answer, and no error. */
-function isReady({ repository, isReady: gatewayIsReady }: Gateway, path: ModelPath): boolean {
+function isReady(gateway: Gateway, path: ModelPath): boolean {
   try {
-    readyVersion(repository, path);
-    return gatewayIsReady;
+    describedModel(gateway, path);
+    return gateway.isReady;
   } catch (error) {
     if (error instanceof GatewayError && error.status !== 400) return false;
     throw error;

@@ -17,6 +17,7 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
   invalid_version: status.INVALID_ARGUMENT,
   model_unavailable: status.UNAVAILABLE,
   variant_unavailable: status.UNAVAILABLE,
+  bad_upstream_answer: status.UNAVAILABLE,
   no_experiment: status.INVALID_ARGUMENT,
   unknown_experiment: status.INVALID_ARGUMENT,
   unknown_variant: status.INVALID_ARGUMENT,

@@ -1,4 +1,6 @@
 import type { ServedModel } from '../../../backends/repository/served-model.ts';
+import type { Variant } from '../../../experiments/variant.ts';
+import type { Upstreams } from '../../upstream/upstreams.ts';
 import type { AttributeSource, Caller, InputMetadata } from '../../../experiments/attribute.ts';
 
 /** An evaluation context of OpenFeature: what a client knows of the one it asks for. */
@@ -16,10 +18,12 @@ export interface EvaluationContext {
 export class ContextCaller implements Caller {
   readonly #context: EvaluationContext;
   readonly #model: ServedModel | undefined;
+  readonly #upstreams: Upstreams;
 
-  constructor(context: EvaluationContext, model: ServedModel | undefined) {
+  constructor(context: EvaluationContext, model: ServedModel | undefined, upstreams: Upstreams) {
     this.#context = context;
     this.#model = model;
+    this.#upstreams = upstreams;
   }
 
   override(): undefined {
@@ -44,8 +48,10 @@ export class ContextCaller implements Caller {
     return [];
   }
 
-  isReady(version: number): boolean {
-    return this.#model?.version(version) !== undefined;
+  isReady(variant: Variant): boolean {
+    return variant.upstream === undefined
+      ? this.#model?.version(variant.version) !== undefined
+      : this.#upstreams.of(variant)?.isReady === true;
   }
 }
 

@@ -28,10 +28,10 @@ export interface FlagFailure {
 export function evaluateFlag(
   experiment: Experiment,
   context: EvaluationContext,
-  { repository, experiments, deciding }: Gateway,
+  { repository, experiments, upstreams, deciding }: Gateway,
 ): FlagEvaluation | FlagFailure {
   const { key, model, phase } = experiment;
-  const caller = new ContextCaller(context, repository.model(model));
+  const caller = new ContextCaller(context, repository.model(model), upstreams);
   const decision = decideWithin(experiment, experiments.current.holdout, caller, deciding);
   if (decision.kind !== 'variant') {
     const name = decision.kind === 'unavailable' ? decision.variant.name : experiment.control.name;
@@ -47,7 +47,12 @@ export function evaluateFlag(
     value: variant.name,
     variant: variant.name,
     reason: reasonOf(decision),
-    metadata: { reason, model, version: variant.version, phase },
+    metadata: {
+      reason,
+      model,
+      ...(variant.version !== undefined && { version: variant.version }),
+      phase,
+    },
   };
 }
 

@@ -1,18 +1,22 @@
+import { Busboy } from '@fastify/busboy';
 import type { FastifyRequest } from 'fastify';
 import { GatewayError } from '../../errors.ts';
+import type { CallBody } from '../forwarded-call.ts';
 import { fromFrameworkError } from '../framework-error.ts';
 
 /**
  * The images of a request, in their order: the multipart fields named `file`, or the body itself.
  *
+ * @param received the body, where it is no form
  * @throws GatewayError
  */
 export async function readUploads(
   request: FastifyRequest,
+  received: CallBody,
   limitBytes: number,
 ): Promise<readonly Uint8Array[]> {
   if (!request.isMultipart()) {
-    const body = request.body as Uint8Array | undefined;
+    const body = await received.bytes();
     if (body === undefined || body.length === 0) {
       throw new GatewayError(
         'invalid_image',
@@ -22,7 +26,8 @@ export async function readUploads(
     return [body];
   }
   try {
-    return await readParts(request, limitBytes);
+    const { held } = received;
+    return held === undefined ? await readParts(request, limitBytes) : await readForm(request, held);
   } catch (error) {
     throw error instanceof Error ? fromFrameworkError(error) : error;
   }
@@ -35,10 +40,7 @@ async function readParts(request: FastifyRequest, limitBytes: number): Promise<r
     if (part.type !== 'file') continue;
     if (part.fieldname !== 'file') {
       part.file.resume();
-      throw new GatewayError(
-        'invalid_request',
-        `the multipart field is named "${part.fieldname.slice(0, 64)}"; expected "file"`,
-      );
+      throw misnamed(part.fieldname);
     }
     const file = await part.toBuffer();
     bytes += file.length;
@@ -47,11 +49,46 @@ async function readParts(request: FastifyRequest, limitBytes: number): Promise<r
     }
     files.push(file);
   }
-  if (files.length === 0) {
-    throw new GatewayError(
-      'invalid_request',
-      'the multipart body has no file; expected one in the field "file"',
-    );
-  }
+  if (files.length === 0) throw noFile();
   return files;
+}
+
+/** A form that was received already, because it may have to be sent to a server first; it is small. */
+function readForm({ headers }: FastifyRequest, held: Uint8Array): Promise<readonly Uint8Array[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly Uint8Array[]>();
+  const damaged = (cause: unknown): void => {
+    reject(new GatewayError('invalid_request', 'the multipart body is damaged', { cause }));
+  };
+  const files: Buffer[][] = [];
+  try {
+    const form = new Busboy({ headers: { ...headers, 'content-type': headers['content-type'] ?? '' } });
+    form.on('file', (name, file) => {
+      const chunks: Buffer[] = [];
+      if (name === 'file') files.push(chunks);
+      else reject(misnamed(name));
+      file.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', damaged);
+    });
+    form.on('error', damaged).on('finish', () => {
+      if (files.length === 0) reject(noFile());
+      else resolve(files.map((chunks) => Buffer.concat(chunks)));
+    });
+    form.end(held);
+  } catch (error) {
+    damaged(error);
+  }
+  return promise;
+}
+
+function misnamed(field: string): GatewayError {
+  return new GatewayError(
+    'invalid_request',
+    `the multipart field is named "${field.slice(0, 64)}"; expected "file"`,
+  );
+}
+
+function noFile(): GatewayError {
+  return new GatewayError(
+    'invalid_request',
+    'the multipart body has no file; expected one in the field "file"',
+  );
 }

@@ -2,6 +2,7 @@ import type { Servable } from '../../../backends/servable.ts';
 import type { ModelRepository } from '../../../backends/repository/repository.ts';
 import type { ServedModel } from '../../../backends/repository/served-model.ts';
 import { GatewayError } from '../../errors.ts';
+import type { Gateway } from '../../gateway.ts';
 import { findVersion, noVersionReady, unknownModel } from '../../pipeline/route.ts';
 import type { ModelPath } from '../http-call.ts';
 
@@ -23,4 +24,30 @@ export function readyVersion(repository: ModelRepository, path: ModelPath): Serv
   const version = model.highestReady;
   if (version === undefined) throw new GatewayError('model_unavailable', noVersionReady(model));
   return version;
+}
+
+/** What a model says of itself. */
+export interface DescribedModel {
+  readonly name: string;
+  /** The numbers of those that are ready here; none of a model that lives elsewhere. */
+  readonly versions: readonly number[];
+  readonly version: Servable;
+}
+
+/**
+ * The version that a path names or the highest that is ready; of a model that lives elsewhere, what its variant's server says.
+ *
+ * @throws GatewayError
+ */
+export function describedModel(
+  { repository, upstreams }: Pick<Gateway, 'repository' | 'upstreams'>,
+  path: ModelPath,
+): DescribedModel {
+  const { model: name, version: pinned } = path;
+  const elsewhere = pinned === undefined ? upstreams.describing(name) : undefined;
+  if (elsewhere !== undefined && repository.model(name)?.highestReady === undefined) {
+    return { name, versions: [], version: elsewhere };
+  }
+  const version = readyVersion(repository, path);
+  return { name, versions: servedModel(repository, name).ready.map((ready) => ready.version), version };
 }

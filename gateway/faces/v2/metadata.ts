@@ -1,5 +1,4 @@
-import type { Servable } from '../../../backends/servable.ts';
-import type { ServedModel } from '../../../backends/repository/served-model.ts';
+import type { DescribedModel } from './lookup.ts';
 
 /** The extensions of the Open Inference Protocol that are served. */
 export const EXTENSIONS: readonly string[] = [
@@ -15,10 +14,10 @@ export const EXTENSIONS: readonly string[] = [
 ];
 
 /** Model metadata: `GET /v2/models/{model}[/versions/{version}]`. -1 stands for a dimension of any size. */
-export function modelMetadata(model: ServedModel, version: Servable): object {
+export function modelMetadata({ name, versions, version }: DescribedModel): object {
   return {
-    name: model.name,
-    versions: model.ready.map((ready) => String(ready.version)),
+    name,
+    versions: versions.map(String),
     platform: version.platform,
     inputs: version.inputs,
     outputs: version.outputs,

@@ -1,26 +1,34 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Servable } from '../../../backends/servable.ts';
+import { v2ModelPath } from '../../../experiments/upstream-definition.ts';
 import type { Gateway } from '../../gateway.ts';
 import { RELEASE } from '../../release.ts';
 import { describeAnswer } from '../answer-headers.ts';
+import type { UpstreamAnswer } from '../../upstream/exchange.ts';
 import { acceptAnyBody } from '../body.ts';
 import { COMPRESS_FROM_BYTES, compress, wantedCoding } from '../content-coding.ts';
+import { CallBody, forwardedRequest, passHead, passBody } from '../forwarded-call.ts';
 import { httpCall } from '../http-call.ts';
 import type { ModelPath } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
 import { v2ControlRoutes } from './control-routes.ts';
 import { V2Decoder } from './decoder.ts';
 import { invalid } from './json-values.ts';
-import { readyVersion, servedModel } from './lookup.ts';
+import { describedModel, readyVersion } from './lookup.ts';
 import { EXTENSIONS, modelMetadata } from './metadata.ts';
 import { modelConfigJson } from '../../../backends/repository/model-config-json.ts';
 import { readRawRequest } from './raw-request.ts';
+import type { V2Request } from './request.ts';
 import { writeV2Response } from './response.ts';
+import type { V2Response } from './response.ts';
 import { modelStatistics } from './statistics.ts';
 
 /** The Open Inference Protocol v2 over HTTP. */
 export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
   const { config, repository, pipeline } = gateway;
-  acceptAnyBody(app, config.server.bodyLimitBytes);
+  const { bodyLimitBytes } = config.server;
+  acceptAnyBody(app, bodyLimitBytes, (request) => mayPassOn(gateway, request));
   const decoder = new V2Decoder();
   app.addHook('onClose', () => decoder.close());
 
@@ -39,41 +47,56 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     request: FastifyRequest<{ Params: ModelPath }>,
     reply: FastifyReply,
   ): Promise<void> => {
-    const received = request.body as Uint8Array | undefined;
-    const answered = await pipeline.infer(httpCall(request, request.params), {
-      decode: (version) => {
-        const jsonBytes = jsonBytesOf(request);
-        // No JSON at all: the body is the only input's own bytes.
-        if (jsonBytes === 0) return readRawRequest(received ?? new Uint8Array(), version);
-        return decoder.decode(received, jsonBytes);
+    const body = new CallBody(request.body as Uint8Array | IncomingMessage | undefined, bodyLimitBytes);
+    const decode = (bytes: Uint8Array | undefined, version: Servable): V2Request | Promise<V2Request> => {
+      const jsonBytes = jsonBytesOf(request);
+      // No JSON at all: the body is the only input's own bytes.
+      if (jsonBytes === 0) return readRawRequest(bytes ?? new Uint8Array(), version);
+      return decoder.decode(bytes, jsonBytes);
+    };
+    const answered = await pipeline.infer<V2Request, V2Response | UpstreamAnswer>(
+      httpCall(request, request.params, ANSWERABLE_BY),
+      {
+        decode: (version) => {
+          const bytes = body.bytes();
+          return bytes instanceof Promise
+            ? bytes.then((received) => decode(received, version))
+            : decode(bytes, version);
+        },
+        decodeUnrouted: () => {
+          const jsonBytes = jsonBytesOf(request);
+          const bytes = body.bytes();
+          if (jsonBytes === 0) return undefined;
+          return bytes instanceof Promise
+            ? bytes.then((received) => decoder.decode(received, jsonBytes))
+            : decoder.decode(bytes, jsonBytes);
+        },
+        forward: (version) => ({
+          request: forwardedRequest(request, body, version, `${v2ModelPath(version.definition)}/infer`),
+          encode: (answer) => answer,
+        }),
+        isSpent: () => body.isSpent,
+        encode: (read, answer, target) => writeV2Response(read, target.version, answer.outputs),
       },
-      decodeUnrouted: () => {
-        const jsonBytes = jsonBytesOf(request);
-        return jsonBytes === 0 ? undefined : decoder.decode(received, jsonBytes);
-      },
-      encode: (read, answer, target) => writeV2Response(read, target.version, answer.outputs),
-    });
-    describeAnswer(reply, answered);
-    const { body, jsonBytes } = answered.encoded;
-    reply.type(jsonBytes === undefined ? 'application/json; charset=utf-8' : 'application/octet-stream');
-    if (jsonBytes !== undefined) reply.header('inference-header-content-length', jsonBytes);
-    if (body.length < COMPRESS_FROM_BYTES) {
-      void reply.send(body);
+    );
+    const { encoded } = answered;
+    if ('status' in encoded) {
+      passHead(reply, encoded);
+      describeAnswer(reply, answered);
+      passBody(reply, encoded);
       return;
     }
-    reply.header('vary', 'accept-encoding');
-    const coding = wantedCoding(request.headers['accept-encoding']);
-    if (coding !== undefined) reply.header('content-encoding', coding);
-    void reply.send(coding === undefined ? body : await compress(body, coding));
+    describeAnswer(reply, answered);
+    await sendResponse(request, reply, encoded);
   };
 
   app.get('/v2/models/stats', scope('infer'), () => modelStatistics(repository, undefined));
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
     app.get<{ Params: ModelPath }>(path, scope('infer'), ({ params }) =>
-      modelMetadata(servedModel(repository, params.model), readyVersion(repository, params)),
+      modelMetadata(describedModel(gateway, params)),
     );
     app.get<{ Params: ModelPath }>(`${path}/ready`, scope('open'), ({ params }, reply) => {
-      readyVersion(repository, params);
+      describedModel(gateway, params);
       return reply.send();
     });
     app.get<{ Params: ModelPath }>(`${path}/config`, scope('infer'), ({ params }) =>
@@ -84,6 +107,32 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     );
     app.post<{ Params: ModelPath }>(`${path}/infer`, scope('infer', 'rows'), infer);
   }
+}
+
+const ANSWERABLE_BY = ['v2'] as const;
+
+/** Whether a body may go to a variant's server as it comes: only headers decide, and such a server speaks v2. */
+function mayPassOn({ experiments, upstreams }: Gateway, { params }: FastifyRequest): boolean {
+  const { model, version } = params as Partial<ModelPath>;
+  if (model === undefined || version !== undefined || !upstreams.passOn(model, 'v2')) return false;
+  return experiments.current.byModel.get(model)?.needsBody === false;
+}
+
+async function sendResponse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { body, jsonBytes }: V2Response,
+): Promise<void> {
+  reply.type(jsonBytes === undefined ? 'application/json; charset=utf-8' : 'application/octet-stream');
+  if (jsonBytes !== undefined) reply.header('inference-header-content-length', jsonBytes);
+  if (body.length < COMPRESS_FROM_BYTES) {
+    void reply.send(body);
+    return;
+  }
+  reply.header('vary', 'accept-encoding');
+  const coding = wantedCoding(request.headers['accept-encoding']);
+  if (coding !== undefined) reply.header('content-encoding', coding);
+  void reply.send(coding === undefined ? body : await compress(body, coding));
 }
 
 function jsonBytesOf(request: FastifyRequest): number | undefined {

@@ -19,25 +19,30 @@ declare global {
 /** From here on a double may stand for a fraction, or for another whole number, that was sent. */
 const INEXACT_FROM = 2 ** 52;
 
-/** A request's JSON, read a second time with its large whole numbers as bigints: only when one of them is met. */
+/** A request's or an answer's JSON, read a second time with its large whole numbers as bigints: only when one of them is met. */
 export class WholeNumbers {
   readonly #text: string;
+  readonly #list: 'inputs' | 'outputs';
   #root: unknown;
 
-  /** @param text valid JSON */
-  constructor(text: string) {
+  /**
+   * @param text valid JSON
+   * @param list where the tensors stand
+   */
+  constructor(text: string, list: 'inputs' | 'outputs' = 'inputs') {
     this.#text = text;
+    this.#list = list;
   }
 
-  /** The `data` of an input, in which whole numbers from 2^52 on are bigints. */
-  dataOf(input: number): readonly unknown[] {
+  /** The `data` of a tensor, in which whole numbers from 2^52 on are bigints. */
+  dataOf(tensor: number): readonly unknown[] {
     this.#root ??= JSON.parse(this.#text, (_key, value, { source }) =>
       typeof value === 'number' && Math.abs(value) >= INEXACT_FROM && source !== undefined
         ? (wholeNumber(source) ?? value)
         : value,
     );
-    const inputs: unknown = isObject(this.#root) ? own(this.#root, 'inputs') : undefined;
-    const found: unknown = Array.isArray(inputs) ? inputs[input] : undefined;
+    const tensors: unknown = isObject(this.#root) ? own(this.#root, this.#list) : undefined;
+    const found: unknown = Array.isArray(tensors) ? tensors[tensor] : undefined;
     const data = isObject(found) ? own(found, 'data') : undefined;
     return Array.isArray(data) ? data : [];
   }

@@ -1,0 +1,112 @@
+import type { IncomingMessage } from 'node:http';
+import { pipeline } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { UpstreamAnswer } from '../upstream/exchange.ts';
+import { forwardedHeaders, passAnswerHeaders } from '../upstream/header-policy.ts';
+import { StreamedBody } from '../upstream/streamed-body.ts';
+import type { UpstreamRequest } from '../upstream/upstream-server.ts';
+import type { UpstreamVersion } from '../upstream/upstream-version.ts';
+import { receiveBody } from './body.ts';
+import { inflated } from './content-coding.ts';
+
+/** Headers that say how the body was coded on the way here; it is passed on as it was before. */
+const CODED: ReadonlySet<string> = new Set(['content-encoding']);
+
+/** The body of a call: received already, or left on its connection to be passed on as it comes. */
+export class CallBody {
+  readonly #received: Uint8Array | IncomingMessage | undefined;
+  readonly #limitBytes: number;
+  #streamed: StreamedBody | undefined;
+  #bytes: Promise<Uint8Array> | undefined;
+
+  constructor(received: Uint8Array | IncomingMessage | undefined, limitBytes: number) {
+    this.#received = received;
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Whether a part of it went to a server, so that nobody else can be given it. */
+  get isSpent(): boolean {
+    return this.#streamed?.isTouched === true;
+  }
+
+  /** Its bytes, where they were received before anybody asked for them. */
+  get held(): Uint8Array | undefined {
+    return this.#received instanceof Uint8Array ? this.#received : undefined;
+  }
+
+  /** All of it. */
+  bytes(): Uint8Array | undefined | Promise<Uint8Array> {
+    const received = this.#received;
+    if (received === undefined || received instanceof Uint8Array) return received;
+    this.#bytes ??= receiveBody(received, this.#limitBytes, this.#streamed?.source);
+    return this.#bytes;
+  }
+
+  /** What a variant's server is sent. */
+  forwarded(): UpstreamRequest['body'] {
+    const received = this.#received;
+    if (received === undefined || received instanceof Uint8Array) return received;
+    this.#streamed ??= new StreamedBody(inflated(received), this.#limitBytes);
+    return this.#streamed;
+  }
+
+  /** How long it is where that is known of a body that is passed on as it comes. */
+  get announcedBytes(): string | undefined {
+    const received = this.#received;
+    if (received === undefined || received instanceof Uint8Array) return undefined;
+    return received.headers['content-encoding'] === undefined
+      ? received.headers['content-length']
+      : undefined;
+  }
+}
+
+/**
+ * A call as a variant's server gets it: with the caller's headers, except for what is the connection's or the gateway's own.
+ *
+ * @param path under the upstream's URL; the caller's query is kept
+ */
+export function forwardedRequest(
+  request: FastifyRequest,
+  body: CallBody,
+  { definition, keepsCredentials }: UpstreamVersion,
+  path: string,
+): UpstreamRequest {
+  const { rawHeaders, socket, url = '' } = request.raw;
+  const query = url.indexOf('?');
+  const headers = forwardedHeaders(
+    { rawHeaders, address: socket.remoteAddress ?? 'unknown', isEncrypted: 'encrypted' in socket },
+    { keepsCredentials, added: definition.headers, without: CODED },
+  );
+  const { announcedBytes } = body;
+  if (announcedBytes !== undefined) headers.push('content-length', announcedBytes);
+  return {
+    method: 'POST',
+    path: query < 0 ? path : path + url.slice(query),
+    headers,
+    body: body.forwarded(),
+  };
+}
+
+/** Starts a reply with what a variant's server answered; what the gateway itself says is written after it. */
+export function passHead(reply: FastifyReply, { status, headers }: UpstreamAnswer): void {
+  reply.code(status);
+  passAnswerHeaders(headers, (name, value) => {
+    reply.header(name, value);
+  });
+}
+
+/** Sends the body of an answer whose headers the reply has; one that breaks off breaks off the caller's connection too. */
+export function passBody(reply: FastifyReply, { body }: UpstreamAnswer): void {
+  if (body instanceof Uint8Array) {
+    void reply.send(body);
+    return;
+  }
+  // The framework would answer what breaks off early with an error under the headers of the answer.
+  reply.hijack();
+  const { raw } = reply;
+  raw.statusCode = reply.statusCode;
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) raw.setHeader(name, value);
+  }
+  pipeline(body, raw, () => undefined);
+}

@@ -1,0 +1,90 @@
+import type { InferAnswer } from '../../backends/inference.ts';
+import type { GatewayError } from '../errors.ts';
+import type { Standing } from '../limits/bucket.ts';
+import { UNROUTED } from '../telemetry/metrics.ts';
+import type { Metrics, Outcome } from '../telemetry/metrics.ts';
+import type { Call, Target, Timings } from './call.ts';
+import type { AnswerTimes, Prediction, PredictionLog } from './prediction-log.ts';
+
+export interface RecordOptions {
+  readonly metrics: Metrics;
+  readonly predictions: PredictionLog;
+  /** Told how each routed request ended, while its outputs can still be read; with why, where it failed. */
+  readonly onEnd: (
+    target: Target,
+    outcome: Outcome,
+    answer: InferAnswer | undefined,
+    error: GatewayError | undefined,
+  ) => void;
+}
+
+/** One call on its way: where it went, what became of it, and what is counted once that is known. */
+export class CallRecord {
+  readonly #call: Call;
+  readonly #options: RecordOptions;
+  readonly #onEnd: () => void;
+  #target: Target | undefined;
+  #prediction: Prediction | undefined;
+  #routeMs = 0;
+  #times: AnswerTimes | undefined;
+  #isOver = false;
+  #isLeft = false;
+  /** Where the caller stands with its limits, once that was asked. */
+  standing: Standing | undefined;
+
+  /** @param onEnd called once, when the call is over */
+  constructor(call: Call, options: RecordOptions, onEnd: () => void) {
+    this.#call = call;
+    this.#options = options;
+    this.#onEnd = onEnd;
+  }
+
+  /** The call has a target; another one than before takes its place as if there had been no other. */
+  route(target: Target, routeMs = this.#routeMs): Prediction {
+    this.#target?.release();
+    this.#target = target;
+    this.#routeMs = routeMs;
+    this.#prediction = this.#options.predictions.begin(target);
+    return this.#prediction;
+  }
+
+  /** The answer is there, and is about to be written. */
+  answered(times: AnswerTimes): void {
+    this.#times = times;
+  }
+
+  /** Somebody else gives the answer's memory back. */
+  leave(): void {
+    this.#isLeft = true;
+  }
+
+  timings({ queueMs, computeMs }: AnswerTimes): Timings {
+    return { routeMs: this.#routeMs, queueMs, computeMs, totalMs: performance.now() - this.#call.arrivalMs };
+  }
+
+  /** Counts the call, and lets go of all that it held; only the first time. */
+  finish(outcome: Outcome, error?: GatewayError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#onEnd();
+    const [target, prediction, times] = [this.#target, this.#prediction, this.#times];
+    const { arrivalMs, principal, protocol } = this.#call;
+    const { metrics, predictions, onEnd } = this.#options;
+    const answer = times !== undefined && 'outputs' in times ? times : undefined;
+    if (target !== undefined) onEnd(target, outcome, answer, error);
+    const totalMs = performance.now() - arrivalMs;
+    if (target !== undefined && prediction !== undefined)
+      predictions.end(prediction, target, outcome, totalMs, times, principal.id);
+    if (!this.#isLeft) answer?.release();
+    target?.release();
+    metrics.recordRequest({
+      route: target?.labels ?? UNROUTED,
+      reason: target?.choice?.reason ?? '',
+      outcome,
+      protocol,
+      totalMs,
+      queueMs: times?.queueMs,
+      computeMs: times?.computeMs,
+    });
+  }
+}

@@ -1,0 +1,185 @@
+import { Readable } from 'node:stream';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { ignoreAbort, listenToAbort } from '../../backends/batching/abort-listeners.ts';
+import type { AbortListener } from '../../backends/batching/abort-listeners.ts';
+import { UpstreamFailure, failureOf } from './upstream-failure.ts';
+
+/** An answer of a variant's server, as it came. */
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** All of it; or, of a large one that is passed on, its stream, which is destroyed with an error where it breaks off. */
+  readonly body: Uint8Array | Readable;
+  /** From the request to what is here of the answer, in milliseconds. */
+  readonly computeMs: number;
+}
+
+export interface ExchangeLimits {
+  /** From the request to the answer's headers, in milliseconds. */
+  readonly headersMs: number;
+  /** From the request to the end of the answer, in milliseconds. */
+  readonly totalMs: number;
+  /** When the caller stops waiting, in `performance.now()` milliseconds. */
+  readonly deadlineMs: number;
+  /** Aborted when the caller hangs up. */
+  readonly signal: AbortSignal | undefined;
+  /** An answer of up to so many bytes is received whole before it is passed on; a longer one is passed on as it comes. */
+  readonly holdBytes: number;
+  /** An answer that has to be received whole may have so many bytes; undefined: a long one is passed on as it comes. */
+  readonly wholeBytes: number | undefined;
+}
+
+/** One try at a request, as undici reports on it. It resolves once, and after it nothing of it counts. */
+export class Exchange implements Dispatcher.DispatchHandler, AbortListener {
+  readonly answer: Promise<UpstreamAnswer>;
+  readonly #limits: ExchangeLimits;
+  readonly #settle: PromiseWithResolvers<UpstreamAnswer>;
+  readonly #startMs = performance.now();
+  readonly #endMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #failure: UpstreamFailure | undefined;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #chunks: Buffer[] | undefined;
+  #received = 0;
+  #stream: Readable | undefined;
+  #isOver = false;
+
+  /** @param isSent whether the whole request is there to be sent; a streamed one says so by {@link requestSent} */
+  constructor(limits: ExchangeLimits, isSent: boolean) {
+    this.#limits = limits;
+    this.#settle = Promise.withResolvers();
+    this.answer = this.#settle.promise;
+    this.#endMs = Math.min(this.#startMs + limits.totalMs, limits.deadlineMs);
+    if (limits.signal !== undefined) listenToAbort(limits.signal, this);
+    this.#arm(isSent ? Math.min(this.#startMs + limits.headersMs, this.#endMs) : this.#endMs);
+    if (limits.signal?.aborted === true) this.onAbort();
+  }
+
+  /** The caller's body has been passed on to its end: the server's time for its headers begins. */
+  requestSent(): void {
+    if (this.#status === 0 && !this.#isOver)
+      this.#arm(Math.min(performance.now() + this.#limits.headersMs, this.#endMs));
+  }
+
+  /** The caller hung up. */
+  onAbort(): void {
+    this.#fail(new UpstreamFailure('cancelled', 'the caller hung up before the answer was there'));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#failure !== undefined) controller.abort(this.#failure);
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    if (status < 200 || this.#isOver) return;
+    this.#status = status;
+    this.#headers = headers;
+    this.#arm(this.#endMs);
+    const announced = Number(headers['content-length']);
+    const { holdBytes, wholeBytes } = this.#limits;
+    if (wholeBytes !== undefined && announced > wholeBytes) {
+      this.#fail(tooLarge(wholeBytes));
+    } else if (wholeBytes !== undefined || announced <= holdBytes) {
+      this.#chunks = [];
+    } else {
+      this.#stream = this.#openStream(controller);
+      this.#settle.resolve({ status, headers, body: this.#stream, computeMs: this.#elapsedMs() });
+    }
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#stream !== undefined) {
+      if (!this.#stream.push(chunk)) controller.pause();
+      return;
+    }
+    const { wholeBytes = Infinity } = this.#limits;
+    this.#received += chunk.length;
+    if (this.#received > wholeBytes) this.#fail(tooLarge(wholeBytes));
+    else this.#chunks?.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.#isOver) return;
+    this.#end();
+    if (this.#stream !== undefined) {
+      this.#stream.push(null);
+      return;
+    }
+    const [first] = this.#chunks ?? [];
+    const body =
+      this.#chunks?.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks ?? []);
+    this.#settle.resolve({
+      status: this.#status,
+      headers: this.#headers,
+      body,
+      computeMs: this.#elapsedMs(),
+    });
+  }
+
+  onResponseError(_controller: unknown, error: unknown): void {
+    this.#fail(failureOf(error));
+  }
+
+  #openStream(controller: Dispatcher.DispatchController): Readable {
+    return new Readable({
+      highWaterMark: 256 * 1024,
+      read: () => {
+        controller.resume();
+      },
+      destroy: (error, done) => {
+        // The caller is gone, or the pipe to it broke: the server need not go on.
+        if (!this.#isOver) this.#fail(new UpstreamFailure('cancelled', 'nobody reads the answer any more'));
+        done(error);
+      },
+    });
+  }
+
+  #arm(atMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#onTime, Math.max(0, Math.ceil(atMs - performance.now())));
+  }
+
+  readonly #onTime = (): void => {
+    const isCallers = performance.now() >= this.#limits.deadlineMs;
+    const what = this.#status === 0 ? 'sent no answer' : 'did not end its answer';
+    this.#fail(
+      isCallers
+        ? new UpstreamFailure('expired', `the variant's server ${what} within the caller's time`)
+        : new UpstreamFailure(
+            'slow',
+            `the variant's server ${what} within the time that upstream.timeouts gives it`,
+          ),
+    );
+  };
+
+  #fail(failure: UpstreamFailure): void {
+    if (this.#isOver) return;
+    this.#failure = failure;
+    this.#end();
+    this.#controller?.abort(failure);
+    this.#settle.reject(failure);
+    this.#stream?.destroy(failure);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    if (this.#limits.signal !== undefined) ignoreAbort(this.#limits.signal, this);
+  }
+
+  #elapsedMs(): number {
+    return performance.now() - this.#startMs;
+  }
+}
+
+function tooLarge(bytes: number): UpstreamFailure {
+  return new UpstreamFailure('too_large', `the variant's server answers with more than ${bytes} bytes`);
+}

@@ -1,0 +1,222 @@
+import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
+import type { CircuitBreakerPolicy } from 'cockatiel';
+import { Pool } from 'undici';
+import type { UpstreamDefinition } from '../../experiments/upstream-definition.ts';
+import { Exchange } from './exchange.ts';
+import type { ExchangeLimits, UpstreamAnswer } from './exchange.ts';
+import { RetryBudget } from './retry-budget.ts';
+import type { StreamedBody } from './streamed-body.ts';
+import { UpstreamFailure, failureOf } from './upstream-failure.ts';
+import type { FailureKind } from './upstream-failure.ts';
+
+/** A request as a variant's server gets it. */
+export interface UpstreamRequest {
+  readonly method: 'POST';
+  /** Under the upstream's URL, with its query. */
+  readonly path: string;
+  /** Names and values in turn. */
+  readonly headers: string[];
+  readonly body: Uint8Array | StreamedBody | undefined;
+  /** Whether the answer is needed as a whole; left out: a long one is passed on as it comes. */
+  readonly whole?: true;
+}
+
+export type CallLimits = Pick<ExchangeLimits, 'deadlineMs' | 'signal'>;
+
+/** What is told of each try. */
+export interface ServerEvents {
+  onTry(result: FailureKind | 'ok'): void;
+  onRetry(): void;
+}
+
+/** The share of requests that may be tried again. */
+const RETRY_SHARE = 0.2;
+
+/** An answer that is announced as no longer than this is received whole, so that one that breaks off can be replaced. */
+const HOLD_BYTES = 64 * 1024;
+
+/** What a health check or a model's metadata may have. */
+const SMALL_BYTES = 1024 * 1024;
+
+/** A variant's server: its connections, its breaker, and its budget of retries. */
+export class UpstreamServer {
+  readonly #definition: UpstreamDefinition;
+  readonly #events: ServerEvents;
+  readonly #wholeBytes: number;
+  readonly #pool: Pool;
+  /** For checks, which must not wait behind requests. */
+  readonly #side: Pool;
+  readonly #prefix: string;
+  readonly #budget = new RetryBudget(RETRY_SHARE);
+  readonly #breaker: CircuitBreakerPolicy;
+
+  /** @param wholeBytes bytes of an answer that is received whole */
+  constructor(definition: UpstreamDefinition, wholeBytes: number, events: ServerEvents) {
+    const { url, connections, timeouts, breaker } = definition;
+    const { origin, pathname } = new URL(url);
+    this.#definition = definition;
+    this.#events = events;
+    this.#wholeBytes = wholeBytes;
+    this.#prefix = pathname === '/' ? '' : pathname;
+    const options: Pool.Options = {
+      connect: { timeout: timeouts.connectMs },
+      // The exchange keeps the times itself, to the millisecond.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      allowH2: false,
+    };
+    this.#pool = new Pool(origin, { ...options, connections });
+    this.#side = new Pool(origin, { ...options, connections: 1 });
+    this.#breaker = circuitBreaker(
+      handleWhen(
+        (error) => error instanceof UpstreamFailure && error.isUnavailable && error.kind !== 'too_large',
+      ),
+      { halfOpenAfter: breaker.openForMs, breaker: new ConsecutiveBreaker(breaker.failures) },
+    );
+  }
+
+  /** Whether it is left alone for a while, because it failed. */
+  get isOpen(): boolean {
+    return this.#breaker.state === CircuitState.Open;
+  }
+
+  /**
+   * Sends a request, again where that may help, the budget allows it and nothing of the answer has been passed on.
+   *
+   * @param read takes an answer of status 2xx, or one that blames the request; what it can't read counts as the server's failure
+   * @throws UpstreamFailure
+   */
+  async call<Read>(
+    request: UpstreamRequest,
+    limits: CallLimits,
+    read: (answer: UpstreamAnswer) => Read,
+  ): Promise<Read> {
+    this.#budget.deposit();
+    for (let tries = 1; ; tries++) {
+      try {
+        const answer = await this.#throughBreaker(async () => {
+          const { status, ...got } = await this.#try(request, limits);
+          return { status, read: read({ status, ...got }) };
+        });
+        this.#events.onTry(answer.status < 400 ? 'ok' : 'rejected');
+        return answer.read;
+      } catch (error) {
+        const failure = asRefusal(request, failureOf(error));
+        this.#events.onTry(failure instanceof UpstreamFailure ? failure.kind : 'rejected');
+        if (!(failure instanceof UpstreamFailure) || !this.#mayRetry(request, failure, tries)) throw failure;
+        this.#events.onRetry();
+      }
+    }
+  }
+
+  /**
+   * Asks for something small beside the requests: over a connection of its own, without retries, and past the breaker.
+   *
+   * @throws UpstreamFailure for everything but a status of 2xx
+   */
+  async get(path: string, timeoutMs: number, signal: AbortSignal): Promise<UpstreamAnswer> {
+    const deadlineMs = Infinity;
+    const limits = {
+      headersMs: timeoutMs,
+      totalMs: timeoutMs,
+      deadlineMs,
+      signal,
+      holdBytes: 0,
+      wholeBytes: SMALL_BYTES,
+    };
+    const exchange = new Exchange(limits, true);
+    const headers = Object.entries(this.#definition.headers).flat();
+    this.#side.dispatch({ method: 'GET', path: this.#prefix + path, headers }, exchange);
+    const answer = await exchange.answer;
+    const { status } = answer;
+    if (status < 200 || status >= 300) {
+      throw new UpstreamFailure('status', `GET ${path} answered with status ${status}`, { status });
+    }
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.close(), this.#side.close()]);
+  }
+
+  #mayRetry({ body }: UpstreamRequest, failure: UpstreamFailure, tries: number): boolean {
+    const isReplayable = body === undefined || body instanceof Uint8Array || !body.isTouched;
+    return failure.isTransient && isReplayable && tries <= this.#definition.retries && this.#budget.take();
+  }
+
+  async #throughBreaker<Result>(run: () => Promise<Result>): Promise<Result> {
+    // While one request tries whether it is back, the others don't wait for that.
+    if (this.#breaker.state === CircuitState.HalfOpen) throw left();
+    try {
+      return await this.#breaker.execute(run);
+    } catch (error) {
+      throw error instanceof BrokenCircuitError ? left() : error;
+    }
+  }
+
+  async #try(
+    { method, path, headers, body, whole }: UpstreamRequest,
+    limits: CallLimits,
+  ): Promise<UpstreamAnswer> {
+    const { headersMs, totalMs } = this.#definition.timeouts;
+    const isStreamed = body !== undefined && !(body instanceof Uint8Array);
+    const exchange = new Exchange(
+      {
+        headersMs,
+        totalMs,
+        ...limits,
+        holdBytes: HOLD_BYTES,
+        wholeBytes: whole === true ? this.#wholeBytes : undefined,
+      },
+      !isStreamed,
+    );
+    const opened = isStreamed
+      ? body.open(() => {
+          exchange.requestSent();
+        })
+      : body;
+    try {
+      this.#pool.dispatch(
+        { method, path: this.#prefix + path, headers, ...(opened !== undefined && { body: opened }) },
+        exchange,
+      );
+    } catch (error) {
+      exchange.onResponseError(undefined, error);
+    }
+    const answer = await exchange.answer;
+    const failure = failureOfStatus(answer.status);
+    if (failure === undefined) return answer;
+    if (!(answer.body instanceof Uint8Array)) answer.body.on('error', ignore).destroy();
+    throw failure;
+  }
+}
+
+function ignore(): void {
+  // The rest of an answer that isn't used may break off.
+}
+
+function left(): UpstreamFailure {
+  return new UpstreamFailure(
+    'open',
+    "the variant's server failed so often that it is left alone for a while",
+  );
+}
+
+/** What the gateway itself broke off is the caller's mistake. */
+function asRefusal({ body }: UpstreamRequest, failure: UpstreamFailure): UpstreamFailure | Error {
+  return body === undefined || body instanceof Uint8Array ? failure : (body.refusal ?? failure);
+}
+
+/** Undefined for an answer to be passed on: a success, or a refusal that is the caller's mistake. */
+function failureOfStatus(status: number): UpstreamFailure | undefined {
+  const isCallers = (status >= 400 && status < 500 && !NOT_THE_CALLERS.has(status)) || status === 501;
+  if (isCallers || (status >= 200 && status < 300)) return undefined;
+  const isModel = status === 500;
+  const what = isModel ? 'the model failed' : "the variant's server can't answer";
+  return new UpstreamFailure(isModel ? 'failed' : 'status', `${what}: it answered with status ${status}`, {
+    status,
+  });
+}
+
+/** Statuses that blame the way the gateway calls, or the moment: the caller could do nothing about them. */
+const NOT_THE_CALLERS: ReadonlySet<number> = new Set([401, 402, 403, 404, 405, 407, 408, 421, 425, 426, 429]);

@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto';
+import type { InferAnswer, InferRequest } from '../../backends/inference.ts';
+import { DEFAULT_MODEL_CONFIG } from '../../backends/repository/model-config.ts';
+import type { Servable } from '../../backends/servable.ts';
+import { StatisticsRecorder } from '../../backends/statistics.ts';
+import type { VersionStatistics } from '../../backends/statistics.ts';
+import { v2ModelPath } from '../../experiments/upstream-definition.ts';
+import type { UpstreamDefinition, UpstreamProtocol } from '../../experiments/upstream-definition.ts';
+import type { UpstreamAnswer } from './exchange.ts';
+import { HealthCheck } from './health-check.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
+import { UpstreamServer } from './upstream-server.ts';
+import type { CallLimits, ServerEvents, UpstreamRequest } from './upstream-server.ts';
+import { decodeV2Answer, decodeV2Metadata, encodeV2Request } from './v2-codec.ts';
+import type { V2Metadata } from './v2-codec.ts';
+
+export interface UpstreamOptions {
+  /** The model's name as callers use it. */
+  readonly model: string;
+  readonly definition: UpstreamDefinition;
+  /** Whether callers' keys and tokens are asked for, and so never passed on. */
+  readonly keepsCredentials: boolean;
+  /** Bytes of an answer that has to be received whole. */
+  readonly answerBytes: number;
+  /** How images become its input, and what its classes are called: as the model's own version here has it. */
+  readonly local: () => Pick<Servable, 'image' | 'labels'> | undefined;
+  readonly events: UpstreamEvents;
+}
+
+export interface UpstreamEvents extends ServerEvents {
+  onReadiness(isReady: boolean, reason: string): void;
+}
+
+/** Batches are the server's own affair: what is here of one is the request itself. */
+let nextBatchId = 1;
+
+/** A variant that a server elsewhere answers for. */
+export class UpstreamVersion implements Servable {
+  readonly model: string;
+  /** On its own server; 0 where the file says none. */
+  readonly version: number;
+  readonly config = DEFAULT_MODEL_CONFIG;
+  readonly digest: string;
+  readonly takesFiles = false;
+  readonly queued = 0;
+  readonly instances = undefined;
+  readonly definition: UpstreamDefinition;
+  readonly keepsCredentials: boolean;
+
+  readonly #options: UpstreamOptions;
+  readonly #server: UpstreamServer;
+  readonly #health: HealthCheck;
+  readonly #statistics = new StatisticsRecorder();
+  #metadata: V2Metadata | undefined;
+  #holders = 0;
+  #unheld: PromiseWithResolvers<undefined> | undefined;
+
+  constructor(options: UpstreamOptions) {
+    const { definition, model, keepsCredentials, answerBytes, events } = options;
+    const { url, protocol, model: served, version, path, health } = definition;
+    this.model = model;
+    this.version = version ?? 0;
+    this.definition = definition;
+    this.keepsCredentials = keepsCredentials;
+    this.digest = createHash('sha256')
+      .update(JSON.stringify([url, protocol, served, version, path]))
+      .digest('hex');
+    this.#options = options;
+    this.#server = new UpstreamServer(definition, answerBytes, events);
+    this.#health = new HealthCheck(
+      health,
+      (signal) => this.#probe(signal),
+      (isReady, reason) => {
+        events.onReadiness(isReady, reason);
+      },
+    );
+  }
+
+  /** Asks for the first time whether it is well; resolves when that is known. */
+  start(): Promise<void> {
+    return this.#health.start();
+  }
+
+  get protocol(): UpstreamProtocol {
+    return this.definition.protocol;
+  }
+
+  get isReady(): boolean {
+    return this.#health.isReady;
+  }
+
+  /** Why it isn't ready; empty where it is. */
+  get reason(): string {
+    return this.#health.reason;
+  }
+
+  get platform(): string {
+    return this.#metadata?.platform ?? '';
+  }
+
+  get inputs(): Servable['inputs'] {
+    return this.#metadata?.inputs ?? [];
+  }
+
+  get outputs(): Servable['outputs'] {
+    return this.#metadata?.outputs ?? [];
+  }
+
+  /** The server alone knows how many rows it takes; that it batches shows in a free first dimension. */
+  get maxBatchSize(): number {
+    const batches = this.inputs.length > 0 && this.inputs.every(({ shape }) => shape[0] === -1);
+    return batches ? Number.MAX_SAFE_INTEGER : 0;
+  }
+
+  get image(): Servable['image'] {
+    return this.#options.local()?.image;
+  }
+
+  get labels(): readonly string[] {
+    return this.#options.local()?.labels ?? [];
+  }
+
+  get statistics(): VersionStatistics {
+    return this.#statistics.read();
+  }
+
+  /**
+   * Has the server answer a request that is not decoded here.
+   *
+   * @throws UpstreamFailure
+   */
+  forward<Read>(
+    request: UpstreamRequest,
+    limits: CallLimits,
+    read: (answer: UpstreamAnswer) => Read,
+  ): Promise<Read> {
+    return this.#measured(() => this.#server.call(request, limits, read));
+  }
+
+  /** @throws UpstreamFailure */
+  async infer({ traceContext, deadlineMs, signal, ...request }: InferRequest): Promise<InferAnswer> {
+    const { tensors, headers: added } = this.definition;
+    const { body, headers } = encodeV2Request({ ...request, deadlineMs }, tensors);
+    for (const [name, value] of Object.entries({ ...traceContext, ...added })) headers.push(name, value);
+    const path = `${v2ModelPath(this.definition)}/infer`;
+    const { outputs, computeMs } = await this.#measured(() =>
+      this.#server.call(
+        { method: 'POST', path, headers, body, whole: true },
+        { deadlineMs, signal },
+        (answer) => ({
+          outputs: decodeV2Answer(answer, request.outputs),
+          computeMs: answer.computeMs,
+        }),
+      ),
+    );
+    return {
+      outputs,
+      queueMs: 0,
+      computeMs,
+      batchRows: request.inputs[0]?.shape[0] ?? 1,
+      batchId: nextBatchId++,
+      release: () => undefined,
+    };
+  }
+
+  /** What the server itself is busy with can't be seen: a copy goes there where nothing else is under way. */
+  hasRoomFor(): boolean {
+    return this.#holders === 0 && this.isReady;
+  }
+
+  hold(): () => void {
+    this.#holders += 1;
+    return () => {
+      this.#holders -= 1;
+      if (this.#holders === 0) this.#unheld?.resolve(undefined);
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#health.close();
+    if (this.#holders > 0) {
+      this.#unheld = Promise.withResolvers<undefined>();
+      await this.#unheld.promise;
+    }
+    await this.#server.close();
+  }
+
+  async #measured<Read>(call: () => Promise<Read>): Promise<Read> {
+    const startMs = performance.now();
+    try {
+      const answer = await call();
+      this.#statistics.recordSuccess(performance.now() - startMs, 0);
+      return answer;
+    } catch (error) {
+      const isCallers = error instanceof UpstreamFailure && error.kind === 'rejected';
+      this.#statistics.recordFailure(isCallers ? 'invalid_input' : 'run_failed', performance.now() - startMs);
+      throw error;
+    }
+  }
+
+  async #probe(signal: AbortSignal): Promise<void> {
+    const { health, protocol } = this.definition;
+    await this.#server.get(health.path, health.timeoutMs, signal);
+    if (protocol !== 'v2' || this.#metadata !== undefined) return;
+    this.#metadata = decodeV2Metadata(
+      await this.#server.get(v2ModelPath(this.definition), health.timeoutMs, signal),
+    );
+  }
+}

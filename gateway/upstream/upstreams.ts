@@ -1,0 +1,138 @@
+import type { ModelRepository } from '../../backends/repository/repository.ts';
+import type { ExperimentSet } from '../../experiments/experiment-set.ts';
+import type { UpstreamDefinition, UpstreamProtocol } from '../../experiments/upstream-definition.ts';
+import { isUpstream } from '../../experiments/variant.ts';
+import type { UpstreamVariant } from '../../experiments/variant.ts';
+import type { FailureKind } from './upstream-failure.ts';
+import { UpstreamVersion } from './upstream-version.ts';
+
+/** Which variant something is told of; both names stand in the configuration. */
+export interface VariantName {
+  readonly experiment: string;
+  readonly variant: string;
+}
+
+export interface UpstreamsOptions {
+  readonly keepsCredentials: boolean;
+  readonly answerBytes: number;
+  readonly events: {
+    onTry(name: VariantName, result: FailureKind | 'ok'): void;
+    onRetry(name: VariantName): void;
+    onReadiness(name: VariantName, isReady: boolean, reason: string): void;
+  };
+}
+
+interface Entry {
+  readonly name: VariantName;
+  readonly written: string;
+  readonly version: UpstreamVersion;
+}
+
+/** The servers of all variants that live elsewhere: one for each, kept for as long as the files say the same of it. */
+export class Upstreams {
+  readonly #repository: Pick<ModelRepository, 'model'>;
+  readonly #options: UpstreamsOptions;
+  /** By experiment and variant. */
+  #entries = new Map<string, Entry>();
+  #byDefinition = new WeakMap<UpstreamDefinition, UpstreamVersion>();
+  /** By model: what the servers of its variants speak. */
+  #protocols = new Map<string, Set<UpstreamProtocol>>();
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(repository: Pick<ModelRepository, 'model'>, options: UpstreamsOptions) {
+    this.#repository = repository;
+    this.#options = options;
+  }
+
+  /** What answers for a variant; undefined where the files no longer name it. */
+  of({ upstream }: UpstreamVariant): UpstreamVersion | undefined {
+    return this.#byDefinition.get(upstream);
+  }
+
+  /** What copies of requests may go to: a server that is ready, and takes tensors. */
+  shadowOf(variant: UpstreamVariant): UpstreamVersion | undefined {
+    const version = this.of(variant);
+    return version?.isReady === true && version.protocol === 'v2' ? version : undefined;
+  }
+
+  /** Who says what a model takes and gives that lives elsewhere: the server of one of its variants, by their names. */
+  describing(model: string): UpstreamVersion | undefined {
+    for (const { version } of this.#entries.values()) {
+      if (version.model === model && version.isReady && version.inputs.length > 0) return version;
+    }
+    return undefined;
+  }
+
+  /** Whether a call of that model may be passed on to a server that speaks the protocol. */
+  passOn(model: string, protocol: UpstreamProtocol): boolean {
+    return this.#protocols.get(model)?.has(protocol) === true;
+  }
+
+  /** Each with the names that its metrics have. */
+  all(): readonly { readonly name: VariantName; readonly version: UpstreamVersion }[] {
+    return [...this.#entries.values()];
+  }
+
+  /**
+   * Brings the servers up to what the experiments say. What an edit doesn't touch keeps its connections, its breaker and what
+   * is known of its health; what is gone answers its last requests.
+   *
+   * @returns resolves when the new ones have been asked whether they are well
+   */
+  async follow(experiments: ExperimentSet): Promise<void> {
+    const entries = new Map<string, Entry>();
+    const protocols = new Map<string, Set<UpstreamProtocol>>();
+    const started: Promise<void>[] = [];
+    for (const { key, model, variants } of experiments.byKey.values()) {
+      for (const variant of variants.filter(isUpstream)) {
+        const name = { experiment: key, variant: variant.name };
+        const written = JSON.stringify([model, variant.upstream]);
+        const before = this.#entries.get(`${key}=${variant.name}`);
+        const entry = before?.written === written ? before : this.#open(name, written, model, variant);
+        entries.set(`${key}=${variant.name}`, entry);
+        this.#byDefinition.set(variant.upstream, entry.version);
+        protocols.set(model, (protocols.get(model) ?? new Set()).add(variant.upstream.protocol));
+        if (entry !== before) started.push(entry.version.start());
+      }
+    }
+    const gone = [...this.#entries.values()].filter((entry) => !new Set(entries.values()).has(entry));
+    this.#entries = entries;
+    this.#protocols = protocols;
+    for (const { version } of gone) this.#retire(version);
+    await Promise.all(started);
+  }
+
+  async close(): Promise<void> {
+    for (const { version } of this.#entries.values()) this.#retire(version);
+    this.#entries = new Map();
+    await Promise.all(this.#closing);
+  }
+
+  #open(name: VariantName, written: string, model: string, { upstream }: UpstreamVariant): Entry {
+    const { keepsCredentials, answerBytes, events } = this.#options;
+    const version = new UpstreamVersion({
+      model,
+      definition: upstream,
+      keepsCredentials,
+      answerBytes,
+      local: () => this.#repository.model(model)?.highestReady,
+      events: {
+        onTry: (result) => {
+          events.onTry(name, result);
+        },
+        onRetry: () => {
+          events.onRetry(name);
+        },
+        onReadiness: (isReady, reason) => {
+          events.onReadiness(name, isReady, reason);
+        },
+      },
+    });
+    return { name, written, version };
+  }
+
+  #retire(version: UpstreamVersion): void {
+    const closed = version.close().finally(() => this.#closing.delete(closed));
+    this.#closing.add(closed);
+  }
+}

@@ -1,0 +1,200 @@
+import type { InferRequest } from '../../backends/inference.ts';
+import { isDatatype } from '../../backends/tensor/datatype.ts';
+import type { Tensor, TensorSpec } from '../../backends/tensor/tensor.ts';
+import { GatewayError } from '../errors.ts';
+import { arrayAt, objectAt, optionalObjectAt, own, parseJson, stringAt } from '../faces/v2/json-values.ts';
+import { tensorFromBytes, tensorToBytes } from '../faces/v2/tensor-binary.ts';
+import { tensorFromJson, tensorToJson } from '../faces/v2/tensor-json.ts';
+import { WholeNumbers } from '../faces/v2/whole-numbers.ts';
+import type { UpstreamAnswer } from './exchange.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
+
+/** The Open Inference Protocol as its client speaks it: what the gateway asks a variant's server, and what that answers. */
+
+/** A request as it goes over the wire. */
+export interface EncodedRequest {
+  readonly body: Buffer;
+  /** Names and values in turn. */
+  readonly headers: string[];
+}
+
+/** @throws UpstreamFailure `rejected` for values that JSON can't carry */
+export function encodeV2Request(request: InferRequest, tensors: 'binary' | 'json'): EncodedRequest {
+  const isBinary = tensors === 'binary';
+  const chunks: Uint8Array[] = [];
+  const inputs = request.inputs.map((input) => {
+    const { name, datatype, shape } = input;
+    if (!isBinary) return { name, datatype, shape, data: jsonOf(input) };
+    const bytes = tensorToBytes(input);
+    chunks.push(bytes);
+    return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };
+  });
+  const { outputs, priority, timeoutMs } = request;
+  const parameters = {
+    ...(priority !== undefined && { priority }),
+    ...(timeoutMs !== undefined && { timeout: Math.ceil(timeoutMs * 1000) }),
+    ...(isBinary && outputs === undefined && { binary_data_output: true }),
+  };
+  const json = Buffer.from(
+    JSON.stringify({
+      inputs,
+      ...(Object.keys(parameters).length > 0 && { parameters }),
+      ...(outputs !== undefined && {
+        outputs: outputs.map((name) => ({ name, ...(isBinary && { parameters: { binary_data: true } }) })),
+      }),
+    }),
+  );
+  return isBinary
+    ? {
+        body: Buffer.concat([json, ...chunks]),
+        headers: [
+          'content-type',
+          'application/octet-stream',
+          'inference-header-content-length',
+          String(json.length),
+        ],
+      }
+    : { body: json, headers: ['content-type', 'application/json'] };
+}
+
+function jsonOf(input: Tensor): ReturnType<typeof tensorToJson> {
+  try {
+    return tensorToJson(input);
+  } catch (cause) {
+    throw new UpstreamFailure(
+      'rejected',
+      `input '${input.name}' has NaN or infinite values, which the variant's server can't be sent: it takes JSON`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Reads an answer's outputs.
+ *
+ * @param wanted the outputs' names in their order; undefined: all, as they come
+ * @throws UpstreamFailure `rejected` with the server's own words, `garbage` for what is not the protocol
+ */
+export function decodeV2Answer(
+  { status, headers, body }: UpstreamAnswer,
+  wanted: readonly string[] | undefined,
+): readonly Tensor[] {
+  if (!(body instanceof Uint8Array)) throw garbage('it was not received whole');
+  if (status >= 400) throw new UpstreamFailure('rejected', messageIn(body, status), { status });
+  const outputs = readingIt(() => {
+    const stated = headers['inference-header-content-length'];
+    const jsonBytes = stated === undefined ? body.length : Number(stated);
+    if (!Number.isInteger(jsonBytes) || jsonBytes < 0 || jsonBytes > body.length) {
+      throw garbage(`its Inference-Header-Content-Length does not fit its ${body.length} bytes`);
+    }
+    const text = textOf(body.subarray(0, jsonBytes));
+    const root = objectAt(parseJson(text), 'the answer');
+    const wholeNumbers = new WholeNumbers(text, 'outputs');
+    let offset = jsonBytes;
+    return arrayAt(root, 'outputs', 'the answer').map((value, index): Tensor => {
+      const where = `outputs[${index}]`;
+      const output = objectAt(value, where);
+      const name = stringAt(output, 'name', where);
+      const datatype = stringAt(output, 'datatype', where);
+      if (!isDatatype(datatype)) throw garbage(`${where}.datatype is '${datatype.slice(0, 64)}'`);
+      const head = { name, datatype, shape: sizesAt(output, where) };
+      const size = own(optionalObjectAt(output, 'parameters', where), 'binary_data_size');
+      if (size === undefined) {
+        return tensorFromJson(head, arrayAt(output, 'data', where), { where, input: index, wholeNumbers });
+      }
+      const end = offset + Number(size);
+      if (!Number.isInteger(end) || end < offset || end > body.length) {
+        throw garbage(`${where} has more binary data than the answer`);
+      }
+      const bytes = body.subarray(offset, end);
+      offset = end;
+      return tensorFromBytes(head, bytes, where);
+    });
+  });
+  return wanted === undefined ? outputs : inOrder(outputs, wanted);
+}
+
+/** What a server says that a model takes and gives. */
+export interface V2Metadata {
+  readonly platform: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+}
+
+/** @throws UpstreamFailure `garbage` */
+export function decodeV2Metadata({ body }: UpstreamAnswer): V2Metadata {
+  if (!(body instanceof Uint8Array)) throw garbage('it was not received whole');
+  return readingIt(() => {
+    const root = objectAt(parseJson(textOf(body)), 'the metadata');
+    const platform = own(root, 'platform');
+    const specs = (key: 'inputs' | 'outputs'): readonly TensorSpec[] =>
+      arrayAt(root, key, 'the metadata').map((value, index) => {
+        const where = `${key}[${index}]`;
+        const tensor = objectAt(value, where);
+        const datatype = stringAt(tensor, 'datatype', where);
+        if (!isDatatype(datatype)) throw garbage(`${where}.datatype is '${datatype.slice(0, 64)}'`);
+        return { name: stringAt(tensor, 'name', where), datatype, shape: sizesAt(tensor, where, -1) };
+      });
+    return {
+      platform: typeof platform === 'string' ? platform : '',
+      inputs: specs('inputs'),
+      outputs: specs('outputs'),
+    };
+  });
+}
+
+function inOrder(outputs: readonly Tensor[], wanted: readonly string[]): readonly Tensor[] {
+  return wanted.map((name) => {
+    const output = outputs.find((candidate) => candidate.name === name);
+    if (output === undefined) throw garbage(`it has no output '${name.slice(0, 64)}', which was asked for`);
+    return output;
+  });
+}
+
+/** Servers write sizes as numbers, some as strings: protobuf's JSON has 64-bit integers so. */
+function sizesAt(object: Readonly<Record<string, unknown>>, where: string, least = 0): readonly number[] {
+  return arrayAt(object, 'shape', where).map((value) => {
+    const size = typeof value === 'string' ? Number(value) : value;
+    if (typeof size !== 'number' || !Number.isInteger(size) || size < least || size > 2 ** 31) {
+      throw garbage(`${where}.shape has ${JSON.stringify(value)}`);
+    }
+    return size;
+  });
+}
+
+/** What a server says of a request that it refuses; a page of HTML is nothing for the caller. */
+function messageIn(body: Uint8Array, status: number): string {
+  try {
+    const root = parseJson(textOf(body));
+    const message = own(objectAt(root, 'the answer'), 'error');
+    if (typeof message === 'string') return message.slice(0, 1000);
+  } catch {
+    // It is no JSON: the status is all there is to say.
+  }
+  return `the variant's server refused the request with status ${status}`;
+}
+
+function readingIt<Read>(read: () => Read): Read {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error instanceof UpstreamFailure) throw error;
+    throw garbage(error.message, error);
+  }
+}
+
+function garbage(why: string, cause?: unknown): UpstreamFailure {
+  return new UpstreamFailure('garbage', "the variant's server answers with what is not the protocol", {
+    cause: new Error(`the answer can't be read: ${why}`, { cause }),
+  });
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw garbage('it is not UTF-8 text');
+  }
+}
