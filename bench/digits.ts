@@ -4,6 +4,7 @@ import { temporaryFolder } from '../test/models/temporary-folder.ts';
 import { httpRequest } from './load/http-request.ts';
 import { loadFromOutside, startServer } from './process.ts';
 import type { ServerProcess } from './process.ts';
+import type { ServerMeasure } from './servers/messages.ts';
 import { median, print, printFigure, spread, turn } from './report.ts';
 
 const SECONDS = 4;
@@ -50,16 +51,19 @@ export async function benchDigits(rounds: number): Promise<void> {
   };
   type Name = keyof typeof contenders;
   const names = Object.keys(contenders) as Name[];
-  const perSecond: Record<Name, number[]> = {
+  const none = <Value>(): Record<Name, Value[]> => ({
     gateway: [],
     bare: [],
     handler: [],
     gatewayCnn: [],
     handlerCnn: [],
-  };
+  });
+  const perSecond = none<number>();
+  const measured = none<ServerMeasure>();
+  /** Processor time of the server's main thread for each request, in microseconds. */
+  const mainThreadUs = none<number>();
   // The first round warms up, and is not counted.
   for (let round = 0; round <= rounds; round++) {
-    if (round === 1) for (const server of [gateway, bare]) await server.measure();
     for (const name of names) {
       const { server, requests } = contenders[name];
       const load = {
@@ -69,26 +73,50 @@ export async function benchDigits(rounds: number): Promise<void> {
         connections: CONNECTIONS,
         seconds: SECONDS,
       };
+      await server.measure();
       const result = await loadFromOutside(load);
-      if (round > 0) perSecond[name].push(result.perSecond);
+      const measure = await server.measure();
+      if (round === 0) continue;
+      perSecond[name].push(result.perSecond);
+      measured[name].push(measure);
+      mainThreadUs[name].push((measure.mainThreadMs * 1000) / result.answers);
     }
   }
-  const ratios = (a: Name, b: Name): readonly number[] =>
-    perSecond[a].map((value, round) => value / (perSecond[b][round] ?? Number.NaN));
+  const ratios = (of: Record<Name, number[]>, a: Name, b: Name): readonly number[] =>
+    of[a].map((value, round) => value / (of[b][round] ?? Number.NaN));
+  const figure = (name: Name): string =>
+    `${spread(perSecond[name], 0)} requests/s, ${spread(mainThreadUs[name], 0)} us of its main thread each`;
 
-  printFigure('gateway, 90/10', `${spread(perSecond.gateway, 0)} requests/s`);
-  printFigure('bare Fastify route', `${spread(perSecond.bare, 0)} requests/s`);
-  printFigure('models in the handler, 90/10', `${spread(perSecond.handler, 0)} requests/s`);
-  printFigure('gateway, all to the CNN', `${spread(perSecond.gatewayCnn, 0)} requests/s`);
-  printFigure('the CNN in the handler', `${spread(perSecond.handlerCnn, 0)} requests/s`);
-  printFigure('(a) gateway / bare route', spread(ratios('gateway', 'bare')), '>= 0.70');
-  printFigure('(b) gateway / in the handler', spread(ratios('gateway', 'handler')), '>= 1.40');
-  printFigure('    the same, all to the CNN', spread(ratios('gatewayCnn', 'handlerCnn')));
-  const saturated = await gateway.measure();
-  printFigure('average batch', `${saturated.averageBatch?.toFixed(1) ?? '-'} rows`);
-  printFigure('longest event loop turn', turn(saturated), '<= 20');
-  printFigure('  of the bare route', turn(await bare.measure()));
+  printFigure('gateway, 90/10', figure('gateway'));
+  printFigure('bare Fastify route', figure('bare'));
+  printFigure('models in the handler, 90/10', figure('handler'));
+  printFigure('gateway, all to the CNN', figure('gatewayCnn'));
+  printFigure('the CNN in the handler', figure('handlerCnn'));
+  printFigure('(a) gateway / bare route', spread(ratios(perSecond, 'gateway', 'bare')), '>= 0.70');
+  printFigure('    by processor time', spread(ratios(mainThreadUs, 'bare', 'gateway')));
+  printFigure('(b) gateway / in the handler', spread(ratios(perSecond, 'gateway', 'handler')), '>= 1.40');
+  printFigure('    by processor time', spread(ratios(mainThreadUs, 'handler', 'gateway')));
+  printFigure('    the same, all to the CNN', spread(ratios(perSecond, 'gatewayCnn', 'handlerCnn')));
+  printFigure('    by processor time', spread(ratios(mainThreadUs, 'handlerCnn', 'gatewayCnn')));
+  const batches = measured.gateway.map(({ averageBatch }) => averageBatch ?? Number.NaN);
+  printFigure('average batch', `${spread(batches, 1)} rows`);
+  printFigure(
+    'longest event loop turn',
+    turn(longest([...measured.gateway, ...measured.gatewayCnn])),
+    '<= 20',
+  );
+  printFigure('  of the bare route', turn(longest(measured.bare)));
   await benchHalfLoad(gateway, bare, users, median(perSecond.gateway) / 2, rounds);
+}
+
+function longest(
+  measures: readonly ServerMeasure[],
+): Pick<ServerMeasure, 'longestTurnMs' | 'longestTurnByClockMs'> {
+  const most = (of: (measure: ServerMeasure) => number): number => Math.max(...measures.map(of));
+  return {
+    longestTurnMs: most(({ longestTurnMs }) => longestTurnMs),
+    longestTurnByClockMs: most(({ longestTurnByClockMs }) => longestTurnByClockMs),
+  };
 }
 
 /** Latency at half the throughput, open loop: what the gateway adds to a bare route. */
@@ -109,6 +137,7 @@ async function benchHalfLoad(
       ratePerSecond,
     });
   const pairs: { gateway: Awaited<ReturnType<typeof at>>; bare: Awaited<ReturnType<typeof at>> }[] = [];
+  await gateway.measure();
   for (let round = 0; round < rounds; round++)
     pairs.push({ gateway: await at(gateway), bare: await at(bare) });
   const { averageBatch } = await gateway.measure();

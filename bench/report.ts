@@ -20,6 +20,9 @@ export function printFigure(what: string, figure: string, asked = ''): void {
   print(`  ${what.padEnd(34)} ${figure}${asked === '' ? '' : `   asked: ${asked}`}`);
 }
 
-export function turn({ longestTurnMs, longestTurnByClockMs }: ServerMeasure): string {
+export function turn({
+  longestTurnMs,
+  longestTurnByClockMs,
+}: Pick<ServerMeasure, 'longestTurnMs' | 'longestTurnByClockMs'>): string {
   return `${longestTurnMs.toFixed(1)} ms of its own time (${longestTurnByClockMs.toFixed(1)} ms by the clock)`;
 }
