@@ -40,8 +40,11 @@ export class HmacKey {
    *
    * @param length 0 to 256
    * @returns 32 characters, one a byte: a short string costs less than a buffer of its own
+   * @throws RangeError for a length that the message has no room for
    */
   sign(length: number): string {
+    if (length > MAX_MESSAGE_BYTES)
+      throw new RangeError(`a message of ${length} bytes is not signed; at most ${MAX_MESSAGE_BYTES} are`);
     const padded = (this.#padded[length] ??= this.#inner.subarray(0, BLOCK_BYTES + length));
     writeLatin1(this.#outer, hash('sha256', padded, 'binary'), BLOCK_BYTES);
     return hash('sha256', this.#outer, 'binary');

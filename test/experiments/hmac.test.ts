@@ -39,3 +39,7 @@ test('leaves the message as it is, so that it can be signed again with more behi
     tagOf('secret', Buffer.from('signed too')),
   );
 });
+
+test('refuses a length that the message has no room for, where it would sign less than it was told', () => {
+  expect(() => new HmacKey('secret').sign(257)).toThrow(/257 bytes/);
+});
