@@ -30,7 +30,9 @@ import { HistoryKeeper } from './results/history-keeper.ts';
 import { ResultsReader } from './results/results-reader.ts';
 import { GatewayState } from './state/state.ts';
 import { GpuWatch, readGpuUsage } from './telemetry/gpu-usage.ts';
+import { countAndTell } from './telemetry/drops.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { Tracing } from './telemetry/tracing/tracing.ts';
 import type { GaugeSources } from './telemetry/metrics.ts';
 import { Admission } from './trust/admission.ts';
 import { TokenVerifier } from './trust/jwt.ts';
@@ -74,6 +76,7 @@ export class Gateway {
   readonly #files: ExperimentFiles;
   readonly #keys: WatchedKeys | undefined;
   readonly #mirrors: Mirrors;
+  readonly #tracing: Tracing | undefined;
   readonly #bandits: Bandits;
 
   #state: 'starting' | 'ready' | 'stopping' = 'starting';
@@ -259,7 +262,17 @@ export class Gateway {
         log.error({ err: error }, 'the history of an experiment could not be extended');
       },
     });
+    const onDrop = countAndTell(metrics, log);
+    this.#tracing =
+      config.tracing &&
+      new Tracing({
+        ...config.tracing,
+        onDrop: (count, reason) => {
+          onDrop('traces', count, reason);
+        },
+      });
     this.pipeline = new Pipeline({
+      tracing: this.#tracing,
       router: new Router(repository, () => experiments.current, this.deciding, upstreams),
       metrics,
       limits: this.limits,
@@ -324,6 +337,7 @@ export class Gateway {
     this.experiments.close();
     await this.upstreams.close();
     await this.state.close();
+    await this.#tracing?.close();
     this.limits.close();
   }
 

@@ -33,6 +33,14 @@ export interface TlsFiles {
   readonly ca?: string;
 }
 
+/** Where OpenTelemetry's data goes, over HTTP. */
+export interface OtlpConfig {
+  /** Ends with a slash; signals have their paths under it. */
+  readonly endpoint: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly serviceName: string;
+}
+
 /** A gateway's configuration, every default filled in. */
 export interface Config {
   /** The file it was read from, as the user named it. */
@@ -102,6 +110,8 @@ export interface Config {
   };
   /** Undefined: the plane is not encrypted. */
   readonly tls: Readonly<Record<'http' | 'grpc' | 'admin', TlsFiles | undefined>>;
+  /** Undefined: nothing is traced. */
+  readonly tracing: { readonly otlp: OtlpConfig; readonly sampleRatio: number } | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -195,6 +205,19 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
   const state = readStateAddress(read.state ?? 'memory', absolute);
   if (typeof state === 'string') refuse(['state'], state);
   const [firstSecret, ...otherSecrets] = [read.secret ?? []].flat();
+  const readTracing = (): Config['tracing'] => {
+    const { otlp, sampleRatio } = read.telemetry ?? {};
+    if (otlp === undefined) {
+      if (sampleRatio !== undefined)
+        refuse(['telemetry', 'sampleRatio'], 'goes with telemetry.otlp, which says where traces are sent');
+      return undefined;
+    }
+    if (!URL.canParse(otlp.endpoint))
+      refuse(['telemetry', 'otlp', 'endpoint'], `is ${otlp.endpoint}, which is no URL`);
+    const { headers = {}, serviceName = 'signalbox' } = otlp;
+    const endpoint = otlp.endpoint.endsWith('/') ? otlp.endpoint : `${otlp.endpoint}/`;
+    return { otlp: { endpoint, headers, serviceName }, sampleRatio: sampleRatio ?? DEFAULT_SAMPLE_RATIO };
+  };
   const readEvents = (): EventsConfig | undefined => {
     const file = read.telemetry?.events;
     if (file === undefined) return undefined;
@@ -268,6 +291,7 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
     secrets: firstSecret === undefined ? undefined : [firstSecret, ...otherSecrets],
     spool: absolute(read.spool ?? 'signalbox-spool'),
     events: readEvents(),
+    tracing: readTracing(),
     logLevel: read.telemetry?.logs?.level ?? 'info',
   };
   if (problems.length > 0) throw new InvalidDocuments(problems);
@@ -282,6 +306,9 @@ function ratesOf(file: Readonly<Record<string, string>> = {}): ReadonlyMap<strin
     }),
   );
 }
+
+/** Enough to see what is usual; what fails is traced anyway. */
+const DEFAULT_SAMPLE_RATIO = 0.01;
 
 /** The longest that a timer of Node takes. */
 const LONGEST_MS = 576 * 3_600_000;

@@ -161,6 +161,25 @@ export const ConfigSchema = Type.Object(
     telemetry: Type.Optional(
       Type.Object(
         {
+          otlp: Type.Optional(
+            Type.Object(
+              {
+                endpoint: HttpUrl("an OTLP receiver's URL over HTTP, as http://127.0.0.1:4318"),
+                headers: Type.Optional(
+                  Type.Record(Type.String({ pattern: '^[A-Za-z0-9-]+$' }), Type.String(), {
+                    expected: 'a map of header names to values',
+                  }),
+                ),
+                serviceName: Type.Optional(
+                  Type.String({ minLength: 1, maxLength: 200, expected: 'what traces call this service' }),
+                ),
+              },
+              { additionalProperties: false, expected: 'a map of endpoint, headers and serviceName' },
+            ),
+          ),
+          sampleRatio: Type.Optional(
+            Type.Number({ minimum: 0, maximum: 1, expected: 'a share of the requests, from 0 to 1' }),
+          ),
           logs: Type.Optional(
             Type.Object(
               { level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error', 'silent'])) },
@@ -191,7 +210,7 @@ export const ConfigSchema = Type.Object(
             ),
           ),
         },
-        { additionalProperties: false, expected: 'a map of logs and events' },
+        { additionalProperties: false, expected: 'a map of logs, events, otlp and sampleRatio' },
       ),
     ),
   },

@@ -3,10 +3,14 @@ import type { GatewayError } from '../errors.ts';
 import type { Standing } from '../limits/bucket.ts';
 import { UNROUTED } from '../telemetry/metrics.ts';
 import type { Metrics, Outcome } from '../telemetry/metrics.ts';
+import type { TraceIdentity } from '../telemetry/tracing/trace-identity.ts';
+import type { Tracing } from '../telemetry/tracing/tracing.ts';
 import type { Call, Target, Timings } from './call.ts';
 import type { AnswerTimes, Prediction, PredictionLog } from './prediction-log.ts';
 
 export interface RecordOptions {
+  /** Undefined: nothing is traced. */
+  readonly tracing: Tracing | undefined;
   readonly metrics: Metrics;
   readonly predictions: PredictionLog;
   /** Told how each routed request ended, while its outputs can still be read; with why, where it failed. */
@@ -29,6 +33,12 @@ export class CallRecord {
   #times: AnswerTimes | undefined;
   #isOver = false;
   #isLeft = false;
+  /** Undefined where nothing is traced. */
+  readonly #identity: TraceIdentity | undefined;
+  readonly #startMs: number;
+  #routedMs = 0;
+  #decodedMs = 0;
+  #answeredMs = 0;
   /** Where the caller stands with its limits, once that was asked. */
   standing: Standing | undefined;
 
@@ -37,6 +47,18 @@ export class CallRecord {
     this.#call = call;
     this.#options = options;
     this.#onEnd = onEnd;
+    this.#identity = options.tracing?.identify(call);
+    this.#startMs = performance.now();
+  }
+
+  /** What whoever is asked in the call's name is told of its trace, by header. */
+  get traceContext(): Readonly<Record<string, string>> {
+    const context: Record<string, string> = {};
+    for (const name of ['traceparent', 'tracestate', 'baggage']) {
+      const value = this.#call.header(name);
+      if (value !== undefined) context[name] = value;
+    }
+    return this.#identity === undefined ? context : { ...context, traceparent: this.#identity.traceparent };
   }
 
   /** The call has a target; another one than before takes its place as if there had been no other. */
@@ -44,13 +66,20 @@ export class CallRecord {
     this.#target?.release();
     this.#target = target;
     this.#routeMs = routeMs;
+    this.#routedMs = performance.now();
     this.#prediction = this.#options.predictions.begin(target);
     return this.#prediction;
+  }
+
+  /** The body is read, and the version is about to be asked. */
+  decoded(): void {
+    this.#decodedMs = performance.now();
   }
 
   /** The answer is there, and is about to be written. */
   answered(times: AnswerTimes): void {
     this.#times = times;
+    this.#answeredMs = performance.now();
   }
 
   /** Somebody else gives the answer's memory back. */
@@ -69,10 +98,26 @@ export class CallRecord {
     this.#onEnd();
     const [target, prediction, times] = [this.#target, this.#prediction, this.#times];
     const { arrivalMs, principal, protocol } = this.#call;
-    const { metrics, predictions, onEnd } = this.#options;
+    const { metrics, predictions, tracing, onEnd } = this.#options;
     const answer = times !== undefined && 'outputs' in times ? times : undefined;
     if (target !== undefined) onEnd(target, outcome, answer, error);
-    const totalMs = performance.now() - arrivalMs;
+    const endMs = performance.now();
+    const totalMs = endMs - arrivalMs;
+    if (this.#identity !== undefined) {
+      tracing?.record(this.#identity, {
+        call: this.#call,
+        outcome,
+        error,
+        target,
+        predictionId: prediction?.id,
+        times,
+        startMs: this.#startMs,
+        routedMs: this.#routedMs,
+        decodedMs: this.#decodedMs,
+        answeredMs: this.#answeredMs,
+        endMs,
+      });
+    }
     if (target !== undefined && prediction !== undefined)
       predictions.end(prediction, target, outcome, totalMs, times, principal.id);
     if (!this.#isLeft) answer?.release();

@@ -7,6 +7,7 @@ import type { Outcome } from '../telemetry/metrics.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Mirrors } from '../mirror/mirrors.ts';
 import { UpstreamFailure } from '../upstream/upstream-failure.ts';
+import type { UpstreamRequest } from '../upstream/upstream-server.ts';
 import { UpstreamVersion } from '../upstream/upstream-version.ts';
 import type { Answered, Call, Decoded, Face, Forwarding, Target } from './call.ts';
 import { CallRecord } from './call-record.ts';
@@ -99,12 +100,13 @@ export class Pipeline {
     const read = decoded instanceof Promise ? await decoded : decoded;
     const taking = this.#take(routed, rowsOf(read, version));
     if (taking instanceof Promise) await taking;
+    record.decoded();
     const answer = await version.infer({
       inputs: read.inputs,
       outputs: read.outputs,
       priority: read.priority,
       timeoutMs: read.timeoutMs,
-      ...(version instanceof UpstreamVersion && { traceContext: traceContextOf(call) }),
+      ...(version instanceof UpstreamVersion && { traceContext: record.traceContext }),
       deadlineMs,
       signal: call.signal,
     });
@@ -141,7 +143,9 @@ export class Pipeline {
     forwarding: Forwarding<Encoded>,
     deadlineMs: number,
   ): Promise<Answered<Encoded>> {
-    return version.forward(forwarding.request, { deadlineMs, signal }, (answer) => {
+    record.decoded();
+    const request = withTraceContext(forwarding.request, record.traceContext);
+    return version.forward(request, { deadlineMs, signal }, (answer) => {
       const times = { queueMs: 0, computeMs: answer.computeMs };
       const encoded = forwarding.encode(answer, target);
       record.answered(times);
@@ -183,14 +187,18 @@ function isUnavailable(error: unknown): boolean {
     : error instanceof BackendError && error.fault === 'unavailable';
 }
 
-/** The W3C's trace context, so that spans of the variant's server stand under the caller's. */
-function traceContextOf({ header }: Call): Readonly<Record<string, string>> {
-  const context: Record<string, string> = {};
-  for (const name of ['traceparent', 'tracestate', 'baggage']) {
-    const value = header(name);
-    if (value !== undefined) context[name] = value;
+/** The request, with the trace that the gateway's own span stands in. */
+function withTraceContext(
+  request: UpstreamRequest,
+  { traceparent }: Readonly<Record<string, string>>,
+): UpstreamRequest {
+  if (traceparent === undefined) return request;
+  const headers: string[] = ['traceparent', traceparent];
+  for (let at = 0; at < request.headers.length; at += 2) {
+    const [name = '', value = ''] = request.headers.slice(at, at + 2);
+    if (name.toLowerCase() !== 'traceparent') headers.push(name, value);
   }
-  return context;
+  return { ...request, headers };
 }
 
 /** The names of what is asked for are looked up after this, so that they are told to nobody who has no right to them. */

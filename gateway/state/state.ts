@@ -15,18 +15,14 @@ import { OutcomeIntake } from '../outcomes/intake.ts';
 import { OutcomeWriter } from '../outcomes/outcome-writer.ts';
 import { OutcomeSpool } from '../outcomes/spool.ts';
 import { MirrorRecorder } from '../mirror/mirror-recorder.ts';
+import { countAndTell } from '../telemetry/drops.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { storedSecret } from './secret.ts';
 
 /** The stream that exposures go to where they are kept in Redis. */
 const EXPOSURES_STREAM = 'signalbox:exposures';
 
-/** Drops are counted one by one, and told at most that often. */
-const TELL_DROPS_EVERY_MS = 10_000;
-
 /** What drops are counted under. */
-type DroppingSink = ExposureSink['name'] | 'mirrors';
-
 /** All that outlives a request: the store, the ids that outcomes come back with, and the ways into the store. */
 export class GatewayState {
   readonly store: StateStore;
@@ -117,21 +113,4 @@ function sinksOf(config: Config, store: StateStore, onDrop: OnDrop): readonly Ex
     });
   }
   return [new StateSink(store, onDrop), ...targets.map((target) => new LineSink(target, onDrop))];
-}
-
-function countAndTell(
-  metrics: Metrics,
-  log: Logger,
-): (sink: DroppingSink, count: number, reason: string) => void {
-  const toldMs = new Map<string, number>();
-  return (sink, count, reason) => {
-    metrics.recordDroppedEvents(sink, count);
-    const nowMs = performance.now();
-    if (nowMs - (toldMs.get(sink) ?? -Infinity) < TELL_DROPS_EVERY_MS) return;
-    toldMs.set(sink, nowMs);
-    log.warn(
-      { sink, count, reason },
-      sink === 'mirrors' ? 'comparisons were lost' : 'exposures were dropped',
-    );
-  };
 }

@@ -61,6 +61,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
       experiments: new Map(),
     },
     tls: { http: undefined, grpc: undefined },
+    tracing: undefined,
     logLevel: 'info',
   });
 });
@@ -82,7 +83,8 @@ timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, run: 400m
 state: sqlite:state/signalbox.db
 secret: [a new secret of a test, an old secret of a test]
 spool: waiting
-telemetry: { logs: { level: warn }, events: { file: log/e.jsonl, maxSize: 1MiB, maxFiles: 3 } }
+telemetry: { logs: { level: warn }, events: { file: log/e.jsonl, maxSize: 1MiB, maxFiles: 3 },
+  otlp: { endpoint: 'http://collector:4318', headers: { x-key: abc }, serviceName: digits }, sampleRatio: 0.5 }
 `);
   const folder = join(config.file, '..');
   expect(config).toEqual({
@@ -137,6 +139,10 @@ telemetry: { logs: { level: warn }, events: { file: log/e.jsonl, maxSize: 1MiB, 
     tls: {
       http: { cert: join(folder, 'a.pem'), key: join(folder, 'b.pem') },
       grpc: { cert: '/c.pem', key: join(folder, 'd.pem'), ca: join(folder, 'e.pem') },
+    },
+    tracing: {
+      otlp: { endpoint: 'http://collector:4318/', headers: { 'x-key': 'abc' }, serviceName: 'digits' },
+      sampleRatio: 0.5,
     },
     logLevel: 'warn',
   });

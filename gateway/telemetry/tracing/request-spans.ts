@@ -1,0 +1,91 @@
+import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { Attributes, Context, Link, SpanContext, Tracer } from '@opentelemetry/api';
+import type { RecordedRequest } from './recorded-request.ts';
+
+/** What the caller can do nothing for. */
+const FAULTS: ReadonlySet<string> = new Set(['error', 'timeout', 'shed']);
+
+/**
+ * Writes the spans of a request that is over: the request itself, and its stages under it.
+ *
+ * @param root where it stands: the caller's span, or nothing
+ * @param epochMs milliseconds since 1970 of a moment of `performance.now()`
+ * @returns the span of its run; undefined where it didn't get that far
+ */
+export function writeRequestSpans(
+  tracer: Tracer,
+  root: Context,
+  request: RecordedRequest,
+  epochMs: (ms: number) => number,
+): SpanContext | undefined {
+  const { call, target, times, error, outcome } = request;
+  const span = tracer.startSpan(
+    `infer ${target?.labels.model ?? ''}`.trimEnd(),
+    {
+      kind: SpanKind.SERVER,
+      startTime: epochMs(call.arrivalMs),
+      attributes: { ...attributesOf(request), ...decisionOf(request) },
+    },
+    root,
+  );
+  if (FAULTS.has(outcome)) {
+    span.setStatus({ code: SpanStatusCode.ERROR, ...(error !== undefined && { message: error.message }) });
+  }
+  const within = trace.setSpan(root, span);
+  const stage = (
+    name: string,
+    fromMs: number,
+    toMs: number,
+    attributes: Attributes = {},
+    links: Link[] = [],
+  ) => {
+    const part = tracer.startSpan(name, { startTime: epochMs(fromMs), attributes, links }, within);
+    part.end(epochMs(Math.max(fromMs, toMs)));
+    return part.spanContext();
+  };
+  const { startMs, routedMs, decodedMs, answeredMs, endMs } = request;
+  stage('admit', call.arrivalMs, startMs);
+  if (routedMs > 0) stage('route', startMs, routedMs, decisionOf(request));
+  if (decodedMs > 0) stage('decode', routedMs, decodedMs);
+  let run: SpanContext | undefined;
+  if (times !== undefined) {
+    const ranMs = decodedMs + times.queueMs;
+    stage('queue', decodedMs, ranMs);
+    const batch = 'batchId' in times ? times : undefined;
+    run = stage('run', ranMs, ranMs + times.computeMs, {
+      ...(batch !== undefined && {
+        'signalbox.batch.id': batch.batchId,
+        'signalbox.batch.rows': batch.batchRows,
+      }),
+    });
+    stage('encode', answeredMs, endMs);
+  }
+  span.end(epochMs(endMs));
+  return run;
+}
+
+function attributesOf({ call, target, predictionId, outcome, error }: RecordedRequest): Attributes {
+  return {
+    'network.protocol.name': call.protocol,
+    'signalbox.outcome': outcome,
+    ...(target !== undefined && {
+      'signalbox.model': target.labels.model,
+      'signalbox.version': target.labels.version,
+    }),
+    ...(predictionId !== undefined && { 'signalbox.prediction.id': predictionId }),
+    ...(error !== undefined && { 'error.type': error.code }),
+  };
+}
+
+/** OpenTelemetry's conventions for feature flags; an experiment is the flag. */
+function decisionOf({ target }: RecordedRequest): Attributes {
+  const choice = target?.choice;
+  if (choice === undefined) return {};
+  return {
+    'feature_flag.key': choice.experiment.key,
+    'feature_flag.provider.name': 'signalbox',
+    'feature_flag.result.variant': choice.variant.name,
+    'feature_flag.result.reason': choice.reason,
+    'feature_flag.set.id': `phase ${choice.experiment.phase}`,
+  };
+}

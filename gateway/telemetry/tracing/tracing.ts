@@ -1,0 +1,140 @@
+import { ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import { ExportResultCode } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  RandomIdGenerator,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace';
+import type { IdGenerator, SpanExporter } from '@opentelemetry/sdk-trace';
+import type { OtlpConfig } from '../../config/config.ts';
+import type { Call } from '../../pipeline/call.ts';
+import { RELEASE } from '../../release.ts';
+import { BatchSpans } from './batch-spans.ts';
+import type { RecordedRequest } from './recorded-request.ts';
+import { writeRequestSpans } from './request-spans.ts';
+import { TraceIdentity } from './trace-identity.ts';
+
+export interface TracingOptions {
+  readonly otlp: OtlpConfig;
+  /** Of the requests whose callers don't say, those that are recorded; 0 to 1. */
+  readonly sampleRatio: number;
+  /** Told of spans that could not be delivered. */
+  readonly onDrop: (count: number, reason: string) => void;
+}
+
+/**
+ * Traces requests by OpenTelemetry: spans are written when a request is over, from the times it left. So a request that turns
+ * out to have failed, or whose variant was forced, is recorded whatever chance said, and one that isn't recorded costs next
+ * to nothing.
+ */
+export class Tracing {
+  readonly #ids = new PlannedIds();
+  readonly #provider: TracerProvider;
+  readonly #tracer: ReturnType<TracerProvider['getTracer']>;
+  readonly #batches: BatchSpans;
+  readonly #sampleRatio: number;
+
+  constructor({ otlp, sampleRatio, onDrop }: TracingOptions) {
+    const exporter = new OTLPTraceExporter({
+      url: new URL('v1/traces', otlp.endpoint).href,
+      headers: { ...otlp.headers },
+    });
+    this.#provider = new TracerProvider({
+      resource: resourceFromAttributes({ 'service.name': otlp.serviceName, 'service.version': RELEASE }),
+      // What is written was chosen before.
+      sampler: new AlwaysOnSampler(),
+      idGenerator: this.#ids,
+      spanProcessors: [
+        new BatchSpanProcessor({ exporter: counting(exporter, onDrop), scheduledDelayMillis: 1000 }),
+      ],
+    });
+    this.#tracer = this.#provider.getTracer('signalbox', RELEASE);
+    this.#batches = new BatchSpans(this.#tracer);
+    this.#sampleRatio = sampleRatio;
+  }
+
+  /** Who a request is, before anything is known of it. */
+  identify({ header }: Call): TraceIdentity {
+    return new TraceIdentity(
+      header('traceparent'),
+      header('tracestate'),
+      () => Math.random() < this.#sampleRatio,
+    );
+  }
+
+  /** Writes the spans of a request that is over, where they are wanted. */
+  record(identity: TraceIdentity, request: RecordedRequest): void {
+    const { outcome, target, times, decodedMs } = request;
+    const isOverride = target?.choice?.reason === 'override';
+    if (!identity.isSampled && !isOverride && !ALWAYS.has(outcome)) return;
+    const root =
+      identity.parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, identity.parent);
+    this.#ids.plan(identity);
+    const run = writeRequestSpans(this.#tracer, root, request, epochMs);
+    this.#ids.plan(undefined);
+    if (run === undefined || target === undefined || times === undefined || !('batchId' in times)) return;
+    const { model, version } = target.labels;
+    const { batchId, batchRows: rows, computeMs, queueMs } = times;
+    this.#batches.add(batchId, run, {
+      model,
+      version,
+      rows,
+      startMs: epochMs(decodedMs + queueMs),
+      computeMs,
+    });
+  }
+
+  /** Delivers what is written, and ends. */
+  async close(): Promise<void> {
+    this.#batches.flush();
+    await this.#provider.shutdown();
+  }
+}
+
+/** Recorded though nobody asked: somebody will. */
+const ALWAYS: ReadonlySet<string> = new Set(['error', 'timeout']);
+
+function epochMs(ms: number): number {
+  return performance.timeOrigin + ms;
+}
+
+/** Gives the first span of a request the ids that others may have been told already. */
+class PlannedIds implements IdGenerator {
+  readonly #random = new RandomIdGenerator();
+  #planned: TraceIdentity | undefined;
+  #spanPlanned: TraceIdentity | undefined;
+
+  plan(identity: TraceIdentity | undefined): void {
+    this.#planned = identity;
+    this.#spanPlanned = identity;
+  }
+
+  generateTraceId(): string {
+    const planned = this.#planned;
+    this.#planned = undefined;
+    return planned?.traceId ?? this.#random.generateTraceId();
+  }
+
+  generateSpanId(): string {
+    const planned = this.#spanPlanned;
+    this.#spanPlanned = undefined;
+    return planned?.spanId ?? this.#random.generateSpanId();
+  }
+}
+
+function counting(exporter: SpanExporter, onDrop: TracingOptions['onDrop']): SpanExporter {
+  return {
+    export(spans, done) {
+      exporter.export(spans, (result) => {
+        if (result.code !== ExportResultCode.SUCCESS)
+          onDrop(spans.length, result.error?.message ?? 'not delivered');
+        done(result);
+      });
+    },
+    shutdown: () => exporter.shutdown(),
+    forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
+  };
+}
