@@ -15,6 +15,8 @@ export interface InferRequest {
    * ever shortens that, and is heeded where the policy allows it.
    */
   readonly timeoutMs?: number | undefined;
+  /** What its answer is kept by, where that was told before its inputs were there; left out: by its inputs. */
+  readonly cacheKey?: string | undefined;
   /** Aborted when the caller hangs up: the request then leaves the queue. */
   readonly signal?: AbortSignal;
   /** The caller's W3C trace context, by header name, for a version that another server runs. */
@@ -28,10 +30,12 @@ export interface InferAnswer {
   readonly queueMs: number;
   /** Milliseconds that the batch took in the model. */
   readonly computeMs: number;
-  /** Rows of the batch, this request's and its neighbours'. */
+  /** Rows of the batch, this request's and its neighbours'; 0 where nothing was run. */
   readonly batchRows: number;
   /** Names the batch within this process, from 1: the same for all requests that shared it. */
   readonly batchId: number;
+  /** Whether a kept answer served, or an equal request's run did; left out: the model has no cache. */
+  readonly cache?: 'hit' | 'miss';
   /** To be called once, when the outputs have been encoded: their memory is lent, and used again afterwards. */
   release(): void;
 }

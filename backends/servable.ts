@@ -1,3 +1,4 @@
+import type { Recalled } from './cache/recalled.ts';
 import type { ModelSignature } from './check.ts';
 import type { ImageSpec } from './image/image-spec.ts';
 import type { InferAnswer, InferRequest } from './inference.ts';
@@ -42,6 +43,9 @@ export interface Servable extends ModelSignature {
    * spare capacity only.
    */
   hasRoomFor(rows: number): boolean;
+
+  /** What is kept of an answer to uploads, before they are decoded; left out: nothing is kept. */
+  recall?(files: readonly Uint8Array[]): Promise<Recalled>;
 
   /** @throws BackendError; InvalidImage where one of its steps decodes images */
   infer(request: InferRequest): Promise<InferAnswer>;

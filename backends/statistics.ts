@@ -33,6 +33,10 @@ export interface VersionStatistics {
   readonly fail: DurationStat;
   /** Answered requests' time in the queue. */
   readonly queue: DurationStat;
+  /** Requests that a kept answer served, and the time to find it; left out: the model has no cache. */
+  readonly cacheHit?: DurationStat;
+  /** Requests that were run, and the time to look for an answer before and to keep it afterwards. */
+  readonly cacheMiss?: DurationStat;
   /** Counted once for each request that was in a run. */
   readonly requests: ExecutionStats;
   /** Counted once for each run, by its rows, ascending. The rows times the counts add up to `inferences`. */

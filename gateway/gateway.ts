@@ -13,6 +13,7 @@ import { sharesOf } from '../experiments/shares.ts';
 import type { Situation } from '../experiments/standing/in-force.ts';
 import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
 import { Bandits } from './allocation/bandits.ts';
+import { openAnswers } from './cache/open-answers.ts';
 import { dormantKeys } from './reload/dormant-keys.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
@@ -110,6 +111,10 @@ export class Gateway {
       control: config.models.control,
       load: config.models.load,
       maxImagePixels: config.limits.imagePixels,
+      cache: {
+        store: openAnswers(config.cache),
+        onResult: (result) => metrics?.recordCache(result),
+      },
       machine: {
         findGpus: gpuFinder(config.models.vulkanDriver),
         faults: { runLimitMs: config.timeouts.runMs, ...(journal !== undefined && { journal }) },

@@ -9,6 +9,8 @@ import type { EnsembleVersion } from './ensemble-version.ts';
 export interface EnsembleBinderOptions {
   /** Where the steps' models are found. */
   readonly members: KnownModels;
+  /** What takes the traffic of an ensemble: itself, or with a cache before it. */
+  readonly serve: (version: EnsembleVersion) => Servable;
   /** Answers what is in flight of a version that was taken out, and frees it. */
   readonly retire: (version: Servable) => void;
   readonly onVersion: (model: string, version: number, state: 'ready' | 'failed', reason?: string) => void;
@@ -101,7 +103,7 @@ export class EnsembleBinder {
       serving?.of === of && steps.every(({ member }, index) => serving.version.members[index] === member);
     if (isSame && entry.told === reason) return false;
     const version = isSame ? serving.version : ensembleOf(of, steps);
-    const replaced = isSame ? undefined : model.put(number, wish, version);
+    const replaced = isSame ? undefined : model.put(number, wish, this.#options.serve(version));
     if (reason !== '') model.fail(number, wish, reason);
     this.#entries.set(key, { ...entry, serving: { of, version }, told: reason });
     if (replaced !== undefined) this.#options.retire(replaced);

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { formatProblem } from '../../documents/problem.ts';
+import { CachedVersion } from '../cache/cached-version.ts';
+import type { AnswerCache } from '../cache/cached-version.ts';
 import { EnsembleBinder } from '../ensemble/ensemble-binder.ts';
 import type { KnownModels } from '../ensemble/find-members.ts';
 import type { ImagePool } from '../image/image-pool.ts';
@@ -35,6 +37,8 @@ export interface ModelLoaderOptions {
   readonly maxPixels: number;
   /** Answers what is in flight of a version that was taken out, and frees it. */
   readonly retire: (version: Servable) => void;
+  /** Where answers are kept of models that ask for it; undefined: nowhere. */
+  readonly cache: AnswerCache | undefined;
   /** Where ensembles find their steps' models. */
   readonly members: KnownModels;
 }
@@ -61,6 +65,7 @@ export class ModelLoader {
     this.#ensembles = new EnsembleBinder({
       members,
       retire,
+      serve: (version) => this.#cached(version),
       onVersion: (model, version, state, reason) => {
         events.onVersion(model, version, state, reason);
       },
@@ -163,7 +168,7 @@ export class ModelLoader {
         return;
       }
       this.#ensembles.forget(model.name, version);
-      const replaced = model.put(version, wish, loaded);
+      const replaced = model.put(version, wish, this.#cached(loaded));
       this.#events.onVersion(model.name, version, 'ready');
       this.#ensembles.bind();
       if (replaced !== undefined) this.#options.retire(replaced);
@@ -211,6 +216,11 @@ export class ModelLoader {
     if (fingerprintOf(after) === fingerprint) return loaded;
     await loaded.close();
     return 'moving';
+  }
+
+  #cached(version: Servable): Servable {
+    const { cache } = this.#options;
+    return version.config.responseCache && cache !== undefined ? new CachedVersion(version, cache) : version;
   }
 
   async #mayLoad(): Promise<void> {

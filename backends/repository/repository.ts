@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { formatProblem } from '../../documents/problem.ts';
+import type { AnswerCache } from '../cache/cached-version.ts';
 import type { Servable } from '../servable.ts';
 import { circleFrom, membersOf } from '../ensemble/find-members.ts';
 import type { KnownModels } from '../ensemble/find-members.ts';
@@ -36,6 +37,8 @@ export interface RepositoryOptions {
   /** With `explicit` control, the models that are loaded at the start; `*` stands for all. */
   readonly load: readonly string[];
   readonly machine?: Machine;
+  /** Where answers are kept of models that ask for it; left out: nowhere. It is closed with the repository. */
+  readonly cache?: AnswerCache;
   /** Pixels (width x height) of an image that are decoded at the most; left out: 64 million. */
   readonly maxImagePixels?: number;
   readonly events: RepositoryEvents;
@@ -104,6 +107,7 @@ export class ModelRepository {
         this.#retire(version);
       },
       members: this.#known,
+      cache: options.cache,
     });
   }
 
@@ -235,6 +239,7 @@ export class ModelRepository {
     }
     await Promise.all(this.#draining.values());
     await this.images.close();
+    this.#options.cache?.store.close();
   }
 
   /** The models, and those that ensembles among them need. */

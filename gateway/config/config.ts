@@ -9,6 +9,8 @@ import { parseYaml } from '../../documents/yaml-document.ts';
 import { readHoldout } from '../../experiments/definition.ts';
 import type { Holdout } from '../../experiments/definition.ts';
 import type { StateAddress } from '../../experiments/stores/open-store.ts';
+import { redisFault } from '../cache/cache-config.ts';
+import type { CacheConfig } from '../cache/cache-config.ts';
 import { interpolate } from './interpolate.ts';
 import type { Environment } from './interpolate.ts';
 import { parseRate } from '../limits/rate.ts';
@@ -77,6 +79,8 @@ export interface Config {
     /** Undefined: no tokens are taken. */
     readonly tokens: TokenIssuer | undefined;
   };
+  /** Where answers are kept of models that ask for it. */
+  readonly cache: CacheConfig;
   /** Units that every experiment leaves alone; undefined: none. */
   readonly holdout: Holdout | undefined;
   /** Where results and what is decided are kept. */
@@ -241,6 +245,18 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
       maxFiles: file.maxFiles ?? 8,
     };
   };
+  const readCache = (): CacheConfig => {
+    const { memory, redis, ttl = '1h' } = read.cache ?? {};
+    const ttlMs = millisecondsOf(ttl);
+    if (!Number.isInteger(ttlMs) || ttlMs < 1 || ttlMs > LONGEST_MS)
+      refuse(['cache', 'ttl'], `is ${ttl}; expected whole milliseconds, from 1ms to 24 days (576h)`);
+    if (redis === undefined) return { kind: 'memory', maxBytes: bytesOf(memory ?? '64MiB'), ttlMs };
+    if (memory !== undefined)
+      refuse(['cache', 'memory'], 'is there beside redis; expected one of the two, the place of the answers');
+    const fault = redisFault(redis);
+    if (fault !== undefined) refuse(['cache', 'redis'], fault);
+    return { kind: 'redis', url: redis, ttlMs };
+  };
   const config: Config = {
     file: document.file,
     listen: {
@@ -274,6 +290,7 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
               rate: rate(auth.jwt.rate),
             },
     },
+    cache: readCache(),
     holdout: read.holdout === undefined ? undefined : readHoldout(read.holdout, 'holdout'),
     timeouts: {
       requestMs: duration('request', '60s'),

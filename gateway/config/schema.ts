@@ -100,6 +100,18 @@ export const ConfigSchema = Type.Object(
         { additionalProperties: false, minProperties: 1, expected: 'a map with keys, jwt, or both' },
       ),
     ),
+    cache: Type.Optional(
+      Type.Object(
+        {
+          memory: Type.Optional(
+            Type.String({ pattern: '^[0-9]+(B|KiB|MiB|GiB)$', expected: 'a size as 256MiB' }),
+          ),
+          redis: Type.Optional(Type.String({ minLength: 1, expected: 'redis://host:6379/0' })),
+          ttl: Type.Optional(Duration()),
+        },
+        { additionalProperties: false, expected: 'a map of memory or redis, and ttl' },
+      ),
+    ),
     holdout: Type.Optional(HoldoutSchema),
     state: Type.Optional(
       Type.String({ minLength: 1, expected: 'memory, sqlite:FILE or redis://host:6379/0' }),

@@ -9,12 +9,13 @@ export interface AnswerHeaders {
 /** What every inference answer says in its headers, whichever face gave it. */
 export function describeAnswer(
   headers: AnswerHeaders,
-  { target, predictionId, standing, timings }: Answered<unknown>,
+  { target, predictionId, standing, cache, timings }: Answered<unknown>,
 ): void {
   headers.header('x-prediction-id', predictionId);
   if (standing !== undefined) {
     for (const [name, value] of Object.entries(rateHeaders(standing))) headers.header(name, value);
   }
+  if (cache !== undefined) headers.header('x-cache', cache);
   describeTarget(headers, target);
   const { routeMs, queueMs, computeMs, totalMs } = timings;
   headers.header(

@@ -51,7 +51,12 @@ export interface Timings {
 }
 
 /** A call's body, read: the tensors, and what else the face wants to remember until it answers. */
-export interface Decoded extends Pick<InferRequest, 'inputs' | 'outputs' | 'priority' | 'timeoutMs'> {
+export interface Decoded extends Pick<
+  InferRequest,
+  'inputs' | 'outputs' | 'priority' | 'timeoutMs' | 'cacheKey'
+> {
+  /** A kept answer, found before the inputs were there; left out: the version is asked. */
+  readonly answered?: InferAnswer;
   /** The protocol's request parameters, by name; left out where the face has none. */
   readonly parameters?: Readonly<Record<string, unknown>>;
 }
@@ -97,5 +102,7 @@ export interface Answered<Encoded> {
   readonly predictionId: string;
   /** How much of the limits is left; undefined where there are none. */
   readonly standing: Standing | undefined;
+  /** Whether a kept answer served; undefined: the model has no cache. */
+  readonly cache: InferAnswer['cache'];
   readonly timings: Timings;
 }

@@ -101,23 +101,32 @@ export class Pipeline {
     const taking = this.#take(routed, rowsOf(read, version));
     if (taking instanceof Promise) await taking;
     record.decoded();
-    const answer = await version.infer({
-      inputs: read.inputs,
-      outputs: read.outputs,
-      priority: read.priority,
-      timeoutMs: read.timeoutMs,
-      ...(version instanceof UpstreamVersion && { traceContext: record.traceContext }),
-      deadlineMs,
-      signal: call.signal,
-    });
+    const answer =
+      read.answered ??
+      (await version.infer({
+        inputs: read.inputs,
+        outputs: read.outputs,
+        priority: read.priority,
+        timeoutMs: read.timeoutMs,
+        cacheKey: read.cacheKey,
+        ...(version instanceof UpstreamVersion && { traceContext: record.traceContext }),
+        deadlineMs,
+        signal: call.signal,
+      }));
     record.answered(answer);
     const encoded = face.encode(read, answer, target);
     const { choice } = target;
-    if (choice !== undefined && this.#options.mirrors.offer({ choice, version, request: read, answer }))
+    // Without inputs there is nothing that a shadow could be asked.
+    if (
+      choice !== undefined &&
+      read.answered === undefined &&
+      this.#options.mirrors.offer({ choice, version, request: read, answer })
+    )
       record.leave();
     const timings = record.timings(answer);
     record.finish('ok');
-    return { encoded, target, predictionId: prediction.id, standing: record.standing, timings };
+    const { standing } = record;
+    return { encoded, target, predictionId: prediction.id, standing, cache: answer.cache, timings };
   }
 
   /** Counts a call against the limits, once whoever answers it. */
@@ -162,7 +171,8 @@ export class Pipeline {
           });
       }
       const { standing } = record;
-      return { encoded, target, predictionId: prediction.id, standing, timings: record.timings(times) };
+      const timings = record.timings(times);
+      return { encoded, target, predictionId: prediction.id, standing, cache: undefined, timings };
     });
   }
 }
@@ -208,8 +218,11 @@ function checkRights({ principal, model, header }: Call): void {
 }
 
 /** What a request counts for: whether it fits the model is asked later, so nothing is relied on. */
-function rowsOf({ inputs }: Decoded, { maxBatchSize }: Pick<Target['version'], 'maxBatchSize'>): number {
-  const rows = maxBatchSize === 0 ? 1 : (inputs[0]?.shape[0] ?? 1);
+function rowsOf(
+  { inputs, answered }: Decoded,
+  { maxBatchSize }: Pick<Target['version'], 'maxBatchSize'>,
+): number {
+  const rows = maxBatchSize === 0 ? 1 : ((inputs[0] ?? answered?.outputs[0])?.shape[0] ?? 1);
   return rows >= 1 ? rows : 1;
 }
 

@@ -1,4 +1,5 @@
 import { Gauge, Registry } from 'prom-client';
+import type { CacheResult } from '../../backends/cache/answer-store.ts';
 import type { BatchReport } from '../../backends/inference.ts';
 import type { Reason } from '../../experiments/decision.ts';
 import type { LimitKind } from '../limits/bucket.ts';
@@ -151,6 +152,16 @@ export class Metrics {
     'signalbox_upstream_retries_total',
     "Requests to variants' own servers that were sent again.",
   );
+  readonly #cache = CellFamily.counter(
+    'signalbox_cache_requests_total',
+    'Requests to models with a cache, by how the lookup ended.',
+  );
+  readonly #cacheResults: Readonly<Record<CacheResult, CounterCell>> = {
+    hit: this.#cache.cell({ result: 'hit' }),
+    shared: this.#cache.cell({ result: 'shared' }),
+    miss: this.#cache.cell({ result: 'miss' }),
+    unavailable: this.#cache.cell({ result: 'unavailable' }),
+  };
   readonly #families: readonly (CellFamily<CounterCell> | CellFamily<HistogramCell>)[];
   #spooledOutcomes = (): number => 0;
   #upstreamStates = (): Iterable<UpstreamState> => [];
@@ -171,6 +182,7 @@ export class Metrics {
       this.#outcomes,
       this.#rejectedOutcomes,
       this.#droppedEvents,
+      this.#cache,
       this.#limits,
       this.#limitFallbacks,
       this.#mirrorRequests,
@@ -238,6 +250,10 @@ export class Metrics {
 
   recordLimitFallback(): void {
     this.#limitFallbacks.cell({}).add(1);
+  }
+
+  recordCache(result: CacheResult): void {
+    this.#cacheResults[result].add(1);
   }
 
   recordDroppedEvents(sink: string, count: number): void {

@@ -99,7 +99,8 @@ class InferenceStream {
       const { encoded } = await this.#gateway.pipeline.infer(inferCall(this.#caller, message, principal), {
         decode: () => readGrpcRequest(message),
         decodeUnrouted: () => readGrpcRequest(message),
-        encode: (read, { outputs }, target) => {
+        encode: (read, { outputs, cache }, target) => {
+          if (cache !== undefined) parameters['x-cache'] = cache;
           describeTarget({ header: (name, value) => (parameters[name] = value) }, target);
           return writeStreamResponse(writeInferResponse(read, target.version, outputs, parameters));
         },

@@ -59,7 +59,10 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
       );
     }
     const files = await uploads();
-    if (version.takesFiles) return { spec, inputs: [stackFiles(input, files)] };
+    const recalled = await version.recall?.(files);
+    if (recalled?.answer !== undefined) return { spec, inputs: [], answered: recalled.answer };
+    const cacheKey = recalled?.key;
+    if (version.takesFiles) return { spec, inputs: [stackFiles(input, files)], cacheKey };
     const images = await pool.toTensors({
       files,
       spec,
@@ -67,7 +70,7 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
       deadlineMs: arrivalMs + config.timeouts.inferenceMs,
       signal,
     });
-    return { spec, inputs: [stackImages(input, images)] };
+    return { spec, inputs: [stackImages(input, images)], cacheKey };
   };
 
   const predict = async (request: FastifyRequest<{ Params: { model?: string } }>, reply: FastifyReply) => {

@@ -20,18 +20,25 @@ function versionsOf(repository: ModelRepository, path: ModelPath | undefined): r
   return servedModel(repository, path.model).ready;
 }
 
-/** Nothing is answered from a cache. */
+/** Of a model without a cache. */
 const NEVER: DurationStat = { count: 0, ns: 0 };
 
 function statisticsOf({ model, version, statistics }: Servable) {
-  const { success, fail, queue, requests, batches } = statistics;
+  const { success, fail, queue, requests, batches, cacheHit = NEVER, cacheMiss = NEVER } = statistics;
   return {
     name: model,
     version: String(version),
     last_inference: statistics.lastInferenceEpochMs,
     inference_count: statistics.inferences,
     execution_count: statistics.executions,
-    inference_stats: { success, fail, queue, ...executionOf(requests), cache_hit: NEVER, cache_miss: NEVER },
+    inference_stats: {
+      success,
+      fail,
+      queue,
+      ...executionOf(requests),
+      cache_hit: cacheHit,
+      cache_miss: cacheMiss,
+    },
     response_stats: {},
     batch_stats: batches.map((batch) => ({ batch_size: batch.rows, ...executionOf(batch) })),
     memory_usage: [],

@@ -1,0 +1,8 @@
+import type { AnswerStore } from '../../backends/cache/answer-store.ts';
+import { MemoryAnswers } from '../../backends/cache/memory-answers.ts';
+import type { CacheConfig } from './cache-config.ts';
+import { RedisAnswers } from './redis-answers.ts';
+
+export function openAnswers(config: CacheConfig): AnswerStore {
+  return config.kind === 'memory' ? new MemoryAnswers(config) : new RedisAnswers(config.url, config.ttlMs);
+}

@@ -1,0 +1,70 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { requestKey, uploadKey } from '../../../backends/cache/cache-key.ts';
+import type { Tensor } from '../../../backends/tensor/tensor.ts';
+
+interface Asked {
+  readonly scope: string;
+  readonly inputs: readonly Tensor[];
+  readonly wanted: readonly string[];
+}
+
+const name = fc.constantFrom('a', 'b', 'ab', '', '"', 'a,b');
+const numeric = fc
+  .record({
+    name,
+    datatype: fc.constantFrom('UINT8' as const, 'BOOL' as const),
+    data: fc.array(fc.nat(1), { maxLength: 4 }),
+    flat: fc.boolean(),
+  })
+  .map(({ data, flat, ...head }): Tensor => ({
+    ...head,
+    shape: flat ? [data.length] : [1, data.length],
+    data: Uint8Array.from(data),
+  }));
+const texts = fc
+  .record({ name, data: fc.array(fc.constantFrom('', 'a', 'b', 'ab', '\0'), { maxLength: 3 }) })
+  .map((tensor): Tensor => ({ ...tensor, datatype: 'BYTES', shape: [tensor.data.length] }));
+const asked: fc.Arbitrary<Asked> = fc.record({
+  scope: fc.constantFrom('v1', 'v2', ''),
+  inputs: fc.uniqueArray(fc.oneof(numeric, texts), { selector: (tensor) => tensor.name, maxLength: 3 }),
+  wanted: fc.uniqueArray(name, { maxLength: 2 }),
+});
+
+/** All that an answer depends on, as a text of another make than the key's. */
+function meaning({ scope, inputs, wanted }: Asked): string {
+  const sorted = inputs.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return JSON.stringify({
+    scope,
+    wanted,
+    inputs: sorted.map((tensor) => ({ ...tensor, data: [...tensor.data].map(String) })),
+  });
+}
+
+test('two requests have one key exactly where everything that an answer depends on is the same', () => {
+  fc.assert(
+    fc.property(asked, asked, (one, other) => {
+      const isSameKey =
+        requestKey(one.scope, one.inputs, one.wanted) === requestKey(other.scope, other.inputs, other.wanted);
+      expect(isSameKey).toBe(meaning(one) === meaning(other));
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+test('the order of the inputs makes no difference', () => {
+  fc.assert(
+    fc.property(asked, ({ scope, inputs, wanted }) => {
+      expect(requestKey(scope, inputs.toReversed(), wanted)).toBe(requestKey(scope, inputs, wanted));
+    }),
+  );
+});
+
+test('uploads are told apart by where one ends and the next begins, and are no tensors', () => {
+  const files = (...texts: readonly string[]) => texts.map((text) => Buffer.from(text));
+  const keys = [files('ab', 'c'), files('a', 'bc'), files('abc'), files(), files('')].map((list) =>
+    uploadKey('v', list),
+  );
+  expect(new Set(keys).size).toBe(5);
+  expect(uploadKey('v', [])).not.toBe(requestKey('v', [], []));
+});

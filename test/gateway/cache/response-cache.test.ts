@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeModel } from '../../models/onnx-graph.ts';
+import { findRedis, startRedis } from '../../servers/redis-server.ts';
+import type { RunningRedis } from '../../servers/redis-server.ts';
+import { DEMO_FOLDER, eventually, metricValue, startGateway } from '../running-gateway.ts';
+import type { RunningGateway } from '../running-gateway.ts';
+
+const demoFile = (file: string): Promise<Buffer> => readFile(join(DEMO_FOLDER, file));
+
+/** `OUTPUT = 1 / INPUT`. */
+const RECIPROCAL = encodeModel({
+  inputs: [{ name: 'INPUT', datatype: 'FP32', shape: ['batch', 1] }],
+  outputs: [{ name: 'OUTPUT', datatype: 'FP32', shape: ['batch', 1] }],
+  nodes: [{ op: 'Reciprocal', inputs: ['INPUT'], outputs: ['OUTPUT'] }],
+});
+
+async function startCached(config = ''): Promise<RunningGateway> {
+  const cached = 'response_cache: { enable: true }\n';
+  return startGateway({
+    config,
+    files: {
+      'models/digits/1/model.onnx': await demoFile('models/digits/1/model.onnx'),
+      'models/digits/2/model.onnx': await demoFile('models/digits/2/model.onnx'),
+      'models/digits/labels.txt': await demoFile('models/digits/labels.txt'),
+      'models/digits/config.yaml': `${await readFile(join(DEMO_FOLDER, 'models/digits/config.yaml'), 'utf8')}\n${cached}`,
+      'models/reciprocal/1/model.onnx': RECIPROCAL,
+      'models/reciprocal/config.yaml': cached,
+      'models/plain/1/model.onnx': RECIPROCAL,
+    },
+  });
+}
+
+function ask(gateway: RunningGateway, model: string, value: number, binary = false): Promise<Response> {
+  return fetch(gateway.url(`/v2/models/${model}/infer`), {
+    method: 'POST',
+    body: JSON.stringify({
+      inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 1], data: [value] }],
+      parameters: { binary_data_output: binary },
+    }),
+  });
+}
+
+const cacheOf = async (asked: Promise<Response>): Promise<readonly [number, string | null]> => {
+  const response = await asked;
+  await response.arrayBuffer();
+  return [response.status, response.headers.get('x-cache')];
+};
+
+describe('in memory', () => {
+  let gateway: RunningGateway;
+  beforeAll(async () => {
+    gateway = await startCached();
+  });
+  afterAll(() => gateway[Symbol.asyncDispose]());
+
+  test('an answer says whether it was kept, and one of a model without a cache says nothing', async () => {
+    expect(await cacheOf(ask(gateway, 'reciprocal', 4))).toEqual([200, 'miss']);
+    expect(await cacheOf(ask(gateway, 'reciprocal', 4))).toEqual([200, 'hit']);
+    expect(await (await ask(gateway, 'reciprocal', 4)).json()).toMatchObject({ outputs: [{ data: [0.25] }] });
+    expect(await cacheOf(ask(gateway, 'plain', 4))).toEqual([200, null]);
+    const metrics = await gateway.metrics();
+    expect(metricValue(metrics, 'signalbox_cache_requests_total', { result: 'hit' })).toBeGreaterThanOrEqual(
+      2,
+    );
+    const stats: unknown = await (await fetch(gateway.url('/v2/models/reciprocal/stats'))).json();
+    expect(stats).toMatchObject({
+      model_stats: [
+        { inference_stats: { success: { count: 3 }, cache_hit: { count: 2 }, cache_miss: { count: 1 } } },
+      ],
+    });
+  });
+
+  test('infinity is refused in JSON each time, and given as binary data, a hit or not', async () => {
+    for (let count = 0; count < 2; count++)
+      expect((await cacheOf(ask(gateway, 'reciprocal', 0)))[0]).toBe(422);
+    expect(await cacheOf(ask(gateway, 'reciprocal', 0, true))).toEqual([200, 'hit']);
+  });
+
+  test('an upload is looked up by its bytes, for each version apart', async () => {
+    const body = await demoFile('images/0001.png');
+    const predict = async (version: number) => {
+      const response = await fetch(gateway.url('/predict/digits'), { method: 'POST', body });
+      return [response.headers.get('x-cache'), await response.json(), version];
+    };
+    const [first, again] = [await predict(2), await predict(2)];
+    expect([first[0], again[0]]).toEqual(['miss', 'hit']);
+    const classes = (answer: unknown) => (answer as { predictions: unknown }).predictions;
+    expect(classes(again[1])).toEqual(classes(first[1]));
+  });
+});
+
+const found = await findRedis();
+const program = found.kind === 'found' ? found.program : '';
+
+describe.skipIf(found.kind === 'missing')('in Redis', () => {
+  let server: RunningRedis;
+  beforeAll(async () => {
+    server = await startRedis(program);
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  test('an answer that one process kept serves another', async () => {
+    const config = `cache: { redis: "${server.url}", ttl: 1m }`;
+    await using one = await startCached(config);
+    await using other = await startCached(config);
+    await eventually(async () => (await cacheOf(ask(one, 'reciprocal', 8)))[1] === 'hit');
+    expect(await cacheOf(ask(other, 'reciprocal', 8))).toEqual([200, 'hit']);
+    expect(await (await ask(other, 'reciprocal', 8)).json()).toMatchObject({ outputs: [{ data: [0.125] }] });
+  });
+
+  test('while it is away, or does not answer, requests run uncached and are counted', async () => {
+    await using gateway = await startCached(`cache: { redis: "${server.url}" }`);
+    await eventually(async () => (await cacheOf(ask(gateway, 'reciprocal', 16)))[1] === 'hit');
+    const unavailable = async (): Promise<number> =>
+      metricValue(await gateway.metrics(), 'signalbox_cache_requests_total', { result: 'unavailable' });
+    server.freeze();
+    const before = await unavailable();
+    expect(await cacheOf(ask(gateway, 'reciprocal', 16))).toEqual([200, 'miss']);
+    expect(await cacheOf(ask(gateway, 'reciprocal', 16))).toEqual([200, 'miss']);
+    expect(await unavailable()).toBe(before + 2);
+    server.thaw();
+    await eventually(async () => (await cacheOf(ask(gateway, 'reciprocal', 16)))[1] === 'hit');
+    await server.kill();
+    expect(await cacheOf(ask(gateway, 'reciprocal', 16))).toEqual([200, 'miss']);
+    await server.start();
+  });
+});
