@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { GrpcClient, inferRequest } from '../faces/grpc/grpc-client.ts';
+import { startUpstreamGateway } from './upstream-gateway.ts';
+import { answers42, json, startVariantServer } from './variant-server.ts';
+
+const ASKED = inferRequest({
+  model_name: 'digits',
+  inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 1] }],
+  raw_input_contents: [Buffer.from(Float32Array.of(7).buffer)],
+});
+
+const valueIn = ({ raw_output_contents }: Readonly<Record<string, unknown>>): number | undefined =>
+  (raw_output_contents as readonly Buffer[])[0]?.readFloatLE(0);
+
+test('a caller of gRPC is answered by a v2 server over HTTP, in binary, under its own trace', async () => {
+  await using server = await startVariantServer();
+  await using gateway = await startUpstreamGateway(server.url, { grpc: true });
+  using client = new GrpcClient(gateway.server.bound.grpc ?? '');
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const { message, headers } = await client.call('ModelInfer', ASKED, { traceparent });
+  expect(valueIn(message)).toBe(42);
+  expect(headers).toMatchObject({ 'x-experiment': 'digits-cnn=v3', 'x-experiment-reason': 'split' });
+  const [arrived] = server.arrived;
+  expect(arrived?.headers).toMatchObject({ traceparent, 'content-type': 'application/octet-stream' });
+  expect(arrived?.body.subarray(-4).readFloatLE(0)).toBe(7);
+});
+
+test.each([
+  ['no JSON', '<html>'],
+  ['an output of another length', { outputs: [{ name: 'OUTPUT', datatype: 'FP32', shape: [2], data: [1] }] }],
+  ['no outputs', {}],
+])('an answer of %s gives way to the control', async (_, answer) => {
+  await using server = await startVariantServer((response) => {
+    json(response, 200, answer);
+  });
+  await using gateway = await startUpstreamGateway(server.url, { grpc: true });
+  using client = new GrpcClient(gateway.server.bound.grpc ?? '');
+  const { message, headers } = await client.call('ModelInfer', ASKED);
+  expect(valueIn(message)).toBe(7);
+  expect(headers['x-experiment-reason']).toBe('fallback');
+  server.behaviour = answers42;
+  expect(valueIn((await client.call('ModelInfer', ASKED)).message)).toBe(42);
+});
