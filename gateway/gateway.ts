@@ -31,6 +31,7 @@ import { HistoryKeeper } from './results/history-keeper.ts';
 import { ResultsReader } from './results/results-reader.ts';
 import { GatewayState } from './state/state.ts';
 import { GpuWatch, readGpuUsage } from './telemetry/gpu-usage.ts';
+import { AccessLog } from './telemetry/access-log.ts';
 import { countAndTell } from './telemetry/drops.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Tracing } from './telemetry/tracing/tracing.ts';
@@ -278,6 +279,8 @@ export class Gateway {
       });
     this.pipeline = new Pipeline({
       tracing: this.#tracing,
+      accessLog:
+        config.accessLogShare > 0 ? new AccessLog(log, config.accessLogShare, Math.random) : undefined,
       router: new Router(repository, () => experiments.current, this.deciding, upstreams),
       metrics,
       limits: this.limits,

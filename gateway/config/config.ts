@@ -116,6 +116,8 @@ export interface Config {
   readonly tls: Readonly<Record<'http' | 'grpc' | 'admin', TlsFiles | undefined>>;
   /** Undefined: nothing is traced. */
   readonly tracing: { readonly otlp: OtlpConfig; readonly sampleRatio: number } | undefined;
+  /** Of the requests, those that have a line in the log, 0 to 1. */
+  readonly accessLogShare: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -309,6 +311,7 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
     spool: absolute(read.spool ?? 'signalbox-spool'),
     events: readEvents(),
     tracing: readTracing(),
+    accessLogShare: read.telemetry?.logs?.access ?? 0,
     logLevel: read.telemetry?.logs?.level ?? 'info',
   };
   if (problems.length > 0) throw new InvalidDocuments(problems);

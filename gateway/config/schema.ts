@@ -194,8 +194,13 @@ export const ConfigSchema = Type.Object(
           ),
           logs: Type.Optional(
             Type.Object(
-              { level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error', 'silent'])) },
-              { additionalProperties: false, expected: 'a map with level' },
+              {
+                level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error', 'silent'])),
+                access: Type.Optional(
+                  Type.Number({ minimum: 0, maximum: 1, expected: 'a share of the requests, from 0 to 1' }),
+                ),
+              },
+              { additionalProperties: false, expected: 'a map of level and access' },
             ),
           ),
           events: Type.Optional(

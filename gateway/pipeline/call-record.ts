@@ -3,6 +3,8 @@ import type { GatewayError } from '../errors.ts';
 import type { Standing } from '../limits/bucket.ts';
 import { UNROUTED } from '../telemetry/metrics.ts';
 import type { Metrics, Outcome } from '../telemetry/metrics.ts';
+import type { AccessLog } from '../telemetry/access-log.ts';
+import type { RecordedRequest } from '../telemetry/recorded-request.ts';
 import type { TraceIdentity } from '../telemetry/tracing/trace-identity.ts';
 import type { Tracing } from '../telemetry/tracing/tracing.ts';
 import type { Call, Target, Timings } from './call.ts';
@@ -11,6 +13,8 @@ import type { AnswerTimes, Prediction, PredictionLog } from './prediction-log.ts
 export interface RecordOptions {
   /** Undefined: nothing is traced. */
   readonly tracing: Tracing | undefined;
+  /** Undefined: no request has a line. */
+  readonly accessLog: AccessLog | undefined;
   readonly metrics: Metrics;
   readonly predictions: PredictionLog;
   /** Told how each routed request ended, while its outputs can still be read; with why, where it failed. */
@@ -98,13 +102,14 @@ export class CallRecord {
     this.#onEnd();
     const [target, prediction, times] = [this.#target, this.#prediction, this.#times];
     const { arrivalMs, principal, protocol } = this.#call;
-    const { metrics, predictions, tracing, onEnd } = this.#options;
+    const { metrics, predictions, tracing, accessLog, onEnd } = this.#options;
     const answer = times !== undefined && 'outputs' in times ? times : undefined;
     if (target !== undefined) onEnd(target, outcome, answer, error);
     const endMs = performance.now();
     const totalMs = endMs - arrivalMs;
-    if (this.#identity !== undefined) {
-      tracing?.record(this.#identity, {
+    if (tracing !== undefined || accessLog !== undefined) {
+      const identity = this.#identity;
+      const request: RecordedRequest = {
         call: this.#call,
         outcome,
         error,
@@ -116,7 +121,9 @@ export class CallRecord {
         decodedMs: this.#decodedMs,
         answeredMs: this.#answeredMs,
         endMs,
-      });
+      };
+      if (identity !== undefined) tracing?.record(identity, request);
+      accessLog?.record(request, identity);
     }
     if (target !== undefined && prediction !== undefined)
       predictions.end(prediction, target, outcome, totalMs, times, principal.id);

@@ -1,6 +1,6 @@
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Attributes, Context, Link, SpanContext, Tracer } from '@opentelemetry/api';
-import type { RecordedRequest } from './recorded-request.ts';
+import type { RecordedRequest } from '../recorded-request.ts';
 
 /** What the caller can do nothing for. */
 const FAULTS: ReadonlySet<string> = new Set(['error', 'timeout', 'shed']);

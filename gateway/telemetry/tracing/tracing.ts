@@ -13,7 +13,7 @@ import type { OtlpConfig } from '../../config/config.ts';
 import type { Call } from '../../pipeline/call.ts';
 import { RELEASE } from '../../release.ts';
 import { BatchSpans } from './batch-spans.ts';
-import type { RecordedRequest } from './recorded-request.ts';
+import type { RecordedRequest } from '../recorded-request.ts';
 import { writeRequestSpans } from './request-spans.ts';
 import { TraceIdentity } from './trace-identity.ts';
 

@@ -62,6 +62,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
     },
     tls: { http: undefined, grpc: undefined },
     tracing: undefined,
+    accessLogShare: 0,
     logLevel: 'info',
   });
 });
@@ -83,7 +84,7 @@ timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, run: 400m
 state: sqlite:state/signalbox.db
 secret: [a new secret of a test, an old secret of a test]
 spool: waiting
-telemetry: { logs: { level: warn }, events: { file: log/e.jsonl, maxSize: 1MiB, maxFiles: 3 },
+telemetry: { logs: { level: warn, access: 0.25 }, events: { file: log/e.jsonl, maxSize: 1MiB, maxFiles: 3 },
   otlp: { endpoint: 'http://collector:4318', headers: { x-key: abc }, serviceName: digits }, sampleRatio: 0.5 }
 `);
   const folder = join(config.file, '..');
@@ -144,6 +145,7 @@ telemetry: { logs: { level: warn }, events: { file: log/e.jsonl, maxSize: 1MiB, 
       otlp: { endpoint: 'http://collector:4318/', headers: { 'x-key': 'abc' }, serviceName: 'digits' },
       sampleRatio: 0.5,
     },
+    accessLogShare: 0.25,
     logLevel: 'warn',
   });
 });

@@ -1,9 +1,9 @@
-import type { ErrorCode } from '../../errors.ts';
-import type { Call, Target } from '../../pipeline/call.ts';
-import type { AnswerTimes } from '../../pipeline/prediction-log.ts';
-import type { Outcome } from '../metrics.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Call, Target } from '../pipeline/call.ts';
+import type { AnswerTimes } from '../pipeline/prediction-log.ts';
+import type { Outcome } from './metrics.ts';
 
-/** A request that is over, as spans are built from it. Times are in `performance.now()` milliseconds; 0: it didn't get that far. */
+/** A request that is over, as spans and log lines are made from it. Times are in `performance.now()` milliseconds; 0: it didn't get that far. */
 export interface RecordedRequest {
   readonly call: Call;
   readonly outcome: Outcome;
