@@ -90,7 +90,11 @@ export function parseRedisUrl(url: string): RedisAddress {
 
 function hostOf(text: string, defaultPort: number): HostPort {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?$/.exec(text);
-  if (match === null) throw new TypeError(`has "${text}" where a host with its port is expected`);
+  if (match === null) {
+    // Beside an @ there may be a password.
+    const found = text.includes('@') ? 'something else' : `"${text}"`;
+    throw new TypeError(`has ${found} where a host with its port is expected`);
+  }
   const port = match[3] === undefined ? defaultPort : Number(match[3]);
   if (port < 1 || port > 65_535) throw new TypeError(`has port ${port}; expected 1 to 65535`);
   return { host: match[1] ?? match[2] ?? '', port };

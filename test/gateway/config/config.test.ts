@@ -36,6 +36,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
       vulkanDriver: false,
     },
     experiments: undefined,
+    cache: { kind: 'memory', maxBytes: 64 * 1024 ** 2, ttlMs: 3_600_000 },
     holdout: undefined,
     state: { kind: 'memory' },
     secrets: undefined,
@@ -81,6 +82,7 @@ limits:
     models: { digits: 100/s }, experiments: { digits-cnn: 10/s } }
 tls: { http: { cert: a.pem, key: b.pem }, grpc: { cert: /c.pem, key: d.pem, ca: e.pem } }
 timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, run: 400ms, grace: 0s, drain: 1.5s }
+cache: { memory: 2MiB, ttl: 10m }
 state: sqlite:state/signalbox.db
 secret: [a new secret of a test, an old secret of a test]
 spool: waiting
@@ -104,6 +106,7 @@ telemetry: { logs: { level: warn, access: 0.25 }, events: { file: log/e.jsonl, m
       vulkanDriver: false,
     },
     experiments: join(folder, 'experiments'),
+    cache: { kind: 'memory', maxBytes: 2 * 1024 ** 2, ttlMs: 600_000 },
     holdout: undefined,
     state: { kind: 'sqlite', file: join(folder, 'state/signalbox.db') },
     secrets: ['a new secret of a test', 'an old secret of a test'],
@@ -344,4 +347,16 @@ test('events in Redis need a state in Redis, and each sink has its own keys', as
   expect((await of('{ maxLength: 5 }')).join()).toContain('goes with another sink than file');
   expect((await of('{ maxSize: 10B }')).join()).toContain('below 1KiB');
   expect((await refusalsOf(`${LEAST}secret: short\n`)).join()).toContain('16 characters at least');
+});
+
+test('answers may be kept in Redis, and in one place only', async () => {
+  const { cache } = await load(`${LEAST}cache: { redis: 'redis://host:6379/1', ttl: 30s }\n`);
+  expect(cache).toEqual({ kind: 'redis', url: 'redis://host:6379/1', ttlMs: 30_000 });
+  expect(
+    await refusalsOf(`${LEAST}cache: { redis: 'redis://:secret@', memory: 1MiB, ttl: 0.5ms }\n`),
+  ).toEqual([
+    expect.stringMatching(/cache\.ttl: is 0\.5ms; expected whole milliseconds/),
+    expect.stringMatching(/cache\.memory: is there beside redis; expected one of the two/),
+    expect.stringMatching(/cache\.redis: (?!.*secret).*expected redis:/),
+  ]);
 });
