@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { formatProblem } from '../documents/problem.ts';
 import { gpuFinder } from '../backends/onnx/providers/gpu-providers.ts';
@@ -25,6 +26,7 @@ import { PredictionLog } from './pipeline/prediction-log.ts';
 import { Router } from './pipeline/route.ts';
 import { STATE_NUMBERS } from './rollouts/state-number.ts';
 import { Rollouts } from './rollouts/rollouts.ts';
+import { Audit } from './audit/audit.ts';
 import { Control } from './standing/control.ts';
 import { StandingBook } from './standing/standing-book.ts';
 import { HistoryKeeper } from './results/history-keeper.ts';
@@ -75,6 +77,10 @@ export class Gateway {
   /** What decisions need beside the experiments and the caller. */
   readonly deciding: DecisionContext;
 
+  /** Names this process among the replicas; no other has the same. */
+  readonly replica = `${hostname()}:${process.pid}:${randomUUID()}`;
+
+  readonly #audit: Audit;
   readonly #files: ExperimentFiles;
   readonly #keys: WatchedKeys | undefined;
   readonly #mirrors: Mirrors;
@@ -205,11 +211,13 @@ export class Gateway {
       repository,
       upstreams,
       rollout: this.rollouts.commands,
-      keepAudit: () => Promise.resolve(),
+      keepAudit: () => this.#audit.keep(),
       nowMs: Date.now,
     });
     this.upstreams = upstreams;
     this.metrics = metrics;
+    this.#audit = new Audit({ config, store: state.store, holder: this.replica, metrics, log });
+    experiments.onChange(() => void this.#audit.keep());
     this.#keys = keys;
     const { tokens } = config.auth;
     this.limits = new Limits(config.limits, {
@@ -322,6 +330,7 @@ export class Gateway {
     this.#warnOfDormantKeys();
     this.#become('ready');
     this.#bandits.start();
+    this.#audit.start();
     this.#scheduleLook();
     this.history.start();
     this.rollouts.start();
@@ -344,6 +353,7 @@ export class Gateway {
     await this.repository.close();
     this.experiments.close();
     await this.upstreams.close();
+    await this.#audit.close();
     await this.state.close();
     await this.#tracing?.close();
     this.limits.close();
@@ -426,6 +436,8 @@ export class Gateway {
       void this.experiments.takeFiles().then(() => this.upstreams.follow(this.experiments.current));
     else if (this.state.store.kind === 'redis' || this.experiments.isStoreAway)
       void this.experiments.refresh();
+    // What other replicas did, and what could not be kept before.
+    if (this.state.store.kind === 'redis') void this.#audit.keep();
     if (changed.length > 0) {
       const { byKey } = this.experiments.current;
       this.#warnOfDormantKeys();

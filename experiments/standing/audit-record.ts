@@ -33,3 +33,17 @@ export function auditRecord(model: string, before: Standing | undefined, after: 
 function audited({ version, split }: Standing): AuditedState {
   return { version, ...split };
 }
+
+/** Whether an entry of the audit log is of this form; others may be in it too. */
+export function isAuditRecord(entry: unknown): entry is AuditRecord {
+  return (
+    typeof entry === 'object' &&
+    entry !== null &&
+    'action' in entry &&
+    typeof entry.action === 'string' &&
+    'experiment' in entry &&
+    typeof entry.experiment === 'string' &&
+    'actor' in entry &&
+    'after' in entry
+  );
+}

@@ -17,7 +17,10 @@ import { parseRate } from '../limits/rate.ts';
 import type { Rate } from '../limits/rate.ts';
 import type { LimitsConfig } from '../limits/limits.ts';
 import type { TokenIssuer } from '../trust/jwt.ts';
+import { LONGEST_MS, millisecondsOf } from './duration.ts';
 import { ConfigSchema } from './schema.ts';
+import { readWebhooks } from './webhook-config.ts';
+import type { WebhookConfig } from './webhook-config.ts';
 import { readStateAddress } from './state-config.ts';
 import type { EventsConfig } from './state-config.ts';
 
@@ -89,6 +92,10 @@ export interface Config {
   readonly secrets: readonly [string, ...string[]] | undefined;
   /** Absolute path of the folder where outcomes wait while Redis is away. */
   readonly spool: string;
+  /** Absolute path of the file that has the audit log as JSON Lines; undefined: only the state store has it. */
+  readonly auditFile: string | undefined;
+  /** Who is told of what happens to experiments. */
+  readonly webhooks: readonly WebhookConfig[];
   /** Where exposures are written; undefined: nowhere but the state store. */
   readonly events: EventsConfig | undefined;
   readonly timeouts: {
@@ -309,6 +316,8 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
     state: typeof state === 'string' ? { kind: 'memory' } : state,
     secrets: firstSecret === undefined ? undefined : [firstSecret, ...otherSecrets],
     spool: absolute(read.spool ?? 'signalbox-spool'),
+    auditFile: read.telemetry?.audit === undefined ? undefined : absolute(read.telemetry.audit.file),
+    webhooks: readWebhooks(read.webhooks ?? [], refuse),
     events: readEvents(),
     tracing: readTracing(),
     accessLogShare: read.telemetry?.logs?.access ?? 0,
@@ -330,19 +339,9 @@ function ratesOf(file: Readonly<Record<string, string>> = {}): ReadonlyMap<strin
 /** Enough to see what is usual; what fails is traced anyway. */
 const DEFAULT_SAMPLE_RATIO = 0.01;
 
-/** The longest that a timer of Node takes. */
-const LONGEST_MS = 576 * 3_600_000;
-
 const LARGEST_BODY_BYTES = 2 * 1024 ** 3;
 
-const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
-
-/** `30s` becomes 30000. */
-function millisecondsOf(duration: string): number {
-  const unit = duration.replace(/^[0-9.]+/, '');
-  return Number.parseFloat(duration) * MS[unit as keyof typeof MS];
-}
 
 /** `64MiB` becomes 67108864. */
 function bytesOf(size: string): number {

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { RATE_EXPECTED, RATE_PATTERN } from '../limits/rate.ts';
 import { MIN_SECRET_CHARACTERS } from '../../experiments/prediction-id.ts';
+import { WebhookSchema } from './webhook-config.ts';
 import { HoldoutSchema } from '../../experiments/experiment-schema.ts';
 
 const Duration = (expected = 'a duration as 500ms, 30s, 5m or 1h') =>
@@ -160,6 +161,7 @@ export const ConfigSchema = Type.Object(
         { additionalProperties: false, expected: 'a map of limits' },
       ),
     ),
+    webhooks: Type.Optional(Type.Array(WebhookSchema, { maxItems: 50, expected: 'a list of webhooks' })),
     tls: Type.Optional(
       Type.Object(
         {
@@ -203,6 +205,12 @@ export const ConfigSchema = Type.Object(
               { additionalProperties: false, expected: 'a map of level and access' },
             ),
           ),
+          audit: Type.Optional(
+            Type.Object(
+              { file: Type.String({ minLength: 1, expected: "a file's path, relative to this file" }) },
+              { additionalProperties: false, expected: 'a map with file' },
+            ),
+          ),
           events: Type.Optional(
             Type.Object(
               {
@@ -227,7 +235,7 @@ export const ConfigSchema = Type.Object(
             ),
           ),
         },
-        { additionalProperties: false, expected: 'a map of logs, events, otlp and sampleRatio' },
+        { additionalProperties: false, expected: 'a map of logs, events, audit, otlp and sampleRatio' },
       ),
     ),
   },

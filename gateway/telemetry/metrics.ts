@@ -131,6 +131,10 @@ export class Metrics {
     'signalbox_outcomes_rejected_total',
     'Outcomes that were not accepted, by the code that their senders were told.',
   );
+  readonly #webhooks = CellFamily.counter(
+    'signalbox_webhook_deliveries_total',
+    'Tries to tell a webhook of an event, by how they ended.',
+  );
   readonly #droppedEvents = CellFamily.counter(
     'signalbox_events_dropped_total',
     'Exposures that a sink could not keep.',
@@ -183,6 +187,7 @@ export class Metrics {
       this.#rejectedOutcomes,
       this.#droppedEvents,
       this.#cache,
+      this.#webhooks,
       this.#limits,
       this.#limitFallbacks,
       this.#mirrorRequests,
@@ -254,6 +259,10 @@ export class Metrics {
 
   recordCache(result: CacheResult): void {
     this.#cacheResults[result].add(1);
+  }
+
+  recordWebhook(webhook: string, result: 'ok' | 'retried' | 'failed'): void {
+    this.#webhooks.cell({ webhook, result }).add(1);
   }
 
   recordDroppedEvents(sink: string, count: number): void {

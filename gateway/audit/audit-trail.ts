@@ -1,0 +1,68 @@
+import type { Logger } from 'pino';
+import type { AuditLog } from '../../experiments/stores/state-store.ts';
+import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
+import { AT_THE_BEGINNING, cursorOf, readAfter } from './audit-cursor.ts';
+import type { AuditCursor } from './audit-cursor.ts';
+import type { AuditFile } from './audit-file.ts';
+
+const READ_AT_ONCE = 500;
+
+/**
+ * Copies the audit log, whoever wrote to it, into a file of this replica's. After a crash it goes on where the file ends; a log
+ * that the store has lost is followed from its new beginning, behind what the file has of the old one.
+ */
+export class AuditTrail {
+  readonly #log: AuditLog;
+  readonly #file: AuditFile;
+  readonly #logger: Logger;
+  #cursor: AuditCursor | undefined;
+  #turn: Promise<void> = Promise.resolve();
+  #fault = '';
+
+  constructor(log: AuditLog, file: AuditFile, logger: Logger) {
+    this.#log = log;
+    this.#file = file;
+    this.#logger = logger;
+  }
+
+  /** Copies all that is in the log when it is called; what can't be copied now is copied the next time. */
+  catchUp(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#copy());
+    return this.#turn;
+  }
+
+  async close(): Promise<void> {
+    await this.catchUp();
+    await this.#file.close();
+  }
+
+  async #copy(): Promise<void> {
+    try {
+      this.#cursor ??= await this.#file.cursor();
+      for (;;) {
+        const { entries, isNewLog } = await readAfter(this.#log, this.#cursor, READ_AT_ONCE);
+        if (isNewLog) {
+          this.#logger.error('the state store has lost its audit log; the audit file has what was before');
+          this.#cursor = AT_THE_BEGINNING;
+        }
+        const last = entries.at(-1);
+        if (last === undefined) break;
+        await this.#file.append(entries);
+        this.#cursor = cursorOf(last);
+      }
+      this.#fault = '';
+    } catch (error) {
+      // That the store is away is told by whoever changes something.
+      if (error instanceof StoreUnavailable) return;
+      const fault = error instanceof Error ? error.message : String(error);
+      if (fault !== this.#fault)
+        this.#logger.error(
+          { fault },
+          'the audit file can not be written; it is tried again with the next change',
+        );
+      this.#fault = fault;
+      // How far the file goes isn't known any more.
+      this.#cursor = undefined;
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import type { Logger } from 'pino';
+import type { StateStore } from '../../experiments/stores/state-store.ts';
+import type { Config } from '../config/config.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { AuditFile } from './audit-file.ts';
+import { AuditTrail } from './audit-trail.ts';
+import { Webhooks } from './webhooks.ts';
+
+export interface AuditOptions {
+  readonly config: Pick<Config, 'auditFile' | 'webhooks'>;
+  readonly store: StateStore;
+  /** Names this process; no other has the same. */
+  readonly holder: string;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** What follows the audit log of the state store: the file that copies it, and the webhooks that are told of it. */
+export class Audit {
+  readonly #trail: AuditTrail | undefined;
+  readonly #webhooks: Webhooks;
+
+  constructor({ config, store, holder, metrics, log }: AuditOptions) {
+    const { auditFile, webhooks } = config;
+    this.#trail = auditFile === undefined ? undefined : new AuditTrail(store, new AuditFile(auditFile), log);
+    this.#webhooks = new Webhooks({
+      webhooks,
+      store,
+      holder,
+      onResult: (webhook, result) => {
+        metrics.recordWebhook(webhook, result);
+      },
+      log,
+    });
+  }
+
+  start(): void {
+    this.#webhooks.start();
+    void this.keep();
+  }
+
+  /** Resolves when what is in the log now is in the file, too; webhooks are told in their own time. */
+  async keep(): Promise<void> {
+    this.#webhooks.wake();
+    await this.#trail?.catchUp();
+  }
+
+  async close(): Promise<void> {
+    await this.#webhooks.stop();
+    await this.#trail?.close();
+  }
+}

@@ -1,0 +1,73 @@
+import { createHash, createHmac } from 'node:crypto';
+import type { AuditRecord, AuditedState } from '../../experiments/standing/audit-record.ts';
+import type { WebhookConfig } from '../config/webhook-config.ts';
+
+/** A record of the audit log and its number there. */
+export interface NumberedRecord extends AuditRecord {
+  readonly sequence: number;
+}
+
+/** What is posted to a webhook. */
+export interface WebhookMessage {
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Whether a webhook wants to be told of an action. */
+export function wants({ events }: WebhookConfig, action: string): boolean {
+  if (events === undefined) return true;
+  return events.some((event) =>
+    event.endsWith('*') ? action.startsWith(event.slice(0, -1)) : event === action,
+  );
+}
+
+/**
+ * The message that tells of a record; the same bytes whenever it is made, so that a receiver can tell one that comes twice by
+ * its `X-Signalbox-Delivery`.
+ *
+ * The signature is as GitHub's `X-Hub-Signature-256`: `sha256=` and the HMAC-SHA-256 of the body under the secret, in hexadecimal.
+ */
+export function webhookMessage(webhook: WebhookConfig, record: NumberedRecord): WebhookMessage {
+  const delivery = createHash('sha256')
+    .update(`${webhook.name}\0${record.sequence}\0${record.id}`)
+    .digest('hex')
+    .slice(0, 32);
+  const body = JSON.stringify(
+    webhook.type === 'slack' ? slackMessage(record) : { event: record.action, delivery, ...record },
+  );
+  return {
+    body,
+    headers: {
+      'content-type': 'application/json',
+      'x-signalbox-event': record.action,
+      'x-signalbox-delivery': delivery,
+      ...(webhook.secret !== undefined && {
+        'x-signalbox-signature-256': `sha256=${createHmac('sha256', webhook.secret).update(body).digest('hex')}`,
+      }),
+    },
+  };
+}
+
+/** What Slack's incoming webhooks take, and Mattermost's and Discord's after them. */
+function slackMessage(record: NumberedRecord): { readonly text: string } {
+  const { experiment, action, reason, actor, before, after } = record;
+  const who = actor.name === '' ? actor.kind : actor.name;
+  const from = before === null ? '' : `${stateText(before)} → `;
+  return {
+    text: `*${escape(experiment)}*: ${escape(action)} by ${escape(who)}, ${escape(reason)}\n${from}${stateText(after)} (version ${after.version})`,
+  };
+}
+
+function stateText({ status, weights, winner }: AuditedState): string {
+  if (status === 'completed') return `all get ${escape(winner)}`;
+  const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
+  const shares = Object.entries(weights).map(
+    ([name, weight]) => `${escape(name)} ${total === 0 ? 0 : Math.round((1000 * weight) / total) / 10} %`,
+  );
+  return `${status}, ${shares.join(', ')}`;
+}
+
+/** Slack's three control characters. */
+function escape(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
