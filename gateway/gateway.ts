@@ -9,9 +9,6 @@ import type { DecisionContext } from '../experiments/decision.ts';
 import type { Experiment } from '../experiments/definition.ts';
 import { NO_EXPERIMENTS } from '../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../experiments/experiment-set.ts';
-import { drivenRollout } from '../experiments/rollouts/rollout-step.ts';
-import { sharesOf } from '../experiments/shares.ts';
-import type { Situation } from '../experiments/standing/in-force.ts';
 import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
 import { Bandits } from './allocation/bandits.ts';
 import { openAnswers } from './cache/open-answers.ts';
@@ -24,7 +21,6 @@ import { Mirrors } from './mirror/mirrors.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { PredictionLog } from './pipeline/prediction-log.ts';
 import { Router } from './pipeline/route.ts';
-import { STATE_NUMBERS } from './rollouts/state-number.ts';
 import { Rollouts } from './rollouts/rollouts.ts';
 import { Audit } from './audit/audit.ts';
 import { Control } from './standing/control.ts';
@@ -32,16 +28,16 @@ import { StandingBook } from './standing/standing-book.ts';
 import { HistoryKeeper } from './results/history-keeper.ts';
 import { ResultsReader } from './results/results-reader.ts';
 import { GatewayState } from './state/state.ts';
-import { GpuWatch, readGpuUsage } from './telemetry/gpu-usage.ts';
 import { AccessLog } from './telemetry/access-log.ts';
 import { countAndTell } from './telemetry/drops.ts';
+import { gaugeSources } from './telemetry/gauge-sources.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Tracing } from './telemetry/tracing/tracing.ts';
-import type { GaugeSources } from './telemetry/metrics.ts';
 import { Admission } from './trust/admission.ts';
 import { TokenVerifier } from './trust/jwt.ts';
 import { WatchedKeys } from './trust/watched-keys.ts';
-import { Upstreams } from './upstream/upstreams.ts';
+import { openUpstreams } from './upstream/open-upstreams.ts';
+import type { Upstreams } from './upstream/upstreams.ts';
 
 /** Time between two looks at the folders; a change takes effect when two looks saw the same. */
 const LOOK_EVERY_MS = 500;
@@ -455,63 +451,4 @@ export class Gateway {
       );
     }
   }
-}
-
-function openUpstreams(
-  { auth, server }: Config,
-  log: Logger,
-  repository: ModelRepository,
-  metrics: Metrics,
-): Upstreams {
-  const upstreams = new Upstreams(repository, {
-    keepsCredentials: auth.keysFile !== undefined || auth.tokens !== undefined,
-    answerBytes: server.bodyLimitBytes,
-    events: {
-      onTry: ({ experiment, variant }, result) => {
-        metrics.recordUpstreamTry(experiment, variant, result);
-      },
-      onRetry: ({ experiment, variant }) => {
-        metrics.recordUpstreamRetry(experiment, variant);
-      },
-      onReadiness: (name, isReady, reason) => {
-        if (isReady) log.info(name, "a variant's server is ready");
-        else log.warn({ ...name, reason }, "a variant's server is not ready");
-      },
-    },
-  });
-  metrics.watchUpstreams(() =>
-    upstreams.all().map(({ name, version: { isReady } }) => ({ ...name, isReady })),
-  );
-  return upstreams;
-}
-
-function gaugeSources(
-  repository: ModelRepository,
-  experiments: () => ExperimentSet,
-  situations: () => readonly Situation[],
-): GaugeSources {
-  const ready = () => repository.models.flatMap((model) => model.ready);
-  const candidates = () => [...experiments().byModel.values()].flatMap((served) => served.candidates);
-  const gpus = new GpuWatch(readGpuUsage, () => performance.now());
-  return {
-    queues: () => ready().map(({ model, version, queued }) => ({ model, version, queued })),
-    instances: () =>
-      ready().flatMap(({ model, version, instances }) =>
-        instances === undefined ? [] : [{ model, version, ...instances }],
-      ),
-    weights: () =>
-      candidates().flatMap((experiment) =>
-        sharesOf(experiment).map((share) => ({ experiment: experiment.key, ...share })),
-      ),
-    gpus: () => gpus.look(),
-    rolloutStates: () =>
-      situations().flatMap((situation) => {
-        const driven = drivenRollout(situation);
-        if (driven === undefined) return [];
-        const kind = driven.record?.state.kind ?? 'pending';
-        return [{ experiment: situation.experiment.key, state: STATE_NUMBERS[kind] }];
-      }),
-    weightsVersions: () =>
-      candidates().map(({ key, weightsVersion }) => ({ experiment: key, version: weightsVersion })),
-  };
 }

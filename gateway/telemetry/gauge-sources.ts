@@ -1,0 +1,40 @@
+import type { ModelRepository } from '../../backends/repository/repository.ts';
+import type { ExperimentSet } from '../../experiments/experiment-set.ts';
+import { drivenRollout } from '../../experiments/rollouts/rollout-step.ts';
+import { sharesOf } from '../../experiments/shares.ts';
+import type { Situation } from '../../experiments/standing/in-force.ts';
+import { STATE_NUMBERS } from '../rollouts/state-number.ts';
+import { GpuWatch, readGpuUsage } from './gpu-usage.ts';
+import type { GaugeSources } from './metrics.ts';
+
+/** What the gauges read at each scrape. */
+export function gaugeSources(
+  repository: ModelRepository,
+  experiments: () => ExperimentSet,
+  situations: () => readonly Situation[],
+): GaugeSources {
+  const ready = () => repository.models.flatMap((model) => model.ready);
+  const candidates = () => [...experiments().byModel.values()].flatMap((served) => served.candidates);
+  const gpus = new GpuWatch(readGpuUsage, () => performance.now());
+  return {
+    queues: () => ready().map(({ model, version, queued }) => ({ model, version, queued })),
+    instances: () =>
+      ready().flatMap(({ model, version, instances }) =>
+        instances === undefined ? [] : [{ model, version, ...instances }],
+      ),
+    weights: () =>
+      candidates().flatMap((experiment) =>
+        sharesOf(experiment).map((share) => ({ experiment: experiment.key, ...share })),
+      ),
+    gpus: () => gpus.look(),
+    rolloutStates: () =>
+      situations().flatMap((situation) => {
+        const driven = drivenRollout(situation);
+        if (driven === undefined) return [];
+        const kind = driven.record?.state.kind ?? 'pending';
+        return [{ experiment: situation.experiment.key, state: STATE_NUMBERS[kind] }];
+      }),
+    weightsVersions: () =>
+      candidates().map(({ key, weightsVersion }) => ({ experiment: key, version: weightsVersion })),
+  };
+}

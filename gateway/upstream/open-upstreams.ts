@@ -1,0 +1,34 @@
+import type { Logger } from 'pino';
+import type { ModelRepository } from '../../backends/repository/repository.ts';
+import type { Config } from '../config/config.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { Upstreams } from './upstreams.ts';
+
+/** The variants that other servers answer for, with what happens to them counted and told. */
+export function openUpstreams(
+  { auth, server }: Config,
+  log: Logger,
+  repository: ModelRepository,
+  metrics: Metrics,
+): Upstreams {
+  const upstreams = new Upstreams(repository, {
+    keepsCredentials: auth.keysFile !== undefined || auth.tokens !== undefined,
+    answerBytes: server.bodyLimitBytes,
+    events: {
+      onTry: ({ experiment, variant }, result) => {
+        metrics.recordUpstreamTry(experiment, variant, result);
+      },
+      onRetry: ({ experiment, variant }) => {
+        metrics.recordUpstreamRetry(experiment, variant);
+      },
+      onReadiness: (name, isReady, reason) => {
+        if (isReady) log.info(name, "a variant's server is ready");
+        else log.warn({ ...name, reason }, "a variant's server is not ready");
+      },
+    },
+  });
+  metrics.watchUpstreams(() =>
+    upstreams.all().map(({ name, version: { isReady } }) => ({ ...name, isReady })),
+  );
+  return upstreams;
+}
