@@ -14,6 +14,8 @@ import { outcomeRoutes } from './faces/outcomes/routes.ts';
 import { ofrepRoutes } from './faces/ofrep/routes.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
 import { admitByScope } from './faces/scoped-routes.ts';
+import { torchserveInferenceRoutes } from './faces/torchserve/inference-routes.ts';
+import { torchservePing } from './faces/torchserve/ping.ts';
 import { v2Routes } from './faces/v2/routes.ts';
 import { hangUpOnUnused } from './faces/unused-connections.ts';
 import type { Config } from './config/config.ts';
@@ -33,8 +35,10 @@ export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Pr
   await app.register((scope) => {
     v2Routes(scope, gateway);
     healthRoutes(scope, gateway);
+    torchservePing(scope, gateway);
   });
   await app.register((scope) => predictRoutes(scope, gateway));
+  await app.register((scope) => torchserveInferenceRoutes(scope, gateway), { prefix: '/predictions' });
   await app.register((scope) => {
     outcomeRoutes(scope, gateway.state.outcomes);
   });

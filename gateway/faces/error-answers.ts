@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { BackendError } from '../../backends/errors.ts';
 import { GatewayError } from '../errors.ts';
@@ -7,33 +7,35 @@ import { fromFrameworkError } from './framework-error.ts';
 /** Seconds; an estimate of more than that says that there is none. */
 const LONGEST_RETRY_AFTER = 60;
 
-/** Every error as `{"error": "…"}`: never a stack trace, never a framework's own words. */
-export function answerErrors(app: FastifyInstance, log: Logger): void {
+/** Writes an error as the protocol of a path has it. */
+export type ErrorBody = (error: GatewayError, request: FastifyRequest) => object;
+
+const PLAIN: ErrorBody = ({ message }) => ({ error: message });
+
+/** Every error of an application, or of a part of it, as `body` writes it: never a stack trace, never a framework's own words. */
+export function answerErrors(app: FastifyInstance, log: Logger, body = PLAIN): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const known = fromFrameworkError(error);
     if (known.code === 'internal' && known !== error)
       log.error({ err: error, path: request.url }, 'request failed');
-    sendError(reply, request.url, known);
+    sendError(request, reply, known, body);
   });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0]?.slice(0, 200) ?? '';
-    sendError(
-      reply,
-      request.url,
-      new GatewayError('unknown_path', `there is nothing at ${request.method} ${path}`),
-    );
+    const error = new GatewayError('unknown_path', `there is nothing at ${request.method} ${path}`);
+    sendError(request, reply, error, body);
   });
 }
 
-function sendError(reply: FastifyReply, url: string, error: GatewayError): void {
+function sendError(request: FastifyRequest, reply: FastifyReply, error: GatewayError, body: ErrorBody): void {
   // Triton answers a body over the limit with 400, and its clients expect that.
-  const status = error.code === 'body_too_large' && url.startsWith('/v2') ? 400 : error.status;
+  const status = error.code === 'body_too_large' && request.url.startsWith('/v2') ? 400 : error.status;
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
   if (error.status === 503) reply.header('retry-after', retryAfterSeconds(error));
   reply.headers(error.headers);
   // The rest of a body that is refused is not read: the connection can't be used again.
   if (error.code === 'body_too_large') reply.header('connection', 'close');
-  void reply.code(status).send({ error: error.message });
+  void reply.code(status).send(body(error, request));
 }
 
 /** Whole seconds, at least one and at most {@link LONGEST_RETRY_AFTER}: what the backend expects of its queue, where it can tell. */

@@ -37,3 +37,16 @@ test('a v2 request goes with curl’s own content type, and comes back compresse
   const answer = await curl('/v2/models/digits/infer?x=1', '--compressed', '-d', JSON.stringify({ inputs }));
   expect(answer).toMatchObject({ model_name: 'digits', outputs: [{ name: 'logits', shape: [1, 10] }] });
 });
+
+test.each([
+  ['puts a file', ['-T', IMAGE]],
+  ['sends a form', ['-F', `data=@${IMAGE}`]],
+  ['posts a body', ['--data-binary', `@${IMAGE}`]],
+])('TorchServe’s prediction: curl %s', async (_how, options) => {
+  const answer = await curl('/predictions/digits', ...options);
+  expect(Object.entries(answer as object)[0]).toEqual(['zero', expect.closeTo(1, 1)]);
+});
+
+test('TorchServe’s ping', async () => {
+  expect(await curl('/ping')).toEqual({ status: 'Healthy' });
+});

@@ -4,8 +4,13 @@ import { GatewayError } from '../../errors.ts';
 import type { CallBody } from '../forwarded-call.ts';
 import { fromFrameworkError } from '../framework-error.ts';
 
+/** How the fields of a form that hold images may be named. */
+export type FieldNames = readonly [string, ...string[]];
+
+const FILE: FieldNames = ['file'];
+
 /**
- * The images of a request, in their order: the multipart fields named `file`, or the body itself.
+ * The images of a request, in their order: the multipart fields of the right name, or the body itself.
  *
  * @param received the body, where it is no form
  * @throws GatewayError
@@ -14,33 +19,40 @@ export async function readUploads(
   request: FastifyRequest,
   received: CallBody,
   limitBytes: number,
+  fields = FILE,
 ): Promise<readonly Uint8Array[]> {
   if (!request.isMultipart()) {
     const body = await received.bytes();
     if (body === undefined || body.length === 0) {
       throw new GatewayError(
         'invalid_image',
-        'the image is empty; send it as the body, or as the multipart field "file"',
+        `the image is empty; send it as the body, or as the multipart field ${quoted(fields)}`,
       );
     }
     return [body];
   }
   try {
     const { held } = received;
-    return held === undefined ? await readParts(request, limitBytes) : await readForm(request, held);
+    return held === undefined
+      ? await readParts(request, limitBytes, fields)
+      : await readForm(request, held, fields);
   } catch (error) {
     throw error instanceof Error ? fromFrameworkError(error) : error;
   }
 }
 
-async function readParts(request: FastifyRequest, limitBytes: number): Promise<readonly Uint8Array[]> {
+async function readParts(
+  request: FastifyRequest,
+  limitBytes: number,
+  fields: FieldNames,
+): Promise<readonly Uint8Array[]> {
   const files: Uint8Array[] = [];
   let bytes = 0;
   for await (const part of request.parts()) {
     if (part.type !== 'file') continue;
-    if (part.fieldname !== 'file') {
+    if (!fields.includes(part.fieldname)) {
       part.file.resume();
-      throw misnamed(part.fieldname);
+      throw misnamed(part.fieldname, fields);
     }
     const file = await part.toBuffer();
     bytes += file.length;
@@ -49,12 +61,16 @@ async function readParts(request: FastifyRequest, limitBytes: number): Promise<r
     }
     files.push(file);
   }
-  if (files.length === 0) throw noFile();
+  if (files.length === 0) throw noFile(fields);
   return files;
 }
 
 /** A form that was received already, because it may have to be sent to a server first; it is small. */
-function readForm({ headers }: FastifyRequest, held: Uint8Array): Promise<readonly Uint8Array[]> {
+function readForm(
+  { headers }: FastifyRequest,
+  held: Uint8Array,
+  fields: FieldNames,
+): Promise<readonly Uint8Array[]> {
   const { promise, resolve, reject } = Promise.withResolvers<readonly Uint8Array[]>();
   const damaged = (cause: unknown): void => {
     reject(new GatewayError('invalid_request', 'the multipart body is damaged', { cause }));
@@ -64,12 +80,12 @@ function readForm({ headers }: FastifyRequest, held: Uint8Array): Promise<readon
     const form = new Busboy({ headers: { ...headers, 'content-type': headers['content-type'] ?? '' } });
     form.on('file', (name, file) => {
       const chunks: Buffer[] = [];
-      if (name === 'file') files.push(chunks);
-      else reject(misnamed(name));
+      if (fields.includes(name)) files.push(chunks);
+      else reject(misnamed(name, fields));
       file.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', damaged);
     });
     form.on('error', damaged).on('finish', () => {
-      if (files.length === 0) reject(noFile());
+      if (files.length === 0) reject(noFile(fields));
       else resolve(files.map((chunks) => Buffer.concat(chunks)));
     });
     form.end(held);
@@ -79,16 +95,20 @@ function readForm({ headers }: FastifyRequest, held: Uint8Array): Promise<readon
   return promise;
 }
 
-function misnamed(field: string): GatewayError {
+function misnamed(field: string, fields: FieldNames): GatewayError {
   return new GatewayError(
     'invalid_request',
-    `the multipart field is named "${field.slice(0, 64)}"; expected "file"`,
+    `the multipart field is named "${field.slice(0, 64)}"; expected ${quoted(fields)}`,
   );
 }
 
-function noFile(): GatewayError {
+function noFile(fields: FieldNames): GatewayError {
   return new GatewayError(
     'invalid_request',
-    'the multipart body has no file; expected one in the field "file"',
+    `the multipart body has no file; expected one in the field ${quoted(fields)}`,
   );
+}
+
+function quoted(fields: FieldNames): string {
+  return fields.map((field) => `"${field}"`).join(' or ');
 }

@@ -7,14 +7,13 @@ import { RELEASE } from '../../release.ts';
 import { describeAnswer } from '../answer-headers.ts';
 import type { UpstreamAnswer } from '../../upstream/exchange.ts';
 import { acceptAnyBody } from '../body.ts';
-import { COMPRESS_FROM_BYTES, compress, wantedCoding } from '../content-coding.ts';
 import { CallBody, forwardedRequest, passHead, passBody } from '../forwarded-call.ts';
 import { httpCall } from '../http-call.ts';
 import type { ModelPath } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
 import { v2ControlRoutes } from './control-routes.ts';
 import { V2Decoder } from './decoder.ts';
-import { invalid } from './json-values.ts';
+import { jsonBytesOf, sendV2Response } from './http-body.ts';
 import { describedModel, readyVersion } from './lookup.ts';
 import { EXTENSIONS, modelMetadata } from './metadata.ts';
 import { modelConfigJson } from '../../../backends/repository/model-config-json.ts';
@@ -87,7 +86,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
       return;
     }
     describeAnswer(reply, answered);
-    await sendResponse(request, reply, encoded);
+    await sendV2Response(request, reply, encoded);
   };
 
   app.get('/v2/models/stats', scope('infer'), () => modelStatistics(repository, undefined));
@@ -116,32 +115,4 @@ function mayPassOn({ experiments, upstreams }: Gateway, { params }: FastifyReque
   const { model, version } = params as Partial<ModelPath>;
   if (model === undefined || version !== undefined || !upstreams.passOn(model, 'v2')) return false;
   return experiments.current.byModel.get(model)?.needsBody === false;
-}
-
-async function sendResponse(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { body, jsonBytes }: V2Response,
-): Promise<void> {
-  reply.type(jsonBytes === undefined ? 'application/json; charset=utf-8' : 'application/octet-stream');
-  if (jsonBytes !== undefined) reply.header('inference-header-content-length', jsonBytes);
-  if (body.length < COMPRESS_FROM_BYTES) {
-    void reply.send(body);
-    return;
-  }
-  reply.header('vary', 'accept-encoding');
-  const coding = wantedCoding(request.headers['accept-encoding']);
-  if (coding !== undefined) reply.header('content-encoding', coding);
-  void reply.send(coding === undefined ? body : await compress(body, coding));
-}
-
-function jsonBytesOf(request: FastifyRequest): number | undefined {
-  const text = request.headers['inference-header-content-length'];
-  if (text === undefined) return undefined;
-  if (typeof text !== 'string' || !/^[0-9]{1,12}$/.test(text)) {
-    throw invalid(
-      `Inference-Header-Content-Length is '${String(text).slice(0, 64)}'; expected a number of bytes`,
-    );
-  }
-  return Number(text);
 }

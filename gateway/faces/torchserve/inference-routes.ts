@@ -1,0 +1,113 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Gateway } from '../../gateway.ts';
+import type { UpstreamAnswer } from '../../upstream/exchange.ts';
+import { describeAnswer } from '../answer-headers.ts';
+import { forwardedRequest, passBody, passHead } from '../forwarded-call.ts';
+import { httpCall } from '../http-call.ts';
+import type { ModelPath } from '../http-call.ts';
+import { acceptImages, classesOf, decodeImages, imageBody } from '../predict/image-call.ts';
+import type { ImageCall } from '../predict/image-call.ts';
+import { torchserveModelPath } from '../predict/torchserve-upstream.ts';
+import { readUploads } from '../predict/uploads.ts';
+import type { FieldNames } from '../predict/uploads.ts';
+import { scope } from '../scoped-routes.ts';
+import { V2Decoder } from '../v2/decoder.ts';
+import { jsonBytesOf, sendV2Response } from '../v2/http-body.ts';
+import type { V2Request } from '../v2/request.ts';
+import { writeV2Response } from '../v2/response.ts';
+import type { V2Response } from '../v2/response.ts';
+import { classesJson } from './classes-json.ts';
+import { answerTorchserveErrors } from './errors.ts';
+import { versionOfPath } from './version-path.ts';
+
+/** TorchServe's handlers take a form's `data` or `body`; `file` is what `POST /predict` takes. */
+const FIELDS: FieldNames = ['data', 'body', 'file'];
+
+/** A v2 server gets the tensors that the gateway makes; one that only takes `/predict` would answer in another shape. */
+const ANSWERABLE_BY = ['v2', 'torchserve'] as const;
+
+/**
+ * `/predictions/{model}[/{version}]`: an image in, a map from labels to probabilities out; or JSON in the form of the Open
+ * Inference Protocol, which is TorchServe's own for models without a handler for images, and its answer.
+ */
+export async function torchserveInferenceRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
+  const { config, experiments, pipeline, upstreams } = gateway;
+  const { bodyLimitBytes } = config.server;
+  answerTorchserveErrors(app, gateway);
+  const decoder = new V2Decoder();
+  app.addHook('onClose', () => decoder.close());
+
+  const mayPassOn = ({ params }: FastifyRequest): boolean => {
+    const { model, version } = params as Partial<ModelPath>;
+    if (model === undefined || version !== undefined || !upstreams.passOn(model, 'torchserve')) return false;
+    return experiments.current.byModel.get(model)?.needsBody === false;
+  };
+  await acceptImages(app, gateway, mayPassOn);
+
+  const predict = async (
+    request: FastifyRequest<{ Params: ModelPath }>,
+    reply: FastifyReply,
+  ): Promise<void> => {
+    const { model, version: pinned } = request.params;
+    const path = { model, ...(pinned !== undefined && { version: versionOfPath(pinned) }) };
+    const call = httpCall(request, path, ANSWERABLE_BY);
+    const body = await imageBody(request, bodyLimitBytes, mayPassOn);
+    let read: Promise<readonly Uint8Array[]> | undefined;
+    const uploads = (): Promise<readonly Uint8Array[]> =>
+      (read ??= readUploads(request, body, bodyLimitBytes, FIELDS));
+    const answered = await pipeline.infer<ImageCall | V2Request, string | V2Response | UpstreamAnswer>(call, {
+      decode: async (version) => {
+        const bytes = request.isMultipart() ? undefined : await body.bytes();
+        if (bytes !== undefined && isJson(bytes)) return decoder.decode(bytes, jsonBytesOf(request));
+        return decodeImages(gateway, uploads, call, version);
+      },
+      decodeUnrouted: () => {
+        const { held } = body;
+        return held !== undefined && isJson(held) ? decoder.decode(held, jsonBytesOf(request)) : undefined;
+      },
+      forward: (version) => {
+        const { definition } = version;
+        if (definition.protocol !== 'torchserve') return undefined;
+        return {
+          request: forwardedRequest(request, body, version, torchserveModelPath(definition)),
+          encode: (answer) => answer,
+        };
+      },
+      isSpent: () => body.isSpent,
+      encode: (read, answer, { version }) =>
+        'spec' in read
+          ? classesJson(classesOf(read, answer, version))
+          : writeV2Response(read, version, answer.outputs),
+    });
+    const { encoded } = answered;
+    if (typeof encoded === 'string') {
+      describeAnswer(reply, answered);
+      void reply.type('application/json; charset=utf-8').send(encoded);
+    } else if ('status' in encoded) {
+      passHead(reply, encoded);
+      describeAnswer(reply, answered);
+      passBody(reply, encoded);
+    } else {
+      describeAnswer(reply, answered);
+      await sendV2Response(request, reply, encoded);
+    }
+  };
+  for (const url of ['/:model', '/:model/:version']) {
+    // `curl -T`, as TorchServe's own examples have it, puts.
+    app.route<{ Params: ModelPath }>({
+      method: ['POST', 'PUT'],
+      url,
+      ...scope('infer', 'rows'),
+      handler: predict,
+    });
+  }
+}
+
+const [BRACE, BRACKET] = Buffer.from('{[');
+const BLANK: ReadonlySet<number> = new Set(Buffer.from(' \t\r\n'));
+
+/** Whether a body is JSON, whatever its content type says: no image starts like that. */
+function isJson(body: Uint8Array): boolean {
+  const first = body.find((byte) => !BLANK.has(byte));
+  return first === BRACE || first === BRACKET;
+}

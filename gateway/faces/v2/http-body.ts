@@ -1,0 +1,38 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { COMPRESS_FROM_BYTES, compress, wantedCoding } from '../content-coding.ts';
+import { invalid } from './json-values.ts';
+import type { V2Response } from './response.ts';
+
+/** Sends an answer, compressed where it is worth it and the caller can read it. */
+export async function sendV2Response(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { body, jsonBytes }: V2Response,
+): Promise<void> {
+  reply.type(jsonBytes === undefined ? 'application/json; charset=utf-8' : 'application/octet-stream');
+  if (jsonBytes !== undefined) reply.header('inference-header-content-length', jsonBytes);
+  if (body.length < COMPRESS_FROM_BYTES) {
+    void reply.send(body);
+    return;
+  }
+  reply.header('vary', 'accept-encoding');
+  const coding = wantedCoding(request.headers['accept-encoding']);
+  if (coding !== undefined) reply.header('content-encoding', coding);
+  void reply.send(coding === undefined ? body : await compress(body, coding));
+}
+
+/**
+ * Bytes of JSON at the start of the body, before the binary data; undefined: all of it is JSON.
+ *
+ * @throws GatewayError
+ */
+export function jsonBytesOf(request: FastifyRequest): number | undefined {
+  const text = request.headers['inference-header-content-length'];
+  if (text === undefined) return undefined;
+  if (typeof text !== 'string' || !/^[0-9]{1,12}$/.test(text)) {
+    throw invalid(
+      `Inference-Header-Content-Length is '${String(text).slice(0, 64)}'; expected a number of bytes`,
+    );
+  }
+  return Number(text);
+}
