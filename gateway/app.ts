@@ -3,6 +3,7 @@ import type { RequestListener, Server } from 'node:http';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { auditRoutes } from './faces/admin/audit.ts';
+import { consoleRoutes } from './faces/admin/console.ts';
 import { commandRoutes } from './faces/admin/commands.ts';
 import { experimentRoutes } from './faces/admin/experiments.ts';
 import { liveRoutes } from './faces/admin/live/routes.ts';
@@ -68,6 +69,7 @@ export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): P
   await app.register((scope) => {
     commandRoutes(scope, gateway);
   });
+  await app.register(consoleRoutes);
   return app;
 }
 

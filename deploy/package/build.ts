@@ -24,7 +24,7 @@ await cp(`${ROOT}demo`, `${ROOT}dist/demo`, {
   recursive: true,
   filter: (source) => !source.startsWith(`${ROOT}demo/train`),
 });
-// What `signalbox observe` gives to Prometheus, and shows the way to.
-for (const folder of ['grafana', 'prometheus', 'alertmanager']) {
+// What `signalbox observe` gives to Prometheus and shows the way to, and the console.
+for (const folder of ['grafana', 'prometheus', 'alertmanager', 'console/bundle']) {
   await cp(`${ROOT}dashboards/${folder}`, `${ROOT}dist/dashboards/${folder}`, { recursive: true });
 }

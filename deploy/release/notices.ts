@@ -2,7 +2,7 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runtimePackages } from './runtime-packages.ts';
+import { bundledPackages, runtimePackages } from './runtime-packages.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FILE = join(ROOT, 'THIRD_PARTY_NOTICES');
@@ -16,7 +16,7 @@ else if ((await readFile(FILE, 'utf8')) !== text) {
 }
 
 async function renderNotices(): Promise<string> {
-  const packages = await runtimePackages(ROOT, true);
+  const packages = [...(await runtimePackages(ROOT, true)), ...(await bundledPackages(ROOT))];
   const texts = new Map<string, string[]>();
   for (const { name, version, path, isOptional } of packages) {
     // The text may not be installed here; the package that is has its own beside it, in the image too.

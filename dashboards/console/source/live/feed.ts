@@ -1,0 +1,154 @@
+import { Observable } from '../observable.ts';
+import { key, Refused, send } from '../session.ts';
+import type { Hello, ModelShape, OverviewShape, ResultsShape } from '../shapes.ts';
+import { EventText } from './event-text.ts';
+import type { SentEvent } from './event-text.ts';
+
+/** How the console stands with the gateway. */
+export type Connection =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'live' }
+  /** It was lost, or never there; it is tried again by itself. */
+  | { readonly kind: 'lost'; readonly sinceMs: number; readonly why: string }
+  /** It needs a key, or another one. */
+  | { readonly kind: 'denied'; readonly status: number; readonly message: string };
+
+export interface LatestResults {
+  readonly atMs: number;
+  readonly results: ResultsShape;
+}
+
+export const connection = new Observable<Connection>({ kind: 'connecting' });
+export const hello = new Observable<Hello | undefined>(undefined);
+export const experiments = new Observable<readonly OverviewShape[] | undefined>(undefined);
+export const models = new Observable<readonly ModelShape[] | undefined>(undefined);
+/** Of the experiment that is watched. */
+export const results = new Observable<LatestResults | undefined>(undefined);
+/** Why results can't be had at the moment. */
+export const fault = new Observable<string | undefined>(undefined);
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 10_000;
+
+/** A tab that nobody sees for so long keeps no connection. */
+const HIDDEN_MS = 60_000;
+
+/** Signs of life that may be missing before the connection counts as dead. */
+const MISSED_BEATS = 2.5;
+
+let watched: string | undefined;
+let current: AbortController | undefined;
+let waitMs = FIRST_WAIT_MS;
+let timer: number | undefined;
+let hiding: number | undefined;
+
+/** Follows another experiment from now on; undefined: none. */
+export function watch(experiment: string | undefined): void {
+  if (experiment === watched && current !== undefined) return;
+  if (experiment !== watched) {
+    results.set(undefined);
+    fault.set(undefined);
+  }
+  watched = experiment;
+  reconnect();
+}
+
+/** Tries at once. */
+export function reconnect(): void {
+  clearTimeout(timer);
+  current?.abort();
+  const controller = new AbortController();
+  current = controller;
+  void follow(controller);
+}
+
+key.listen(() => {
+  connection.set({ kind: 'connecting' });
+  hello.set(undefined);
+  experiments.set(undefined);
+  models.set(undefined);
+  results.set(undefined);
+  reconnect();
+});
+
+addEventListener('online', reconnect);
+addEventListener('offline', () => {
+  lose('this device is offline');
+});
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(hiding);
+  if (document.hidden) {
+    hiding = setTimeout(() => {
+      clearTimeout(timer);
+      current?.abort();
+      current = undefined;
+    }, HIDDEN_MS);
+  } else if (current === undefined) reconnect();
+});
+
+async function follow(controller: AbortController): Promise<void> {
+  const { signal } = controller;
+  const query = watched === undefined ? '' : `?experiment=${encodeURIComponent(watched)}`;
+  let dead: number | undefined;
+  try {
+    const response = await send(`events${query}`, { signal });
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    if (reader === undefined) throw new TypeError('it sent nothing');
+    connection.set({ kind: 'live' });
+    waitMs = FIRST_WAIT_MS;
+    const text = new EventText();
+    for (;;) {
+      clearTimeout(dead);
+      dead = setTimeout(
+        () => {
+          controller.abort(new TypeError('it has gone silent'));
+        },
+        MISSED_BEATS * (hello.value?.beatMs ?? 15_000),
+      );
+      const { done, value } = await reader.read();
+      if (done) break;
+      for (const event of text.take(value)) receive(event);
+    }
+    throw new TypeError('it ended the connection');
+  } catch (error) {
+    // Another connection has taken its place.
+    if (current !== controller) return;
+    if (error instanceof Refused && (error.status === 401 || error.status === 403))
+      connection.set({ kind: 'denied', status: error.status, message: error.message });
+    else lose(error instanceof Refused ? error.message : 'the gateway can’t be reached');
+  } finally {
+    clearTimeout(dead);
+  }
+}
+
+function lose(why: string): void {
+  const { value } = connection;
+  connection.set({ kind: 'lost', sinceMs: value.kind === 'lost' ? value.sinceMs : Date.now(), why });
+  clearTimeout(timer);
+  // Not all tabs at the same moment.
+  timer = setTimeout(reconnect, waitMs * (0.75 + Math.random() / 2));
+  waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2);
+}
+
+function receive({ name, data }: SentEvent): void {
+  // The page and the gateway are of one release: the bundle is served by it.
+  const told = data as { readonly data: never; readonly atMs: number };
+  switch (name) {
+    case 'hello':
+      hello.set(data as Hello);
+      break;
+    case 'experiments':
+      experiments.set(told.data);
+      break;
+    case 'models':
+      models.set(told.data);
+      break;
+    case 'results':
+      fault.set(undefined);
+      results.set({ atMs: told.atMs, results: told.data });
+      break;
+    case 'fault':
+      fault.set((told.data as { readonly message: string }).message);
+      break;
+  }
+}

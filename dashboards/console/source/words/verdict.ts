@@ -1,0 +1,95 @@
+import type { ExperimentShape, MetricResult, ResultsShape, Verdict } from '../shapes.ts';
+import { count, interval, percent, signedPercent } from './numbers.ts';
+
+/** How something stands: said in words and by a sign, and only then by a colour. */
+export type Tone = 'good' | 'bad' | 'open' | 'still';
+
+export interface Told {
+  readonly tone: Tone;
+  readonly headline: string;
+  readonly why: string;
+}
+
+export function toneOf(decision: Verdict): Tone {
+  switch (decision.kind) {
+    case 'ship':
+      return 'good';
+    case 'broken':
+      return 'bad';
+    case 'keep':
+      return 'still';
+    case 'keep_running':
+      return 'open';
+  }
+}
+
+/** The verdict as a sentence for somebody who knows no statistics, and why. */
+export function tellVerdict(experiment: ExperimentShape, results: ResultsShape): Told {
+  const { decision, metrics } = results;
+  const tone = toneOf(decision);
+  switch (decision.kind) {
+    case 'ship': {
+      const better = metrics.find(
+        ({ variant, outcome, role }) =>
+          variant === decision.variant && outcome === 'better' && role === 'goal',
+      );
+      const why =
+        better === undefined
+          ? 'A goal is better, and no goal and no guardrail is worse.'
+          : `${tellLift(better)} No goal and no guardrail is worse.`;
+      return { tone, headline: `Ship ${decision.variant}`, why };
+    }
+    case 'keep': {
+      const worse = metrics.find(({ outcome, role }) => outcome === 'worse' && role !== 'secondary');
+      const why =
+        decision.why === 'worse' && worse !== undefined
+          ? tellLift(worse)
+          : 'The other variants surely lack the improvement that would be worth shipping.';
+      return { tone, headline: `Keep ${decision.variant}`, why };
+    }
+    case 'keep_running':
+      return { tone, headline: 'Keep running', why: whyOpen(experiment, metrics, decision.unitsToGo) };
+    case 'broken':
+      return { tone, headline: 'Don’t believe this yet', why: whyBroken(decision.cause, results) };
+  }
+}
+
+function tellLift({ name, variant, lift, anytime }: MetricResult): string {
+  return lift === null
+    ? `${name} of ${variant} differs from control’s.`
+    : `${name} of ${variant} is ${signedPercent(lift)} against control. Its interval, ${interval(anytime.interval)}, holds however often you look.`;
+}
+
+function whyOpen(
+  experiment: ExperimentShape,
+  metrics: readonly MetricResult[],
+  unitsToGo: number | null,
+): string {
+  const goals = experiment.metrics.filter(({ role }) => role === 'goal');
+  if (goals.length === 0) return 'No metric of this experiment is a goal, so nothing can win.';
+  if (!metrics.some(({ units }) => units > 0))
+    return `No outcomes of ${goals.map(({ name }) => name).join(' and ')} have arrived yet; they come in at /v1/outcomes.`;
+  return unitsToGo === null
+    ? 'What was seen so far fits both better and worse.'
+    : `What was seen so far fits both better and worse. About ${count(roundUp(unitsToGo))} more units should tell.`;
+}
+
+/** Two digits say what such a forecast knows. */
+function roundUp(units: number): number {
+  const digits = Math.max(0, Math.floor(Math.log10(Math.max(units, 1))) - 1);
+  return Math.ceil(units / 10 ** digits) * 10 ** digits;
+}
+
+function whyBroken(
+  cause: 'sample_ratio' | 'missing_outcomes' | 'overrides',
+  { health }: ResultsShape,
+): string {
+  switch (cause) {
+    case 'sample_ratio':
+      return 'Units don’t fall to the variants as the weights say. Until the cause is found, no difference between them means anything.';
+    case 'missing_outcomes':
+      return `Only ${percent(health.outcomes.share)} of the units have outcomes, or variants differ in that. What is missing could decide.`;
+    case 'overrides':
+      return `${percent(health.overrides.share)} of the requests were forced to a variant by hand: that is no fair sample.`;
+  }
+}
