@@ -5,7 +5,6 @@
 export const AWAITED_METRICS: readonly string[] = [
   'signalbox_srm_p_value',
   'signalbox_metric_estimate',
-  'signalbox_cache_requests_total',
   'signalbox_certificate_expiry_timestamp_seconds',
   'signalbox_key_expiry_timestamp_seconds',
   'signalbox_gpu_utilization_ratio',

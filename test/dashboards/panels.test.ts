@@ -8,6 +8,7 @@ import { DEMO_FOLDER, eventually, experimentFile, startGateway } from '../gatewa
 import type { RunningGateway } from '../gateway/running-gateway.ts';
 import { findPrometheus, startPrometheus } from '../servers/prometheus.ts';
 import type { RunningPrometheus } from '../servers/prometheus.ts';
+import { addingModel } from '../models/small-models.ts';
 import { AWAITED_METRICS, metricsOf } from './awaited-metrics.ts';
 
 const RULES = fileURLToPath(new URL('../../dashboards/prometheus/rules.yaml', import.meta.url));
@@ -43,6 +44,11 @@ const queries = dashboards.flatMap(({ title: dashboard, panels }) =>
     targets.map((target) => ({ dashboard, panel, ...target })),
   ),
 );
+/** To a model that keeps its answers. */
+const KEPT_REQUEST = JSON.stringify({
+  inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 2], data: [1, 2] }],
+});
+
 const isAwaited = ({ expr }: { readonly expr: string }): boolean =>
   metricsOf(expr).some((name) => AWAITED_METRICS.includes(name));
 
@@ -62,8 +68,14 @@ describe.skipIf(found.kind === 'missing')(
     const ended = new AbortController();
 
     beforeAll(async () => {
-      const files = { 'experiments/digits-cnn.yaml': experimentFile({ metrics: METRICS, mirror: MIRROR }) };
-      gateway = await startGateway({ repository: `${DEMO_FOLDER}/models`, files });
+      const files = {
+        'experiments/digits-cnn.yaml': experimentFile({ metrics: METRICS, mirror: MIRROR }),
+        'models/kept/1/model.onnx': addingModel(1),
+        'models/kept/config.yaml': 'response_cache: { enable: true }',
+      };
+      const repositories = JSON.stringify([`${DEMO_FOLDER}/models`, './models']);
+      const config = `models: { repository: ${repositories}, defaultModel: digits }`;
+      gateway = await startGateway({ config, files });
       prometheus = await startPrometheus(found.kind === 'found' ? found.program : '', {
         targets: [gateway.server.bound.metrics ?? ''],
         ruleFiles: [RULES],
@@ -111,6 +123,11 @@ describe.skipIf(found.kind === 'missing')(
           body: JSON.stringify(outcome),
         });
         await told.arrayBuffer();
+        const kept = await fetch(gateway.url('/v2/models/kept/infer'), {
+          method: 'POST',
+          body: KEPT_REQUEST,
+        });
+        await kept.arrayBuffer();
       }
     }
 

@@ -14,7 +14,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   protocol: ['http', 'grpc'],
   release_reason: ['full', 'preferred', 'delay', 'idle', 'deadline', 'drain'],
   state: ['ready', 'starting', 'hung'],
-  result: ['success', 'failure'],
+  result: ['success', 'failure', 'hit', 'shared', 'miss', 'unavailable'],
   metric: ['correct'],
   code: ['bad_signature', 'expired', 'unknown_metric', 'duplicate', 'not_counted', 'bad_value'],
 };
