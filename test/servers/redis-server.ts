@@ -1,6 +1,8 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { temporaryFolder } from '../models/temporary-folder.ts';
 import { findServer } from './debian-server.ts';
@@ -16,6 +18,8 @@ export interface RunningRedis extends AsyncDisposable {
   /** Kills it as a crash would; what its append-only file has is there after {@link start}. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Kills it, and starts it with nothing of what it had. */
+  lose(): Promise<void>;
   /** Stops answering without closing a connection, as an overloaded or cut-off server. */
   freeze(): void;
   thaw(): void;
@@ -51,6 +55,11 @@ export async function startRedis(program: string, options: readonly string[] = [
     },
     kill,
     start,
+    async lose() {
+      await kill();
+      await rm(join(folder.path, 'appendonlydir'), { recursive: true, force: true });
+      await start();
+    },
     freeze: () => child?.kill('SIGSTOP'),
     thaw: () => child?.kill('SIGCONT'),
     async [Symbol.asyncDispose]() {

@@ -1,0 +1,327 @@
+import { appendFile, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { signalbox } from '../e2e/cli.ts';
+import type { Running } from '../e2e/cli.ts';
+import { MEASURED_FILES } from '../gateway/faces/predictions.ts';
+import { eventually } from '../gateway/running-gateway.ts';
+import { temporaryFolder } from '../models/temporary-folder.ts';
+import type { TemporaryFolder } from '../models/temporary-folder.ts';
+import { startReceiver } from '../servers/webhook-receiver.ts';
+import type { WebhookReceiver } from '../servers/webhook-receiver.ts';
+import { findRedis, startRedis } from '../servers/redis-server.ts';
+import type { RunningRedis } from '../servers/redis-server.ts';
+
+const found = await findRedis();
+const program = found.kind === 'found' ? found.program : '';
+
+const USERS = Array.from({ length: 20 }, (_, user) => `user-${user}`);
+const BODY = JSON.stringify({ inputs: [{ name: 'INPUT', shape: [1, 1], datatype: 'FP32', data: [1] }] });
+
+/** A gateway in a process of its own. */
+class Replica {
+  readonly folder: TemporaryFolder;
+  readonly running: Running;
+  readonly #ready: Readonly<Record<string, string>>;
+
+  constructor(folder: TemporaryFolder, running: Running, ready: Readonly<Record<string, string>>) {
+    this.folder = folder;
+    this.running = running;
+    this.#ready = ready;
+  }
+
+  /** @param config further lines of its configuration */
+  static async start(state: string, folder?: TemporaryFolder, config = ''): Promise<Replica> {
+    const own =
+      folder ??
+      (await temporaryFolder({
+        'signalbox.yaml':
+          'listen: { http: 127.0.0.1:0, admin: 127.0.0.1:0 }\nmodels: { repository: ./models }\n' +
+          'experiments: ./experiments\nsecret: a secret of a test, long enough\n' +
+          `telemetry: { audit: { file: audit.jsonl } }\nstate: ${state}\n${config}`,
+        ...MEASURED_FILES,
+      }));
+    const running = signalbox('serve', '--no-supervisor', '--config', join(own.path, 'signalbox.yaml'));
+    return new Replica(own, running, await running.ready());
+  }
+
+  async told(): Promise<Told> {
+    const response = await fetch(`http://${this.#ready.admin ?? ''}/api/experiments/digits-cnn`);
+    return (await response.json()) as Told;
+  }
+
+  async command(action: string, reason: string): Promise<{ readonly status: number; readonly body: Told }> {
+    const response = await fetch(`http://${this.#ready.admin ?? ''}/api/experiments/digits-cnn/${action}`, {
+      method: 'POST',
+      body: JSON.stringify({ reason }),
+    });
+    return { status: response.status, body: (await response.json()) as Told };
+  }
+
+  /** Who gets what, in the order of {@link USERS}. */
+  async assignment(): Promise<readonly string[]> {
+    return Promise.all(
+      USERS.map(async (user) => {
+        const response = await fetch(`http://${this.#ready.http ?? ''}/v2/models/digits/infer`, {
+          method: 'POST',
+          body: BODY,
+          headers: { 'x-user-id': user },
+        });
+        await response.arrayBuffer();
+        return `${response.status} ${response.headers.get('x-experiment') ?? ''}`;
+      }),
+    );
+  }
+
+  async history(): Promise<readonly AuditLine[]> {
+    const text = await readFile(join(this.folder.path, 'audit.jsonl'), 'utf8');
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as AuditLine);
+  }
+
+  async kill(): Promise<void> {
+    this.running.child.kill('SIGKILL');
+    await this.running.ended;
+  }
+
+  async end(): Promise<void> {
+    await this.kill();
+    await this.folder[Symbol.asyncDispose]();
+  }
+}
+
+interface Told {
+  readonly weightsVersion: number;
+  readonly status: string;
+  readonly winner?: string;
+  readonly changed?: boolean;
+  readonly error?: string;
+  readonly standing: { readonly isRecovered: boolean; readonly reason: string };
+}
+
+interface AuditLine {
+  readonly action: string;
+  readonly reason: string;
+  readonly before: { readonly version: number } | null;
+  readonly after: { readonly version: number };
+}
+
+describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
+  let redis: RunningRedis;
+  let receiver: WebhookReceiver;
+  let replicas: readonly Replica[];
+  const versions = async (): Promise<readonly number[]> =>
+    (await Promise.all(replicas.map((replica) => replica.told()))).map(
+      ({ weightsVersion }) => weightsVersion,
+    );
+  const allAt = (version: number): Promise<void> =>
+    eventually(async () => (await versions()).every((told) => told === version));
+  const assignments = (): Promise<readonly (readonly string[])[]> =>
+    Promise.all(replicas.map((replica) => replica.assignment()));
+  const at = (index: number): Replica => {
+    const replica = replicas[index];
+    if (replica === undefined) throw new Error(`there is no replica ${index}`);
+    return replica;
+  };
+
+  beforeAll(async () => {
+    redis = await startRedis(program);
+    receiver = await startReceiver();
+    const webhooks = `webhooks: [{ name: ops, url: "${receiver.url}" }]\n`;
+    replicas = await Promise.all([0, 1, 2].map(() => Replica.start(redis.url, undefined, webhooks)));
+  }, 180_000);
+  afterAll(async () => {
+    await Promise.all(replicas.map((replica) => replica.end()));
+    await receiver[Symbol.asyncDispose]();
+    await redis[Symbol.asyncDispose]();
+  });
+
+  test('agree from the start, and take up what any of them was told; of the same version they assign alike', async () => {
+    await allAt(1);
+    const [first, ...others] = await assignments();
+    for (const other of others) expect(other).toEqual(first);
+    expect(new Set(first)).toEqual(new Set(['200 digits-cnn=v1', '200 digits-cnn=v2']));
+    await at(1).command('promote', 'v2 is better');
+    await allAt(2);
+    for (const assignment of await assignments())
+      expect(new Set(assignment)).toEqual(new Set(['200 digits-cnn=v2']));
+  });
+
+  test('commands at all of them at once are carried out one after the other, and every one is in every history', async () => {
+    const { weightsVersion } = await at(0).told();
+    const asked = ['rollback', 'resume', 'promote', 'resume', 'rollback', 'promote'];
+    const answers = await Promise.all(
+      asked.map((action, index) => at(index % 3).command(action, `command ${index}`)),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(asked.map(() => 200));
+    const changes = answers.filter(({ body }) => body.changed === true).length;
+    await allAt(weightsVersion + changes);
+    for (const replica of replicas) {
+      await eventually(
+        async () => (await replica.history()).at(-1)?.after.version === weightsVersion + changes,
+      );
+      expectWhole(await replica.history());
+    }
+  });
+
+  test('while Redis is away all go on with their weights, and refuse changes with a 503 that says why', async () => {
+    await at(0).command('resume', 'both again');
+    await allAt((await at(0).told()).weightsVersion);
+    const before = await assignments();
+    const version = await versions();
+    await redis.kill();
+    const refused = await at(1).command('rollback', 'now');
+    expect(refused).toMatchObject({
+      status: 503,
+      body: { error: expect.stringContaining('the state store is away') as string },
+    });
+    expect(await assignments()).toEqual(before);
+    expect(await versions()).toEqual(version);
+    await redis.start();
+    await eventually(async () => (await at(1).command('rollback', 'now')).status === 200);
+    await allAt((version[0] ?? 0) + 1);
+  }, 120_000);
+
+  test('a replica that was stopped while weights changed takes up the last ones when it goes on', async () => {
+    const sleeper = at(2);
+    sleeper.running.child.kill('SIGSTOP');
+    await at(0).command('resume', 'it sleeps');
+    const { body } = await at(1).command('promote', 'it still sleeps');
+    sleeper.running.child.kill('SIGCONT');
+    await allAt(body.weightsVersion);
+    expect(await sleeper.told()).toMatchObject({ winner: 'v2' });
+  });
+
+  test('Redis comes back empty: weights stay, are brought back, marked, and the whole history is in every file', async () => {
+    const { body } = await at(0).command('rollback', 'before the loss');
+    await allAt(body.weightsVersion);
+    for (const replica of replicas)
+      await eventually(async () => (await replica.history()).at(-1)?.reason === 'before the loss');
+    await redis.lose();
+    await eventually(async () =>
+      (await Promise.all(replicas.map((replica) => replica.told()))).every(
+        ({ standing }) => standing.isRecovered,
+      ),
+    );
+    expect(new Set(await versions())).toEqual(new Set([body.weightsVersion]));
+    for (const assignment of await assignments())
+      expect(new Set(assignment)).toEqual(new Set(['200 digits-cnn=v1']));
+    const late = await Replica.start(redis.url);
+    expect(await late.told()).toMatchObject({ weightsVersion: body.weightsVersion, winner: 'v1' });
+    await late.end();
+    const next = await at(2).command('resume', 'after the loss');
+    expect(next.body).toMatchObject({
+      weightsVersion: body.weightsVersion + 1,
+      standing: { isRecovered: false },
+    });
+    await allAt(body.weightsVersion + 1);
+    for (const replica of replicas) {
+      await eventually(async () => (await replica.history()).at(-1)?.reason === 'after the loss');
+      const history = await replica.history();
+      expect(history.some(({ action }) => action === 'recover')).toBe(true);
+      expectWhole(history.filter(({ action }) => action !== 'recover'));
+    }
+  }, 120_000);
+
+  test('one of them tells webhooks; one that is stopped past its lease is followed within five seconds, and tells nothing twice', async () => {
+    const client = new Redis(redis.url);
+    const leader = async (): Promise<number> => {
+      const [holder, expires] = await client.hmget('signalbox:{state}:lease:webhooks', 'holder', 'expires');
+      const [seconds] = await client.time();
+      return Number(expires) > Number(seconds) * 1000 ? Number(holder?.split(':')[1]) : 0;
+    };
+    const reasons = (): readonly string[] =>
+      receiver.received.map(({ body }) => (JSON.parse(body) as AuditLine).reason);
+    await eventually(async () => (await leader()) !== 0);
+    const first = await leader();
+    const index = replicas.findIndex(({ running }) => running.child.pid === first);
+    await at(index).command('promote', 'told by the first');
+    await eventually(() => reasons().includes('told by the first'));
+    at(index).running.child.kill('SIGSTOP');
+    const stoppedMs = performance.now();
+    const { body } = await at((index + 1) % 3).command('rollback', 'told by the second');
+    await eventually(() => reasons().includes('told by the second'));
+    const takeoverMs = performance.now() - stoppedMs;
+    const second = await leader();
+    expect(second).not.toBe(first);
+    expect(replicas.map(({ running }) => running.child.pid)).toContain(second);
+    at(index).running.child.kill('SIGCONT');
+    await allAt(body.weightsVersion);
+    await at(index).command('resume', 'told after all');
+    await eventually(() => reasons().includes('told after all'));
+    for (const reason of ['told by the first', 'told by the second', 'told after all'])
+      expect(reasons().filter((told) => told === reason)).toHaveLength(1);
+    client.disconnect();
+    process.stdout.write(
+      `a stopped leader was followed, and its event told, after ${Math.round(takeoverMs)} ms\n`,
+    );
+  }, 120_000);
+
+  test('an edit at one replica holds there, and the others keep what they have until they get the same file', async () => {
+    const { weightsVersion } = await at(0).told();
+    const edit = (replica: Replica): Promise<void> =>
+      appendFile(join(replica.folder.path, 'experiments/digits.yaml'), '\n# edited\n');
+    await at(0).command('rollback', 'of the old file');
+    await allAt(weightsVersion + 1);
+    await edit(at(0));
+    await eventually(async () => (await at(0).told()).weightsVersion === weightsVersion + 2);
+    expect(await at(0).told()).toMatchObject({ status: 'running' });
+    expect(await at(1).told()).toMatchObject({ weightsVersion: weightsVersion + 1, winner: 'v1' });
+    expect((await at(1).command('promote', 'with another file')).status).toBe(409);
+    await edit(at(1));
+    await edit(at(2));
+    await allAt(weightsVersion + 2);
+  });
+});
+
+/** Every version once, each from the one before. */
+function expectWhole(history: readonly AuditLine[]): void {
+  const versions = history.map(({ after }) => after.version);
+  expect(versions).toEqual(versions.map((_, index) => index + 1));
+  for (const { before, after } of history) expect((before?.version ?? 0) + 1).toBe(after.version);
+}
+
+/** How often the process is killed: `SIGNALBOX_KILLS=100 npx vitest run test/chaos/replicas.test.ts -t killed` is the long form. */
+const KILLS = Number(process.env.SIGNALBOX_KILLS ?? 2);
+
+test(
+  `a gateway that is killed ${KILLS} times while it is given commands has all that it acknowledged, and its history is whole`,
+  async () => {
+    const acknowledged: { readonly reason: string; readonly version: number }[] = [];
+    let replica = await Replica.start('sqlite:./state.db');
+    let sent = 0;
+    for (let kill = 0; kill < KILLS; kill++) {
+      const current = replica;
+      // Not for a time but for a number of answers, and then at any moment of the next command.
+      const commands = 1 + Math.floor(Math.random() * 8);
+      for (let count = 0; count < commands; count++) {
+        const reason = `command ${++sent}`;
+        const { body } = await current.command(sent % 2 === 0 ? 'rollback' : 'promote', reason);
+        acknowledged.push({ reason, version: body.weightsVersion });
+      }
+      const last = current.command(++sent % 2 === 0 ? 'rollback' : 'promote', `command ${sent}`).then(
+        ({ body }) => acknowledged.push({ reason: `command ${sent}`, version: body.weightsVersion }),
+        () => undefined,
+      );
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 12));
+      await current.kill();
+      await last;
+      replica = await Replica.start('sqlite:./state.db', current.folder);
+      const { weightsVersion } = await replica.told();
+      expect(weightsVersion).toBeGreaterThanOrEqual(acknowledged.at(-1)?.version ?? 0);
+    }
+    await eventually(
+      async () => (await replica.history()).at(-1)?.after.version === (await replica.told()).weightsVersion,
+    );
+    const history = await replica.history();
+    expectWhole(history);
+    const changed = new Map(history.map(({ reason, after }) => [after.version, reason]));
+    for (const { reason, version } of acknowledged)
+      expect([reason, changed.get(version)]).toEqual([reason, reason]);
+    await replica.end();
+  },
+  120_000 + KILLS * 30_000,
+);
