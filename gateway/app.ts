@@ -8,6 +8,7 @@ import { commandRoutes } from './faces/admin/commands.ts';
 import { experimentRoutes } from './faces/admin/experiments.ts';
 import { liveRoutes } from './faces/admin/live/routes.ts';
 import { modelRoutes } from './faces/admin/models.ts';
+import { rolloutRoutes } from './faces/admin/rollout.ts';
 import { answerErrors } from './faces/error-answers.ts';
 import { healthRoutes } from './faces/health.ts';
 import { metricsRoutes } from './faces/metrics.ts';
@@ -67,6 +68,7 @@ export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): P
     liveRoutes(scope, gateway);
   });
   await app.register((scope) => {
+    rolloutRoutes(scope, gateway);
     commandRoutes(scope, gateway);
   });
   await app.register(consoleRoutes);

@@ -1,0 +1,53 @@
+import type { FastifyInstance } from 'fastify';
+import { drivenRollout } from '../../../experiments/rollouts/rollout-step.ts';
+import { trafficOf } from '../../../experiments/rollouts/state.ts';
+import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
+import { GatewayError } from '../../errors.ts';
+import type { Gateway } from '../../gateway.ts';
+import { scope } from '../scoped-routes.ts';
+import { experimentOf } from './experiments.ts';
+
+/** Where the rollout of an experiment stands, and what an analysis would decide now; it changes nothing. */
+export function rolloutRoutes(app: FastifyInstance, gateway: Gateway): void {
+  app.get<{ Params: { readonly key: string } }>(
+    '/api/experiments/:key/rollout',
+    scope('admin:read'),
+    async (request) => {
+      const { key } = experimentOf(gateway, request);
+      const situation = gateway.experiments.situation(key);
+      const driven = situation && drivenRollout(situation);
+      if (driven?.record === undefined) return { experiment: key, rollout: null };
+      const { plan, record } = driven;
+      const { weight, mirror, rules } = trafficOf(plan, record.state);
+      const { judgement, step } = (await dryRunOf(gateway, key)) ?? {};
+      return {
+        experiment: key,
+        rollout: {
+          ...record,
+          steps: plan.steps.map(({ kind, ...step }) => ({
+            kind,
+            ...('weight' in step && { weight: step.weight }),
+            ...('percentage' in step && { percentage: step.percentage }),
+            ...('durationMs' in step && { durationMs: step.durationMs ?? null }),
+            ...('count' in step && { count: step.count }),
+          })),
+          weight,
+          mirror,
+          matching: rules.length,
+        },
+        analysis: judgement ?? null,
+        would: step === undefined ? null : { state: step.record.state, cause: step.cause },
+      };
+    },
+  );
+}
+
+/** @throws GatewayError `results_unavailable` */
+async function dryRunOf({ rollouts }: Gateway, key: string): ReturnType<Gateway['rollouts']['dryRun']> {
+  try {
+    return await rollouts.dryRun(key);
+  } catch (cause) {
+    if (!(cause instanceof StoreUnavailable)) throw cause;
+    throw new GatewayError('results_unavailable', `results can not be read now: ${cause.message}`, { cause });
+  }
+}
