@@ -7,6 +7,7 @@ import { claimOf, closeWindow, countDuplicate, countRequests, expose, settle } f
 import type { ExposureBatch, Outcome, OutcomeStatus, Scope, Step, UnitState } from './ledger.ts';
 import { LeaseLost, StoreUnavailable } from './state-store.ts';
 import type { AuditEntry, Fence, Lease, StateStore, Versioned, WriteOptions } from './state-store.ts';
+import { OpenWindows } from './open-windows.ts';
 import { readTallies } from './tallies.ts';
 import type { Tallies, TallyDelta } from './tallies.ts';
 
@@ -24,16 +25,9 @@ interface ScopeData {
   readonly units: Map<string, UnitState>;
   readonly sums: Map<string, number>;
   readonly epochs: Map<number, Epoch>;
-  /** Windows that have not been closed, by unit. */
-  readonly open: Map<string, OpenUnit>;
+  readonly open: OpenWindows;
   /** Of mirrors: sums and maxima, whose names differ. */
   readonly mirrored: Map<string, number>;
-}
-
-interface OpenUnit {
-  readonly unit: string;
-  readonly windowMs: number;
-  readonly closesMs: number;
 }
 
 /** Keeps everything in this process's memory, within bounds, and promises nothing: it is gone when the process is. */
@@ -161,11 +155,9 @@ export class MemoryStore implements StateStore {
     nowMs: number,
   ): Promise<Tallies> {
     const scope = this.#scopeOf({ experiment, phase });
-    for (const [key, { unit, windowMs, closesMs }] of scope.open) {
+    for (const { unit, windowMs } of scope.open.takeDue(nowMs)) {
       const state = scope.units.get(unit);
-      if (closesMs > nowMs || state === undefined) continue;
-      scope.open.delete(key);
-      this.#take(scope, unit, closeWindow(state, windowMs, metrics));
+      if (state !== undefined) this.#take(scope, unit, closeWindow(state, windowMs, metrics));
     }
     return Promise.resolve(readTallies(experiment, phase, scope.sums, [...scope.epochs.values()]));
   }
@@ -216,7 +208,13 @@ export class MemoryStore implements StateStore {
     const key = `${experiment} ${phase}`;
     let scope = this.#scopes.get(key);
     if (scope === undefined) {
-      scope = { units: new Map(), sums: new Map(), epochs: new Map(), open: new Map(), mirrored: new Map() };
+      scope = {
+        units: new Map(),
+        sums: new Map(),
+        epochs: new Map(),
+        open: new OpenWindows(),
+        mirrored: new Map(),
+      };
       this.#scopes.set(key, scope);
     }
     return scope;
@@ -232,7 +230,7 @@ export class MemoryStore implements StateStore {
       scope.units.set(unit, state);
     }
     add(scope, deltas);
-    for (const open of opens) scope.open.set(`${unit} ${open.windowMs}`, { unit, ...open });
+    for (const open of opens) scope.open.add({ unit, ...open });
   }
 }
 

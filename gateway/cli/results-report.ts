@@ -77,16 +77,20 @@ function metricTable(metrics: readonly MetricResult[]): readonly string[] {
 
 function plot(metrics: readonly MetricResult[]): readonly string[] {
   const lines = intervalPlot(
-    metrics.map(({ name, variant, lift, anytime }) => ({
-      label: `${name} ${variant}`,
-      estimate: lift,
-      interval: anytime.interval,
-    })),
+    // What has no lift, as a size or a control of zero, never gets an interval.
+    metrics
+      .filter(({ lift }) => lift !== null)
+      .map(({ name, variant, lift, anytime }) => ({
+        label: `${name} ${variant}`,
+        estimate: lift,
+        interval: anytime.interval,
+      })),
   );
   return lines.length === 0 ? [] : ['', ...lines];
 }
 
-function healthLines({ health }: PublishedResults): readonly string[] {
+/** Whether the numbers may be believed, and where to look if not. */
+export function healthLines({ health }: PublishedResults): readonly string[] {
   const { srm, outcomes, overrides, units } = health;
   const sign = (ok: boolean): string => (ok ? 'ok' : 'NOT OK');
   return [

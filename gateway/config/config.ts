@@ -231,13 +231,29 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
     const endpoint = otlp.endpoint.endsWith('/') ? otlp.endpoint : `${otlp.endpoint}/`;
     return { otlp: { endpoint, headers, serviceName }, sampleRatio: sampleRatio ?? DEFAULT_SAMPLE_RATIO };
   };
+  const tracing = readTracing();
   const readEvents = (): EventsConfig | undefined => {
     const file = read.telemetry?.events;
     if (file === undefined) return undefined;
     const sink = file.sink ?? 'file';
-    const foreign = sink === 'file' ? (['maxLength'] as const) : (['file', 'maxSize', 'maxFiles'] as const);
-    for (const key of foreign) {
-      if (key in file) refuse(['telemetry', 'events', key], `goes with another sink than ${sink}`);
+    for (const [key, owner] of Object.entries(SINK_KEYS)) {
+      if (key in file && owner !== sink)
+        refuse(['telemetry', 'events', key], `goes with sink: ${owner}, and the sink is ${sink}`);
+    }
+    if (sink === 'otlp') {
+      const shared = tracing?.otlp;
+      const url = file.endpoint ?? (shared && `${shared.endpoint}v1/logs`);
+      if (url === undefined)
+        refuse(
+          ['telemetry', 'events'],
+          "has no endpoint; expected the receiver's URL for logs, as http://collector:4318/v1/logs, or telemetry.otlp beside it",
+        );
+      return {
+        kind: 'otlp',
+        url: url ?? '',
+        headers: file.headers ?? shared?.headers ?? {},
+        timeoutMs: millisecondsOf(file.timeout ?? '10s'),
+      };
     }
     if (sink === 'redis') {
       if (typeof state !== 'string' && state.kind !== 'redis') {
@@ -319,7 +335,7 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
     auditFile: read.telemetry?.audit === undefined ? undefined : absolute(read.telemetry.audit.file),
     webhooks: readWebhooks(read.webhooks ?? [], refuse),
     events: readEvents(),
-    tracing: readTracing(),
+    tracing,
     accessLogShare: read.telemetry?.logs?.access ?? 0,
     logLevel: read.telemetry?.logs?.level ?? 'info',
   };
@@ -338,6 +354,16 @@ function ratesOf(file: Readonly<Record<string, string>> = {}): ReadonlyMap<strin
 
 /** Enough to see what is usual; what fails is traced anyway. */
 const DEFAULT_SAMPLE_RATIO = 0.01;
+/** The keys of `telemetry.events` that go with one sink only. */
+const SINK_KEYS = {
+  file: 'file',
+  maxSize: 'file',
+  maxFiles: 'file',
+  maxLength: 'redis',
+  endpoint: 'otlp',
+  headers: 'otlp',
+  timeout: 'otlp',
+} as const;
 
 const LARGEST_BODY_BYTES = 2 * 1024 ** 3;
 

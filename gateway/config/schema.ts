@@ -214,7 +214,7 @@ export const ConfigSchema = Type.Object(
           events: Type.Optional(
             Type.Object(
               {
-                sink: Type.Optional(Type.Enum(['file', 'redis'])),
+                sink: Type.Optional(Type.Enum(['file', 'redis', 'otlp'])),
                 file: Type.Optional(
                   Type.String({ minLength: 1, expected: "a file's path, relative to this file" }),
                 ),
@@ -224,13 +224,22 @@ export const ConfigSchema = Type.Object(
                 maxFiles: Type.Optional(
                   Type.Integer({ minimum: 1, maximum: 1000, expected: 'a whole number from 1 to 1000' }),
                 ),
+                endpoint: Type.Optional(
+                  HttpUrl("the receiver's URL for logs, as http://collector:4318/v1/logs"),
+                ),
+                headers: Type.Optional(
+                  Type.Record(Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$" }), Type.String(), {
+                    expected: 'a map of request headers, as { authorization: "Bearer ${TOKEN}" }',
+                  }),
+                ),
+                timeout: Type.Optional(Duration('how long a call may take, as 10s')),
                 maxLength: Type.Optional(
                   Type.Integer({ minimum: 1, expected: "the stream's length, a whole number above 0" }),
                 ),
               },
               {
                 additionalProperties: false,
-                expected: 'a map of sink, file, maxSize, maxFiles and maxLength',
+                expected: 'a map of sink, and of what goes with it',
               },
             ),
           ),

@@ -28,7 +28,7 @@ export interface Exposure {
 /** Takes exposures to where they are kept. */
 export interface ExposureSink {
   /** What drops are counted under. */
-  readonly name: 'state' | 'file' | 'redis';
+  readonly name: 'state' | 'file' | 'redis' | 'otlp';
   /** Takes them over without waiting and without throwing; what it can't take it counts as dropped. */
   accept(exposures: readonly Exposure[]): void;
   /** Resolves when what was accepted is kept, or dropped. */

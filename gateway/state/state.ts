@@ -52,7 +52,10 @@ export class GatewayState {
       });
       await writer.open();
       metrics.watchSpool(() => writer.spooled);
-      return new GatewayState(store, new PredictionIds(secrets), writer, config, experiments, metrics, log);
+      const onDrop = countAndTell(metrics, log);
+      const exposures = new ExposureRecorder(await openSinks(config, store, onDrop), onDrop);
+      const ids = new PredictionIds(secrets);
+      return new GatewayState(store, ids, writer, exposures, experiments, metrics, onDrop);
     } catch (error) {
       await store.close();
       throw error;
@@ -63,16 +66,15 @@ export class GatewayState {
     store: StateStore,
     ids: PredictionIds,
     writer: OutcomeWriter,
-    config: Config,
+    exposures: ExposureRecorder,
     experiments: () => ExperimentSet,
     metrics: Metrics,
-    log: Logger,
+    onDrop: ReturnType<typeof countAndTell>,
   ) {
     this.store = store;
     this.ids = ids;
     this.#writer = writer;
-    const onDrop = countAndTell(metrics, log);
-    this.exposures = new ExposureRecorder(sinksOf(config, store, onDrop), onDrop);
+    this.exposures = exposures;
     this.mirrors = new MirrorRecorder(store, (reason) => {
       onDrop('mirrors', 1, reason);
     });
@@ -97,7 +99,11 @@ export class GatewayState {
   }
 }
 
-function sinksOf(config: Config, store: StateStore, onDrop: OnDrop): readonly ExposureSink[] {
+async function openSinks(
+  config: Config,
+  store: StateStore,
+  onDrop: OnDrop,
+): Promise<readonly ExposureSink[]> {
   const { events, state } = config;
   const targets: LineTarget[] = [];
   if (events?.kind === 'file') targets.push(new RotatingFile(events));
@@ -112,5 +118,12 @@ function sinksOf(config: Config, store: StateStore, onDrop: OnDrop): readonly Ex
       },
     });
   }
-  return [new StateSink(store, onDrop), ...targets.map((target) => new LineSink(target, onDrop))];
+  const sinks: ExposureSink[] = [
+    new StateSink(store, onDrop),
+    ...targets.map((target) => new LineSink(target, onDrop)),
+  ];
+  if (events?.kind !== 'otlp') return sinks;
+  // Only who sends events pays for the packages that do.
+  const { OtlpEvents } = await import('../exposures/otlp-events.ts');
+  return [...sinks, new OtlpEvents({ ...events, serviceName: config.server.name }, onDrop)];
 }

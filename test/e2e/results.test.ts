@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createKey } from '../../gateway/trust/api-key.ts';
@@ -16,7 +17,7 @@ variants: [{ name: v1, version: 1, weight: 1 }, { name: v2, version: 2, weight: 
 metrics: [{ name: correct, kind: proportion, role: goal }]
 `;
 
-const USERS = 4500;
+const USERS = 5000;
 
 test('the key in SIGNALBOX_KEY is sent, to the gateway that SIGNALBOX_ADMIN names', async () => {
   const key = createKey();
@@ -45,6 +46,10 @@ async function printed(...args: readonly string[]) {
   await using command = signalbox(...args);
   const code = await command.ended;
   return { code, out: command.stdout(), err: command.stderr() };
+}
+
+interface ModelCard {
+  readonly versions: Readonly<Record<string, { readonly held_out: { readonly accuracy: number } }>>;
 }
 
 /** Who gets which version, and which scan, is the same at every run: so is the verdict. */
@@ -81,7 +86,12 @@ test('true labels make v2 the winner by the always-valid test, wherever that is 
   const results = JSON.parse(json.out) as {
     decision: object;
     variants: { units: number }[];
-    metrics: { anytime: { interval: [number, number]; p: number } }[];
+    metrics: {
+      control: number;
+      estimate: number;
+      anytime: { interval: [number, number]; p: number };
+      difference: { anytime: [number, number] };
+    }[];
   };
   expect(results.decision).toEqual({ kind: 'ship', variant: 'v2' });
   expect(results.variants.reduce((sum, { units }) => sum + units, 0)).toBe(USERS);
@@ -89,14 +99,33 @@ test('true labels make v2 the winner by the always-valid test, wherever that is 
   expect(correct?.anytime.p).toBeLessThan(0.05);
   expect(correct?.anytime.interval[0]).toBeGreaterThan(0);
 
+  // What the models' card says of scans that they were not trained on.
+  const card = JSON.parse(await readFile(join(DEMO_FOLDER, 'models/digits/card.json'), 'utf8')) as ModelCard;
+  const [v1 = NaN, v2 = NaN] = ['1', '2'].map((version) => card.versions[version]?.held_out.accuracy);
+  const [low = NaN, high = NaN] = correct?.difference.anytime ?? [];
+  expect(low).toBeLessThan(v2 - v1);
+  expect(high).toBeGreaterThan(v2 - v1);
+  // Three standard errors of some 2,500 users each.
+  expect(Math.abs((correct?.control ?? 0) - v1)).toBeLessThan(3 * Math.sqrt((v1 * (1 - v1)) / 2400));
+  expect(Math.abs((correct?.estimate ?? 0) - v2)).toBeLessThan(3 * Math.sqrt((v2 * (1 - v2)) / 2400));
+
+  const file = join(folder.path, 'results.html');
+  const html = await printed('results', 'digits-cnn', '--admin', admin, '--html', file);
+  expect(html).toEqual({ code: 0, out: `${file} is written\n`, err: '' });
+  const page = await readFile(file, 'utf8');
+  expect(page).toMatch(/<p class="verdict ship">ship v2<\/p>/);
+  expect(page.match(/<svg\b/g)).toHaveLength(3);
+  // One file: it asks for nothing else.
+  expect(page).not.toMatch(/(?:src|href)=|url\(|<script|@import/);
+
   const csv = await printed('results', 'digits-cnn', '--admin', admin, '--csv');
   const [header = '', first = ''] = csv.out.split('\r\n');
   expect(first.split(',')).toHaveLength(header.split(',').length);
-  expect(first).toMatch(/^digits-cnn,1,correct,goal,v2,4500,.*,better$/);
+  expect(first).toMatch(/^digits-cnn,1,correct,goal,v2,5000,.*,better$/);
 
   const status = await printed('status', 'digits-cnn', '--admin', admin);
   expect(status.out).toMatch(/\ndigits-cnn +digits +running +1 +v1 +1 +1 +50\.0 %\n/);
-}, 120_000);
+}, 240_000);
 
 test('what keeps a command from an answer is told, with 1', async () => {
   const nobody = await printed('status', '--admin', 'http://127.0.0.1:9');

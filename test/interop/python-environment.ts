@@ -6,16 +6,20 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-const REQUIREMENTS = fileURLToPath(new URL('./python/requirements.txt', import.meta.url));
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url));
 
-/** A Python that has the clients of `python/requirements.txt`, or why there is none. */
+/** A Python that has the packages of a file of requirements, or why there is none. */
 export type PythonEnvironment =
   { readonly kind: 'ready'; readonly python: string } | { readonly kind: 'missing'; readonly reason: string };
 
-/** Makes the environment when it is first asked for, and keeps it for as long as the requirements stay the same. */
-export async function pythonEnvironment(): Promise<PythonEnvironment> {
-  const requirements = await readFile(REQUIREMENTS);
+/**
+ * Makes the environment when it is first asked for, and keeps it for as long as the requirements stay the same.
+ *
+ * @param file in `python/`
+ */
+export async function pythonEnvironment(file = 'requirements.txt'): Promise<PythonEnvironment> {
+  const path = fileURLToPath(new URL(`./python/${file}`, import.meta.url));
+  const requirements = await readFile(path);
   const name = `interop-${createHash('sha256').update(requirements).digest('hex').slice(0, 12)}`;
   const folder = `${CACHE}${name}`;
   const python = `${folder}/bin/python`;
@@ -28,14 +32,14 @@ export async function pythonEnvironment(): Promise<PythonEnvironment> {
   try {
     await rm(folder, { recursive: true, force: true });
     await run('python3', ['-m', 'venv', folder]);
-    await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS]);
+    await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', path]);
     await writeFile(`${folder}/complete`, '');
     return { kind: 'ready', python };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return {
       kind: 'missing',
-      reason: `python3 with the packages of ${REQUIREMENTS} can't be had: ${reason}`,
+      reason: `python3 with the packages of ${path} can't be had: ${reason}`,
     };
   }
 }

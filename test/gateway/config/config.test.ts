@@ -344,7 +344,7 @@ test('events in Redis need a state in Redis, and each sink has its own keys', as
   const of = (events: string): Promise<readonly string[]> =>
     refusalsOf(`${LEAST}telemetry: { events: ${events} }\n`);
   expect((await of('{ sink: redis }')).join()).toContain('expected a state in Redis');
-  expect((await of('{ maxLength: 5 }')).join()).toContain('goes with another sink than file');
+  expect((await of('{ maxLength: 5 }')).join()).toContain('goes with sink: redis, and the sink is file');
   expect((await of('{ maxSize: 10B }')).join()).toContain('below 1KiB');
   expect((await refusalsOf(`${LEAST}secret: short\n`)).join()).toContain('16 characters at least');
 });
