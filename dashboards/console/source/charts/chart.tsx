@@ -22,8 +22,13 @@ export function Chart({ data, identity, height, options, label, onPoint }: Chart
   useEffect(() => {
     const place = box.current;
     if (place === null) return undefined;
-    const style = getComputedStyle(place);
-    const color = (name: string): string => style.getPropertyValue(`--${name}`).trim();
+    // A canvas doesn't know `light-dark()`: the browser says which of the two it is.
+    const color = (name: string): string => {
+      place.style.color = `var(--${name})`;
+      const seen = getComputedStyle(place).color;
+      place.style.color = '';
+      return seen;
+    };
     const made = new uPlot(
       {
         ...options(color),
