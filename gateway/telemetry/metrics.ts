@@ -368,7 +368,7 @@ export class Metrics {
       }
     });
     gauge(
-      'signalbox_gpu_utilization',
+      'signalbox_gpu_utilization_ratio',
       'Share of the time in which a GPU ran something, 0 to 1.',
       ['gpu'],
       (self) => {

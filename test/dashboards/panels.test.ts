@@ -9,7 +9,7 @@ import type { RunningGateway } from '../gateway/running-gateway.ts';
 import { findPrometheus, startPrometheus } from '../servers/prometheus.ts';
 import type { RunningPrometheus } from '../servers/prometheus.ts';
 import { addingModel } from '../models/small-models.ts';
-import { AWAITED_METRICS, metricsOf } from './awaited-metrics.ts';
+import { AWAITED_METRICS, HARDWARE_METRICS, metricsOf } from './awaited-metrics.ts';
 
 const RULES = fileURLToPath(new URL('../../dashboards/prometheus/rules.yaml', import.meta.url));
 
@@ -50,10 +50,20 @@ const KEPT_REQUEST = JSON.stringify({
 });
 
 const isAwaited = ({ expr }: { readonly expr: string }): boolean =>
-  metricsOf(expr).some((name) => AWAITED_METRICS.includes(name));
+  metricsOf(expr).some((name) => AWAITED_METRICS.includes(name) || HARDWARE_METRICS.includes(name));
 
 const METRICS = [{ name: 'correct', kind: 'proportion', role: 'goal' }];
 const MIRROR = { variant: 'v2' };
+/** A rollout that waits for a person, on the model that keeps its answers. */
+const ROLLED_OUT = experimentFile({
+  key: 'kept',
+  model: 'kept',
+  variants: [
+    { name: 'v1', version: 1, weight: 100 },
+    { name: 'v2', version: 2, weight: 0 },
+  ],
+  rollout: { variant: 'v2', steps: [{ pause: {} }, { setWeight: 20 }] },
+});
 const SCAN = await readFile(`${DEMO_FOLDER}/images/0001.png`);
 
 const found = await findPrometheus();
@@ -71,6 +81,8 @@ describe.skipIf(found.kind === 'missing')(
       const files = {
         'experiments/digits-cnn.yaml': experimentFile({ metrics: METRICS, mirror: MIRROR }),
         'models/kept/1/model.onnx': addingModel(1),
+        'models/kept/2/model.onnx': addingModel(1),
+        'experiments/kept.yaml': ROLLED_OUT,
         'models/kept/config.yaml': 'response_cache: { enable: true }',
       };
       const repositories = JSON.stringify([`${DEMO_FOLDER}/models`, './models']);
@@ -83,7 +95,10 @@ describe.skipIf(found.kind === 'missing')(
       const url = gateway.url('');
       traffic = signalbox('demo', 'traffic', '--url', url, '--requests', '900000000', '--concurrency', '2');
       outcomes = sendOutcomes();
-      await expectValue('min(signalbox_experiment_weight{variant="v2"} == bool 0.1)', 1);
+      await expectValue(
+        'min(signalbox_experiment_weight{experiment="digits-cnn",variant="v2"} == bool 0.1)',
+        1,
+      );
       const variants = [
         { name: 'v1', version: 1, weight: 70 },
         { name: 'v2', version: 2, weight: 30 },
@@ -91,8 +106,14 @@ describe.skipIf(found.kind === 'missing')(
       await gateway.folder.write({
         'experiments/digits-cnn.yaml': experimentFile({ metrics: METRICS, mirror: MIRROR, variants }),
       });
-      await expectValue('min(signalbox_experiment_weight{variant="v2"} == bool 0.3)', 1);
-      await expectValue('min(count_over_time(signalbox_requests_total{variant="v2"}[10s])) > bool 5', 1);
+      await expectValue(
+        'min(signalbox_experiment_weight{experiment="digits-cnn",variant="v2"} == bool 0.3)',
+        1,
+      );
+      await expectValue(
+        'min(count_over_time(signalbox_requests_total{experiment="digits-cnn",variant="v2"}[10s])) > bool 5',
+        1,
+      );
       await expectValue('count(signalbox:error_ratio:rate30d >= 0)', 1);
       await expectValue('min(count_over_time(signalbox_outcomes_total[10s])) > bool 5', 1);
       const agreed = 'signalbox_mirror_requests_total{result="agree"}';
@@ -135,17 +156,29 @@ describe.skipIf(found.kind === 'missing')(
       await eventually(async () => (await prometheus.query(expr))[0]?.values[0] === value);
     }
 
-    /** A query as Grafana would send it, with every variable replaced by all values that it has. */
-    async function filledIn(expr: string, dashboard: string): Promise<string> {
+    /** A query as Grafana would send it, once for each experiment, with every other variable replaced by all values that it has. */
+    async function filledIn(expr: string, dashboard: string): Promise<readonly string[]> {
       const variables = dashboards.find(({ title }) => title === dashboard)?.templating.list ?? [];
-      let filled = expr.replaceAll('$__rate_interval', '5s');
+      let filled = [expr.replaceAll('$__rate_interval', '5s')];
       for (const { name, definition } of variables) {
         if (definition === undefined) continue;
         const values = await valuesOf(definition);
-        filled = filled.replaceAll(`$${name}`, values.join('|'));
+        const choices = name === 'experiment' ? values : [values.join('|')];
+        filled = choices.flatMap((choice) => filled.map((text) => text.replaceAll(`$${name}`, choice)));
       }
-      expect(filled).not.toContain('$');
-      return filled;
+      const distinct = [...new Set(filled)];
+      for (const text of distinct) expect(text).not.toContain('$');
+      return distinct;
+    }
+
+    /** What a query's panel shows, whichever experiment is looked at. */
+    async function seriesOf(
+      expr: string,
+      dashboard: string,
+      ask: (filled: string) => ReturnType<RunningPrometheus['query']>,
+    ): ReturnType<RunningPrometheus['query']> {
+      const all = await Promise.all((await filledIn(expr, dashboard)).map(ask));
+      return all.flat();
     }
 
     async function valuesOf(definition: string): Promise<readonly string[]> {
@@ -163,12 +196,12 @@ describe.skipIf(found.kind === 'missing')(
     test.each(queries.filter((query) => !isAwaited(query)))(
       '$dashboard: $panel, query $refId has data',
       async ({ dashboard, expr, legendFormat, instant }) => {
-        const filled = await filledIn(expr, dashboard);
-        const series =
-          instant === true ? await prometheus.query(filled) : await prometheus.queryRange(filled, 3);
+        const series = await seriesOf(expr, dashboard, (filled) =>
+          instant === true ? prometheus.query(filled) : prometheus.queryRange(filled, 3),
+        );
         expect(
           series.flatMap(({ values }) => values).filter((value) => Number.isFinite(value)),
-          filled,
+          expr,
         ).not.toEqual([]);
         // What never happened is 0 over everything, without labels of its own.
         if (expr.includes(' or 0 * sum(')) return;
@@ -180,14 +213,14 @@ describe.skipIf(found.kind === 'missing')(
     test.each(queries.filter(isAwaited))(
       '$dashboard: $panel, query $refId is at least understood',
       async ({ dashboard, expr }) => {
-        await prometheus.query(await filledIn(expr, dashboard));
+        await seriesOf(expr, dashboard, (filled) => prometheus.query(filled));
       },
     );
 
     test.each(
       dashboards.flatMap(({ title, annotations }) => (annotations.list ?? []).map((a) => ({ title, ...a }))),
     )('$title: $name marks a change of weights', async ({ title, expr }) => {
-      const series = await prometheus.query(await filledIn(expr, title));
+      const series = await seriesOf(expr, title, (filled) => prometheus.query(filled));
       expect(series.map(({ metric }) => metric.variant).toSorted()).toEqual(['v1', 'v2']);
     });
 
