@@ -44,6 +44,14 @@ export interface Servable extends ModelSignature {
    */
   hasRoomFor(rows: number): boolean;
 
+  /**
+   * Changes the number of its instances while it serves, one change after the other; left out: it has none of its own.
+   *
+   * @param count >= 1
+   * @throws RangeError where the count is no whole number above 0; Error where a worker can't be started
+   */
+  resize?(count: number): Promise<void>;
+
   /** What is kept of an answer to uploads, before they are decoded; left out: nothing is kept. */
   recall?(files: readonly Uint8Array[]): Promise<Recalled>;
 

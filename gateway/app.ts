@@ -17,6 +17,7 @@ import { ofrepRoutes } from './faces/ofrep/routes.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
 import { admitByScope } from './faces/scoped-routes.ts';
 import { torchserveInferenceRoutes } from './faces/torchserve/inference-routes.ts';
+import { torchserveManagementRoutes } from './faces/torchserve/management-routes.ts';
 import { torchservePing } from './faces/torchserve/ping.ts';
 import { v2Routes } from './faces/v2/routes.ts';
 import { hangUpOnUnused } from './faces/unused-connections.ts';
@@ -72,6 +73,12 @@ export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): P
     commandRoutes(scope, gateway);
   });
   await app.register(consoleRoutes);
+  await app.register(
+    (scope) => {
+      torchserveManagementRoutes(scope, gateway);
+    },
+    { prefix: '/models' },
+  );
   return app;
 }
 

@@ -41,6 +41,7 @@ export class CachedVersion implements Servable {
   readonly config: Servable['config'];
   readonly digest: string;
   readonly provider?: string;
+  readonly resize?: (count: number) => Promise<void>;
 
   readonly #inner: Servable;
   readonly #cache: AnswerCache;
@@ -68,6 +69,7 @@ export class CachedVersion implements Servable {
     this.config = inner.config;
     this.digest = inner.digest;
     if (inner.provider !== undefined) this.provider = inner.provider;
+    if (inner.resize !== undefined) this.resize = inner.resize.bind(inner);
   }
 
   get queued(): number {

@@ -3,6 +3,9 @@ import type { Static, TSchema } from 'typebox';
 import { ImageSpecSchema } from '../image/image-spec.ts';
 import { enumNames, schemaOfField } from './model-config-proto.ts';
 
+/** Instances of a version at the most: each is a thread, with a session of its own. */
+export const MAX_INSTANCES = 64;
+
 const Whole = (minimum: number, maximum: number, expected: string) =>
   Type.Integer({ minimum, maximum, expected });
 
@@ -129,7 +132,7 @@ const DynamicBatchingSchema = Type.Object(
 const InstanceGroupSchema = Type.Object(
   {
     name: Type.Optional(Text("the group's name")),
-    count: Type.Optional(Whole(1, 64, 'a whole number of instances from 1 to 64')),
+    count: Type.Optional(Whole(1, MAX_INSTANCES, `a whole number of instances from 1 to ${MAX_INSTANCES}`)),
     kind: Type.Optional(Type.Enum(['KIND_AUTO', 'KIND_CPU', 'KIND_GPU', 'KIND_MODEL'])),
     gpus: Type.Optional(Type.Array(Whole(0, 1023, "a GPU's number >= 0"), { expected: 'a list of GPUs' })),
     rate_limiter: notSupported('ModelInstanceGroup', 'rate_limiter', 'every instance runs when it is free'),

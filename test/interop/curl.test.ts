@@ -11,12 +11,13 @@ const IMAGE = join(DEMO_FOLDER, 'images/0001.png');
 
 let gateway: RunningGateway;
 beforeAll(async () => {
-  gateway = await startGateway({ repository: join(DEMO_FOLDER, 'models') });
+  gateway = await startGateway({ admin: true, repository: join(DEMO_FOLDER, 'models') });
 });
 afterAll(() => gateway[Symbol.asyncDispose]());
 
 async function curl(path: string, ...options: string[]): Promise<unknown> {
-  const { stdout } = await run('curl', ['-sS', '--fail-with-body', ...options, gateway.url(path)]);
+  const url = path.startsWith('/') ? gateway.url(path) : path;
+  const { stdout } = await run('curl', ['-sS', '--fail-with-body', ...options, url]);
   return JSON.parse(stdout);
 }
 
@@ -49,4 +50,14 @@ test.each([
 
 test('TorchServe’s ping', async () => {
   expect(await curl('/ping')).toEqual({ status: 'Healthy' });
+});
+
+test('TorchServe’s scaling, and what it describes then', async () => {
+  const model = `http://${gateway.server.bound.admin ?? ''}/models/digits/1`;
+  expect(await curl(`${model}?min_worker=2&synchronous=true`, '-X', 'PUT')).toEqual({
+    status: 'Workers scaled to 2 for model: digits, version: 1',
+  });
+  expect(await curl(model)).toMatchObject([
+    { modelName: 'digits', workers: [{ status: 'READY' }, { status: 'READY' }] },
+  ]);
 });
