@@ -111,7 +111,8 @@ export async function travel(
       const user = requests++;
       const wanted = user % CLASSES;
       const answer = await classify(gateway, `user-${user}`, wanted);
-      if (answer.variant === 'v2') {
+      // An answer that failed is none of version 1's, and names no variant.
+      if (answer.variant === 'v2' || answer.status !== 200) {
         metVariant += 1;
         firstMs ??= performance.now();
       }
