@@ -2,19 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { formatProblem } from '../documents/problem.ts';
-import { gpuFinder } from '../backends/onnx/providers/gpu-providers.ts';
 import type { RunJournal } from '../backends/onnx/run-journal.ts';
-import { ModelRepository } from '../backends/repository/repository.ts';
+import type { ModelRepository } from '../backends/repository/repository.ts';
 import type { DecisionContext } from '../experiments/decision.ts';
 import type { Experiment } from '../experiments/definition.ts';
 import { NO_EXPERIMENTS } from '../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../experiments/experiment-set.ts';
 import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
 import { Bandits } from './allocation/bandits.ts';
-import { openAnswers } from './cache/open-answers.ts';
 import { dormantKeys } from './reload/dormant-keys.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
+import { openRepository } from './open-repository.ts';
 import { Limits } from './limits/limits.ts';
 import { MainThreadLoad } from './mirror/main-thread-load.ts';
 import { Mirrors } from './mirror/mirrors.ts';
@@ -109,44 +108,11 @@ export class Gateway {
     let metrics: Metrics | undefined;
     let experiments: StandingBook | undefined;
     let onWorkerDeath: ((model: string, version: number, reason: string) => void) | undefined;
-    const repository = await ModelRepository.open({
-      roots: config.models.roots,
-      control: config.models.control,
-      load: config.models.load,
-      maxImagePixels: config.limits.imagePixels,
-      cache: {
-        store: openAnswers(config.cache),
-        onResult: (result) => metrics?.recordCache(result),
-      },
-      machine: {
-        findGpus: gpuFinder(config.models.vulkanDriver),
-        faults: { runLimitMs: config.timeouts.runMs, ...(journal !== undefined && { journal }) },
-      },
-      events: {
-        onBatch: (report) => metrics?.recordBatch(report),
-        onWorkerRestart: (model, version, reason) => {
-          metrics?.recordWorkerRestart(model, version);
-          onWorkerDeath?.(model, version, reason);
-          log.error({ model, version, reason }, 'a worker died and is being replaced');
-        },
-        onHang: (model, version, hung, wanted) => {
-          log.error({ model, version, hung, wanted }, 'instances whose run goes on past its limit');
-          if (hung >= wanted) onAllHung?.(model, version);
-        },
-        onPlacement: (model, version, provider, why) => {
-          log.info({ model, version, provider, why }, 'version placed');
-        },
-        onVersion: (model, version, state, reason) => {
-          if (state === 'failed') log.error({ model, version, reason }, 'version failed to load');
-          else log.info({ model, version }, `version ${state}`);
-        },
-        onWarning: (model, warning) => {
-          log.warn({ model, warning }, 'a field of the model has no effect');
-        },
-        onFolder: (folder, reason) => {
-          log.warn({ folder, reason }, 'folder is not served');
-        },
-      },
+    const repository = await openRepository(config, log, {
+      journal,
+      onAllHung,
+      metrics: () => metrics,
+      onWorkerDeath: (model, version, reason) => onWorkerDeath?.(model, version, reason),
     });
     let upstreams: Upstreams | undefined;
     try {

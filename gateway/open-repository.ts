@@ -1,0 +1,69 @@
+import type { Logger } from 'pino';
+import { gpuFinder } from '../backends/onnx/providers/gpu-providers.ts';
+import type { RunJournal } from '../backends/onnx/run-journal.ts';
+import { ModelRepository } from '../backends/repository/repository.ts';
+import { openAnswers } from './cache/open-answers.ts';
+import type { Config } from './config/config.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+/** Who is told of what happens to models beside the log. */
+interface Listeners {
+  /** Where what runs is written, for whoever outlives a crash of this process. */
+  readonly journal: RunJournal | undefined;
+  /** No instance of a version is left that doesn't hang. */
+  readonly onAllHung: ((model: string, version: number) => void) | undefined;
+  /** Undefined while there are none yet: models are loaded first. */
+  readonly metrics: () => Metrics | undefined;
+  readonly onWorkerDeath: (model: string, version: number, reason: string) => void;
+}
+
+/**
+ * Loads the models as the configuration says.
+ *
+ * @throws Error where a model repository can't be read
+ */
+export function openRepository(
+  config: Config,
+  log: Logger,
+  { journal, onAllHung, metrics, onWorkerDeath }: Listeners,
+): Promise<ModelRepository> {
+  return ModelRepository.open({
+    roots: config.models.roots,
+    control: config.models.control,
+    load: config.models.load,
+    maxImagePixels: config.limits.imagePixels,
+    cache: {
+      store: openAnswers(config.cache),
+      onResult: (result) => metrics()?.recordCache(result),
+    },
+    machine: {
+      findGpus: gpuFinder(config.models.vulkanDriver),
+      faults: { runLimitMs: config.timeouts.runMs, ...(journal !== undefined && { journal }) },
+    },
+    events: {
+      onBatch: (report) => metrics()?.recordBatch(report),
+      onWorkerRestart: (model, version, reason) => {
+        metrics()?.recordWorkerRestart(model, version);
+        onWorkerDeath(model, version, reason);
+        log.error({ model, version, reason }, 'a worker died and is being replaced');
+      },
+      onHang: (model, version, hung, wanted) => {
+        log.error({ model, version, hung, wanted }, 'instances whose run goes on past its limit');
+        if (hung >= wanted) onAllHung?.(model, version);
+      },
+      onPlacement: (model, version, provider, why) => {
+        log.info({ model, version, provider, why }, 'version placed');
+      },
+      onVersion: (model, version, state, reason) => {
+        if (state === 'failed') log.error({ model, version, reason }, 'version failed to load');
+        else log.info({ model, version }, `version ${state}`);
+      },
+      onWarning: (model, warning) => {
+        log.warn({ model, warning }, 'a field of the model has no effect');
+      },
+      onFolder: (folder, reason) => {
+        log.warn({ folder, reason }, 'folder is not served');
+      },
+    },
+  });
+}
