@@ -191,3 +191,34 @@ test('a variant on a TorchServe gets such a call as it is, and its answer comes 
     expect(await through.json()).toEqual(itself);
   }
 });
+
+test('an experiment that names its units by a request parameter finds it in the JSON', async () => {
+  await using own = await startGateway({
+    files: {
+      'models/digits/1/model.onnx': identityModel('FP32', ['batch', 1]),
+      'models/digits/2/model.onnx': identityModel('FP32', ['batch', 1]),
+      'experiments/digits.yaml': experimentFile({
+        variants: [
+          { name: 'v1', version: 1, weight: 1 },
+          { name: 'v2', version: 2, weight: 1 },
+        ],
+        hashAttribute: { json: 'parameters.user' },
+      }),
+    },
+  });
+  const variantOf = async (path: string, user: string): Promise<string | null> => {
+    const inputs = [{ name: 'INPUT', shape: [1, 1], datatype: 'FP32', data: [1] }];
+    const body = JSON.stringify({ inputs, parameters: { user } });
+    const response = await fetch(own.url(path), { method: 'POST', body });
+    expect(response.status).toBe(200);
+    return response.headers.get('x-experiment');
+  };
+  const users = Array.from({ length: 16 }, (_, index) => `user-${index}`);
+  const [here, there] = await Promise.all(
+    ['/predictions/digits', '/v2/models/digits/infer'].map((path) =>
+      Promise.all(users.map((user) => variantOf(path, user))),
+    ),
+  );
+  expect(here).toEqual(there);
+  expect(new Set(here).size).toBe(2);
+});
