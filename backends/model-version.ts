@@ -213,6 +213,10 @@ export class ModelVersion implements Servable {
     return this.#batcher.queued;
   }
 
+  get expectedWaitMs(): number | undefined {
+    return this.#batcher.expectedWaitMs;
+  }
+
   get instances(): InstanceCounts {
     const hung = this.#hung.size;
     return { ready: this.#instances.size - hung, hung, wanted: this.#wantedInstances };

@@ -31,6 +31,8 @@ export interface Servable extends ModelSignature {
   readonly digest: string;
   /** Requests that wait for a run. */
   readonly queued: number;
+  /** Milliseconds that a request which comes now is expected to wait for its run; undefined where that is not known yet. */
+  readonly expectedWaitMs?: number | undefined;
   /** Undefined: it has no instances of its own. */
   readonly instances: InstanceCounts | undefined;
   /** What of the machine its instances run on, as `cpu`, `webgpu` or `cuda:0`; left out: it has none of its own. */

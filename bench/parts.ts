@@ -183,7 +183,7 @@ const heads = keys.map(({ text }) => ({
 const admitting = await measure(rounds, (request) => {
   const admitted = gateway.admission.admit(of(heads, request), 'infer', 'http', 'rows');
   if (admitted instanceof Promise) throw new Error('a key is checked at once');
-  const taken = gateway.limits.take(admitted.principal, 'digits', 'digits-cnn', 1);
+  const taken = gateway.door.limits.take(admitted.principal, 'digits', 'digits-cnn', 1);
   if (taken instanceof Promise) throw new Error('limits in memory are known at once');
 });
 print();

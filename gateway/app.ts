@@ -7,9 +7,11 @@ import { consoleRoutes } from './faces/admin/console.ts';
 import { commandRoutes } from './faces/admin/commands.ts';
 import { experimentRoutes } from './faces/admin/experiments.ts';
 import { liveRoutes } from './faces/admin/live/routes.ts';
+import { keyRoutes } from './faces/admin/keys.ts';
 import { modelRoutes } from './faces/admin/models.ts';
 import { rolloutRoutes } from './faces/admin/rollout.ts';
 import { answerErrors } from './faces/error-answers.ts';
+import { holdBodies } from './faces/held-bodies.ts';
 import { healthRoutes } from './faces/health.ts';
 import { metricsRoutes } from './faces/metrics.ts';
 import { outcomeRoutes } from './faces/outcomes/routes.ts';
@@ -35,6 +37,7 @@ declare module 'fastify' {
 /** The data plane's HTTP application; it listens to nothing yet. */
 export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Promise<FastifyInstance> {
   const app = baseApp(gateway, tls);
+  holdBodies(app, gateway.bodies);
   await app.register((scope) => {
     v2Routes(scope, gateway);
     healthRoutes(scope, gateway);
@@ -79,6 +82,9 @@ export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): P
     },
     { prefix: '/models' },
   );
+  await app.register((scope) => {
+    keyRoutes(scope, gateway);
+  });
   return app;
 }
 
@@ -100,6 +106,7 @@ function baseApp({ config, log, admission }: Gateway, tls?: TlsCredentials): Fas
     routerOptions: { maxParamLength: 200 },
   });
   hangUpOnUnused(app, tls !== undefined);
+  app.server.maxConnections = config.limits.connections;
   answerErrors(app, log);
   app.decorateRequest('arrivalMs', 0);
   app.addHook('onRequest', (request, _reply, done) => {

@@ -32,6 +32,12 @@ export const ERRORS = {
     status: 429,
     meaning: 'The caller has as many requests under way as it may.',
   },
+  no_keys: { status: 409, meaning: '`auth.keys` is not configured: there are no keys to show or change.' },
+  unknown_key: { status: 404, meaning: 'There is no key of that id.' },
+  keys_unavailable: {
+    status: 503,
+    meaning: "The keys can't be changed: their file can't be written, or the state store is away.",
+  },
   unknown_model: { status: 404, meaning: 'No model of that name is served, or it has no such version.' },
   unknown_path: { status: 404, meaning: 'There is nothing at that path, or not for that method.' },
   invalid_version: { status: 400, meaning: 'The version in the path is not a whole number above 0.' },
@@ -113,6 +119,11 @@ export const ERRORS = {
   non_finite_output: {
     status: 422,
     meaning: "The model's output has NaN or infinities, which JSON can't carry: ask for binary output.",
+  },
+  overloaded: {
+    status: 503,
+    meaning:
+      'There is too much to do: the wait would be too long, the event loop is late, or memory is short. The message says which.',
   },
   queue_full: { status: 503, meaning: 'As many requests wait for the version as may. Try again later.' },
   queue_timeout: {

@@ -11,12 +11,13 @@ import type { ExperimentSet } from '../experiments/experiment-set.ts';
 import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
 import { Bandits } from './allocation/bandits.ts';
 import { dormantKeys } from './reload/dormant-keys.ts';
+import { Door } from './door.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
 import { openRepository } from './open-repository.ts';
-import { Limits } from './limits/limits.ts';
 import { MainThreadLoad } from './mirror/main-thread-load.ts';
 import { Mirrors } from './mirror/mirrors.ts';
+import type { BodyBudget } from './overload/body-budget.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { PredictionLog } from './pipeline/prediction-log.ts';
 import { Router } from './pipeline/route.ts';
@@ -32,8 +33,10 @@ import { countAndTell } from './telemetry/drops.ts';
 import { gaugeSources } from './telemetry/gauge-sources.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Tracing } from './telemetry/tracing/tracing.ts';
-import { Admission } from './trust/admission.ts';
-import { TokenVerifier } from './trust/jwt.ts';
+import type { Admission } from './trust/admission.ts';
+import type { KeyDesk } from './trust/key-desk.ts';
+import type { KeyStore } from './trust/key-store.ts';
+import { StoredKeys } from './trust/stored-keys.ts';
 import { WatchedKeys } from './trust/watched-keys.ts';
 import { openUpstreams } from './upstream/open-upstreams.ts';
 import type { Upstreams } from './upstream/upstreams.ts';
@@ -61,7 +64,7 @@ export class Gateway {
   readonly upstreams: Upstreams;
   readonly metrics: Metrics;
   readonly admission: Admission;
-  readonly limits: Limits;
+  readonly bodies: BodyBudget;
   readonly state: GatewayState;
   readonly pipeline: Pipeline;
   /** What experiments say. */
@@ -77,10 +80,12 @@ export class Gateway {
 
   readonly #audit: Audit;
   readonly #files: ExperimentFiles;
-  readonly #keys: WatchedKeys | undefined;
   readonly #mirrors: Mirrors;
   readonly #tracing: Tracing | undefined;
   readonly #bandits: Bandits;
+  /** What calls pass before they are routed. */
+  readonly door: Door;
+  readonly keyDesk: KeyDesk | undefined;
 
   #state: 'starting' | 'ready' | 'stopping' = 'starting';
   readonly #readinessListeners = new Set<() => void>();
@@ -102,8 +107,8 @@ export class Gateway {
     log: Logger,
     { journal, onAllHung }: GatewayOptions = {},
   ): Promise<Gateway> {
-    const { keysFile } = config.auth;
-    const keys = keysFile === undefined ? undefined : await WatchedKeys.open(keysFile);
+    const { keys: place } = config.auth;
+    const fileKeys = place?.kind === 'file' ? await WatchedKeys.open(place.file) : undefined;
     // The events of loading come before there is a gateway to count them.
     let metrics: Metrics | undefined;
     let experiments: StandingBook | undefined;
@@ -128,6 +133,7 @@ export class Gateway {
       const state = await GatewayState.open(config, inForce, metrics, log);
       experiments = await StandingBook.open({ store: state.store, files, log });
       await upstreams.follow(experiments.current);
+      const keys = place?.kind === 'state' ? await StoredKeys.open(state.store) : fileKeys;
       const gateway = new Gateway(
         config,
         log,
@@ -159,7 +165,7 @@ export class Gateway {
     upstreams: Upstreams,
     metrics: Metrics,
     state: GatewayState,
-    keys: WatchedKeys | undefined,
+    keys: KeyStore | undefined,
   ) {
     this.config = config;
     this.state = state;
@@ -180,26 +186,11 @@ export class Gateway {
     this.metrics = metrics;
     this.#audit = new Audit({ config, store: state.store, holder: this.replica, metrics, log });
     experiments.onChange(() => void this.#audit.keep());
-    this.#keys = keys;
-    const { tokens } = config.auth;
-    this.limits = new Limits(config.limits, {
-      redisUrl:
-        config.limits.store === 'redis' && config.state.kind === 'redis' ? config.state.url : undefined,
-      onRefused: (kind) => {
-        metrics.recordLimit(kind);
-      },
-      onFallback: () => {
-        metrics.recordLimitFallback();
-      },
-    });
-    this.admission = new Admission({
-      keys: keys?.ring,
-      tokens: tokens === undefined ? undefined : new TokenVerifier(tokens),
-      limits: this.limits,
-      onRefused: (outcome, protocol) => {
-        metrics.recordRefusal(outcome, protocol);
-      },
-    });
+    this.door = new Door(config, keys, metrics, log);
+    const { admission, bodies, limits, shedder, keyDesk } = this.door;
+    this.admission = admission;
+    this.bodies = bodies;
+    this.keyDesk = keyDesk;
     this.#sticky = new MemoryStickyAssignments(() => {
       this.#warnOfEviction();
     });
@@ -253,7 +244,8 @@ export class Gateway {
         config.accessLogShare > 0 ? new AccessLog(log, config.accessLogShare, Math.random) : undefined,
       router: new Router(repository, () => experiments.current, this.deciding, upstreams),
       metrics,
-      limits: this.limits,
+      limits,
+      shedder,
       predictions: new PredictionLog(state.ids, state.exposures, Date.now),
       mirrors: this.#mirrors,
       inferenceTimeoutMs: config.timeouts.inferenceMs,
@@ -296,6 +288,13 @@ export class Gateway {
     this.#scheduleLook();
     this.history.start();
     this.rollouts.start();
+    this.door.start();
+  }
+
+  /** Puts what can be changed while it runs in force: limits, and the log's level. */
+  apply(config: Config): void {
+    this.door.apply(config);
+    this.log.level = config.logLevel;
   }
 
   /** From now on readiness fails; calls are still answered. */
@@ -312,13 +311,13 @@ export class Gateway {
     await this.#mirrors.close();
     await this.history.stop();
     await this.rollouts.stop();
+    await this.door.stop();
     await this.repository.close();
     this.experiments.close();
     await this.upstreams.close();
     await this.#audit.close();
     await this.state.close();
     await this.#tracing?.close();
-    this.limits.close();
   }
 
   #become(state: 'ready' | 'stopping'): void {
@@ -368,30 +367,9 @@ export class Gateway {
     }
   }
 
-  async #refreshKeys(): Promise<void> {
-    if (this.#keys === undefined) return;
-    const { file } = this.#keys;
-    const look = await this.#keys.refresh();
-    switch (look.kind) {
-      case 'same':
-        return;
-      case 'changed':
-        this.metrics.recordReload('success');
-        this.log.info({ file, keys: look.count }, 'keys file took effect');
-        return;
-      case 'refused':
-        this.metrics.recordReload('failure');
-        this.log.error(
-          { file, problems: look.problems.map(formatProblem) },
-          'keys file refused; the last good keys stay',
-        );
-    }
-  }
-
   async #lookAtFolders(): Promise<void> {
     // Not waited for: a large model takes long to load, and an edited experiment must not wait for it.
     if (this.config.models.control !== 'none') void this.#refreshModels();
-    await this.#refreshKeys();
     const { changed, refused } = await this.#files.refresh();
     // Neither is waited for: a store that is slow must not hold up the next edit.
     if (changed.length > 0)
@@ -411,10 +389,8 @@ export class Gateway {
     }
     for (const { file, problems } of refused) {
       this.metrics.recordReload('failure');
-      this.log.error(
-        { file, problems: problems.map(formatProblem) },
-        'experiment file refused; the last good one stays',
-      );
+      const told = { file, problems: problems.map(formatProblem) };
+      this.log.error(told, 'experiment file refused; the last good one stays');
     }
   }
 }

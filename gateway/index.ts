@@ -52,7 +52,9 @@ export interface EmbeddedGateway {
  */
 export async function createGateway({ config, environment, log }: GatewayOptions): Promise<EmbeddedGateway> {
   const loaded = await loadConfig(config, environment ?? {});
-  const server = await serve(loaded, log ?? pino({ level: loaded.logLevel }, pino.destination(2)));
+  const server = await serve(loaded, log ?? pino({ level: loaded.logLevel }, pino.destination(2)), {
+    environment: environment ?? {},
+  });
   return {
     bound: server.bound,
     get isReady() {

@@ -3,11 +3,16 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildAdminPlane, buildDataPlane, buildMetricsPlane } from './app.ts';
 import { createServer } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { BACKLOG } from './backlog.ts';
 import type { Address, Config } from './config/config.ts';
 import { GrpcPlane } from './faces/grpc/plane.ts';
 import { Gateway } from './gateway.ts';
+import type { Environment } from './config/interpolate.ts';
+import { Certificates } from './reload/certificates.ts';
+import { ConfigFile } from './reload/config-file.ts';
 import { readTls } from './tls.ts';
+import type { TlsCredentials } from './tls.ts';
 import type { GatewayOptions } from './gateway.ts';
 
 /** The planes' addresses as they were bound, `host:port`. */
@@ -31,11 +36,17 @@ export interface Server {
    * @returns whether all was answered before the drain deadline
    */
   stop(graceMs?: number, drainMs?: number): Promise<boolean>;
+  /** Reads the configuration's file and the certificates again; what is wrong with them is told in the log, and changes nothing. */
+  reload(): Promise<void>;
 }
 
 export interface ServeOptions extends GatewayOptions {
   /** Sockets that are bound already, by plane; a plane that isn't here is bound to its configured address. */
   readonly sockets?: Sockets;
+  /** What `${NAME}` stands for when the configuration is read again; left out: its file is not followed. */
+  readonly environment?: Environment;
+  /** Told of a configuration that was put in force while it ran. */
+  readonly onReload?: (config: Config) => void;
 }
 
 /**
@@ -44,15 +55,46 @@ export interface ServeOptions extends GatewayOptions {
  * @throws InvalidDocuments, Error where an address can't be bound
  */
 export async function serve(config: Config, log: Logger, options: ServeOptions = {}): Promise<Server> {
-  const { sockets = {} } = options;
+  const { sockets = {}, environment, onReload } = options;
   const httpTls = config.tls.http && (await readTls('http', config.tls.http));
   const grpcTls = config.tls.grpc && (await readTls('grpc', config.tls.grpc));
   const adminTls = config.tls.admin && (await readTls('admin', config.tls.admin));
   const gateway = await Gateway.open(config, log, options);
   const planes: FastifyInstance[] = [];
+  const certificates = new Certificates(log, (result) => {
+    gateway.metrics.recordReload(result);
+  });
+  gateway.metrics.watchCertificates(() => certificates.expiries());
+  const followHttps = (
+    plane: 'http' | 'admin',
+    app: FastifyInstance,
+    tls: TlsCredentials | undefined,
+  ): void => {
+    const files = config.tls[plane];
+    const { server } = app;
+    if (files === undefined || tls === undefined || !(server instanceof TlsServer)) return;
+    certificates.watch(plane, files, tls, (credentials) => {
+      server.setSecureContext(credentials);
+    });
+  };
+  const configFile =
+    environment &&
+    new ConfigFile({
+      config,
+      environment,
+      log,
+      apply: (next) => {
+        gateway.apply(next);
+        onReload?.(next);
+      },
+      onReload: (result) => {
+        gateway.metrics.recordReload(result);
+      },
+    });
   let metricsPlane: FastifyInstance | undefined;
   let grpc: GrpcPlane | undefined;
   const closeAll = async (): Promise<void> => {
+    await Promise.all([certificates.stop(), configFile?.stop()]);
     // The metrics last: what happens while it stops is counted too.
     const others = planes.filter((plane) => plane !== metricsPlane);
     await Promise.all([...others.map((plane) => plane.close()), grpc?.close()]);
@@ -62,9 +104,16 @@ export async function serve(config: Config, log: Logger, options: ServeOptions =
   try {
     const data = await buildDataPlane(gateway, httpTls);
     planes.push(data);
+    followHttps('http', data, httpTls);
     const http = await listen(data, config.listen.http, sockets.http);
     if (config.listen.grpc !== undefined) {
-      grpc = await GrpcPlane.listen(gateway, config.listen.grpc, grpcTls, sockets.grpc);
+      const plane = await GrpcPlane.listen(gateway, config.listen.grpc, grpcTls, sockets.grpc);
+      grpc = plane;
+      if (config.tls.grpc !== undefined && grpcTls !== undefined) {
+        certificates.watch('grpc', config.tls.grpc, grpcTls, (credentials) => {
+          plane.useCertificate(credentials);
+        });
+      }
     }
     let metrics: string | undefined;
     if (config.listen.metrics !== undefined) {
@@ -76,10 +125,13 @@ export async function serve(config: Config, log: Logger, options: ServeOptions =
     if (config.listen.admin !== undefined) {
       const plane = await buildAdminPlane(gateway, adminTls);
       planes.push(plane);
+      followHttps('admin', plane, adminTls);
       admin = await listen(plane, config.listen.admin, sockets.admin);
     }
     warnIfOpen(config, log);
     gateway.start();
+    certificates.start();
+    await configFile?.start();
     return {
       gateway,
       bound: {
@@ -87,6 +139,9 @@ export async function serve(config: Config, log: Logger, options: ServeOptions =
         ...(grpc !== undefined && { grpc: textOf(grpc.address) }),
         ...(metrics !== undefined && { metrics }),
         ...(admin !== undefined && { admin }),
+      },
+      async reload() {
+        await Promise.all([configFile?.reload(), certificates.look().then(() => certificates.look())]);
       },
       async stop(graceMs = 0, drainMs = config.timeouts.drainMs) {
         gateway.beginStop();
@@ -105,7 +160,7 @@ export async function serve(config: Config, log: Logger, options: ServeOptions =
 
 /** Without keys, an address is all that keeps strangers out. */
 function warnIfOpen({ listen, auth }: Config, log: Logger): void {
-  if (auth.keysFile !== undefined || auth.tokens !== undefined) return;
+  if (auth.keys !== undefined || auth.tokens !== undefined) return;
   for (const [plane, address] of Object.entries(listen)) {
     if (address === undefined || LOOPBACK.test(address.host)) continue;
     log.warn(

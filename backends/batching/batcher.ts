@@ -104,6 +104,11 @@ export class Batcher {
     return this.#queue.length;
   }
 
+  /** Milliseconds until all that wait now have been run; 0 where nothing waits, undefined while the cost of a run is not known. */
+  get expectedWaitMs(): number | undefined {
+    return this.#queue.length === 0 ? 0 : this.#admission.retryAfterMs();
+  }
+
   /** Requests in a batch that runs now, or whose answer waits for those that came before. */
   get running(): number {
     return this.#answers.unanswered.size;

@@ -76,6 +76,10 @@ export class CachedVersion implements Servable {
     return this.#inner.queued;
   }
 
+  get expectedWaitMs(): number | undefined {
+    return this.#inner.expectedWaitMs;
+  }
+
   get instances(): Servable['instances'] {
     return this.#inner.instances;
   }

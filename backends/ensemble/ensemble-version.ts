@@ -48,6 +48,14 @@ export class EnsembleVersion implements Servable {
   readonly instances = undefined;
   /** Requests wait in the queues of its steps' models. */
   readonly queued = 0;
+
+  /** What its members' queues come to: the steps wait one after the other. */
+  get expectedWaitMs(): number {
+    let ms = 0;
+    for (const member of this.members) ms += member.expectedWaitMs ?? 0;
+    return ms;
+  }
+
   readonly members: readonly Servable[];
 
   readonly #steps: readonly BoundStep[];

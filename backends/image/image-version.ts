@@ -81,6 +81,11 @@ export class ImageVersion implements Servable {
     return this.#waiting;
   }
 
+  /** What an image costs differs too much to tell. */
+  get expectedWaitMs(): undefined {
+    return undefined;
+  }
+
   get statistics(): VersionStatistics {
     return this.#statistics.read();
   }

@@ -28,7 +28,7 @@ export interface LoadResult {
 const HEAD_END = Buffer.from('\r\n\r\n');
 
 /** One keep-alive connection with at most one request under way. */
-class Connection {
+export class Connection {
   readonly #socket: Socket;
   #received: Buffer[] = [];
   #receivedBytes = 0;
@@ -36,12 +36,17 @@ class Connection {
   #expectedBytes = 0;
   #status = 0;
   #settle: ((status: number) => void) | undefined;
+  #fail: ((error: Error) => void) | undefined;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
       this.#receive(chunk);
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.#fail?.(new Error('the connection was closed before the answer'));
     });
   }
 
@@ -54,10 +59,11 @@ class Connection {
     });
   }
 
-  /** Resolves with the answer's status. */
+  /** Resolves with the answer's status; rejects when the connection ends before it. */
   send(request: Buffer): Promise<number> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.#settle = resolve;
+      this.#fail = reject;
       this.#socket.write(request);
     });
   }
@@ -76,6 +82,7 @@ class Connection {
     this.#expectedBytes = 0;
     const settle = this.#settle;
     this.#settle = undefined;
+    this.#fail = undefined;
     settle?.(this.#status);
   }
 

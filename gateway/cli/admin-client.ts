@@ -16,11 +16,14 @@ export function adminOption(): Option {
 /** No control plane answers at the address. */
 export class AdminUnreachable extends Error {}
 
-/** A call that changes something. */
-export interface AdminPost {
-  readonly body: object;
+/** What is asked; left out: to see something. */
+export interface AdminRequest {
+  /** Left out: `POST` with a body, `GET` without. */
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  /** Goes as JSON. */
+  readonly body?: object;
   /** Names the call, so that the gateway takes it once however often it is sent. */
-  readonly idempotencyKey: string;
+  readonly idempotencyKey?: string;
 }
 
 /**
@@ -29,28 +32,27 @@ export interface AdminPost {
  * @param url its address, as http://127.0.0.1:8003
  * @param path as `/api/experiments`
  * @param isWanted whether the answer is what the command can show
- * @param post left out: it only asks
+ * @param request left out: it only asks
  * @throws AdminUnreachable, Error with what the gateway says where it refuses
  */
 export async function askAdmin<Answer>(
   url: string,
   path: string,
   isWanted: (answer: unknown) => answer is Answer,
-  post?: AdminPost,
+  { body, idempotencyKey, method = body === undefined ? 'GET' : 'POST' }: AdminRequest = {},
 ): Promise<Answer> {
   const key = process.env.SIGNALBOX_KEY ?? '';
   const target = addressOf(url, path);
   let response: Response;
   try {
     response = await fetch(target, {
+      method,
       headers: {
         ...(key !== '' && { authorization: `Bearer ${key}` }),
-        ...(post !== undefined && {
-          'content-type': 'application/json',
-          'idempotency-key': post.idempotencyKey,
-        }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
       },
-      ...(post !== undefined && { method: 'POST', body: JSON.stringify(post.body) }),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
       // A key goes to the address that was named, and nowhere else.
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -5,6 +5,8 @@ import { InvalidDocuments } from '../../documents/problem.ts';
 import { RELEASE } from '../release.ts';
 import { auditCommand } from './audit.ts';
 import { experimentCommands } from './commands.ts';
+import { backupCommand, restoreCommand } from './backup.ts';
+import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { initCommand } from './init.ts';
@@ -28,6 +30,9 @@ const program = new Command('signalbox')
   .addCommand(auditCommand())
   .addCommand(keysCommand())
   .addCommand(doctorCommand())
+  .addCommand(configCommand())
+  .addCommand(backupCommand())
+  .addCommand(restoreCommand())
   .addCommand(observeCommand())
   .addCommand(replayCommand())
   .addCommand(demoCommand());

@@ -44,9 +44,12 @@ async function serveUntilSignal(file: string, supervised: boolean): Promise<Boun
 
 async function serveSupervised(config: Config, log: Logger): Promise<Bound> {
   const { Supervisor } = await import('../supervisor/supervisor.ts');
-  const supervisor = await Supervisor.start(config, log);
+  const supervisor = await Supervisor.start(config, log, { ...process.env });
   onStopSignal(config, log, (graceMs) => {
     supervisor.stop(graceMs);
+  });
+  process.on('SIGHUP', () => {
+    supervisor.reload();
   });
   void supervisor.ended.then((code) => {
     process.exitCode = code;
@@ -56,7 +59,8 @@ async function serveSupervised(config: Config, log: Logger): Promise<Bound> {
 
 async function serveAlone(config: Config, log: Logger): Promise<Bound> {
   const { serve } = await import('../server.ts');
-  const server = await serve(config, log);
+  const server = await serve(config, log, { environment: process.env });
+  process.on('SIGHUP', () => void server.reload());
   onStopSignal(config, log, (graceMs) => {
     void server.stop(graceMs).then((clean) => {
       if (clean) return;

@@ -15,6 +15,7 @@ import { interpolate } from './interpolate.ts';
 import type { Environment } from './interpolate.ts';
 import { parseRate } from '../limits/rate.ts';
 import type { Rate } from '../limits/rate.ts';
+import type { SheddingConfig } from '../overload/load-shedder.ts';
 import type { LimitsConfig } from '../limits/limits.ts';
 import type { TokenIssuer } from '../trust/jwt.ts';
 import { LONGEST_MS, millisecondsOf } from './duration.ts';
@@ -45,6 +46,8 @@ export interface OtlpConfig {
   readonly headers: Readonly<Record<string, string>>;
   readonly serviceName: string;
 }
+/** Where keys are kept. */
+export type KeysPlace = { readonly kind: 'file'; readonly file: string } | { readonly kind: 'state' };
 
 /** A gateway's configuration, every default filled in. */
 export interface Config {
@@ -77,8 +80,8 @@ export interface Config {
   /** Absolute path of the folder; undefined: no experiments. */
   readonly experiments: string | undefined;
   readonly auth: {
-    /** Absolute path of the keys file; undefined: there are no keys. */
-    readonly keysFile: string | undefined;
+    /** Where the keys are: in a file (an absolute path), or in the state store, which all replicas share; undefined: there are none. */
+    readonly keys: KeysPlace | undefined;
     /** Undefined: no tokens are taken. */
     readonly tokens: TokenIssuer | undefined;
   };
@@ -118,6 +121,9 @@ export interface Config {
     readonly imagePixels: number;
     /** `redis`: all replicas share them, in the Redis of the state. */
     readonly store: 'memory' | 'redis';
+    readonly shedding: SheddingConfig;
+    /** That a plane has open at once. */
+    readonly connections: number;
   };
   /** Undefined: the plane is not encrypted. */
   readonly tls: Readonly<Record<'http' | 'grpc' | 'admin', TlsFiles | undefined>>;
@@ -178,6 +184,16 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
     }
     return ms;
   };
+  const timeouts: Config['timeouts'] = {
+    requestMs: duration('request', '60s'),
+    headersMs: duration('headers', '10s'),
+    keepAliveMs: duration('keepAlive', '72s'),
+    inferenceMs: duration('inference', '30s'),
+    // Nobody waits any longer for a run that has taken as long as an answer may.
+    runMs: duration('run', read.timeouts?.inference ?? '30s'),
+    graceMs: duration('grace', '1s', 0),
+    drainMs: duration('drain', '30s'),
+  };
   const bodyLimitBytes = bytesOf(read.server?.bodyLimit ?? '64MiB');
   if (bodyLimitBytes < 1 || bodyLimitBytes > LARGEST_BODY_BYTES) {
     refuse(['server', 'bodyLimit'], `is ${read.server?.bodyLimit ?? ''}; expected from 1B to 2GiB`);
@@ -191,6 +207,20 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
     if (read.listen[plane] === undefined) refuse(['tls', plane], `is there, but listen.${plane} is not`);
     const { cert, key, ca } = files;
     return { cert: absolute(cert), key: absolute(key), ...(ca !== undefined && { ca: absolute(ca) }) };
+  };
+  const readShedding = (): SheddingConfig => {
+    const file = read.limits?.shedding ?? {};
+    const bodyBytes = file.bodies === undefined ? Math.max(1024 ** 3, bodyLimitBytes) : bytesOf(file.bodies);
+    if (bodyBytes < bodyLimitBytes) {
+      refuse(['limits', 'shedding', 'bodies'], `is ${file.bodies ?? ''}, less than server.bodyLimit`);
+    }
+    return {
+      // Half of the time that an answer may take: what waits longer hardly has a chance.
+      waitMs: file.wait === undefined ? timeouts.inferenceMs / 2 : millisecondsOf(file.wait),
+      eventLoopDelayMs: millisecondsOf(file.eventLoopDelay ?? '1s'),
+      heapShare: (file.heapPercent ?? 90) / 100,
+      bodyBytes,
+    };
   };
   const readLimits = (): Config['limits'] => {
     const file = read.limits ?? {};
@@ -209,7 +239,19 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
       key: { rate: rate(file.keyRate), concurrency: file.keyConcurrency, daily: file.keyDaily },
       models: ratesOf(file.models),
       experiments: ratesOf(file.experiments),
+      connections: file.connections ?? 16_384,
+      shedding: readShedding(),
     };
+  };
+  const keysPlace = (text: string): KeysPlace => {
+    if (text !== 'state') return { kind: 'file', file: absolute(text) };
+    if (read.state === undefined || read.state === 'memory') {
+      refuse(
+        ['auth', 'keys'],
+        'is state, and the state is kept in memory; expected a state that outlives the process',
+      );
+    }
+    return { kind: 'state' };
   };
   const { auth, listen, models } = read;
   if (models.load !== undefined && models.control !== 'explicit') {
@@ -303,7 +345,7 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
     },
     experiments: read.experiments === undefined ? undefined : absolute(read.experiments),
     auth: {
-      keysFile: auth?.keys === undefined ? undefined : absolute(auth.keys),
+      keys: auth?.keys === undefined ? undefined : keysPlace(auth.keys),
       tokens:
         auth?.jwt === undefined
           ? undefined
@@ -317,16 +359,7 @@ function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
     },
     cache: readCache(),
     holdout: read.holdout === undefined ? undefined : readHoldout(read.holdout, 'holdout'),
-    timeouts: {
-      requestMs: duration('request', '60s'),
-      headersMs: duration('headers', '10s'),
-      keepAliveMs: duration('keepAlive', '72s'),
-      inferenceMs: duration('inference', '30s'),
-      // Nobody waits any longer for a run that has taken as long as an answer may.
-      runMs: duration('run', read.timeouts?.inference ?? '30s'),
-      graceMs: duration('grace', '1s', 0),
-      drainMs: duration('drain', '30s'),
-    },
+    timeouts,
     limits: readLimits(),
     tls: { http: tlsFiles('http'), grpc: tlsFiles('grpc'), admin: tlsFiles('admin') },
     state: typeof state === 'string' ? { kind: 'memory' } : state,

@@ -83,7 +83,7 @@ export const ConfigSchema = Type.Object(
       Type.Object(
         {
           keys: Type.Optional(
-            Type.String({ minLength: 1, expected: "the keys file's path, relative to this file" }),
+            Type.String({ minLength: 1, expected: "the keys file's path, relative to this file, or state" }),
           ),
           jwt: Type.Optional(
             Type.Object(
@@ -145,6 +145,25 @@ export const ConfigSchema = Type.Object(
           ),
           store: Type.Optional(Type.Enum(['memory', 'redis'])),
           cost: Type.Optional(Type.Enum(['rows', 'requests'])),
+          connections: Type.Optional(Count('connections that a plane has open at once')),
+          shedding: Type.Optional(
+            Type.Object(
+              {
+                wait: Type.Optional(Duration()),
+                eventLoopDelay: Type.Optional(Duration()),
+                heapPercent: Type.Optional(
+                  Type.Integer({ minimum: 1, maximum: 100, expected: 'a percentage of the heap, 1 to 100' }),
+                ),
+                bodies: Type.Optional(
+                  Type.String({ pattern: '^[0-9]+(B|KiB|MiB|GiB)$', expected: 'a size as 1GiB' }),
+                ),
+              },
+              {
+                additionalProperties: false,
+                expected: 'a map of wait, eventLoopDelay, heapPercent and bodies',
+              },
+            ),
+          ),
           addressRate: Type.Optional(RateText()),
           addressConcurrency: Type.Optional(Count('requests that an address may have under way at once')),
           addressDaily: Type.Optional(Count('rows that an address may send a day')),

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GatewayError } from '../errors.ts';
+import type { BodyHold } from '../overload/body-budget.ts';
 import { inflated } from './content-coding.ts';
 
 /**
@@ -19,7 +20,7 @@ export function acceptAnyBody(
   app.removeAllContentTypeParsers();
   app.addContentTypeParser([...COMMON_TYPES, '*'], (request, payload, done) => {
     if (isLong(payload, limitBytes) && passesOn(request)) done(null, payload);
-    else receive(payload, limitBytes, done);
+    else receive(payload, limitBytes, done, undefined, request.bodyHold);
   });
 }
 
@@ -59,6 +60,7 @@ function receive(
   limitBytes: number,
   done: (error: Error | null, body?: Uint8Array) => void,
   inflating?: Readable,
+  hold: BodyHold | null = null,
 ): void {
   const sent = Number(payload.headers['content-length']);
   if (sent > limitBytes) {
@@ -79,6 +81,13 @@ function receive(
   const chunks: Buffer[] = [];
   let block: Buffer | undefined;
   let received = 0;
+  const refuse = (error: Error): void => {
+    block = undefined;
+    chunks.length = 0;
+    source.removeAllListeners('data').removeAllListeners('end').off('error', onError).on('error', ignore);
+    stopReading(payload, source);
+    done(error);
+  };
   source.on('data', (chunk: Buffer) => {
     // Most bodies come in one piece; the others of a known length are put together as they come.
     if (received === 0 && announced > chunk.length) block = Buffer.allocUnsafeSlow(announced);
@@ -86,11 +95,14 @@ function receive(
     else chunk.copy(block, received);
     received += chunk.length;
     if (received > limitBytes) {
-      block = undefined;
-      chunks.length = 0;
-      source.removeAllListeners('data').removeAllListeners('end').off('error', onError).on('error', ignore);
-      stopReading(payload, source);
-      done(tooLarge(`more than ${limitBytes}`, limitBytes));
+      refuse(tooLarge(`more than ${limitBytes}`, limitBytes));
+      return;
+    }
+    if (hold === null || !Number.isNaN(announced)) return;
+    try {
+      hold.grow(chunk.length);
+    } catch (error) {
+      refuse(error instanceof Error ? error : new Error(String(error)));
     }
   });
   source.on('end', () => {

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../errors.ts';
 import { requireModel, requireOverride } from '../trust/rights.ts';
 import type { Outcome } from '../telemetry/metrics.ts';
 import type { Limits } from '../limits/limits.ts';
+import type { LoadShedder } from '../overload/load-shedder.ts';
 import type { Mirrors } from '../mirror/mirrors.ts';
 import { UpstreamFailure } from '../upstream/upstream-failure.ts';
 import type { UpstreamRequest } from '../upstream/upstream-server.ts';
@@ -18,6 +19,7 @@ import type { Router } from './route.ts';
 export interface PipelineOptions extends RecordOptions {
   readonly router: Router;
   readonly limits: Limits;
+  readonly shedder: LoadShedder;
   readonly mirrors: Mirrors;
   /** From a request's arrival to its answer, in milliseconds. */
   readonly inferenceTimeoutMs: number;
@@ -55,6 +57,7 @@ export class Pipeline {
       const startMs = performance.now();
       const target = router.route(call, unrouted);
       const prediction = record.route(target, performance.now() - startMs);
+      this.#options.shedder.checkQueue(call.principal.priority, target.version);
       try {
         return await this.#answer({ call, face, record, target, prediction, unrouted, isInstead: false });
       } catch (error) {
@@ -231,6 +234,7 @@ const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
   timeout: 'timeout',
   cancelled: 'cancelled',
   queue_full: 'shed',
+  overloaded: 'shed',
   rate_limited: 'limited',
   quota_exceeded: 'limited',
   forbidden: 'denied',

@@ -17,10 +17,13 @@ let leaving = false;
 // A terminal, or a service manager, signals the whole group; the parent is who decides.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
+process.on('SIGHUP', () => undefined);
 
 process.on('message', (message: ToChild) => {
   if (message.kind === 'start') void start(message);
-  else if (!stopping) void stop(message.graceMs);
+  else if (stopping) return;
+  else if (message.kind === 'reload') void server?.reload();
+  else void stop(message.graceMs);
 });
 
 process.once('disconnect', () => {
@@ -33,11 +36,15 @@ process.once('disconnect', () => {
     });
 });
 
-async function start({ config, sockets, journal, suspects }: StartMessage): Promise<void> {
+async function start({ config, environment, sockets, journal, suspects }: StartMessage): Promise<void> {
   const log = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
   try {
     server = await serve(config, log, {
       sockets,
+      environment,
+      onReload: (reloaded) => {
+        send({ kind: 'reloaded', config: reloaded });
+      },
       ...(journal !== undefined && { journal: new RunJournal(journal, suspects) }),
       onAllHung: (model, version) => void replace(model, version),
     });

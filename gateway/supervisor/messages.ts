@@ -1,6 +1,7 @@
 import type { CrashSuspect } from '../../backends/onnx/run-journal.ts';
 import type { Problem } from '../../documents/problem.ts';
 import type { Config } from '../config/config.ts';
+import type { Environment } from '../config/interpolate.ts';
 import type { Bound, Sockets } from '../server.ts';
 
 /** What the serving process is started with. */
@@ -8,6 +9,8 @@ export interface StartMessage {
   readonly kind: 'start';
   /** As it was read once, at the very start: an edit that is being made can't break a restart. */
   readonly config: Config;
+  /** What `${NAME}` stands for when the configuration is read again. */
+  readonly environment: Environment;
   readonly sockets: Sockets;
   /** Descriptor of the journal of runs; undefined where no file could be made for it. */
   readonly journal: number | undefined;
@@ -16,11 +19,15 @@ export interface StartMessage {
 
 export type ToChild =
   | StartMessage
+  /** Read the configuration's file and the certificates again. */
+  | { readonly kind: 'reload' }
   /** Fail readiness, go on for `graceMs`, answer what is in flight, and end. */
   | { readonly kind: 'stop'; readonly graceMs: number };
 
 export type FromChild =
   | { readonly kind: 'ready'; readonly bound: Bound }
+  /** Another configuration is in force: the next process is to start with it. */
+  | { readonly kind: 'reloaded'; readonly config: Config }
   /** It can't serve what it was given, and ends; the problems are those of files, where it is them. */
   | { readonly kind: 'refused'; readonly message: string; readonly problems: readonly Problem[] }
   /** All instances of a version hang; what could still be answered was, and it is to be replaced. */

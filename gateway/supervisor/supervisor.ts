@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import type { Config } from '../config/config.ts';
+import type { Environment } from '../config/interpolate.ts';
 import type { Bound, Plane, Sockets } from '../server.ts';
 import { bindSockets } from './bound-socket.ts';
 import type { BoundSocket } from './bound-socket.ts';
@@ -39,7 +40,8 @@ type State =
 
 /** Keeps a serving process alive until it is told to stop. */
 export class Supervisor {
-  readonly #config: Config;
+  #config: Config;
+  readonly #environment: Environment;
   readonly #log: Logger;
   readonly #sockets: ReadonlyMap<Plane, readonly BoundSocket[]>;
   readonly #journal: JournalFile | undefined;
@@ -54,7 +56,7 @@ export class Supervisor {
   #cause: string | undefined;
 
   /** @throws Error where an address can't be bound */
-  static async start(config: Config, log: Logger): Promise<Supervisor> {
+  static async start(config: Config, log: Logger, environment: Environment): Promise<Supervisor> {
     const sockets = new Map<Plane, readonly BoundSocket[]>();
     try {
       for (const [plane, address] of Object.entries(config.listen)) {
@@ -64,11 +66,17 @@ export class Supervisor {
       closeAll(sockets);
       throw error;
     }
-    return new Supervisor(config, log, sockets);
+    return new Supervisor(config, log, environment, sockets);
   }
 
-  private constructor(config: Config, log: Logger, sockets: ReadonlyMap<Plane, readonly BoundSocket[]>) {
+  private constructor(
+    config: Config,
+    log: Logger,
+    environment: Environment,
+    sockets: ReadonlyMap<Plane, readonly BoundSocket[]>,
+  ) {
     this.#config = config;
+    this.#environment = environment;
     this.#log = log;
     this.#sockets = sockets;
     this.#journal = JournalFile.open(log);
@@ -83,6 +91,11 @@ export class Supervisor {
   /** Resolves when it has stopped, with the exit code: 0 when all that was in flight was answered. */
   get ended(): Promise<number> {
     return this.#ended.promise;
+  }
+
+  /** Has the configuration's file and the certificates read again. */
+  reload(): void {
+    if (this.#state.kind === 'serving') tell(this.#state.child, { kind: 'reload' });
   }
 
   /** @param graceMs how long calls are still taken while readiness fails */
@@ -136,7 +149,14 @@ export class Supervisor {
       if (child.pid === undefined) this.#bury(error.message, null);
     });
     const suspects = this.#crashes.suspects(Date.now());
-    tell(child, { kind: 'start', config: this.#config, sockets, journal, suspects });
+    tell(child, {
+      kind: 'start',
+      config: this.#config,
+      environment: this.#environment,
+      sockets,
+      journal,
+      suspects,
+    });
     return { kind: 'starting', child, sinceMs };
   }
 
@@ -152,6 +172,9 @@ export class Supervisor {
         this.#unready = 0;
         this.#wasReady = true;
         this.#firstReady.resolve(message.bound);
+        break;
+      case 'reloaded':
+        this.#config = message.config;
         break;
       case 'refused':
         this.#cause = message.message;

@@ -4,6 +4,7 @@ import type { BatchReport } from '../../backends/inference.ts';
 import type { Reason } from '../../experiments/decision.ts';
 import type { LimitKind } from '../limits/bucket.ts';
 import type { GpuUsage } from './gpu-usage.ts';
+import type { Shed } from '../overload/overloaded.ts';
 import { CellFamily } from './cells.ts';
 import type { CounterCell, HistogramCell, Labels } from './cells.ts';
 
@@ -166,9 +167,15 @@ export class Metrics {
     miss: this.#cache.cell({ result: 'miss' }),
     unavailable: this.#cache.cell({ result: 'unavailable' }),
   };
+  readonly #shed = CellFamily.counter(
+    'signalbox_shed_total',
+    'Requests that were turned away because there was too much to do.',
+  );
   readonly #families: readonly (CellFamily<CounterCell> | CellFamily<HistogramCell>)[];
   #spooledOutcomes = (): number => 0;
   #upstreamStates = (): Iterable<UpstreamState> => [];
+  #certificates: () => Iterable<{ readonly plane: string; readonly atSeconds: number }> = () => [];
+  #keys: () => Iterable<{ readonly id: string; readonly expiresAtMs: number }> = () => [];
   readonly #routeCells = new WeakMap<RouteLabels, RouteCells>();
   readonly #batchCells = new Map<string, BatchCells>();
 
@@ -193,6 +200,7 @@ export class Metrics {
       this.#mirrorRequests,
       this.#upstreamTries,
       this.#upstreamRetries,
+      this.#shed,
     ];
     this.#reloads.cell({ result: 'success' });
     this.#reloads.cell({ result: 'failure' });
@@ -208,6 +216,14 @@ export class Metrics {
   /** @param states of the variants that live on other servers */
   watchUpstreams(states: () => Iterable<UpstreamState>): void {
     this.#upstreamStates = states;
+  }
+  /** @param read when each plane's certificate ends */
+  watchCertificates(read: () => Iterable<{ readonly plane: string; readonly atSeconds: number }>): void {
+    this.#certificates = read;
+  }
+  /** @param read the keys in force */
+  watchKeys(read: () => Iterable<{ readonly id: string; readonly expiresAtMs: number }>): void {
+    this.#keys = read;
   }
 
   get contentType(): string {
@@ -236,7 +252,7 @@ export class Metrics {
   }
 
   /** A call that was not let in, and so was not routed. */
-  recordRefusal(outcome: 'denied' | 'limited', protocol: RequestRecord['protocol']): void {
+  recordRefusal(outcome: Outcome, protocol: RequestRecord['protocol']): void {
     const [queueMs, computeMs] = [undefined, undefined];
     this.recordRequest({ route: UNROUTED, reason: '', outcome, protocol, totalMs: 0, queueMs, computeMs });
   }
@@ -251,6 +267,10 @@ export class Metrics {
 
   recordLimit(limit: LimitKind): void {
     this.#limits.cell({ limit }).add(1);
+  }
+
+  recordShed(reason: Shed): void {
+    this.#shed.cell({ reason }).add(1);
   }
 
   recordLimitFallback(): void {
@@ -348,6 +368,23 @@ export class Metrics {
     gauge('signalbox_queue_depth', 'Requests that wait for an instance.', ['model', 'version'], (self) => {
       for (const { model, version, queued } of sources.queues()) self.set({ model, version }, queued);
     });
+    gauge(
+      'signalbox_certificate_expiry_timestamp_seconds',
+      "When a plane's certificate ends, in seconds since 1970.",
+      ['plane'],
+      (self) => {
+        for (const { plane, atSeconds } of this.#certificates()) self.set({ plane }, atSeconds);
+      },
+    );
+    gauge(
+      'signalbox_key_expiry_timestamp_seconds',
+      'When a key ends, in seconds since 1970; keys without an end are left out.',
+      ['key'],
+      (self) => {
+        for (const { id, expiresAtMs } of this.#keys())
+          if (expiresAtMs < Infinity) self.set({ key: id }, expiresAtMs / 1000);
+      },
+    );
     gauge('signalbox_outcomes_spooled', 'Outcomes on disk that wait for the state store.', [], (self) => {
       self.set(this.#spooledOutcomes());
     });

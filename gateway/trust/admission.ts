@@ -6,6 +6,7 @@ import { ANYBODY, STRANGER, isLoopback } from './principal.ts';
 import type { Principal } from './principal.ts';
 import { requireModel } from './rights.ts';
 import type { Limits } from '../limits/limits.ts';
+import type { LoadShedder } from '../overload/load-shedder.ts';
 import type { Standing } from '../limits/bucket.ts';
 import type { RouteScope, Scope } from './scopes.ts';
 
@@ -18,6 +19,9 @@ export interface CallerHead {
   /** The model that it names; undefined where it names none. */
   readonly model?: string | undefined;
 }
+
+/** Why a call was not let in, as it is counted. */
+export type Refusal = 'denied' | 'limited' | 'shed';
 
 export type Protocol = 'http' | 'grpc';
 
@@ -39,8 +43,10 @@ export interface AdmissionOptions {
   /** Undefined: no tokens are taken. */
   readonly tokens?: TokenVerifier | undefined;
   readonly limits: Limits;
+  /** Left out: nobody is turned away because there is too much to do. */
+  readonly shedder?: LoadShedder;
   /** Told of every call that is not let in. */
-  readonly onRefused?: (outcome: 'denied' | 'limited', protocol: Protocol) => void;
+  readonly onRefused?: (outcome: Refusal, protocol: Protocol) => void;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -52,13 +58,22 @@ export class Admission {
   readonly #now: () => number;
   readonly #onRefused: NonNullable<AdmissionOptions['onRefused']>;
   readonly #limits: Limits;
+  readonly #shedder: LoadShedder | undefined;
 
-  constructor({ keys, tokens, limits, onRefused = () => undefined, now = Date.now }: AdmissionOptions) {
+  constructor({
+    keys,
+    tokens,
+    limits,
+    shedder,
+    onRefused = () => undefined,
+    now = Date.now,
+  }: AdmissionOptions) {
     this.#keys = keys;
     this.#tokens = tokens;
     this.#now = now;
     this.#onRefused = onRefused;
     this.#limits = limits;
+    this.#shedder = shedder;
   }
 
   /** Whether everybody who can reach the gateway may call it. */
@@ -69,7 +84,8 @@ export class Admission {
   /**
    * @param spends what the call takes from its caller's limits
    * @returns at once, unless a token has to be checked, or limits are shared
-   * @throws GatewayError `unauthorized`, `forbidden`, `rate_limited`, `quota_exceeded`, `concurrency_limited`, `issuer_unavailable`
+   * @throws GatewayError `unauthorized`, `forbidden`, `rate_limited`, `quota_exceeded`, `concurrency_limited`, `overloaded`,
+   *   `issuer_unavailable`
    */
   admit(
     head: CallerHead,
@@ -113,8 +129,9 @@ export class Admission {
   }
 
   #refuse(error: unknown, protocol: Protocol): unknown {
-    const isLimit = error instanceof GatewayError && error.status === 429;
-    this.#onRefused(isLimit ? 'limited' : 'denied', protocol);
+    const status = error instanceof GatewayError ? error.status : 500;
+    const isShed = error instanceof GatewayError && error.code === 'overloaded';
+    this.#onRefused(status === 429 ? 'limited' : isShed ? 'shed' : 'denied', protocol);
     return error;
   }
 
@@ -124,6 +141,7 @@ export class Admission {
     const leave = this.#limits.enter(principal);
     try {
       if (spends === 'rows') {
+        this.#shedder?.checkProcess(principal.priority);
         this.#limits.look(principal);
         return { principal, standing: undefined, leave };
       }

@@ -5,29 +5,15 @@ import type { Document, YAMLSeq } from 'yaml';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import type { NewKey } from './api-key.ts';
 import { readKeys } from './keys-file.ts';
-import type { Priority } from './priority.ts';
-import type { Scope } from './scopes.ts';
-
-/** What a new key may do. */
-export interface Grant {
-  readonly name: string;
-  readonly scopes: readonly Scope[];
-  /** Empty: all. */
-  readonly models: readonly string[];
-  /** As `100/s`. */
-  readonly rate: string | undefined;
-  readonly concurrency: number | undefined;
-  readonly daily: number | undefined;
-  readonly priority: Priority | undefined;
-  /** An ISO date; undefined: never. */
-  readonly expires: string | undefined;
-}
+import { recordOf } from './key-records.ts';
+import { UnknownKey } from './key-store.ts';
+import type { Grant, KeyEdits } from './key-store.ts';
 
 /**
  * Edits a `keys.yaml`: comments and order stay, the file is replaced as a whole, and an edit that would not read back is
  * not written.
  */
-export class KeysEditor {
+export class KeysEditor implements KeyEdits {
   readonly #file: string;
   readonly #document: Document;
   readonly #mode: number;
@@ -55,26 +41,13 @@ export class KeysEditor {
     this.#mode = mode;
   }
 
-  add({ id, hash }: NewKey, grant: Grant): void {
-    const { name, scopes, models, rate, concurrency, daily, priority, expires } = grant;
-    const entry = {
-      id,
-      hash,
-      name,
-      scopes,
-      ...(models.length > 0 && { models }),
-      ...(rate !== undefined && { rate }),
-      ...(concurrency !== undefined && { concurrency }),
-      ...(daily !== undefined && { daily }),
-      ...(priority !== undefined && { priority }),
-      ...(expires !== undefined && { expires }),
-    };
+  add(key: NewKey, grant: Grant): void {
     const list = this.#list();
     list.flow = false;
-    list.add(this.#document.createNode(entry));
+    list.add(this.#document.createNode(recordOf(key, grant)));
   }
 
-  /** @throws Error where there is no such key */
+  /** @throws UnknownKey */
   remove(id: string): void {
     const list = this.#list();
     list.items.splice(list.items.indexOf(this.#entry(id)), 1);
@@ -84,7 +57,7 @@ export class KeysEditor {
    * Gives the same grant to a second key, and an end to the first.
    *
    * @param oldExpires when the first one ends at the latest, an ISO time
-   * @throws Error where there is no such key
+   * @throws UnknownKey
    */
   rotate(id: string, { id: newId, hash }: NewKey, oldExpires: string): void {
     const old = this.#entry(id);
@@ -98,8 +71,11 @@ export class KeysEditor {
     this.#list().add(fresh);
   }
 
-  /** @throws InvalidDocuments where the edit would not read back */
-  async save(): Promise<void> {
+  /**
+   * @returns the text that was written
+   * @throws InvalidDocuments where the edit would not read back; Error where the file can't be written
+   */
+  async save(): Promise<string> {
     const text = this.#document.toString({ lineWidth: 0 });
     readKeys(parseYaml(text, this.#file));
     const temporary = join(dirname(this.#file), `.${process.pid}-${Date.now()}.keys.tmp`);
@@ -111,6 +87,7 @@ export class KeysEditor {
       await handle.close();
     }
     await rename(temporary, this.#file);
+    return text;
   }
 
   #list(): YAMLSeq {
@@ -126,6 +103,6 @@ export class KeysEditor {
       if (item.get('id') === id) return item;
       ids.push(String(item.get('id')));
     }
-    throw new Error(`${this.#file} has no key ${id}; it has ${ids.join(', ') || 'none'}`);
+    throw new UnknownKey(id, this.#file, ids);
   }
 }

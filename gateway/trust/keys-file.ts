@@ -12,20 +12,26 @@ import { SCOPES } from './scopes.ts';
 const WholeNumber = (what: string) =>
   Type.Integer({ minimum: 1, maximum: 1e15, expected: `a whole number ${what}` });
 
-/** One key as the file keeps it: never the key itself. */
+/** What a key may do, as files and requests say it. */
+export const GRANT_FIELDS = {
+  scopes: Type.Array(Type.Enum([...SCOPES]), { minItems: 1, expected: `a list of ${SCOPES.join(', ')}` }),
+  models: Type.Optional(
+    Type.Array(Type.String({ minLength: 1 }), { minItems: 1, expected: 'a list of models; left out: all' }),
+  ),
+  rate: Type.Optional(Type.String({ pattern: RATE_PATTERN, expected: RATE_EXPECTED })),
+  concurrency: Type.Optional(WholeNumber('of requests that it may have under way at once')),
+  daily: Type.Optional(WholeNumber('of rows a day')),
+  priority: Type.Optional(Type.Enum([...PRIORITIES])),
+  expires: Type.Optional(Type.String({ maxLength: 40 })),
+};
+
+/** One key as it is kept: never the key itself. */
 const KeySchema = Type.Object(
   {
     id: Type.String({ pattern: KEY_ID.source, expected: 'the part of the key between its underscores' }),
     hash: Type.String({ pattern: '^[0-9a-f]{64}$', expected: "the key's SHA-256, 64 hexadecimal digits" }),
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 100, expected: 'whose key it is' })),
-    scopes: Type.Array(Type.Enum([...SCOPES]), { minItems: 1, expected: `a list of ${SCOPES.join(', ')}` }),
-    models: Type.Optional(
-      Type.Array(Type.String({ minLength: 1 }), { minItems: 1, expected: 'a list of models; left out: all' }),
-    ),
-    rate: Type.Optional(Type.String({ pattern: RATE_PATTERN, expected: RATE_EXPECTED })),
-    concurrency: Type.Optional(WholeNumber('of requests that it may have under way at once')),
-    daily: Type.Optional(WholeNumber('of rows a day')),
-    priority: Type.Optional(Type.Enum([...PRIORITIES])),
+    ...GRANT_FIELDS,
     expires: Type.Optional(
       Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+Z)?$', expected: 'a date as 2027-01-31' }),
     ),

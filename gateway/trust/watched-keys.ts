@@ -1,28 +1,37 @@
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { InvalidDocuments, fileProblem } from '../../documents/problem.ts';
-import type { Problem } from '../../documents/problem.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import { KeyRing } from './key-ring.ts';
+import { KeysEditor } from './keys-editor.ts';
 import { readKeys } from './keys-file.ts';
-
-/** What a look at the file brought. */
-export type KeysLook =
-  | { readonly kind: 'same' }
-  | { readonly kind: 'changed'; readonly count: number }
-  /** The last good keys stay in force. */
-  | { readonly kind: 'refused'; readonly problems: readonly Problem[] };
+import type { KeyEdits, KeyStore, KeysLook } from './key-store.ts';
 
 /** The keys of a file, followed while the gateway runs. An edit counts when two looks in a row saw the same. */
-export class WatchedKeys {
+export class WatchedKeys implements KeyStore {
   readonly ring: KeyRing;
   readonly file: string;
   #seen: string;
   /** The text that was last taken or refused. */
   #settled: string;
 
+  /** Edits of this process, one after the other. */
+  #editing: Promise<void> = Promise.resolve();
+
   /** @throws InvalidDocuments */
   static async open(file: string): Promise<WatchedKeys> {
-    const text = await read(file);
+    return WatchedKeys.#of(file, await read(file));
+  }
+
+  /**
+   * Opens a file that need not be there yet, to edit it.
+   *
+   * @throws InvalidDocuments
+   */
+  static async openToEdit(file: string): Promise<WatchedKeys> {
+    return WatchedKeys.#of(file, (await exists(file)) ? await read(file) : NO_KEYS);
+  }
+
+  static #of(file: string, text: string): WatchedKeys {
     return new WatchedKeys(file, text, new KeyRing(readKeys(parseYaml(text, file))));
   }
 
@@ -31,6 +40,23 @@ export class WatchedKeys {
     this.ring = ring;
     this.#seen = text;
     this.#settled = text;
+  }
+
+  get place(): string {
+    return this.file;
+  }
+
+  async edit(change: (edits: KeyEdits) => void): Promise<void> {
+    const editing = this.#editing.then(async () => {
+      const editor = await KeysEditor.open(this.file);
+      change(editor);
+      const text = await editor.save();
+      this.ring.replace(readKeys(parseYaml(text, this.file)));
+      this.#seen = text;
+      this.#settled = text;
+    });
+    this.#editing = editing.catch(() => undefined);
+    return editing;
   }
 
   async refresh(): Promise<KeysLook> {
@@ -52,6 +78,8 @@ export class WatchedKeys {
   }
 }
 
+const NO_KEYS = 'keys: []\n';
+
 /** No file has this text. */
 const GONE = '\0';
 
@@ -62,4 +90,11 @@ async function read(file: string): Promise<string> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new InvalidDocuments([fileProblem(file, `can't be read: ${reason}`)]);
   }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }

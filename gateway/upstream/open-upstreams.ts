@@ -12,7 +12,7 @@ export function openUpstreams(
   metrics: Metrics,
 ): Upstreams {
   const upstreams = new Upstreams(repository, {
-    keepsCredentials: auth.keysFile !== undefined || auth.tokens !== undefined,
+    keepsCredentials: auth.keys !== undefined || auth.tokens !== undefined,
     answerBytes: server.bodyLimitBytes,
     events: {
       onTry: ({ experiment, variant }, result) => {

@@ -43,6 +43,7 @@ export class UpstreamVersion implements Servable {
   readonly digest: string;
   readonly takesFiles = false;
   readonly queued = 0;
+  readonly expectedWaitMs = undefined;
   readonly instances = undefined;
   readonly definition: UpstreamDefinition;
   readonly keepsCredentials: boolean;

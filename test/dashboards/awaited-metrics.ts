@@ -5,8 +5,6 @@
 export const AWAITED_METRICS: readonly string[] = [
   'signalbox_srm_p_value',
   'signalbox_metric_estimate',
-  'signalbox_certificate_expiry_timestamp_seconds',
-  'signalbox_key_expiry_timestamp_seconds',
   'nodejs_eventloop_lag_p99_seconds',
   'nodejs_heap_size_used_bytes',
   'process_resident_memory_bytes',

@@ -44,3 +44,17 @@ test('wrong usage says what would be right, and writes nothing', async () => {
   expect(wrong.stderr).toContain('"root" is no scope; expected some of infer,override');
   await expect(readFile(file)).rejects.toThrow('ENOENT');
 });
+
+test('keys of a configuration are in its file, or in its state store', async () => {
+  await using folder = await temporaryFolder({
+    'signalbox.yaml':
+      'listen: { http: 127.0.0.1:0 }\nmodels: { repository: . }\nstate: sqlite:./state.db\nauth: { keys: state }\n',
+  });
+  const place = ['--config', join(folder.path, 'signalbox.yaml')] as const;
+  const created = await keys('create', ...place, '--name', 'Ada', '--scopes', 'infer', '--json');
+  expect(created.stderr).toBe('');
+  const { id, key } = JSON.parse(created.stdout) as { id: string; key: string };
+  const listed = JSON.parse((await keys('list', ...place, '--json')).stdout) as { keys: object[] };
+  expect(listed.keys).toMatchObject([{ id, name: 'Ada', scopes: ['infer'], priority: 'normal' }]);
+  expect(JSON.stringify(listed)).not.toContain(key.slice(-43));
+});

@@ -215,7 +215,7 @@ test('a revoked key opens nothing within a second, and a broken file changes not
   await writeFile(file, `keys:\n${entry(keys.caller, 'scopes: [infer]')}`);
   await eventually(async () => (await asks(other)) === 401);
   await writeFile(file, 'keys: [');
-  await eventually(() => own.log.some((line) => line.includes('keys file refused')));
+  await eventually(() => own.log.some((line) => line.includes('keys refused')));
   expect(await asks(keys.caller)).toBe(200);
 });
 

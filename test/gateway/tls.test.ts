@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { get } from 'node:https';
 import type { RequestOptions } from 'node:https';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readTls } from '../../gateway/tls.ts';
@@ -11,25 +9,16 @@ import { identityModel } from '../models/onnx-graph.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
 import type { TemporaryFolder } from '../models/temporary-folder.ts';
 import { GrpcClient, inferRequest } from './faces/grpc/grpc-client.ts';
+import { certify } from './certificates.ts';
 import { startGateway } from './running-gateway.ts';
 import type { RunningGateway } from './running-gateway.ts';
-
-const run = promisify(execFile);
-
-/** Makes a certificate of its own issue for 127.0.0.1, `<name>.pem`, and its key, `<name>.key`. */
-async function certify(folder: TemporaryFolder, name: string): Promise<void> {
-  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'];
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
-  const files = ['-keyout', join(folder.path, `${name}.key`), '-out', join(folder.path, `${name}.pem`)];
-  await run('openssl', ['req', '-x509', ...curve, ...subject, ...files]);
-}
 
 let certificates: TemporaryFolder;
 let gateway: RunningGateway;
 const pem = (file: string): Promise<Buffer> => readFile(join(certificates.path, file));
 beforeAll(async () => {
   certificates = await temporaryFolder({});
-  for (const name of ['server', 'client', 'stranger']) await certify(certificates, name);
+  for (const name of ['server', 'client', 'stranger']) await certify(certificates.path, name);
   const file = (name: string): string => JSON.stringify(join(certificates.path, name));
   gateway = await startGateway({
     grpc: true,

@@ -86,11 +86,13 @@ class InferenceStream {
     const parameters: Record<string, string | boolean> = {};
     let id = '';
     let leave: (() => void) | undefined;
+    const hold = this.#gateway.bodies.hold();
     try {
       const { admission } = this.#gateway;
       const admitted = await admit(this.#call, admission, 'infer', { spends: 'rows' });
       const { principal } = admitted;
       leave = admitted.leave;
+      hold.grow(bytes.length);
       const message = readInferMessage(bytes);
       id = message.id;
       // Every answer here is its request's only one, and so the last.
@@ -111,6 +113,7 @@ class InferenceStream {
       return this.#endsAtError ? known : writeStreamError(known.message, id, parameters);
     } finally {
       leave?.();
+      hold.release();
     }
   }
 

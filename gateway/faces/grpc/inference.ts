@@ -9,17 +9,19 @@ import { writeInferResponse } from './infer-response.ts';
 import { toGatewayError, toStatus } from './status.ts';
 
 /** ModelInfer: one request, one answer; the answer's headers are its initial metadata. */
-export function modelInfer({ pipeline, admission, log }: Gateway): handleUnaryCall<Buffer, Buffer> {
+export function modelInfer({ pipeline, admission, bodies, log }: Gateway): handleUnaryCall<Buffer, Buffer> {
   const infer: (...call: Parameters<handleUnaryCall<Buffer, Buffer>>) => Promise<void> = async (
     call,
     answer,
   ) => {
     let leave: (() => void) | undefined;
+    const hold = bodies.hold();
     try {
       const admitting = admit(call, admission, 'infer', { spends: 'rows' });
       const admitted = admitting instanceof Promise ? await admitting : admitting;
       const { principal } = admitted;
       leave = admitted.leave;
+      hold.grow(call.request.length);
       const message = readInferMessage(call.request);
       const answered = await pipeline.infer(inferCall(callerOf(call), message, principal), {
         decode: () => readGrpcRequest(message),
@@ -34,6 +36,7 @@ export function modelInfer({ pipeline, admission, log }: Gateway): handleUnaryCa
       answer(toStatus(toGatewayError(error, log)));
     } finally {
       leave?.();
+      hold.release();
     }
   };
   return (call, answer) => void infer(call, answer);

@@ -25,11 +25,15 @@ const MOST_CALLS = 1024;
 const PING_EVERY_MS = 60_000;
 const PING_TIMEOUT_MS = 20_000;
 
+type ConnectionInjector = ReturnType<Server['createConnectionInjector']>;
+
 /** The data plane over gRPC. It listens on sockets of its own, and hands each connection to gRPC. */
 export class GrpcPlane {
   readonly #server: Server;
   readonly #sockets: readonly SocketServer[];
   readonly #open: OpenStreams;
+  /** What takes new connections. */
+  readonly #entry: { connections: ConnectionInjector };
 
   /**
    * @param descriptors of sockets that are bound already; none: the address is bound
@@ -43,20 +47,27 @@ export class GrpcPlane {
   ): Promise<GrpcPlane> {
     const open = new OpenStreams();
     const server = grpcServer(gateway, open);
-    const connections = server.createConnectionInjector(credentialsOf(tls));
+    const entry = { connections: server.createConnectionInjector(credentialsOf(tls)) };
     const accept = async (options: ListenOptions): Promise<SocketServer> => {
       const socketServer = createServer({ noDelay: true }, (socket) => {
-        connections.injectConnection(socket);
+        entry.connections.injectConnection(socket);
       });
+      socketServer.maxConnections = gateway.config.limits.connections;
       socketServer.listen({ ...options, backlog: BACKLOG });
       await once(socketServer, 'listening');
       return socketServer;
     };
     const places = descriptors.length > 0 ? descriptors.map((fd) => ({ fd })) : [{ host, port }];
-    return new GrpcPlane(server, await Promise.all(places.map(accept)), open);
+    return new GrpcPlane(server, await Promise.all(places.map(accept)), open, entry);
   }
 
-  private constructor(server: Server, sockets: readonly SocketServer[], open: OpenStreams) {
+  private constructor(
+    server: Server,
+    sockets: readonly SocketServer[],
+    open: OpenStreams,
+    entry: { connections: ConnectionInjector },
+  ) {
+    this.#entry = entry;
     this.#server = server;
     this.#sockets = sockets;
     this.#open = open;
@@ -65,6 +76,11 @@ export class GrpcPlane {
   /** Where it listens. */
   get address(): AddressInfo {
     return this.#sockets[0]?.address() as AddressInfo;
+  }
+
+  /** Shows another certificate to whoever connects from now on. */
+  useCertificate(tls: TlsCredentials): void {
+    this.#entry.connections = this.#server.createConnectionInjector(credentialsOf(tls));
   }
 
   /** Takes no new connections or calls, and answers what is in flight. */

@@ -59,6 +59,8 @@ async function readParts(
     if (bytes > limitBytes) {
       throw new GatewayError('body_too_large', `the files have more than ${limitBytes} bytes together`);
     }
+    // The length of a multipart body need not be announced; where it was, its files are counted already.
+    if (request.raw.headers['content-length'] === undefined) request.bodyHold?.grow(file.length);
     files.push(file);
   }
   if (files.length === 0) throw noFile(fields);

@@ -40,6 +40,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
     holdout: undefined,
     state: { kind: 'memory' },
     secrets: undefined,
+    webhooks: [],
     spool: join(folder, 'signalbox-spool'),
     events: undefined,
     timeouts: {
@@ -51,10 +52,17 @@ test('what a file leaves out has its default, and no timeout is endless', async 
       graceMs: 1000,
       drainMs: 30_000,
     },
-    auth: { keysFile: undefined, tokens: undefined },
+    auth: { keys: undefined, tokens: undefined },
     limits: {
       imagePixels: 64_000_000,
       store: 'memory',
+      connections: 16_384,
+      shedding: {
+        waitMs: 15_000,
+        eventLoopDelayMs: 1000,
+        heapShare: 0.9,
+        bodyBytes: 1024 ** 3,
+      },
       cost: 'rows',
       address: { rate: undefined, concurrency: undefined, daily: undefined },
       key: { rate: undefined, concurrency: undefined, daily: undefined },
@@ -78,7 +86,8 @@ auth:
   keys: ./keys.yaml
   jwt: { issuer: 'https://id.example', audience: box, jwks: 'https://id.example/keys', scopesClaim: roles, rate: 5/s }
 limits:
-  { imagePixels: 1000000, addressRate: 60/m burst 9, addressConcurrency: 5, keyRate: 2/s, keyDaily: 1000, cost: requests,
+  { imagePixels: 1000000, addressRate: 60/m burst 9, addressConcurrency: 5, keyRate: 2/s, keyDaily: 1000, cost: requests, connections: 99,
+    shedding: { wait: 2s, eventLoopDelay: 300ms, heapPercent: 80, bodies: 2GiB },
     models: { digits: 100/s }, experiments: { digits-cnn: 10/s } }
 tls: { http: { cert: a.pem, key: b.pem }, grpc: { cert: /c.pem, key: d.pem, ca: e.pem } }
 timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, run: 400ms, grace: 0s, drain: 1.5s }
@@ -110,6 +119,7 @@ telemetry: { logs: { level: warn, access: 0.25 }, events: { file: log/e.jsonl, m
     holdout: undefined,
     state: { kind: 'sqlite', file: join(folder, 'state/signalbox.db') },
     secrets: ['a new secret of a test', 'an old secret of a test'],
+    webhooks: [],
     spool: join(folder, 'waiting'),
     events: { kind: 'file', path: join(folder, 'log/e.jsonl'), maxBytes: 1_048_576, maxFiles: 3 },
     timeouts: {
@@ -122,7 +132,7 @@ telemetry: { logs: { level: warn, access: 0.25 }, events: { file: log/e.jsonl, m
       drainMs: 1500,
     },
     auth: {
-      keysFile: join(folder, 'keys.yaml'),
+      keys: { kind: 'file', file: join(folder, 'keys.yaml') },
       tokens: {
         issuer: 'https://id.example',
         audience: 'box',
@@ -134,6 +144,8 @@ telemetry: { logs: { level: warn, access: 0.25 }, events: { file: log/e.jsonl, m
     limits: {
       imagePixels: 1_000_000,
       store: 'memory',
+      connections: 99,
+      shedding: { waitMs: 2000, eventLoopDelayMs: 300, heapShare: 0.8, bodyBytes: 2 * 1024 ** 3 },
       cost: 'requests',
       address: { rate: { limit: 60, periodMs: 60_000, burst: 9 }, concurrency: 5, daily: undefined },
       key: { rate: { limit: 2, periodMs: 1000, burst: 2 }, concurrency: undefined, daily: 1000 },

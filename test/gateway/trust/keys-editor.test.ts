@@ -5,7 +5,7 @@ import { parseYaml } from '../../../documents/yaml-document.ts';
 import { createKey } from '../../../gateway/trust/api-key.ts';
 import { KeyRing } from '../../../gateway/trust/key-ring.ts';
 import { KeysEditor } from '../../../gateway/trust/keys-editor.ts';
-import type { Grant } from '../../../gateway/trust/keys-editor.ts';
+import type { Grant } from '../../../gateway/trust/key-store.ts';
 import { readKeys } from '../../../gateway/trust/keys-file.ts';
 import { refusals } from '../../documents/refusals.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';

@@ -1,0 +1,151 @@
+import type { CallerLimits } from '../limits/caller-limits.ts';
+import { formatRate } from '../limits/rate.ts';
+import type { Rate } from '../limits/rate.ts';
+import type { Address, Config } from './config.ts';
+
+/** Stands for what nobody is shown. */
+export const REDACTED = '[redacted]';
+
+/** A resolved configuration in the words of `signalbox.yaml`: every default filled in, paths absolute, secrets redacted. */
+export function shownConfig(config: Config): object {
+  const { listen, server, models, auth, timeouts, limits, tls, state, secrets, events, cache, tracing } =
+    config;
+  const shown = {
+    listen: {
+      http: addressText(listen.http),
+      grpc: listen.grpc && addressText(listen.grpc),
+      metrics: listen.metrics && addressText(listen.metrics),
+      admin: listen.admin && addressText(listen.admin),
+    },
+    server: { name: server.name, bodyLimit: `${server.bodyLimitBytes}B` },
+    models: {
+      repository: models.roots,
+      control: models.control,
+      load: models.control === 'explicit' ? models.load : undefined,
+      defaultModel: models.defaultModel,
+    },
+    experiments: config.experiments,
+    auth: {
+      keys: auth.keys?.kind === 'file' ? auth.keys.file : auth.keys?.kind,
+      jwt: auth.tokens && {
+        issuer: auth.tokens.issuer,
+        audience: auth.tokens.audience,
+        jwks: auth.tokens.jwks,
+        scopesClaim: auth.tokens.scopesClaim,
+        rate: rateText(auth.tokens.rate),
+      },
+    },
+    cache:
+      cache.kind === 'memory'
+        ? { memory: `${cache.maxBytes}B`, ttl: msText(cache.ttlMs) }
+        : { redis: withoutPassword(cache.url), ttl: msText(cache.ttlMs) },
+    holdout: config.holdout,
+    state:
+      state.kind === 'memory'
+        ? 'memory'
+        : state.kind === 'sqlite'
+          ? `sqlite:${state.file}`
+          : withoutPassword(state.url),
+    secret: secrets?.map(() => REDACTED),
+    webhooks:
+      config.webhooks.length === 0
+        ? undefined
+        : config.webhooks.map(({ name, type, secret, events: wanted }) => ({
+            name,
+            url: REDACTED,
+            type,
+            ...(secret !== undefined && { secret: REDACTED }),
+            ...(wanted !== undefined && { events: wanted }),
+          })),
+    spool: config.spool,
+    timeouts: {
+      request: msText(timeouts.requestMs),
+      headers: msText(timeouts.headersMs),
+      keepAlive: msText(timeouts.keepAliveMs),
+      inference: msText(timeouts.inferenceMs),
+      run: msText(timeouts.runMs),
+      grace: msText(timeouts.graceMs),
+      drain: msText(timeouts.drainMs),
+    },
+    limits: {
+      imagePixels: limits.imagePixels,
+      store: limits.store,
+      cost: limits.cost,
+      connections: limits.connections,
+      ...callerLimits('address', limits.address),
+      ...callerLimits('key', limits.key),
+      models: ratesText(limits.models),
+      experiments: ratesText(limits.experiments),
+      shedding: {
+        wait: msText(limits.shedding.waitMs),
+        eventLoopDelay: msText(limits.shedding.eventLoopDelayMs),
+        heapPercent: Math.round(limits.shedding.heapShare * 100),
+        bodies: `${limits.shedding.bodyBytes}B`,
+      },
+    },
+    tls,
+    telemetry: {
+      logs: { level: config.logLevel, access: config.accessLogShare },
+      otlp: tracing && {
+        endpoint: tracing.otlp.endpoint,
+        headers: Object.fromEntries(Object.keys(tracing.otlp.headers).map((name) => [name, REDACTED])),
+        serviceName: tracing.otlp.serviceName,
+      },
+      sampleRatio: tracing?.sampleRatio,
+      audit: config.auditFile === undefined ? undefined : { file: config.auditFile },
+      events:
+        events &&
+        (events.kind === 'file'
+          ? {
+              sink: 'file',
+              file: events.path,
+              maxSize: `${events.maxBytes}B`,
+              maxFiles: events.maxFiles,
+            }
+          : events.kind === 'redis'
+            ? { sink: 'redis', maxLength: events.maxLength }
+            : { sink: 'otlp' }),
+    },
+  };
+  return pruned(shown) ?? {};
+}
+
+/** A Redis address whose password is not shown. */
+export function withoutPassword(url: string): string {
+  return url.replace(/:\/\/([^:@/]*):[^@/]*@/, `://$1:${REDACTED}@`);
+}
+
+function addressText({ host, port }: Address): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function msText(ms: number): string {
+  return ms % 1000 === 0 && ms > 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
+
+function rateText(rate: Rate | undefined): string | undefined {
+  return rate && formatRate(rate);
+}
+
+function ratesText(rates: ReadonlyMap<string, Rate>): object | undefined {
+  return rates.size === 0
+    ? undefined
+    : Object.fromEntries([...rates].map(([name, rate]) => [name, formatRate(rate)]));
+}
+
+function callerLimits(prefix: string, { rate, concurrency, daily }: CallerLimits): object {
+  return {
+    [`${prefix}Rate`]: rateText(rate),
+    [`${prefix}Concurrency`]: concurrency,
+    [`${prefix}Daily`]: daily,
+  };
+}
+
+/** Without what is undefined, at any depth, and without maps that are empty then. */
+function pruned(value: object): object | undefined {
+  const kept = Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
+    const next = typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? pruned(inner) : inner;
+    return next === undefined ? [] : [[key, next]];
+  });
+  return kept.length === 0 ? undefined : (Object.fromEntries(kept) as object);
+}

@@ -1,0 +1,76 @@
+import type { Logger } from 'pino';
+import type { Config } from './config/config.ts';
+import { Limits } from './limits/limits.ts';
+import { BodyBudget } from './overload/body-budget.ts';
+import { LoadShedder } from './overload/load-shedder.ts';
+import { LoopDelay } from './overload/loop-delay.ts';
+import type { Shed } from './overload/overloaded.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import { Admission } from './trust/admission.ts';
+import { TokenVerifier } from './trust/jwt.ts';
+import { KeyDesk } from './trust/key-desk.ts';
+import type { KeyStore } from './trust/key-store.ts';
+import { KeyWatch } from './trust/key-watch.ts';
+
+/** All that a call has to pass before it is routed: who it is, how often it comes, and whether there is room. */
+export class Door {
+  readonly limits: Limits;
+  readonly shedder: LoadShedder;
+  readonly bodies: BodyBudget;
+  readonly admission: Admission;
+  /** Where keys are made and revoked; undefined: there are none. */
+  readonly keyDesk: KeyDesk | undefined;
+  readonly #keys: KeyWatch | undefined;
+  readonly #loopDelay = new LoopDelay();
+
+  constructor(config: Config, keys: KeyStore | undefined, metrics: Metrics, log: Logger) {
+    const { auth, limits, state } = config;
+    this.limits = new Limits(limits, {
+      redisUrl: limits.store === 'redis' && state.kind === 'redis' ? state.url : undefined,
+      onRefused: (kind) => {
+        metrics.recordLimit(kind);
+      },
+      onFallback: () => {
+        metrics.recordLimitFallback();
+      },
+    });
+    const onShed = (reason: Shed): void => {
+      metrics.recordShed(reason);
+    };
+    this.shedder = new LoadShedder(limits.shedding, onShed, this.#loopDelay);
+    this.bodies = new BodyBudget(limits.shedding.bodyBytes, onShed);
+    this.admission = new Admission({
+      keys: keys?.ring,
+      tokens: auth.tokens === undefined ? undefined : new TokenVerifier(auth.tokens),
+      limits: this.limits,
+      shedder: this.shedder,
+      onRefused: (outcome, protocol) => {
+        metrics.recordRefusal(outcome, protocol);
+      },
+    });
+    if (keys === undefined) return;
+    metrics.watchKeys(() => keys.ring.keys);
+    this.keyDesk = new KeyDesk(keys);
+    this.#keys = new KeyWatch(keys, log, (result) => {
+      metrics.recordReload(result);
+    });
+  }
+
+  start(): void {
+    this.#loopDelay.start();
+    this.#keys?.start();
+  }
+
+  /** Puts other limits in force. */
+  apply({ limits }: Config): void {
+    this.limits.replace(limits);
+    this.shedder.replace(limits.shedding);
+    this.bodies.replace(limits.shedding.bodyBytes);
+  }
+
+  async stop(): Promise<void> {
+    this.#loopDelay.stop();
+    await this.#keys?.stop();
+    this.limits.close();
+  }
+}

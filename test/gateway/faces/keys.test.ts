@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createKey } from '../../../gateway/trust/api-key.ts';
+import type { NewKey } from '../../../gateway/trust/api-key.ts';
+import { addingModel } from '../../models/small-models.ts';
+import { findRedis, startRedis } from '../../servers/redis-server.ts';
+import { eventually, startGateway } from '../running-gateway.ts';
+import type { RunningGateway } from '../running-gateway.ts';
+
+const root = createKey();
+const narrow = createKey();
+const reader = createKey();
+
+const entry = ({ id, hash }: NewKey, fields: string): string =>
+  `  - { id: "${id}", hash: "${hash}", ${fields} }\n`;
+
+const KEYS =
+  'keys:\n' +
+  entry(root, 'scopes: [infer, outcomes, "admin:read", "admin:write"]') +
+  entry(narrow, 'scopes: [infer, "admin:read", "admin:write"], models: [simple]') +
+  entry(reader, 'scopes: ["admin:read"]');
+
+let gateway: RunningGateway;
+beforeAll(async () => {
+  gateway = await startGateway({
+    admin: true,
+    config: 'auth: { keys: ./keys.yaml }\n',
+    files: {
+      'keys.yaml': KEYS,
+      'models/simple/1/model.onnx': addingModel(1),
+      'models/other/1/model.onnx': addingModel(1),
+    },
+  });
+});
+afterAll(() => gateway[Symbol.asyncDispose]());
+
+interface Answer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+async function ask(
+  method: string,
+  path: string,
+  key: string,
+  body?: unknown,
+  of: RunningGateway = gateway,
+): Promise<Answer> {
+  const response = await fetch(`http://${of.server.bound.admin ?? ''}${path}`, {
+    method,
+    headers: { 'x-api-key': key },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: (await response.json()) as Answer['body'] };
+}
+
+async function infer(key: string, of: RunningGateway = gateway, model = 'simple'): Promise<number> {
+  const body = JSON.stringify({
+    inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 2], data: [1, 2] }],
+  });
+  const url = of.url(`/v2/models/${model}/infer`);
+  return (await fetch(url, { method: 'POST', headers: { 'x-api-key': key }, body })).status;
+}
+
+describe('keys over the control plane', () => {
+  test('are made, and open at once; shown without what opens them; rotated; and revoked at once', async () => {
+    const wish = { name: 'job', scopes: ['infer'], models: ['simple'], rate: '100/s', expires: '90d' };
+    const { status, body } = await ask('POST', '/api/keys', root.text, wish);
+    expect(status).toBe(201);
+    const { id, key } = body as { id: string; key: string };
+    expect(await infer(key)).toBe(200);
+    expect(await infer(key, gateway, 'other')).toBe(403);
+
+    const listed = await ask('GET', '/api/keys', reader.text);
+    const text = JSON.stringify(listed.body);
+    expect(text).toContain(id);
+    expect(text).not.toContain(key.slice(-43));
+    expect(text).not.toContain('hash');
+
+    const rotated = await ask('POST', `/api/keys/${id}/rotate`, root.text, { keep: '1h' });
+    expect(rotated.body).toMatchObject({ replaces: id });
+    expect(await infer(String(rotated.body.key))).toBe(200);
+    expect(await infer(key)).toBe(200);
+
+    expect((await ask('DELETE', `/api/keys/${id}`, root.text)).body).toEqual({ revoked: id });
+    expect(await infer(key)).toBe(401);
+    expect(await infer(String(rotated.body.key))).toBe(200);
+    expect(gateway.log.join('')).not.toContain(key.slice(-43));
+  });
+
+  test('take their scopes from whoever makes them, who gives no more than they have', async () => {
+    for (const [by, wish] of [
+      [reader, { name: 'x', scopes: ['infer'] }],
+      [root, { name: 'x', scopes: ['override'] }],
+      [narrow, { name: 'x', scopes: ['infer'] }],
+      [narrow, { name: 'x', scopes: ['infer'], models: ['other'] }],
+    ] as const) {
+      expect((await ask('POST', '/api/keys', by.text, wish)).status).toBe(403);
+    }
+    expect((await ask('DELETE', `/api/keys/${root.id}`, narrow.text)).status).toBe(403);
+    expect((await ask('POST', `/api/keys/${root.id}/rotate`, narrow.text)).status).toBe(403);
+    const own = await ask('GET', '/api/keys', narrow.text);
+    expect(JSON.stringify(own.body)).not.toContain(root.id);
+  });
+
+  test.each([
+    ['no name', { scopes: ['infer'] }],
+    ['a scope that is none', { name: 'x', scopes: ['root'] }],
+    ['a rate that is none', { name: 'x', scopes: ['infer'], rate: 'fast' }],
+    ['an end that is none', { name: 'x', scopes: ['infer'], expires: 'soon' }],
+    ['an unknown field', { name: 'x', scopes: ['infer'], hash: 'a'.repeat(64) }],
+    ['an id of its own', { name: 'x', scopes: ['infer'], id: 'abcd' }],
+  ])('%s is a 400', async (_, wish) => {
+    expect((await ask('POST', '/api/keys', root.text, wish)).status).toBe(400);
+  });
+
+  test('one that is not there is a 404 that says which there are', async () => {
+    const { status, body } = await ask('DELETE', '/api/keys/abcd', root.text);
+    expect(status).toBe(404);
+    expect(String(body.error)).toContain(root.id);
+  });
+
+  test('are in the audit log, with who changed them', async () => {
+    const { store } = gateway.server.gateway.state;
+    const entries = await store.readAudit(0, 100);
+    expect(JSON.stringify(entries)).toContain('key created');
+    expect(entries.every(({ entry }) => JSON.stringify(entry).includes(root.id))).toBe(true);
+  });
+});
+
+test('without keys there are none to show', async () => {
+  await using open = await startGateway({
+    admin: true,
+    files: { 'models/simple/1/model.onnx': addingModel(1) },
+  });
+  const { status, body } = await ask('GET', '/api/keys', '', undefined, open);
+  expect(status).toBe(409);
+  expect(body.error).toContain('`auth.keys` is not configured');
+});
+
+const found = await findRedis();
+
+test.skipIf(found.kind === 'missing')(
+  'a key in Redis opens and is revoked on all replicas within a second, whichever was asked',
+  async () => {
+    await using redis = await startRedis(found.kind === 'found' ? found.program : '');
+    const files = { 'models/simple/1/model.onnx': addingModel(1) };
+    const config = `auth: { keys: state }\nstate: ${redis.url}\n`;
+    await using a = await startGateway({ admin: true, config, files });
+    await using b = await startGateway({ admin: true, config, files });
+    expect(await infer(root.text, a)).toBe(401);
+    const desk = a.server.gateway.keyDesk;
+    const grant = { models: [], rate: undefined, concurrency: undefined, daily: undefined };
+    const made = await desk?.create({
+      ...grant,
+      name: 'first',
+      scopes: ['infer', 'admin:write'],
+      priority: undefined,
+      expires: undefined,
+    });
+    const first = made?.key ?? '';
+    expect(await infer(first, a)).toBe(200);
+    await eventually(async () => (await infer(first, b)) === 200);
+    const second = await ask('POST', '/api/keys', first, { name: 'second', scopes: ['infer'] }, b);
+    const { id, key } = second.body as { id: string; key: string };
+    expect(await infer(key, b)).toBe(200);
+    await eventually(async () => (await infer(key, a)) === 200);
+    await ask('DELETE', `/api/keys/${id}`, first, undefined, b);
+    const revokedMs = performance.now();
+    expect(await infer(key, b)).toBe(401);
+    await eventually(async () => (await infer(key, a)) === 401);
+    expect(performance.now() - revokedMs).toBeLessThan(5000);
+  },
+);
