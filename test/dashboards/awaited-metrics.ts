@@ -10,10 +10,12 @@ export const AWAITED_METRICS: readonly string[] = [
   'process_resident_memory_bytes',
 ];
 
-/** Metrics of a part that the machine of a test may not have: they have no series there. */
+/** Metrics of what a test need not have, a GPU, a certificate or keys: they have no series there. */
 export const HARDWARE_METRICS: readonly string[] = [
   'signalbox_gpu_utilization_ratio',
   'signalbox_gpu_memory_used_bytes',
+  'signalbox_certificate_expiry_timestamp_seconds',
+  'signalbox_key_expiry_timestamp_seconds',
 ];
 
 const METRIC = /\b(?:signalbox|nodejs|process)_[a-z0-9_]+|\b(?:up|ALERTS)\b(?=\{)/g;
