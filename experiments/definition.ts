@@ -105,8 +105,8 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
   const refuse = (path: Path, message: string): void => {
     problems.push(document.problemAt(path, message));
   };
-  const variants = readVariants(file, refuse);
   checkVersions(file, knownVersions, refuse);
+  const variants = readVariants(file, refuse);
   const pick = (name: string, path: Path): Variant | undefined => {
     const variant = variants.find((candidate) => candidate.name === name);
     if (variant === undefined) {
