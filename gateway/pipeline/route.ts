@@ -107,14 +107,15 @@ export class Router {
   }
 
   #unavailable(
-    { answerableBy }: Call,
+    { answerableBy, model: name }: Call,
     model: ServedModel | undefined,
     { experiment, variant }: Pick<Choice, 'experiment' | 'variant'>,
   ): GatewayError {
     const of = `variant ${variant.name} of experiment ${experiment.key}`;
     if (variant.upstream === undefined) {
-      const reason = model === undefined ? 'there is no such model' : reasonOf(model, variant.version);
-      return new GatewayError('variant_unavailable', `${of} is not ready: ${reason}`);
+      return model === undefined
+        ? unknownModel(name)
+        : new GatewayError('variant_unavailable', `${of} is not ready: ${reasonOf(model, variant.version)}`);
     }
     const { protocol } = variant.upstream;
     const reason = answerableBy.includes(protocol)

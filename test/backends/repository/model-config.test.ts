@@ -48,6 +48,7 @@ test('a file that says nothing gives the defaults', () => {
     outputs: undefined,
     warmup: [],
     responseCache: false,
+    tensorrt: false,
     labelsFile: undefined,
     image: undefined,
     written: {},

@@ -89,6 +89,9 @@ test('callers get the answers of their own variant, while shadows answer copies 
     const counts = await Promise.all(['v2', 'v3', 'v4'].map((shadow) => pair('v1', shadow)));
     return counts.every((result) => (result?.compared ?? 0) >= 5);
   });
+  // The last call's copies may still be under way: its answer's memory is lent until they are compared.
+  const answering = gateway.server.gateway.repository.model('animals')?.version(1);
+  await eventually(() => answering instanceof ModelVersion && answering.lentSlabs === 0);
   const [flipping, same, nan] = await Promise.all(['v2', 'v3', 'v4'].map((shadow) => pair('v1', shadow)));
   expect(flipping).toMatchObject({
     variant: 'v1',
@@ -115,8 +118,6 @@ test('callers get the answers of their own variant, while shadows answer copies 
   const refused = await pair('v1', 'v5');
   expect(refused).toMatchObject({ compared: 0, agreement: null });
   expect(Object.keys(refused?.failed ?? {})).toEqual(['invalid_input']);
-  const answering = gateway.server.gateway.repository.model('animals')?.version(1);
-  expect(answering instanceof ModelVersion && answering.lentSlabs).toBe(0);
 
   const text = await gateway.metrics();
   const counted = (variant: string, result: string): number =>
