@@ -65,7 +65,7 @@ test('a good day of one variant is not taken for a good variant', () => {
 test.each([
   ['there are too few units', inputOf({ v1: [30, 99], v2: [60, 1000] }), 'too_few_units'],
   ['a variant has none', inputOf({ v1: [300, 1000] }), 'too_few_units'],
-  ['nothing varies', inputOf({ v1: [1000, 1000], v2: [1000, 1000] }), 'nothing_varies'],
+  ['all succeed alike', inputOf({ v1: [1000, 1000], v2: [1000, 1000] }), 'same'],
 ])('weights stay where %s', (_, input, why) => {
   expect(drawn(input)).toEqual({ kind: 'keep', why });
 });
