@@ -2,7 +2,8 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { LoadOptions, LoadResult } from './load/http-load.ts';
-import type { ServerMeasure, ServerQuestion } from './servers/messages.ts';
+import type { LoadMessage } from './load/load-process.ts';
+import type { LongestTurn, ServerMeasure, ServerMessage, ServerQuestion } from './servers/messages.ts';
 
 function start(file: string): ChildProcess {
   const path = fileURLToPath(new URL(file, import.meta.url));
@@ -23,11 +24,18 @@ function nextMessage<Message>(child: ChildProcess): Promise<Message> {
 }
 
 /** Runs a load in a process of its own. */
-export async function loadFromOutside(options: LoadOptions): Promise<LoadResult> {
+export async function loadFromOutside(
+  options: LoadOptions,
+  onUnderWay = (): void => undefined,
+): Promise<LoadResult> {
   const child = start('./load/load-process.ts');
-  const result = nextMessage<LoadResult>(child);
   child.send(options);
-  const answered = await result;
+  let answered = await nextMessage<LoadMessage>(child);
+  if (answered === 'under way') {
+    const result = nextMessage<LoadResult>(child);
+    onUnderWay();
+    answered = await result;
+  }
   if (answered.failures > 0)
     throw new Error(`${answered.failures} of ${answered.answers} answers were errors`);
   return answered;
@@ -48,6 +56,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly grpcPort: number | undefined;
   /** Asks the server what it has measured of itself since the last time it was asked. */
   measure(): Promise<ServerMeasure>;
+  /** The longest turn of its event loop under a load, from when the load is well under way. */
+  longestTurn(load: LoadOptions): Promise<LongestTurn>;
 }
 
 export async function startServer(file: string, question: ServerQuestion = {}): Promise<ServerProcess> {
@@ -55,17 +65,28 @@ export async function startServer(file: string, question: ServerQuestion = {}): 
   const ready = nextMessage<Pick<ServerProcess, 'port' | 'grpcPort'>>(child);
   child.send(question);
   const { port, grpcPort } = await ready;
+  const tell = (message: ServerMessage): void => {
+    child.send(message);
+  };
   return {
     port,
     grpcPort,
     measure() {
       const measured = nextMessage<ServerMeasure>(child);
-      child.send('measure');
+      tell('measure');
       return measured;
+    },
+    async longestTurn(load) {
+      await loadFromOutside(load, () => {
+        tell('watch');
+      });
+      const turn = nextMessage<LongestTurn>(child);
+      tell('turns');
+      return turn;
     },
     async [Symbol.asyncDispose]() {
       const exited = new Promise((resolve) => child.once('exit', resolve));
-      child.send('stop');
+      tell('stop');
       await exited;
     },
   };

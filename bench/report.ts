@@ -1,4 +1,4 @@
-import type { ServerMeasure } from './servers/messages.ts';
+import type { LongestTurn } from './servers/messages.ts';
 
 export function print(line = ''): void {
   process.stdout.write(`${line}\n`);
@@ -20,9 +20,13 @@ export function printFigure(what: string, figure: string, asked = ''): void {
   print(`  ${what.padEnd(34)} ${figure}${asked === '' ? '' : `   asked: ${asked}`}`);
 }
 
-export function turn({
-  longestTurnMs,
-  longestTurnByClockMs,
-}: Pick<ServerMeasure, 'longestTurnMs' | 'longestTurnByClockMs'>): string {
-  return `${longestTurnMs.toFixed(1)} ms of its own time (${longestTurnByClockMs.toFixed(1)} ms by the clock)`;
+/** One line: the median of some rounds' longest turns, with the shortest and the longest of them. */
+export function turns(rounds: readonly LongestTurn[]): string {
+  return `${spread(
+    rounds.map(({ ownMs }) => ownMs),
+    1,
+  )} ms of its own time, ${spread(
+    rounds.map(({ byClockMs }) => byClockMs),
+    1,
+  )} ms by the clock`;
 }

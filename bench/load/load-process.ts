@@ -1,11 +1,20 @@
-/** The load generator's process: takes one job by message, and answers with its result. */
+/** The load generator's process: takes one job by message, says when the load is under way, and answers with its result. */
 import { runLoad } from './http-load.ts';
-import type { LoadOptions } from './http-load.ts';
+import type { LoadOptions, LoadResult } from './http-load.ts';
+
+export type LoadMessage = 'under way' | LoadResult;
+
+const tell = (message: LoadMessage): void => {
+  process.send?.(message);
+};
 
 process.once('message', (job: LoadOptions) => {
   const requests = job.requests.map((request) => Buffer.from(request));
-  void runLoad({ ...job, requests }).then((result) => {
-    process.send?.(result);
+  const loaded = runLoad({ ...job, requests }, () => {
+    tell('under way');
+  });
+  void loaded.then((result) => {
+    tell(result);
     process.disconnect();
   });
 });

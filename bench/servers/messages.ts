@@ -6,13 +6,27 @@ export interface ServerQuestion {
   readonly models?: readonly string[];
 }
 
+/** What a server under test is told; it answers the questions among them. */
+export type ServerMessage =
+  /** What it has used and done since the last time it was asked: answered with a `ServerMeasure`. */
+  | 'measure'
+  /** To watch its event loop from now on, which costs it some percent of its throughput. */
+  | 'watch'
+  /** To stop that: answered with the `LongestTurn` of the time between. */
+  | 'turns'
+  | 'stop';
+
 export interface ServerMeasure {
-  /** The longest turn of the main thread's event loop, in milliseconds of that thread's own processor time. */
-  readonly longestTurnMs: number;
-  /** The same by the clock: with the time that other processes, or the machine's other guests, had the processor. */
-  readonly longestTurnByClockMs: number;
   /** Processor time that the main thread used, in milliseconds. */
   readonly mainThreadMs: number;
   /** Rows a batch, on average; undefined for a server that doesn't batch. */
   readonly averageBatch: number | undefined;
+}
+
+/** The longest turn of the main thread's event loop. */
+export interface LongestTurn {
+  /** In milliseconds of that thread's own processor time. */
+  readonly ownMs: number;
+  /** By the clock: with the time that other processes, or the machine's other guests, had the processor. */
+  readonly byClockMs: number;
 }

@@ -1,4 +1,4 @@
-import type { ServerMeasure, ServerQuestion } from './messages.ts';
+import type { LongestTurn, ServerMeasure, ServerMessage, ServerQuestion } from './messages.ts';
 
 export interface RunningServer {
   readonly port: number;
@@ -12,20 +12,33 @@ export interface RunningServer {
 export function serveBench(start: (question: ServerQuestion) => Promise<RunningServer>): void {
   process.once('message', (question: ServerQuestion) => {
     void start(question).then((server) => {
-      const turns = new LoopTurns();
+      let turns: LoopTurns | undefined;
+      let taken = process.threadCpuUsage();
       // Told to stop, or left alone because the bench itself was stopped.
       process.once('disconnect', () => {
-        turns.stop();
+        turns?.stop();
         void server.stop();
       });
-      process.on('message', (message) => {
-        if (message === 'stop') {
+      const answers: Record<ServerMessage, () => void> = {
+        measure() {
+          void server.averageBatch().then((averageBatch) => {
+            const { user, system } = process.threadCpuUsage(taken);
+            taken = process.threadCpuUsage();
+            process.send?.({ mainThreadMs: (user + system) / 1000, averageBatch } satisfies ServerMeasure);
+          });
+        },
+        watch() {
+          turns = new LoopTurns();
+        },
+        turns() {
+          process.send?.(turns?.stop());
+        },
+        stop() {
           process.disconnect();
-          return;
-        }
-        void server.averageBatch().then((averageBatch) => {
-          process.send?.({ ...turns.take(), averageBatch } satisfies ServerMeasure);
-        });
+        },
+      };
+      process.on('message', (message: ServerMessage) => {
+        answers[message]();
       });
       process.send?.({ port: server.port, grpcPort: server.grpcPort });
     });
@@ -36,33 +49,19 @@ export function serveBench(start: (question: ServerQuestion) => Promise<RunningS
 class LoopTurns {
   #cpu = process.threadCpuUsage();
   #clockMs = performance.now();
-  #longestMs = 0;
-  #longestByClockMs = 0;
-  #taken = process.threadCpuUsage();
+  #ownMs = 0;
+  #byClockMs = 0;
   readonly #timer = setInterval(() => {
     const used = process.threadCpuUsage(this.#cpu);
     const nowMs = performance.now();
-    this.#longestMs = Math.max(this.#longestMs, (used.user + used.system) / 1000);
-    this.#longestByClockMs = Math.max(this.#longestByClockMs, nowMs - this.#clockMs);
+    this.#ownMs = Math.max(this.#ownMs, (used.user + used.system) / 1000);
+    this.#byClockMs = Math.max(this.#byClockMs, nowMs - this.#clockMs);
     this.#cpu = process.threadCpuUsage();
     this.#clockMs = nowMs;
   }, 1);
 
-  /** The longest since the last time it was asked. */
-  take(): Omit<ServerMeasure, 'averageBatch'> {
-    const used = process.threadCpuUsage(this.#taken);
-    const taken = {
-      longestTurnMs: this.#longestMs,
-      longestTurnByClockMs: this.#longestByClockMs,
-      mainThreadMs: (used.user + used.system) / 1000,
-    };
-    this.#taken = process.threadCpuUsage();
-    this.#longestMs = 0;
-    this.#longestByClockMs = 0;
-    return taken;
-  }
-
-  stop(): void {
+  stop(): LongestTurn {
     clearInterval(this.#timer);
+    return { ownMs: this.#ownMs, byClockMs: this.#byClockMs };
   }
 }
