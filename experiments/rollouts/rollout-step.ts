@@ -1,8 +1,10 @@
 import type { Experiment } from '../definition.ts';
 import type { Command, Outcome, RolloutCommands } from '../standing/command.ts';
 import type { Situation } from '../standing/in-force.ts';
-import { advance, beginRollout } from './advance.ts';
-import type { RolloutEvent, Surroundings } from './advance.ts';
+import { advance } from './machine/advance.ts';
+import { beginRollout } from './machine/begin.ts';
+import type { RolloutEvent, Surroundings } from './machine/event.ts';
+import type { Variant } from '../variant.ts';
 import type { RolloutPlan } from './plan.ts';
 import { rolloutSplit } from './split.ts';
 import { isSameTarget, readRecord } from './state.ts';
@@ -28,9 +30,15 @@ export function drivenRollout({ experiment, standing }: Situation): DrivenRollou
   };
 }
 
-function targetOf({ variants, phase }: Experiment, { variant }: RolloutPlan): RolloutTarget {
-  const version = variants.find(({ name }) => name === variant)?.version ?? 0;
-  return { variant, version, phase };
+/** @returns version 0 for a server elsewhere that is asked for no version of its own */
+function targetOf(experiment: Experiment, plan: RolloutPlan): RolloutTarget {
+  const { version, upstream } = variantOf(experiment, plan);
+  return { variant: plan.variant, version: version ?? upstream.version ?? 0, phase: experiment.phase };
+}
+
+/** What is rolled out. */
+export function variantOf({ variants, control }: Experiment, plan: RolloutPlan): Variant {
+  return variants.find(({ name }) => name === plan.variant) ?? control;
 }
 
 /** What an event makes of a rollout, with why; it is stored before it takes effect. */
@@ -46,7 +54,8 @@ export function stepRollout(
   surroundings: Surroundings,
 ): RolloutStep | undefined {
   if (record === undefined) {
-    const message = `version ${target.version} is rolled out as ${target.variant}`;
+    const what = target.version === 0 ? 'a server elsewhere' : `version ${target.version}`;
+    const message = `${what} is rolled out as ${target.variant}`;
     return {
       record: { target, state: beginRollout(surroundings.nowMs) },
       cause: { code: 'new_version', message },
@@ -56,8 +65,8 @@ export function stepRollout(
   return transition && { record: { target, state: transition.state }, cause: transition.cause };
 }
 
-/** @param isReady whether a version of a model can answer */
-export function rolloutCommands(isReady: (model: string, version: number) => boolean): RolloutCommands {
+/** @param isReady whether a variant of a model can answer */
+export function rolloutCommands(isReady: (model: string, variant: Variant) => boolean): RolloutCommands {
   return (command, situation, nowMs) => {
     const driven = drivenRollout(situation);
     if (driven === undefined) return undefined;
@@ -68,7 +77,7 @@ export function rolloutCommands(isReady: (model: string, version: number) => boo
       return { kind: 'refused', fault: 'not_possible', message };
     }
     const record = driven.record ?? { target, state: beginRollout(nowMs) };
-    const surroundings = { nowMs, isReady: isReady(experiment.model, target.version) };
+    const surroundings = { nowMs, isReady: isReady(experiment.model, variantOf(experiment, plan)) };
     const stepped = stepRollout({ plan, target, record }, eventOf(command), surroundings);
     if (stepped !== undefined)
       return { kind: 'change', split: rolloutSplit(experiment, plan, stepped.record) };

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { advance, beginRollout } from '../../../experiments/rollouts/advance.ts';
-import type { RolloutEvent } from '../../../experiments/rollouts/advance.ts';
-import { ANALYSIS_OUTCOMES, isProven, judgementOf } from '../../../experiments/rollouts/judgement.ts';
-import type { Finding } from '../../../experiments/rollouts/judgement.ts';
-import { FAULT_KINDS } from '../../../experiments/rollouts/plan.ts';
-import { CAUSE_CODES, readRecord, trafficOf } from '../../../experiments/rollouts/state.ts';
-import type { RolloutState } from '../../../experiments/rollouts/state.ts';
-import { samplePlan } from './sample-plan.ts';
+import { advance } from '../../../../experiments/rollouts/machine/advance.ts';
+import { beginRollout } from '../../../../experiments/rollouts/machine/begin.ts';
+import type { RolloutEvent } from '../../../../experiments/rollouts/machine/event.ts';
+import { ANALYSIS_OUTCOMES, isProven, judgementOf } from '../../../../experiments/rollouts/judgement.ts';
+import type { Finding } from '../../../../experiments/rollouts/judgement.ts';
+import { FAULT_KINDS } from '../../../../experiments/rollouts/plan.ts';
+import { CAUSE_CODES, readRecord, trafficOf } from '../../../../experiments/rollouts/state.ts';
+import type { RolloutState } from '../../../../experiments/rollouts/state.ts';
+import { samplePlan } from '../sample-plan.ts';
 
 const SOURCES: readonly Finding['source'][] = [
   'guardrail',

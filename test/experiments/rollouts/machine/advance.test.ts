@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { advance, beginRollout } from '../../../experiments/rollouts/advance.ts';
-import type { Command, RolloutEvent, Transition } from '../../../experiments/rollouts/advance.ts';
-import { judgementOf } from '../../../experiments/rollouts/judgement.ts';
-import type { Finding } from '../../../experiments/rollouts/judgement.ts';
-import type { RolloutPlan } from '../../../experiments/rollouts/plan.ts';
-import { trafficOf } from '../../../experiments/rollouts/state.ts';
-import type { RolloutState } from '../../../experiments/rollouts/state.ts';
-import { samplePlan } from './sample-plan.ts';
+import { advance } from '../../../../experiments/rollouts/machine/advance.ts';
+import { beginRollout } from '../../../../experiments/rollouts/machine/begin.ts';
+import type { Command, RolloutEvent, Transition } from '../../../../experiments/rollouts/machine/event.ts';
+import { judgementOf } from '../../../../experiments/rollouts/judgement.ts';
+import type { Finding } from '../../../../experiments/rollouts/judgement.ts';
+import type { RolloutPlan } from '../../../../experiments/rollouts/plan.ts';
+import { trafficOf } from '../../../../experiments/rollouts/state.ts';
+import type { RolloutState } from '../../../../experiments/rollouts/state.ts';
+import { samplePlan } from '../sample-plan.ts';
 
 /** A rollout that is driven by hand. */
 class Walk {
