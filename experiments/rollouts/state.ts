@@ -171,6 +171,12 @@ export function trafficOf(plan: RolloutPlan, state: RolloutState): Traffic {
   }
 }
 
+/** Whether a state sends more to the variant than another one: more units, or whom a rule names. */
+export function givesMore(plan: RolloutPlan, after: RolloutState, before: RolloutState): boolean {
+  const [next, last] = [trafficOf(plan, after), trafficOf(plan, before)];
+  return next.weight > last.weight || next.rules.length > last.rules.length;
+}
+
 /** Whether it is over: only a person or a new version moves it on. */
 export function isOver({ kind }: RolloutState): boolean {
   return kind === 'succeeded' || kind === 'rolled_back' || kind === 'aborted';

@@ -97,6 +97,10 @@ export class MemoryStore implements StateStore {
     return Promise.resolve(this.#audit.filter(({ sequence }) => sequence > after).slice(0, limit));
   }
 
+  nowMs(): number {
+    return Date.now();
+  }
+
   acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined> {
     const nowMs = Date.now();
     const held = this.#leases.get(name);
@@ -105,6 +109,13 @@ export class MemoryStore implements StateStore {
     const token = isHeld ? held.token : ++this.#leaseToken;
     this.#leases.set(name, { holder, token, expiresMs: nowMs + ttlMs });
     return Promise.resolve({ token });
+  }
+
+  leaseHolder(name: string): Promise<string | undefined> {
+    return settled(() => {
+      const held = this.#leases.get(name);
+      return held !== undefined && held.expiresMs > Date.now() ? held.holder : undefined;
+    });
   }
 
   releaseLease(name: string, holder: string): Promise<void> {

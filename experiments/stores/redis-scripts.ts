@@ -19,6 +19,7 @@ declare module 'ioredis' {
       auditJson: string,
     ): Result<number, Context>;
     signalboxAcquireLease(key: string, holder: string, ttlMs: number): Result<number, Context>;
+    signalboxLeaseHolder(key: string): Result<string | null, Context>;
     signalboxReleaseLease(key: string, holder: string): Result<number, Context>;
     signalboxApplyStep(keys: number, ...keysAndArguments: (string | number)[]): Result<number, Context>;
     signalboxRecordMirrors(
@@ -64,6 +65,12 @@ local token = tonumber(held[2] or '0')
 if not live then token = token + 1 end
 redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'token', token, 'expires', now + tonumber(ARGV[2]))
 return token
+`;
+
+const LEASE_HOLDER = `
+${NOW}
+local held = redis.call('HMGET', KEYS[1], 'holder', 'expires')
+return held[1] and tonumber(held[2]) > now and held[1]
 `;
 
 const RELEASE_LEASE = `
@@ -139,6 +146,7 @@ return 1
 export function defineScripts(redis: RedisConnection): void {
   redis.defineCommand('signalboxWriteDocument', { numberOfKeys: 3, lua: WRITE_DOCUMENT });
   redis.defineCommand('signalboxAcquireLease', { numberOfKeys: 1, lua: ACQUIRE_LEASE });
+  redis.defineCommand('signalboxLeaseHolder', { numberOfKeys: 1, lua: LEASE_HOLDER });
   redis.defineCommand('signalboxReleaseLease', { numberOfKeys: 1, lua: RELEASE_LEASE });
   redis.defineCommand('signalboxApplyStep', { lua: APPLY_STEP });
   redis.defineCommand('signalboxRecordMirrors', { numberOfKeys: 1, lua: RECORD_MIRRORS });

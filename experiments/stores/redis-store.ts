@@ -2,6 +2,7 @@ import type { CountedMetric } from '../counted-metric.ts';
 import type { MirrorBatch } from '../mirror/mirror-fields.ts';
 import type { MirrorTally } from '../mirror/mirror-tally.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
+import { RedisClock } from './redis-clock.ts';
 import { connectRedis } from './redis-connection.ts';
 import { RedisExperimentData } from './redis-experiment-data.ts';
 import type { RedisConnection } from './redis-scripts.ts';
@@ -29,6 +30,7 @@ export class RedisStore implements StateStore {
   readonly #url: string;
   readonly #redis: RedisConnection;
   readonly #data: RedisExperimentData;
+  readonly #clock: RedisClock;
   readonly #watchers = new Map<string, Set<() => void>>();
   #subscriber: RedisConnection | undefined;
 
@@ -42,6 +44,11 @@ export class RedisStore implements StateStore {
     this.#url = url;
     this.#redis = connectRedis(url);
     this.#data = new RedisExperimentData(this.#redis);
+    this.#clock = new RedisClock(this.#redis);
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs();
   }
 
   /** Waits for the server; returns whether it is there. */
@@ -129,6 +136,10 @@ export class RedisStore implements StateStore {
     });
   }
 
+  leaseHolder(name: string): Promise<string | undefined> {
+    return this.#ask(async () => (await this.#redis.signalboxLeaseHolder(leaseKey(name))) ?? undefined);
+  }
+
   releaseLease(name: string, holder: string): Promise<void> {
     return this.#ask(async () => {
       await this.#redis.signalboxReleaseLease(leaseKey(name), holder);
@@ -161,6 +172,7 @@ export class RedisStore implements StateStore {
   }
 
   close(): Promise<void> {
+    this.#clock.stop();
     this.#subscriber?.disconnect();
     this.#redis.disconnect();
     return Promise.resolve();

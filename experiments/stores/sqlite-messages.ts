@@ -24,6 +24,7 @@ export type SqliteRequest =
       readonly holder: string;
       readonly ttlMs: number;
     }
+  | { readonly kind: 'leaseHolder'; readonly name: string }
   | { readonly kind: 'releaseLease'; readonly name: string; readonly holder: string }
   | { readonly kind: 'recordExposures'; readonly batch: ExposureBatch }
   | { readonly kind: 'recordOutcomes'; readonly outcomes: readonly Outcome[] }

@@ -89,8 +89,16 @@ export class SqliteStore implements StateStore {
     return this.#ask({ kind: 'auditLength' });
   }
 
+  nowMs(): number {
+    return Date.now();
+  }
+
   acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined> {
     return this.#ask({ kind: 'acquireLease', name, holder, ttlMs });
+  }
+
+  leaseHolder(name: string): Promise<string | undefined> {
+    return this.#ask({ kind: 'leaseHolder', name });
   }
 
   releaseLease(name: string, holder: string): Promise<void> {

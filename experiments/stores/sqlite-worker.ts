@@ -97,6 +97,12 @@ function answer(request: SqliteRequest): unknown {
         .get({ name: request.name, holder: request.holder, until: nowMs + request.ttlMs, now: nowMs });
       return row && { token: Number(row.token) };
     }
+    case 'leaseHolder': {
+      const row = tables
+        .prepare('SELECT holder FROM lease WHERE name = ? AND expires_ms > ?')
+        .get(request.name, nowMs);
+      return row && String(row.holder);
+    }
     case 'releaseLease':
       tables
         .prepare('UPDATE lease SET expires_ms = 0 WHERE name = ? AND holder = ?')

@@ -94,10 +94,18 @@ export interface Lease {
   readonly token: number;
 }
 
+/** The time that all who share a store agree on, whatever their own clocks say. */
+export interface SharedClock {
+  /** Milliseconds since 1970. */
+  nowMs(): number;
+}
+
 /** One holder at a time, for as long as it keeps renewing. */
 export interface Leases {
   /** Takes the lease where nobody holds it, or renews it where `holder` does; undefined where another one holds it. */
   acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined>;
+  /** Who holds it now; undefined where nobody does. */
+  leaseHolder(name: string): Promise<string | undefined>;
   /** Ends it early where `holder` holds it. */
   releaseLease(name: string, holder: string): Promise<void>;
 }
@@ -143,7 +151,7 @@ export interface ExperimentData {
  * Every method may throw {@link StoreUnavailable}. What a method answered survives the death of the process, unless the
  * store is the one in memory.
  */
-export interface StateStore extends Documents, Claims, AuditLog, Leases, ExperimentData {
+export interface StateStore extends Documents, Claims, AuditLog, Leases, SharedClock, ExperimentData {
   readonly kind: 'memory' | 'sqlite' | 'redis';
   /** Ends it; what was asked before is answered. */
   close(): Promise<void>;

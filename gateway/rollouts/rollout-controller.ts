@@ -3,20 +3,21 @@ import type { Logger } from 'pino';
 import type { Experiment } from '../../experiments/definition.ts';
 import { countedMetrics } from '../../experiments/counted-metric.ts';
 import { analyseRollout, checksAt } from '../../experiments/rollouts/analyse-rollout.ts';
-import type { RolloutEvent, Surroundings } from '../../experiments/rollouts/advance.ts';
+import type { RolloutEvent, Surroundings } from '../../experiments/rollouts/machine/event.ts';
 import type { QueryAnswer, WebhookAnswer } from '../../experiments/rollouts/check-findings.ts';
 import type { MetFloor } from '../../experiments/rollouts/fault-counter.ts';
 import type { Judgement } from '../../experiments/rollouts/judgement.ts';
 import type { MirrorEvidence } from '../../experiments/rollouts/mirror-findings.ts';
 import type { QueryCheck, WebhookCheck } from '../../experiments/rollouts/plan.ts';
-import { drivenRollout, stepRollout } from '../../experiments/rollouts/rollout-step.ts';
+import { drivenRollout, stepRollout, variantOf } from '../../experiments/rollouts/rollout-step.ts';
 import type { DrivenRollout, RolloutStep } from '../../experiments/rollouts/rollout-step.ts';
 import { rolloutSplit } from '../../experiments/rollouts/split.ts';
-import { isOver, trafficOf } from '../../experiments/rollouts/state.ts';
-import type { RolloutRecord } from '../../experiments/rollouts/state.ts';
+import { givesMore, isOver, trafficOf } from '../../experiments/rollouts/state.ts';
+import type { RolloutRecord, RolloutTarget } from '../../experiments/rollouts/state.ts';
 import type { Outcome } from '../../experiments/standing/command.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
 import type { Cause as StandingCause } from '../../experiments/standing/standing.ts';
+import type { Variant } from '../../experiments/variant.ts';
 import { LeaseLost, StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import type { ExperimentData, Fence } from '../../experiments/stores/state-store.ts';
 import type { StandingBook } from '../standing/standing-book.ts';
@@ -30,21 +31,25 @@ export interface RolloutControllerOptions {
   readonly store: Pick<ExperimentData, 'tallies'>;
   /** What this process has seen until now is in the store afterwards. */
   readonly flushExposures: () => Promise<void>;
-  /** Whether a version of a model can answer. */
-  readonly isReady: (model: string, version: number) => boolean;
+  /** Whether a variant of a model can answer. */
+  readonly isReady: (model: string, variant: Variant) => boolean;
   readonly askPrometheus: (check: QueryCheck, names: QueryNames, signal: AbortSignal) => Promise<QueryAnswer>;
   readonly askWebhook: (check: WebhookCheck, rollout: object, signal: AbortSignal) => Promise<WebhookAnswer>;
   /** What the copies of requests that a variant got have shown; undefined: none were compared. */
   readonly mirrorEvidence: (experiment: Experiment, variant: string) => Promise<MirrorEvidence | undefined>;
   /** `alone`: no other process drives these rollouts. Otherwise what a leader's writes stand under; undefined: somebody else leads. */
   readonly lead: () => 'alone' | Fence | undefined;
+  /** Another replica that can't answer for what is rolled out yet; undefined: all can. */
+  readonly objector: (experiment: string, target: RolloutTarget) => Promise<string | undefined>;
+  /** How long replicas get to object before anybody is sent to what is new. */
+  readonly objectionMs: number;
   /** Names this process in the audit log. */
   readonly replica: string;
   /** How long a change takes to be in force on all replicas. */
   readonly spreadMs: number;
   readonly log: Logger;
-  /** Milliseconds since 1970. */
-  readonly nowMs?: () => number;
+  /** Milliseconds since 1970, the same on all replicas. */
+  readonly nowMs: () => number;
 }
 
 /** An analysis that changed nothing: what it came to, and what it would have made of the rollout. */
@@ -58,6 +63,8 @@ interface Memory {
   analysedMs: number;
   /** A floor that was met, and is not stored yet. */
   floor: MetFloor | undefined;
+  /** The replica that holds it, as it was told last. */
+  objector: string | undefined;
   /** What is under way. */
   work: Promise<void> | undefined;
 }
@@ -153,8 +160,11 @@ export class RolloutController {
     const event: RolloutEvent = {
       kind: isSpread(record, surroundings.nowMs, this.#options.spreadMs) ? 'in_force' : 'clock',
     };
-    const step = stepRollout(driven, event, surroundings);
-    if (step !== undefined) return () => this.#take(experiment.key, record, event, step);
+    const waitsForObjections =
+      record?.state.kind === 'pending' &&
+      surroundings.nowMs - record.state.sinceMs < this.#options.objectionMs;
+    const step = waitsForObjections ? undefined : stepRollout(driven, event, surroundings);
+    if (step !== undefined) return () => this.#goOn(experiment.key, driven, event, step);
     if (record === undefined || !('at' in record.state)) return undefined;
     if (surroundings.nowMs - Math.max(memory.analysedMs, record.state.at.sinceMs) < plan.intervalMs)
       return undefined;
@@ -165,8 +175,30 @@ export class RolloutController {
       const { outcome, findings } = judgement;
       this.#options.log.info({ experiment: experiment.key, outcome, findings }, 'the rollout was analysed');
       const next = stepRollout(driven, analysed, this.#surroundings(situation));
-      if (next !== undefined) await this.#take(experiment.key, record, analysed, next);
+      if (next !== undefined) await this.#goOn(experiment.key, driven, analysed, next);
     };
+  }
+
+  /** Takes a step, unless it would send more to what another replica can't answer for. */
+  async #goOn(
+    key: string,
+    { plan, target, record }: DrivenRollout,
+    event: RolloutEvent,
+    step: RolloutStep,
+  ): Promise<void> {
+    if (record !== undefined && givesMore(plan, step.record.state, record.state)) {
+      const { objector, log } = this.#options;
+      const memory = this.#memoryOf(key);
+      const replica = await objector(key, target);
+      if (replica !== undefined && replica !== memory.objector)
+        log.warn(
+          { experiment: key, replica },
+          'a replica can not answer for what is rolled out: nobody gets more of it',
+        );
+      memory.objector = replica;
+      if (replica !== undefined) return;
+    }
+    await this.#take(key, record, event, step);
   }
 
   async #takeFloor(key: string, memory: Memory): Promise<void> {
@@ -245,9 +277,9 @@ export class RolloutController {
   }
 
   #surroundings({ experiment }: Pick<Situation, 'experiment'>): Surroundings {
-    const { rollout, variants, model } = experiment;
-    const version = variants.find(({ name }) => name === rollout?.variant)?.version;
-    return { nowMs: this.#nowMs(), isReady: version !== undefined && this.#options.isReady(model, version) };
+    const { rollout, model } = experiment;
+    const isReady = rollout !== undefined && this.#options.isReady(model, variantOf(experiment, rollout));
+    return { nowMs: this.#nowMs(), isReady };
   }
 
   #standingCause({ state }: RolloutRecord, { code, message }: RolloutStep['cause']): StandingCause {
@@ -290,14 +322,14 @@ export class RolloutController {
   #memoryOf(key: string): Memory {
     let memory = this.#memory.get(key);
     if (memory === undefined) {
-      memory = { analysedMs: -Infinity, floor: undefined, work: undefined };
+      memory = { analysedMs: -Infinity, floor: undefined, objector: undefined, work: undefined };
       this.#memory.set(key, memory);
     }
     return memory;
   }
 
   #nowMs(): number {
-    return (this.#options.nowMs ?? Date.now)();
+    return this.#options.nowMs();
   }
 }
 

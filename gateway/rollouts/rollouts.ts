@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { InferAnswer } from '../../backends/inference.ts';
 import type { ModelRepository } from '../../backends/repository/repository.ts';
@@ -9,10 +8,13 @@ import type { Target } from '../pipeline/call.ts';
 import type { StandingBook } from '../standing/standing-book.ts';
 import { LeaderElection } from '../state/leader-election.ts';
 import type { GatewayState } from '../state/state.ts';
+import type { Variant } from '../../experiments/variant.ts';
 import type { Outcome } from '../telemetry/metrics.ts';
+import type { Upstreams } from '../upstream/upstreams.ts';
 import { askPrometheus, askWebhook } from './analysis-checks.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { mirrorEvidence } from './mirror-evidence.ts';
+import { OBJECTION_MS, Objections } from './objections.ts';
 import { RolloutController } from './rollout-controller.ts';
 import type { DryRun } from './rollout-controller.ts';
 
@@ -22,7 +24,11 @@ const SPREAD_MS = 1000;
 export interface RolloutsOptions {
   readonly experiments: StandingBook;
   readonly repository: ModelRepository;
+  /** The servers of variants that live elsewhere. */
+  readonly upstreams: Pick<Upstreams, 'of'>;
   readonly state: GatewayState;
+  /** Names this process; no other has the same. */
+  readonly replica: string;
   readonly log: Logger;
 }
 
@@ -35,13 +41,16 @@ export class Rollouts {
   readonly #watch: FaultWatch;
   /** Undefined: no other process has this state. */
   readonly #election: LeaderElection | undefined;
+  /** Undefined: nobody else could be kept waiting. */
+  readonly #objections: Objections | undefined;
 
-  constructor({ experiments, repository, state, log }: RolloutsOptions) {
+  constructor({ experiments, repository, upstreams, state, replica, log }: RolloutsOptions) {
     const { store, exposures } = state;
     const isShared = store.kind === 'redis';
-    const replica = randomUUID();
-    const isReady = (model: string, version: number): boolean =>
-      repository.model(model)?.version(version) !== undefined;
+    const isReady = (model: string, variant: Variant): boolean =>
+      variant.upstream === undefined
+        ? repository.model(model)?.version(variant.version) !== undefined
+        : upstreams.of(variant)?.isReady === true;
     this.commands = rolloutCommands(isReady);
     this.#experiments = experiments;
     this.#election = isShared
@@ -57,6 +66,13 @@ export class Rollouts {
           },
         })
       : undefined;
+    const objections = new Objections({
+      situations: () => experiments.situations,
+      leases: store,
+      replica,
+      isReady,
+    });
+    this.#objections = isShared ? objections : undefined;
     this.#controller = new RolloutController({
       experiments,
       store,
@@ -66,8 +82,11 @@ export class Rollouts {
       askWebhook,
       mirrorEvidence: (experiment, variant) => mirrorEvidence(state, experiment, variant),
       lead: () => (this.#election === undefined ? 'alone' : this.#election.fence),
+      objector: (experiment, target) => objections.objector(experiment, target),
+      objectionMs: isShared ? OBJECTION_MS : 0,
       replica,
       spreadMs: isShared ? SPREAD_MS : 0,
+      nowMs: () => store.nowMs(),
       log,
     });
     this.#watch = new FaultWatch((experiment, met) => {
@@ -78,11 +97,13 @@ export class Rollouts {
 
   start(): void {
     this.#election?.start();
+    this.#objections?.start();
     this.#controller.start();
   }
 
   async stop(): Promise<void> {
     await this.#controller.stop();
+    await this.#objections?.stop();
     await this.#election?.stop();
   }
 

@@ -18,7 +18,7 @@ export interface ControlOptions {
   readonly rollout: RolloutCommands;
   /** Brings what was changed into the audit file, before it is acknowledged. */
   readonly keepAudit: () => Promise<void>;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, the same on all replicas. */
   readonly nowMs: () => number;
 }
 

@@ -152,6 +152,19 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       expect(await store.acquireLease(name, 'a', 60_000)).toEqual(lease);
     });
 
+    test('say who holds them, and that nobody does', async () => {
+      const name = newExperiment();
+      expect(await store.leaseHolder(name)).toBeUndefined();
+      await store.acquireLease(name, 'a', 60_000);
+      expect(await store.leaseHolder(name)).toBe('a');
+      await store.releaseLease(name, 'a');
+      expect(await store.leaseHolder(name)).toBeUndefined();
+      await store.acquireLease(name, 'b', 30);
+      await vi.waitFor(async () => {
+        expect(await store.leaseHolder(name)).toBeUndefined();
+      });
+    });
+
     test('go to another one with a higher token when they are let go, and when they run out', async () => {
       const name = newExperiment();
       const first = await store.acquireLease(name, 'a', 60_000);

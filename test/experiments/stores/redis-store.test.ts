@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { RedisStore } from '../../../experiments/stores/redis-store.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
@@ -46,6 +47,21 @@ describe.skipIf(found.kind === 'missing')(
       });
       expect((await b.readDocument(name))?.value).toEqual({ weights: 1 });
       await Promise.all([a.close(), b.close()]);
+    });
+
+    test('the time is the server’s, whatever the process’ own clock says', async () => {
+      const client = new Redis(redis.url);
+      const wrong = vi.spyOn(Date, 'now').mockReturnValue(0);
+      const store = await open();
+      await store.readDocument('x');
+      const [before] = await client.time();
+      const nowMs = store.nowMs();
+      const [after] = await client.time();
+      wrong.mockRestore();
+      expect(nowMs).toBeGreaterThanOrEqual(Number(before) * 1000 - 1000);
+      expect(nowMs).toBeLessThanOrEqual(Number(after) * 1000 + 2000);
+      await store.close();
+      client.disconnect();
     });
 
     test('a server that is gone is told at once, and used again when it is back with what it had', async () => {
