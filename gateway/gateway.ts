@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { formatProblem } from '../documents/problem.ts';
 import type { RunJournal } from '../backends/onnx/run-journal.ts';
@@ -21,9 +22,11 @@ import type { BodyBudget } from './overload/body-budget.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { PredictionLog } from './pipeline/prediction-log.ts';
 import { Router } from './pipeline/route.ts';
+import { neededBy } from './rollouts/needed-versions.ts';
 import { Rollouts } from './rollouts/rollouts.ts';
 import { Audit } from './audit/audit.ts';
 import { Control } from './standing/control.ts';
+import { KeptStandings } from './standing/kept-standings.ts';
 import { StandingBook } from './standing/standing-book.ts';
 import { HistoryKeeper } from './results/history-keeper.ts';
 import { ResultsReader } from './results/results-reader.ts';
@@ -117,6 +120,7 @@ export class Gateway {
       journal,
       onAllHung,
       metrics: () => metrics,
+      neededBy: (model, version) => neededBy(experiments?.situations ?? [], model, version),
       onWorkerDeath: (model, version, reason) => onWorkerDeath?.(model, version, reason),
     });
     let upstreams: Upstreams | undefined;
@@ -131,7 +135,13 @@ export class Gateway {
       metrics = new Metrics(gaugeSources(repository, inForce, () => experiments?.situations ?? []));
       upstreams = openUpstreams(config, log, repository, metrics);
       const state = await GatewayState.open(config, inForce, metrics, log);
-      experiments = await StandingBook.open({ store: state.store, files, log });
+      const { store } = state;
+      // Other stores are on this machine themselves.
+      const kept =
+        store.kind === 'redis'
+          ? await KeptStandings.open(join(config.spool, 'standings.json'), log)
+          : undefined;
+      experiments = await StandingBook.open({ store, files, kept, log, nowMs: () => store.nowMs() });
       await upstreams.follow(experiments.current);
       const keys = place?.kind === 'state' ? await StoredKeys.open(state.store) : fileKeys;
       const gateway = new Gateway(
@@ -173,14 +183,14 @@ export class Gateway {
     this.repository = repository;
     this.#files = files;
     this.experiments = experiments;
-    this.rollouts = new Rollouts({ experiments, repository, state, log });
+    this.rollouts = new Rollouts({ experiments, repository, upstreams, state, replica: this.replica, log });
     this.control = new Control({
       experiments,
       repository,
       upstreams,
       rollout: this.rollouts.commands,
       keepAudit: () => this.#audit.keep(),
-      nowMs: Date.now,
+      nowMs: () => state.store.nowMs(),
     });
     this.upstreams = upstreams;
     this.metrics = metrics;
@@ -313,7 +323,7 @@ export class Gateway {
     await this.rollouts.stop();
     await this.door.stop();
     await this.repository.close();
-    this.experiments.close();
+    await this.experiments.close();
     await this.upstreams.close();
     await this.#audit.close();
     await this.state.close();

@@ -13,6 +13,7 @@ import { nextStanding, readStanding, standingKey } from '../../experiments/stand
 import type { Cause, Standing } from '../../experiments/standing/standing.ts';
 import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import type { Documents, Fence } from '../../experiments/stores/state-store.ts';
+import type { KeptStandings } from './kept-standings.ts';
 
 /** How often a change is tried when others change the same experiment at the same moment. */
 const MAX_TRIES = 20;
@@ -28,8 +29,10 @@ export interface WishedExperiments {
 export interface StandingBookOptions {
   readonly store: Documents;
   readonly files: WishedExperiments;
+  /** What this machine knows where the store doesn't; left out: nothing. */
+  readonly kept?: KeptStandings | undefined;
   readonly log: Logger;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, the same on all replicas. */
   readonly nowMs?: () => number;
 }
 
@@ -67,6 +70,8 @@ interface Entry {
   /** What is in force here. */
   held: Standing | undefined;
   isUnsaved: boolean;
+  /** Whether it was told that nobody knows where it stands. */
+  isAdrift: boolean;
   readonly unwatch: () => void;
   /** What is done with one experiment is done in turn. */
   turn: Promise<unknown>;
@@ -79,6 +84,7 @@ interface Entry {
 export class StandingBook {
   readonly #store: Documents;
   readonly #files: WishedExperiments;
+  readonly #kept: KeptStandings | undefined;
   readonly #log: Logger;
   readonly #nowMs: () => number;
   readonly #overlay = new StandingOverlay();
@@ -88,16 +94,17 @@ export class StandingBook {
   #isStoreAway = false;
   #refreshing: Promise<void> | undefined;
 
-  /** Asks the store where the experiments stand; where it is away they begin as their files say. */
+  /** Asks the store where the experiments stand; where it is away they stand as they stood last here, or as their files say. */
   static async open(options: StandingBookOptions): Promise<StandingBook> {
     const book = new StandingBook(options);
     await book.takeFiles();
     return book;
   }
 
-  private constructor({ store, files, log, nowMs = Date.now }: StandingBookOptions) {
+  private constructor({ store, files, kept, log, nowMs = Date.now }: StandingBookOptions) {
     this.#store = store;
     this.#files = files;
+    this.#kept = kept;
     this.#log = log;
     this.#nowMs = nowMs;
   }
@@ -187,9 +194,10 @@ export class StandingBook {
     });
   }
 
-  close(): void {
+  async close(): Promise<void> {
     for (const entry of this.#entries.values()) entry.unwatch();
     this.#entries.clear();
+    await this.#kept?.settled();
   }
 
   /** @returns undefined where somebody else was first */
@@ -233,7 +241,9 @@ export class StandingBook {
           'the state store has no standing under that name; it is replaced',
         );
       const at = new Date(this.#nowMs()).toISOString();
-      const { file, held, isUnsaved } = entry;
+      const { file, isUnsaved } = entry;
+      // A store that knows nothing has lost what this machine still knows.
+      const held = entry.held ?? (stored === undefined ? this.#kept?.of(file) : undefined);
       const step = reconcile({ file, held, isUnsaved }, stored, randomUUID(), at);
       const version = document?.version ?? 0;
       switch (step.kind) {
@@ -272,12 +282,33 @@ export class StandingBook {
           await this.#inTurn(entry, () => this.#sync(key, entry));
           return undefined;
         } catch (error) {
+          this.#standAsKept(key, entry);
           return error instanceof Error ? error : new Error(String(error));
         }
       }),
     );
     const fault = faults.find((found) => found !== undefined);
     if (keys.length > 0) this.#noteStore(fault);
+  }
+
+  /** Where the store was never reached: what was in force here last holds on, until the store says what is. */
+  #standAsKept(key: string, entry: Entry): void {
+    if (entry.held !== undefined || entry.isAdrift) return;
+    const standing = this.#kept?.of(entry.file);
+    if (standing === undefined) {
+      entry.isAdrift = true;
+      this.#log.error(
+        { experiment: key },
+        'the state store is away, and where the experiment stood is not known here: its file’s own weights are in force',
+      );
+      return;
+    }
+    entry.held = standing;
+    this.#assemble();
+    this.#log.warn(
+      { experiment: key, version: standing.version },
+      'the state store is away: the experiment stands as it stood last on this machine',
+    );
   }
 
   #noteStore(fault: Error | undefined): void {
@@ -295,7 +326,14 @@ export class StandingBook {
 
   #enter(key: string, file: WrittenExperiment): void {
     const unwatch = this.#store.watchDocument(standingKey(key), () => void this.#syncAll([key]));
-    this.#entries.set(key, { file, held: undefined, isUnsaved: false, unwatch, turn: Promise.resolve() });
+    this.#entries.set(key, {
+      file,
+      held: undefined,
+      isUnsaved: false,
+      isAdrift: false,
+      unwatch,
+      turn: Promise.resolve(),
+    });
   }
 
   /** An edited file starts from its own weights again, at once. */
@@ -312,6 +350,7 @@ export class StandingBook {
     if (after.fileDigest !== file.digest) return;
     entry.held = after;
     entry.isUnsaved = false;
+    this.#kept?.keep(after);
     if (before?.id !== after.id || before.version !== after.version) this.#assemble();
     const change = { experiment: file.experiment, before, after };
     for (const listener of this.#listeners) listener(change);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findRedis, startRedis } from '../../servers/redis-server.ts';
 import type { RunningRedis } from '../../servers/redis-server.ts';
+import { command } from '../faces/admin-client.ts';
 import { MEASURED_FILES, predict, sendOutcomes, tallies } from '../faces/predictions.ts';
 import { eventually, metricValue, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
@@ -17,6 +18,10 @@ async function unitsWithOutcome(gateway: RunningGateway): Promise<number> {
   const { epochs } = await tallies(gateway);
   const variants = epochs.flatMap((epoch) => Object.values(epoch.variants));
   return variants.reduce((sum, { metrics }) => sum + (metrics.correct?.units ?? 0), 0);
+}
+
+async function outcomeFilesIn(folder: string): Promise<readonly string[]> {
+  return (await readdir(folder)).filter((file) => file.startsWith('outcomes'));
 }
 
 const correct = (prediction_id: string) => ({ prediction_id, metric: 'correct', value: 1 });
@@ -46,14 +51,14 @@ describe.skipIf(found.kind === 'missing')('while Redis is away', () => {
     await sendOutcomes(gateway, correct(answers[0]?.id ?? ''));
     const folder = join(gateway.folder.path, 'signalbox-spool');
     const texts = await Promise.all(
-      (await readdir(folder)).map((file) => readFile(join(folder, file), 'utf8')),
+      (await outcomeFilesIn(folder)).map((file) => readFile(join(folder, file), 'utf8')),
     );
     expect(texts.join('').trim().split('\n')).toHaveLength(21);
     expect(metricValue(await gateway.metrics(), 'signalbox_outcomes_spooled')).toBe(21);
 
     await redis.start();
     await eventually(async () => metricValue(await gateway.metrics(), 'signalbox_outcomes_spooled') === 0);
-    expect(await readdir(folder)).toEqual([]);
+    expect(await outcomeFilesIn(folder)).toEqual([]);
     expect(await unitsWithOutcome(gateway)).toBe(21);
     expect((await sendOutcomes(gateway, correct(answers[0]?.id ?? ''))).body).toMatchObject({
       accepted: 0,
@@ -78,7 +83,9 @@ describe.skipIf(found.kind === 'missing')('while Redis is away', () => {
       config: config(own),
     });
     await eventually(async () => (await unitsWithOutcome(second)) === 1);
-    await eventually(async () => (await readdir(join(second.folder.path, 'signalbox-spool'))).length === 0);
+    await eventually(
+      async () => (await outcomeFilesIn(join(second.folder.path, 'signalbox-spool'))).length === 0,
+    );
   });
 
   test('with a disk that takes nothing either, outcomes are refused and can be sent again', async () => {
@@ -106,6 +113,67 @@ describe.skipIf(found.kind === 'missing')('while Redis is away', () => {
     await expect(startGateway({ files: MEASURED_FILES, config: `state: ${own.url}\n` })).rejects.toThrow(
       'start the store, or set `secret`',
     );
+  });
+});
+
+describe.skipIf(found.kind === 'missing')('where an experiment stands, at a start', () => {
+  const winners = async (gateway: RunningGateway): Promise<ReadonlySet<string>> =>
+    new Set(
+      (await Promise.all(Array.from({ length: 20 }, (_, user) => predict(gateway, `user-${user}`)))).map(
+        ({ variant }) => variant,
+      ),
+    );
+
+  /** All get version 2 by hand; what a process of that is left with on its disk. */
+  async function promoted(redis: RunningRedis): Promise<string> {
+    await using gateway = await startGateway({ files: MEASURED_FILES, config: config(redis), admin: true });
+    expect((await command(gateway, 'promote')).status).toBe(200);
+    const read = (): Promise<string> =>
+      readFile(join(gateway.folder.path, 'signalbox-spool/standings.json'), 'utf8').catch(() => '');
+    await eventually(async () => (await read()).includes('"winner":"v2"'));
+    return read();
+  }
+
+  test('while Redis is away is what stood last on this machine; without that it is the file’s, and told loudly', async () => {
+    await using redis = await startRedis(program);
+    const kept = await promoted(redis);
+    await redis.kill();
+    const files = { ...MEASURED_FILES, 'signalbox-spool/standings.json': kept };
+    await using knowing = await startGateway({ files, config: config(redis) });
+    expect(await winners(knowing)).toEqual(new Set(['v2']));
+    const version = async (gateway: RunningGateway): Promise<number> =>
+      metricValue(await gateway.metrics(), 'signalbox_experiment_weights_version');
+    expect(await version(knowing)).toBe(2);
+
+    await using fresh = await startGateway({ files: MEASURED_FILES, config: config(redis) });
+    expect(await winners(fresh)).toEqual(new Set(['v1', 'v2']));
+    expect(await version(fresh)).toBe(0);
+    expect(fresh.log.some((line) => line.includes('where the experiment stood is not known here'))).toBe(
+      true,
+    );
+
+    await redis.start();
+    await eventually(async () => (await version(fresh)) === 2);
+    expect(await winners(fresh)).toEqual(new Set(['v2']));
+  });
+
+  test('where Redis has lost everything is brought back from this machine, and marked; a damaged file is left out', async () => {
+    await using redis = await startRedis(program);
+    const kept = await promoted(redis);
+    await redis.lose();
+    const files = { ...MEASURED_FILES, 'signalbox-spool/standings.json': kept };
+    await using gateway = await startGateway({ files, config: config(redis) });
+    expect(gateway.server.gateway.experiments.situation('digits-cnn')?.standing).toMatchObject({
+      version: 2,
+      isRecovered: true,
+      split: { winner: 'v2' },
+    });
+
+    await redis.lose();
+    const damaged = { ...MEASURED_FILES, 'signalbox-spool/standings.json': kept.slice(0, 40) };
+    await using other = await startGateway({ files: damaged, config: config(redis) });
+    expect(other.server.gateway.experiments.situation('digits-cnn')).toBeDefined();
+    expect(other.log.some((line) => line.includes('can not be read, and is left out'))).toBe(true);
   });
 });
 
