@@ -17,7 +17,7 @@ export interface RecordOptions {
   readonly accessLog: AccessLog | undefined;
   readonly metrics: Metrics;
   readonly predictions: PredictionLog;
-  /** Told how each routed request ended, while its outputs can still be read; with why, where it failed. */
+  /** Told how each request that was routed to somebody ended there, while its outputs can still be read; with why, where it failed. */
   readonly onEnd: (
     target: Target,
     outcome: Outcome,
@@ -73,6 +73,11 @@ export class CallRecord {
     this.#routedMs = performance.now();
     this.#prediction = this.#options.predictions.begin(target);
     return this.#prediction;
+  }
+
+  /** Its target can't answer, and somebody else is asked in its place: who watches that target is told all the same. */
+  gaveWay(outcome: Outcome, error: GatewayError): void {
+    if (this.#target !== undefined) this.#options.onEnd(this.#target, outcome, undefined, error);
   }
 
   /** The body is read, and the version is about to be asked. */

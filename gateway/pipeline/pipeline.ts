@@ -64,6 +64,8 @@ export class Pipeline {
         const isLast = !isUnavailable(error) || face.isSpent?.() === true;
         const instead = isLast ? undefined : router.fallbackOf(call, target);
         if (instead === undefined) throw error;
+        const failure = toGatewayError(error);
+        record.gaveWay(outcomeOf(failure), failure);
         const other = record.route(instead);
         const isInstead = true;
         return await this.#answer({

@@ -15,7 +15,10 @@ export type OnFloor = (experiment: string, met: MetFloor) => void;
 /** Of workers and of ONNX Runtime: a heap that is full, and an allocation that fails. */
 const OUT_OF_MEMORY = /out of memory|memory limit|allocate memory|bad_alloc|OutOfMemory/i;
 
-/** Sees how each request of a variant that is rolled out ends, and counts towards its hard floors. */
+/** A request that a worker died of; the death itself was counted. */
+const OF_A_DEATH = /worker died/;
+
+/** Sees how each request of a variant that is rolled out ends, also where another one answered in its place, and counts towards its hard floors. */
 export class FaultWatch {
   readonly #onFloor: OnFloor;
   /** By experiment; a counter lasts as long as the weights stand still. */
@@ -43,7 +46,7 @@ export class FaultWatch {
     const met = this.#counterOf(experiment, rollout).answered({
       outcome: outcomeOf(outcome),
       isNonFinite: answer === undefined ? undefined : hasNonFinite(answer.outputs),
-      isOutOfMemory: reason !== undefined && OUT_OF_MEMORY.test(reason),
+      isOutOfMemory: reason !== undefined && OUT_OF_MEMORY.test(reason) && !OF_A_DEATH.test(reason),
     });
     if (met !== undefined) this.#onFloor(experiment.key, met);
   }

@@ -23,6 +23,8 @@ export interface RolledOut {
   readonly experiment?: object;
   /** Lines of signalbox.yaml. */
   readonly config?: string;
+  /** Further files, or others in the place of these. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly admin?: true;
 }
 
@@ -32,6 +34,7 @@ export function startRollout({
   rollout,
   experiment = {},
   config,
+  files = {},
   admin,
 }: RolledOut): Promise<RunningGateway> {
   return startGateway({
@@ -54,6 +57,7 @@ export function startRollout({
         rollout: { interval: '100ms', minUnits: 40, ...rollout },
         ...experiment,
       }),
+      ...files,
     },
   });
 }

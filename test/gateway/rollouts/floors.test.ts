@@ -1,0 +1,126 @@
+/** Each hard floor is met for real, and the version is taken back at the fault that meets it. */
+import { setFlagsFromString } from 'node:v8';
+import { Worker } from 'node:worker_threads';
+import { afterEach, expect, test, vi } from 'vitest';
+import { nanClassifier, rightClassifier, slowClassifier } from '../../models/classifiers.ts';
+import { identityModel } from '../../models/onnx-graph.ts';
+import { eventually } from '../running-gateway.ts';
+import type { RunningGateway } from '../running-gateway.ts';
+import { history, startRollout, stateOf } from './rolled-out.ts';
+import type { RolledOut } from './rolled-out.ts';
+
+const WAITING = { steps: [{ setWeight: 1 }, { pause: {} }] };
+
+afterEach(() => {
+  setFlagsFromString('--max-old-space-size=1024');
+  vi.restoreAllMocks();
+});
+
+/** Version 2 has one percent of the units, and stays there; these tests call it by name. */
+async function waiting(options: Partial<RolledOut>): Promise<RunningGateway> {
+  const gateway = await startRollout({
+    version2: rightClassifier(),
+    config: 'state: memory',
+    ...options,
+    rollout: { ...WAITING, ...options.rollout },
+  });
+  await eventually(() => stateOf(gateway)?.kind === 'waiting_for_approval');
+  return gateway;
+}
+
+async function askVersion2(gateway: RunningGateway): Promise<number> {
+  const response = await fetch(gateway.url('/v2/models/classes/infer'), {
+    method: 'POST',
+    headers: { 'x-experiment': 'v2' },
+    body: JSON.stringify({
+      inputs: [{ name: 'SCORES', shape: [1, 4], datatype: 'FP32', data: [1, 0, 0, 0] }],
+    }),
+  });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+/** Waits until it is rolled back; within a second of the fault that met the floor, and for the cause. */
+async function expectRolledBack(gateway: RunningGateway, cause: string): Promise<void> {
+  await eventually(() => stateOf(gateway)?.kind === 'rolled_back');
+  expect((await history(gateway)).at(-1)?.reason).toBe(`hard_floor: ${cause}`);
+  const timeOf = (text: string): number => {
+    const line = gateway.log.find((candidate) => candidate.includes(text));
+    return (JSON.parse(line ?? '{}') as { time?: number }).time ?? Number.NaN;
+  };
+  const tookMs = timeOf('"state":"rolling_back"') - timeOf('met a hard floor');
+  expect(tookMs).toBeLessThanOrEqual(1000);
+}
+
+test('values that are not finite, three answers in a row', async () => {
+  await using gateway = await waiting({ version2: nanClassifier() });
+  for (let count = 0; count < 3; count += 1) {
+    expect(stateOf(gateway)?.kind).toBe('waiting_for_approval');
+    expect(await askVersion2(gateway)).toBe(422);
+  }
+  await expectRolledBack(gateway, 'v2: 3 answers in a row had a value that is not finite');
+});
+
+test('timeouts, as many in a row as the plan says', async () => {
+  await using gateway = await waiting({
+    version2: slowClassifier(768, 200),
+    config: 'state: memory\ntimeouts: { inference: 100ms }',
+    rollout: { hardFloor: { consecutiveTimeouts: 4 } },
+  });
+  const statuses = await Promise.all(Array.from({ length: 4 }, () => askVersion2(gateway)));
+  expect(statuses).toEqual([504, 504, 504, 504]);
+  await expectRolledBack(gateway, 'v2: 4 requests in a row timed out');
+});
+
+test('workers that die, three within a step, though no request fails', async () => {
+  await using gateway = await waiting({});
+  const posts = vi.spyOn(Worker.prototype, 'postMessage');
+  for (let deaths = 0; deaths < 3; deaths += 1) {
+    posts.mockClear();
+    expect(await askVersion2(gateway)).toBe(200);
+    const thread = posts.mock.contexts.find((context) => context instanceof Worker);
+    await thread?.terminate();
+  }
+  await expectRolledBack(gateway, 'v2: 3 workers died');
+});
+
+test('memory that runs out: a worker’s heap is full, twice', async () => {
+  const echo = identityModel('BYTES', ['batch', 'width']);
+  // V8 gives it to the threads that are started under it: those of the versions.
+  setFlagsFromString('--max-old-space-size=32');
+  await using gateway = await waiting({
+    version2: echo,
+    files: { 'models/classes/1/model.onnx': echo },
+    experiment: { metrics: [], guardrails: [] },
+  });
+  expect(await sendStrings(gateway, 500_000)).toBe(500);
+  await expectRolledBack(gateway, 'v2: 2 times memory ran out');
+});
+
+/** More strings than a small heap holds, in the binary form, which needs no other thread to be read. */
+async function sendStrings(gateway: RunningGateway, count: number): Promise<number> {
+  const text = Buffer.from('x'.repeat(100));
+  const element = Buffer.alloc(4 + text.length);
+  element.writeUInt32LE(text.length);
+  text.copy(element, 4);
+  const data = Buffer.concat(Array.from({ length: count }, () => element));
+  const head = Buffer.from(
+    JSON.stringify({
+      inputs: [
+        {
+          name: 'INPUT',
+          datatype: 'BYTES',
+          shape: [1, count],
+          parameters: { binary_data_size: data.length },
+        },
+      ],
+    }),
+  );
+  const response = await fetch(gateway.url('/v2/models/classes/infer'), {
+    method: 'POST',
+    headers: { 'x-experiment': 'v2', 'inference-header-content-length': String(head.length) },
+    body: Buffer.concat([head, data]),
+  });
+  await response.arrayBuffer();
+  return response.status;
+}
