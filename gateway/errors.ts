@@ -116,6 +116,10 @@ export const ERRORS = {
     status: 500,
     meaning: 'The model could not be loaded, or is not loaded; the message says why.',
   },
+  version_in_use: {
+    status: 409,
+    meaning: 'A load or unload would take the version away that a rollout goes back to.',
+  },
   non_finite_output: {
     status: 422,
     meaning: "The model's output has NaN or infinities, which JSON can't carry: ask for binary output.",

@@ -14,6 +14,8 @@ interface Listeners {
   readonly onAllHung: ((model: string, version: number) => void) | undefined;
   /** Undefined while there are none yet: models are loaded first. */
   readonly metrics: () => Metrics | undefined;
+  /** Why a version may not be unloaded now; undefined: it may. */
+  readonly neededBy: (model: string, version: number) => string | undefined;
   readonly onWorkerDeath: (model: string, version: number, reason: string) => void;
 }
 
@@ -25,7 +27,7 @@ interface Listeners {
 export function openRepository(
   config: Config,
   log: Logger,
-  { journal, onAllHung, metrics, onWorkerDeath }: Listeners,
+  { journal, onAllHung, metrics, neededBy, onWorkerDeath }: Listeners,
 ): Promise<ModelRepository> {
   return ModelRepository.open({
     roots: config.models.roots,
@@ -40,7 +42,11 @@ export function openRepository(
       findGpus: gpuFinder(config.models.vulkanDriver),
       faults: { runLimitMs: config.timeouts.runMs, ...(journal !== undefined && { journal }) },
     },
+    neededBy,
     events: {
+      onKept: (model, version, why) => {
+        log.error({ model, version, why }, 'a version that is no longer wished serves on');
+      },
       onBatch: (report) => metrics()?.recordBatch(report),
       onWorkerRestart: (model, version, reason) => {
         metrics()?.recordWorkerRestart(model, version);

@@ -23,6 +23,8 @@ import { selectVersions } from './version-policy.ts';
 export interface LoaderEvents extends BackendEvents {
   /** A version became ready, failed, or was unloaded. */
   onVersion(model: string, version: number, state: 'ready' | 'failed' | 'unloaded', reason?: string): void;
+  /** A version that is no longer wished serves on, as somebody needs it. */
+  onKept(model: string, version: number, why: string): void;
 }
 
 /** What loading takes from the machine that it runs on. */
@@ -41,6 +43,8 @@ export interface ModelLoaderOptions {
   readonly cache: AnswerCache | undefined;
   /** Where ensembles find their steps' models. */
   readonly members: KnownModels;
+  /** Why a version that serves may not be unloaded now; undefined: it may. */
+  readonly neededBy: (model: string, version: number) => string | undefined;
 }
 
 /** Models that are loaded at the same time; each load holds the file's bytes and the session's in memory. */
@@ -56,6 +60,8 @@ export class ModelLoader {
   readonly #ensembles: EnsembleBinder;
   #loads = 0;
   readonly #waiting: (() => void)[] = [];
+  /** Versions that are no longer wished and serve on, told once. */
+  readonly #kept = new WeakSet<Servable>();
 
   constructor(options: ModelLoaderOptions) {
     const { events, members, retire } = options;
@@ -99,13 +105,13 @@ export class ModelLoader {
     }
   }
 
-  /** Unloads every version. */
+  /** Unloads every version, but for those that are needed. */
   unload(model: ServedModel): void {
     this.#drop(model, () => true);
   }
 
   #drop(model: ServedModel, isDropped: (version: number) => boolean): void {
-    const versions = model.versions.filter(isDropped);
+    const versions = model.versions.filter((version) => isDropped(version) && !this.#keeps(model, version));
     for (const version of versions) {
       this.#ensembles.forget(model.name, version);
       const dropped = model.take(version);
@@ -113,6 +119,16 @@ export class ModelLoader {
       this.#events.onVersion(model.name, version, 'unloaded');
     }
     if (versions.length > 0) this.#ensembles.bind();
+  }
+
+  #keeps(model: ServedModel, version: number): boolean {
+    const serving = model.version(version);
+    if (serving === undefined) return false;
+    const why = this.#options.neededBy(model.name, version);
+    if (why === undefined) return false;
+    if (!this.#kept.has(serving)) this.#events.onKept(model.name, version, why);
+    this.#kept.add(serving);
+    return true;
   }
 
   #failMissing(model: ServedModel, version: number): void {

@@ -4,6 +4,8 @@ export type RepositoryFault =
   | 'not_allowed'
   /** The model is not there, or could not be loaded. */
   | 'failed'
+  /** Somebody needs a version that would be gone. */
+  | 'in_use'
   /** The request itself can't be granted, whatever the repository holds. */
   | 'invalid';
 

@@ -41,6 +41,8 @@ export interface RepositoryOptions {
   readonly cache?: AnswerCache;
   /** Pixels (width x height) of an image that are decoded at the most; left out: 64 million. */
   readonly maxImagePixels?: number;
+  /** Why a version that serves may not be unloaded now; undefined: it may. Left out: every one may. */
+  readonly neededBy?: (model: string, version: number) => string | undefined;
   readonly events: RepositoryEvents;
 }
 
@@ -108,6 +110,7 @@ export class ModelRepository {
       },
       members: this.#known,
       cache: options.cache,
+      neededBy: (model, version) => options.neededBy?.(model, version),
     });
   }
 
@@ -180,7 +183,8 @@ export class ModelRepository {
    * changed. It resolves when they take traffic.
    *
    * @param config a ModelConfig as JSON, which holds in place of the model's own file until the next load or unload
-   * @throws RepositoryError where control is not explicit, or a version can't be loaded; what served before goes on
+   * @throws RepositoryError where control is not explicit, a version can't be loaded, or one would go that is needed; what served
+   * before goes on
    */
   async load(name: string, config?: string): Promise<void> {
     this.#checkExplicit();
@@ -192,6 +196,7 @@ export class ModelRepository {
       if (seen === undefined) {
         throw new RepositoryError('failed', `failed to load '${name}', failed to poll from model repository`);
       }
+      this.#checkNeeded('load', name, wantedOf(seen));
       this.#seen = { ...this.#seen, models: new Map([...look.models, ...this.#seen.models]).set(name, seen) };
       this.#requested.set(name, override);
       this.#alongOnly.delete(name);
@@ -207,7 +212,7 @@ export class ModelRepository {
    * is a step of is not ready from then on.
    *
    * @param withMembers also the models that were loaded only because this ensemble needs them
-   * @throws RepositoryError where control is not explicit, or the model isn't loaded
+   * @throws RepositoryError where control is not explicit, the model isn't loaded, or one of its versions is needed
    */
   async unload(name: string, withMembers = false): Promise<void> {
     this.#checkExplicit();
@@ -216,6 +221,7 @@ export class ModelRepository {
       const model = this.#models.get(name);
       if (model === undefined)
         throw new RepositoryError('failed', `failed to unload '${name}', it is not loaded`);
+      this.#checkNeeded('unload', name, []);
       this.#requested.delete(name);
       this.#alongOnly.delete(name);
       this.#models.delete(name);
@@ -282,6 +288,18 @@ export class ModelRepository {
     throw new RepositoryError('not_allowed', `${message}; set models.control: explicit`);
   }
 
+  /** @throws RepositoryError where a version that serves is needed, and isn't among those that stay */
+  #checkNeeded(action: string, name: string, staying: readonly number[]): void {
+    for (const { version } of this.#models.get(name)?.ready ?? []) {
+      const why = staying.includes(version) ? undefined : this.#options.neededBy?.(name, version);
+      if (why !== undefined)
+        throw new RepositoryError(
+          'in_use',
+          `failed to ${action} '${name}', version ${version} would be gone: ${why}`,
+        );
+    }
+  }
+
   async #loadAtStart(name: string, seen: ModelLook | undefined): Promise<void> {
     if (seen === undefined) {
       this.#tell(name, 'models.load names it, but no repository has a model of that name');
@@ -327,8 +345,9 @@ export class ModelRepository {
     }
     const model = this.#models.get(name);
     if (before !== undefined || model === undefined) return;
-    this.#models.delete(name);
     this.#loader.unload(model);
+    // What is needed still serves.
+    if (model.versions.length === 0) this.#models.delete(name);
   }
 
   #serve(name: string): ServedModel {
@@ -386,6 +405,12 @@ export class ModelRepository {
     const total = instances.reduce((sum, count) => sum + count, 0);
     return Math.max(1, Math.floor(availableParallelism() / Math.max(1, total)));
   }
+}
+
+/** The versions that a model's policy wants of those that are there; a configuration that can't be read wants them all. */
+function wantedOf({ folder, settings }: ModelLook): readonly number[] {
+  const present = folder.versions.map(({ version }) => version);
+  return settings.kind === 'read' ? selectVersions(settings.config.versionPolicy, present) : present;
 }
 
 function reasonOfNoVersion({ folder }: ModelLook): string {

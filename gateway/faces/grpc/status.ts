@@ -45,6 +45,7 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
   cross_site: status.PERMISSION_DENIED,
   load_not_allowed: status.UNAVAILABLE,
   load_failed: status.INTERNAL,
+  version_in_use: status.FAILED_PRECONDITION,
   non_finite_output: status.INTERNAL,
   queue_full: status.UNAVAILABLE,
   queue_timeout: status.UNAVAILABLE,

@@ -41,6 +41,7 @@ export async function unloadModel(
 const CODES: Readonly<Record<RepositoryFault, ErrorCode>> = {
   not_allowed: 'load_not_allowed',
   failed: 'load_failed',
+  in_use: 'version_in_use',
   invalid: 'invalid_request',
 };
 

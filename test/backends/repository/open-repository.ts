@@ -30,17 +30,22 @@ export function repositoryEvents(): Events {
     onVersion: vi.fn(),
     onFolder: vi.fn(),
     onWarning: vi.fn(),
+    onKept: vi.fn(),
   };
 }
 
 /** Writes the files into a folder and serves it, until it is disposed of. */
 export async function openRepository(
   files: Readonly<Record<string, string | Uint8Array>>,
-  { control = 'poll', load = [] }: Partial<Pick<RepositoryOptions, 'control' | 'load'>> = {},
+  {
+    control = 'poll',
+    load = [],
+    neededBy = () => undefined,
+  }: Partial<Pick<RepositoryOptions, 'control' | 'load' | 'neededBy'>> = {},
 ): Promise<OpenedRepository> {
   const root = await temporaryFolder(files);
   const events = repositoryEvents();
-  const repository = await ModelRepository.open({ roots: [root.path], control, load, events });
+  const repository = await ModelRepository.open({ roots: [root.path], control, load, neededBy, events });
   return {
     repository,
     root,
