@@ -1,4 +1,6 @@
 import { isRecord } from './admin-client.ts';
+import { planLines } from './rollout-report.ts';
+import type { ToldRollout } from './rollout-report.ts';
 import { percent, textTable } from './text-table.ts';
 
 /** An experiment as the control plane describes it, as far as it is shown here. */
@@ -21,6 +23,8 @@ export interface ExperimentStatus {
     readonly weights: Readonly<Record<string, number>>;
     readonly winner?: string;
   };
+  /** Left out where its file has none. */
+  readonly rollout?: ToldRollout;
   /** Null where the gateway has never reached its state store. */
   readonly standing: {
     readonly version: number;
@@ -51,7 +55,9 @@ export function statusTable(experiments: readonly ExperimentStatus[]): string {
 
 /** One experiment: what is in force, how it came to it, and what the file wishes where that is something else. */
 export function statusText(experiment: ExperimentStatus): string {
-  return `${statusTable([experiment])}\n${[...standingLines(experiment), ...wishLines(experiment)].join('\n')}\n`;
+  const { rollout } = experiment;
+  const plan = rollout === undefined ? [] : [...planLines(rollout), ''];
+  return `${[statusTable([experiment]), ...plan, ...standingLines(experiment), ...wishLines(experiment)].join('\n')}\n`;
 }
 
 function standingLines({ standing, weightsVersion }: ExperimentStatus): readonly string[] {

@@ -1,5 +1,6 @@
 /** What the control plane answers, as far as the console shows it; docs/results.md and docs/control.md tell the whole. */
 import type { MirrorResult } from '../../../experiments/results/mirror-results.ts';
+import type { RolloutState, RolloutTarget } from '../../../experiments/rollouts/state.ts';
 import type { Results } from '../../../experiments/statistics/analysis/results.ts';
 
 export type {
@@ -58,8 +59,29 @@ export interface ExperimentShape {
   readonly wished: { readonly status: string; readonly weights: Readonly<Record<string, number>> };
   /** Null where the state store was never asked. */
   readonly standing: StandingShape | null;
-  /** Where the rollout stands; undefined: there is none. */
-  readonly rollout?: unknown;
+  /** The plan, and where it stands; undefined: it has no rollout. */
+  readonly rollout?: RolloutShape;
+}
+
+export type { Hold } from '../../../experiments/rollouts/state.ts';
+
+export type RolloutStep =
+  | { readonly kind: 'setWeight'; readonly weight: number }
+  | { readonly kind: 'pause'; readonly durationMs: number | null }
+  | { readonly kind: 'analysis'; readonly count: number }
+  | { readonly kind: 'match'; readonly rules: number }
+  | { readonly kind: 'setMirrorRoute'; readonly percentage: number };
+
+export interface RolloutShape {
+  readonly target: RolloutTarget;
+  readonly state: RolloutState;
+  /** Of the variant, in percent. */
+  readonly weight: number;
+  readonly steps: readonly RolloutStep[];
+  readonly intervalMs: number;
+  readonly minUnits: number;
+  readonly failureLimit: number;
+  readonly autoPromote: boolean;
 }
 
 /** A line of the overview: the experiment, and what it said last. */

@@ -1,12 +1,14 @@
 import type { Experiment } from '../../../experiments/definition.ts';
 import { epochOf } from '../../../experiments/epoch.ts';
+import { drivenRollout } from '../../../experiments/rollouts/rollout-step.ts';
 import { sharesOf } from '../../../experiments/shares.ts';
 import type { Situation } from '../../../experiments/standing/in-force.ts';
 import { wishedSplit } from '../../../experiments/standing/in-force.ts';
 import type { Standing } from '../../../experiments/standing/standing.ts';
+import { describeRollout } from './describe-rollout.ts';
 
 /**
- * An experiment as the control plane tells it: what is in force, beside what its file wishes.
+ * An experiment as the control plane tells it: what is in force, beside what its file wishes, and its rollout where it has one.
  *
  * @param situation undefined: the state store was never asked, and all is as the file says
  */
@@ -14,6 +16,7 @@ export function describeExperiment(inForce: Experiment, situation: Situation | u
   const { key, model, status, phase, phaseName, control, winner, variants, coverage, metrics } = inForce;
   const shares = new Map(sharesOf(inForce).map(({ variant, share }) => [variant, share]));
   const wished = wishedSplit(situation?.experiment ?? inForce);
+  const driven = situation && drivenRollout(situation);
   return {
     key,
     model,
@@ -37,6 +40,7 @@ export function describeExperiment(inForce: Experiment, situation: Situation | u
       weights: wished.weights,
       ...(wished.status === 'completed' && { winner: wished.winner }),
     },
+    ...(driven !== undefined && { rollout: describeRollout(driven) }),
     standing: situation === undefined ? null : describeStanding(situation.standing),
   };
 }

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { drivenRollout } from '../../../experiments/rollouts/rollout-step.ts';
-import { trafficOf } from '../../../experiments/rollouts/state.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { scope } from '../scoped-routes.ts';
+import { describeRollout } from './describe-rollout.ts';
 import { experimentOf } from './experiments.ts';
 
 /** Where the rollout of an experiment stands, and what an analysis would decide now; it changes nothing. */
@@ -17,24 +17,10 @@ export function rolloutRoutes(app: FastifyInstance, gateway: Gateway): void {
       const situation = gateway.experiments.situation(key);
       const driven = situation && drivenRollout(situation);
       if (driven?.record === undefined) return { experiment: key, rollout: null };
-      const { plan, record } = driven;
-      const { weight, mirror, rules } = trafficOf(plan, record.state);
       const { judgement, step } = (await dryRunOf(gateway, key)) ?? {};
       return {
         experiment: key,
-        rollout: {
-          ...record,
-          steps: plan.steps.map(({ kind, ...step }) => ({
-            kind,
-            ...('weight' in step && { weight: step.weight }),
-            ...('percentage' in step && { percentage: step.percentage }),
-            ...('durationMs' in step && { durationMs: step.durationMs ?? null }),
-            ...('count' in step && { count: step.count }),
-          })),
-          weight,
-          mirror,
-          matching: rules.length,
-        },
+        rollout: describeRollout(driven),
         analysis: judgement ?? null,
         would: step === undefined ? null : { state: step.record.state, cause: step.cause },
       };

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { ask } from '../session.ts';
 import type { ExperimentShape } from '../shapes.ts';
 import { percent } from '../words/numbers.ts';
+import { headlineOf } from '../words/rollout-plan.ts';
 import { announce } from './announcer.tsx';
 
 export type ActionName = 'promote' | 'pause' | 'resume' | 'rollback';
@@ -223,23 +224,22 @@ function PreviewText({ experiment, action, preview }: PreviewTextProps) {
 }
 
 function consequence({ control, rollout }: ExperimentShape, action: ActionName, after: Changed): string {
+  if (rollout !== undefined && after.rollout !== undefined) {
+    const then = `${headlineOf(after, after.rollout)}.`;
+    if (action === 'pause') return `${then} Guardrails and floors still roll it back.`;
+    return action === 'rollback' ? `${then} Those too whom a rule would send elsewhere.` : then;
+  }
   switch (action) {
     case 'promote':
       return after.status === 'completed'
         ? `The experiment ends: everybody gets ${after.winner ?? control}, and nothing more counts.`
         : 'Only the units that must move do; what was counted stays, by the weights it was counted under.';
     case 'pause':
-      return rollout === undefined
-        ? `Everybody gets ${control}, and nothing counts until it is resumed. The weights are kept.`
-        : 'The rollout waits where it stands until it is resumed.';
+      return `Everybody gets ${control}, and nothing counts until it is resumed. The weights are kept.`;
     case 'resume':
       return 'It goes on with these weights, and counts again.';
     case 'rollback':
-      return `Everybody gets ${control}, those too whom a rule would send elsewhere. ${
-        rollout === undefined
-          ? 'The experiment ends; resuming starts it'
-          : 'The rollout is aborted, and stays so until a person promotes or resumes it'
-      }${rollout === undefined ? ' from its file’s weights again.' : '.'}`;
+      return `Everybody gets ${control}, those too whom a rule would send elsewhere. The experiment ends; resuming starts it from its file’s weights again.`;
   }
 }
 

@@ -23,14 +23,9 @@ export function Actions({ experiment }: { readonly experiment: ExperimentShape }
     : mayWrite
       ? undefined
       : 'Your key lacks the scope admin:write';
-  const offered: readonly ActionName[] = [
-    'promote',
-    experiment.status === 'running' ? 'pause' : 'resume',
-    'rollback',
-  ];
   return (
     <div class="actions">
-      {offered.map((action) => (
+      {offeredFor(experiment).map((action) => (
         <button
           key={action}
           type="button"
@@ -56,4 +51,25 @@ export function Actions({ experiment }: { readonly experiment: ExperimentShape }
       )}
     </div>
   );
+}
+
+/** What can come of something, as it stands. */
+function offeredFor({ status, rollout }: ExperimentShape): readonly ActionName[] {
+  if (rollout === undefined) return ['promote', status === 'running' ? 'pause' : 'resume', 'rollback'];
+  const { state } = rollout;
+  switch (state.kind) {
+    case 'progressing':
+    case 'waiting_for_approval':
+      return ['promote', 'pause', 'rollback'];
+    case 'paused':
+      return ['promote', state.hold.by === 'plan' ? 'pause' : 'resume', 'rollback'];
+    case 'pending':
+    case 'promoting':
+    case 'succeeded':
+    case 'rolling_back':
+      return ['rollback'];
+    case 'rolled_back':
+    case 'aborted':
+      return ['promote', 'resume'];
+  }
 }

@@ -1,3 +1,5 @@
+import type { ExperimentShape } from '../shapes.ts';
+import { standingOf } from '../words/status.ts';
 import type { Tone } from '../words/verdict.ts';
 
 const SIGNS: Readonly<Record<Tone, string>> = { good: '▲', bad: '▼', open: '◌', still: '■' };
@@ -12,18 +14,12 @@ export function Badge({ tone, children }: { readonly tone: Tone; readonly childr
   );
 }
 
-const STATUS: Readonly<Record<string, { readonly sign: string; readonly tone: Tone }>> = {
-  running: { sign: '●', tone: 'good' },
-  paused: { sign: '❙❙', tone: 'open' },
-  completed: { sign: '■', tone: 'still' },
-};
-
-export function StatusBadge({ status }: { readonly status: string }) {
-  const { sign, tone } = STATUS[status] ?? { sign: '◌', tone: 'open' };
+export function StatusBadge({ experiment }: { readonly experiment: ExperimentShape }) {
+  const { word, sign, tone } = standingOf(experiment);
   return (
     <span class={`badge tone-${tone}`}>
       <i aria-hidden="true">{sign}</i>
-      {status}
+      {word}
     </span>
   );
 }

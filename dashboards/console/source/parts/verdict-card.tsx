@@ -1,5 +1,6 @@
 import type { ExperimentShape, ResultsShape } from '../shapes.ts';
 import { count } from '../words/numbers.ts';
+import { standingOf } from '../words/status.ts';
 import { tellVerdict } from '../words/verdict.ts';
 import type { Tone } from '../words/verdict.ts';
 
@@ -27,8 +28,8 @@ export function VerdictCard({
         <p>{told.why}</p>
         {status !== 'running' && (
           <p>
-            It is {status}: everybody gets {status === 'completed' ? (winner ?? control) : control}, and
-            nothing more counts.
+            It is {standingOf(experiment).word}: everybody gets{' '}
+            {status === 'completed' ? (winner ?? control) : control}, and nothing more counts.
           </p>
         )}
       </div>

@@ -41,7 +41,7 @@ export function Experiment({ name, experiment }: ExperimentProps) {
 }
 
 function Served({ experiment }: { readonly experiment: ExperimentShape }) {
-  const { key, model, status, phase, phaseName } = experiment;
+  const { key, model, phase, phaseName } = experiment;
   const latest = useObservable(latestResults);
   const unread = useObservable(fault);
   const points = useHistory(experiment);
@@ -52,7 +52,7 @@ function Served({ experiment }: { readonly experiment: ExperimentShape }) {
       </nav>
       <div class="page-head">
         <h1>{key}</h1>
-        <StatusBadge status={status} />
+        <StatusBadge experiment={experiment} />
         <p class="quiet">
           on {model}, {phaseName ?? `phase ${phase}`}
         </p>

@@ -4,6 +4,8 @@ import { Empty } from '../parts/state.tsx';
 import { hrefOf } from '../router.ts';
 import type { OverviewShape } from '../shapes.ts';
 import { count, percent, pValue } from '../words/numbers.ts';
+import { headlineOf } from '../words/rollout-plan.ts';
+import { standingOf } from '../words/status.ts';
 import { toneOf } from '../words/verdict.ts';
 
 /** Every experiment with the one sentence that it comes down to. */
@@ -40,7 +42,7 @@ export function Overview({ experiments }: { readonly experiments: readonly Overv
 }
 
 function Card({ experiment }: { readonly experiment: OverviewShape }) {
-  const { key, model, status, control, winner, variants, reading, phase, phaseName } = experiment;
+  const { key, model, status, control, winner, variants, reading, phase, phaseName, rollout } = experiment;
   const units = reading?.variants.reduce((sum, variant) => sum + variant.units, 0);
   const unitsOf = (name: string): number => reading?.variants.find((each) => each.name === name)?.units ?? 0;
   return (
@@ -49,13 +51,15 @@ function Card({ experiment }: { readonly experiment: OverviewShape }) {
         <h2>
           <a href={hrefOf({ view: 'experiment', key })}>{key}</a>
         </h2>
-        <StatusBadge status={status} />
+        <StatusBadge experiment={experiment} />
         <span class="quiet">
           on {model}, {phaseName ?? `phase ${phase}`}
         </span>
       </header>
       <p class="card-verdict">
-        {status === 'running' ? (
+        {rollout !== undefined ? (
+          <Badge tone={standingOf(experiment).tone}>{`${headlineOf(experiment, rollout)}.`}</Badge>
+        ) : status === 'running' ? (
           reading === undefined ? (
             <span class="quiet">Being read …</span>
           ) : (

@@ -37,6 +37,19 @@ export function milliseconds(ms: number): string {
   return ms < 10 ? `${ms.toFixed(2)} ms` : ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
+const UNITS = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+  [1000, 's'],
+] as const;
+
+/** A time as a plan says it: `10 min`, `90 s`, `500 ms`. */
+export function duration(ms: number): string {
+  for (const [size, unit] of UNITS) if (ms >= size && ms % size === 0) return `${ms / size} ${unit}`;
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
 /** Per second. */
 export function rate(perSecond: number): string {
   return perSecond >= 10 ? whole.format(perSecond) : perSecond.toFixed(1);

@@ -1,4 +1,4 @@
-import type { ExperimentShape, MetricResult, ResultsShape, Verdict } from '../shapes.ts';
+import type { ExperimentShape, MetricResult, ResultsShape, RolloutShape, Verdict } from '../shapes.ts';
 import { count, interval, percent, signedPercent } from './numbers.ts';
 
 /** How something stands: said in words and by a sign, and only then by a colour. */
@@ -48,9 +48,32 @@ export function tellVerdict(experiment: ExperimentShape, results: ResultsShape):
       return { tone, headline: `Keep ${decision.variant}`, why };
     }
     case 'keep_running':
+      if (experiment.rollout !== undefined && !experiment.metrics.some(({ role }) => role === 'goal'))
+        return tellRollout(experiment, experiment.rollout);
       return { tone, headline: 'Keep running', why: whyOpen(experiment, metrics, decision.unitsToGo) };
     case 'broken':
       return { tone, headline: 'Don’t believe this yet', why: whyBroken(decision.cause, results) };
+  }
+}
+
+/** A rollout without a goal proves nothing better; it looks whether anything is worse. */
+function tellRollout({ metrics }: ExperimentShape, { state, target }: RolloutShape): Told {
+  const guardrails = metrics.filter(({ role }) => role === 'guardrail').map(({ name }) => name);
+  const judges = guardrails.length === 0 ? 'its plan' : `the guardrails ${guardrails.join(' and ')}`;
+  const why = `It is judged by ${judges}: no metric is a goal, so there is nothing to win.`;
+  switch (state.kind) {
+    case 'promoting':
+    case 'succeeded':
+      return { tone: 'good', headline: `${target.variant} is rolled out`, why };
+    case 'rolling_back':
+    case 'rolled_back':
+    case 'aborted':
+      return { tone: 'bad', headline: `${target.variant} is taken back`, why: state.cause.message };
+    case 'pending':
+    case 'progressing':
+    case 'paused':
+    case 'waiting_for_approval':
+      return { tone: 'open', headline: `${target.variant} is being rolled out`, why };
   }
 }
 

@@ -1,22 +1,7 @@
 import type { ExperimentShape } from '../shapes.ts';
 import { actionWord, whoIs } from './audit.ts';
 import { moment, percent } from './numbers.ts';
-
-/** A place where a rollout stops, or would. */
-export interface Station {
-  readonly label: string;
-  /** What is waited for there; empty: nothing. */
-  readonly detail: string;
-  readonly state: 'passed' | 'here' | 'ahead';
-}
-
-export interface Track {
-  readonly stations: readonly Station[];
-  /** Where it stands, and why. */
-  readonly headline: string;
-  readonly why: string;
-  readonly tone: 'good' | 'bad' | 'open' | 'still';
-}
+import type { Station, Track } from './track.ts';
 
 /** A rollout without a plan: people move it by hand, from the file's weights to everybody or nobody. */
 export function trackByHand(experiment: ExperimentShape): Track {
