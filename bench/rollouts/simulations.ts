@@ -29,13 +29,13 @@ export const SCENARIOS: readonly RolloutScenario[] = [
   {
     name: 'right answers go from 90 % to 87 %',
     version2: { ...HEALTHY, correctRate: 0.87 },
-    runs: 250,
+    runs: 1000,
     claim: { kind: 'at least', rate: 0.95 },
   },
   {
     name: 'runs take 25 % longer',
     version2: { ...HEALTHY, computeMs: 1.25 * HEALTHY.computeMs },
-    runs: 250,
+    runs: 1000,
     claim: { kind: 'at least', rate: 0.95 },
   },
 ];
