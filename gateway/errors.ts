@@ -112,6 +112,16 @@ export const ERRORS = {
     status: 503,
     meaning: "`models.control` doesn't leave loading and unloading to calls.",
   },
+  unknown_file: {
+    status: 404,
+    meaning: "There is no such file in the model repository's folders.",
+  },
+  unservable_file: {
+    status: 400,
+    meaning:
+      'The file to register is damaged, too large, or holds no ONNX model; the message says what to do.',
+  },
+  version_exists: { status: 409, meaning: 'The model has that version already.' },
   load_failed: {
     status: 500,
     meaning: 'The model could not be loaded, or is not loaded; the message says why.',

@@ -34,7 +34,10 @@ const PICKLE: ForeignModel = {
 };
 const KERAS: ForeignModel = { what: 'a Keras model', way: 'convert it with tf2onnx' };
 const TFLITE: ForeignModel = { what: 'a TensorFlow Lite model', way: 'convert it with tf2onnx --tflite' };
-const TORCHSERVE: ForeignModel = { what: 'a TorchServe archive', way: 'export the model in it to ONNX' };
+const TORCHSERVE: ForeignModel = {
+  what: 'a TorchServe archive',
+  way: 'register it where it holds an ONNX model (docs/torchserve.md), else export its model to ONNX',
+};
 const GGUF: ForeignModel = {
   what: 'a language model for llama.cpp',
   way: 'it needs a server that generates token by token',

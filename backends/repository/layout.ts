@@ -37,7 +37,7 @@ export interface VersionFolder {
 }
 
 /** Names that are safe in a path, a header and a metric label. */
-const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+export const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** @throws Error when the repository's folder can't be read */
 export async function scanRepository(root: string): Promise<RepositoryListing> {

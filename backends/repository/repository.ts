@@ -114,6 +114,10 @@ export class ModelRepository {
     });
   }
 
+  get control(): ModelControl {
+    return this.#options.control;
+  }
+
   model(name: string): ServedModel | undefined {
     return this.#models.get(name);
   }
@@ -188,8 +192,39 @@ export class ModelRepository {
    */
   async load(name: string, config?: string): Promise<void> {
     this.#checkExplicit();
-    const override =
-      config === undefined ? undefined : { source: `configuration of the load of ${name}`, text: config };
+    await this.#loadNow(
+      name,
+      config === undefined ? undefined : { source: `configuration of the load of ${name}`, text: config },
+    );
+  }
+
+  /**
+   * Loads a model that was put into a repository just now, without waiting for a second look at it.
+   *
+   * @throws RepositoryError where a version of it can't be loaded
+   */
+  async loadPlaced(name: string): Promise<void> {
+    this.#checkOpen();
+    await this.#loadNow(name, undefined);
+  }
+
+  /**
+   * Forgets what was put into a repository and is not there any more.
+   *
+   * @param whole whether nothing is left of the model
+   */
+  async withdraw(name: string, whole: boolean): Promise<void> {
+    if (!whole) return this.#loadNow(name, undefined).catch(() => undefined);
+    await this.#exclusively(name, () => {
+      const model = this.#models.get(name);
+      this.#requested.delete(name);
+      this.#models.delete(name);
+      if (model !== undefined) this.#loader.unload(model);
+      return Promise.resolve();
+    });
+  }
+
+  async #loadNow(name: string, override: ConfigOverride | undefined): Promise<void> {
     await this.#exclusively(name, async () => {
       const look = await lookAt(this.#options.roots, (model) => (model === name ? override : undefined));
       const seen = look.models.get(name);
@@ -281,8 +316,12 @@ export class ModelRepository {
     return [...this.#requested.keys()].some((name) => membersOf(this.#known, name).includes(member));
   }
 
-  #checkExplicit(): void {
+  #checkOpen(): void {
     if (this.#isClosed) throw new RepositoryError('not_allowed', 'the gateway is stopping');
+  }
+
+  #checkExplicit(): void {
+    this.#checkOpen();
     if (this.#options.control === 'explicit') return;
     const message = 'explicit model load / unload is not allowed if polling is enabled';
     throw new RepositoryError('not_allowed', `${message}; set models.control: explicit`);

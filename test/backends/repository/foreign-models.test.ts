@@ -21,7 +21,10 @@ test.each([
   ['model.h5', 'a Keras model: convert it with tf2onnx, or '],
   ['model.keras', 'a Keras model: '],
   ['model.tflite', 'a TensorFlow Lite model: convert it with tf2onnx --tflite, or '],
-  ['model.mar', 'a TorchServe archive: export the model in it to ONNX, or '],
+  [
+    'model.mar',
+    'a TorchServe archive: register it where it holds an ONNX model (docs/torchserve.md), else export its model to ONNX, or ',
+  ],
   ['model.gguf', 'a language model for llama.cpp: it needs a server that generates token by token, or '],
 ])('a version with a %s and no ONNX model is refused by that name, with what to do', async (file, what) => {
   await using opened = await openRepository({ [`m/1/${file}`]: 'x', 'm/2/model.onnx': addingModel(2) });
