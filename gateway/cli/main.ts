@@ -11,6 +11,7 @@ import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
+import { modelsCommand } from './models.ts';
 import { observeCommand } from './observe.ts';
 import { replayCommand } from './replay.ts';
 import { resultsCommand } from './results.ts';
@@ -29,6 +30,7 @@ const program = new Command('signalbox')
   .addCommand(resultsCommand())
   .addCommand(auditCommand())
   .addCommand(keysCommand())
+  .addCommand(modelsCommand())
   .addCommand(doctorCommand())
   .addCommand(configCommand())
   .addCommand(backupCommand())
