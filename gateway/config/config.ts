@@ -157,7 +157,7 @@ export function vulkanDriverNamed(environment: Environment): boolean {
   );
 }
 
-function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
+export function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
   const read = checkDocument(document, ConfigSchema);
   const problems: Problem[] = [];
   const refuse = (path: Path, message: string): void => {
