@@ -16,6 +16,7 @@ import { healthRoutes } from './faces/health.ts';
 import { metricsRoutes } from './faces/metrics.ts';
 import { outcomeRoutes } from './faces/outcomes/routes.ts';
 import { ofrepRoutes } from './faces/ofrep/routes.ts';
+import { SHOWN, docsRoutes } from './faces/openapi/routes.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
 import { admitByScope } from './faces/scoped-routes.ts';
 import { torchserveInferenceRoutes } from './faces/torchserve/inference-routes.ts';
@@ -51,6 +52,7 @@ export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Pr
   await app.register((scope) => {
     ofrepRoutes(scope, gateway);
   });
+  await app.register((scope) => docsRoutes(scope, SHOWN.data));
   return app;
 }
 
@@ -76,6 +78,7 @@ export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): P
     commandRoutes(scope, gateway);
   });
   await app.register(consoleRoutes);
+  await app.register((scope) => docsRoutes(scope, SHOWN.admin));
   await app.register(
     (scope) => {
       torchserveManagementRoutes(scope, gateway);

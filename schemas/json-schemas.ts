@@ -1,5 +1,6 @@
 import { ExperimentSchema } from '../experiments/experiment-schema.ts';
 import { ConfigSchema } from '../gateway/config/schema.ts';
+import { described, isRecord, mapValues } from './described.ts';
 
 /** Where editors and validators find a schema's dialect. */
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
@@ -20,28 +21,9 @@ export function publishedSchemas(): readonly PublishedSchema[] {
 }
 
 function publish(file: string, title: string, schema: unknown): PublishedSchema {
-  const body = describe(schema);
+  const body = described(schema);
   const document = { $schema: DIALECT, title, ...(isRecord(body) ? body : {}) };
   return { file, text: `${JSON.stringify(document, undefined, 2)}\n` };
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function mapValues(value: unknown, change: (value: unknown) => unknown): unknown {
-  if (Array.isArray(value)) return value.map(change);
-  if (!isRecord(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, change(inner)]));
-}
-
-function describe(schema: unknown): unknown {
-  const inner = mapValues(schema, describe);
-  if (!isRecord(inner) || typeof inner.expected !== 'string') return inner;
-  const { expected, ...rest } = inner;
-  return 'description' in rest ? rest : { description: expected, ...rest };
 }
 
 /** What may stand in a file before `${NAME}` and `${NAME:-default}` are replaced. */

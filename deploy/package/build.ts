@@ -24,6 +24,8 @@ await cp(`${ROOT}demo`, `${ROOT}dist/demo`, {
   recursive: true,
   filter: (source) => !source.startsWith(`${ROOT}demo/train`),
 });
+// What `/docs` shows.
+await cp(`${ROOT}docs/openapi`, `${ROOT}dist/docs/openapi`, { recursive: true });
 // What `signalbox observe` gives to Prometheus and shows the way to, and the console.
 for (const folder of ['grafana', 'prometheus', 'alertmanager', 'console/bundle']) {
   await cp(`${ROOT}dashboards/${folder}`, `${ROOT}dist/dashboards/${folder}`, { recursive: true });

@@ -32,7 +32,8 @@ export const CAUSE_CODES = [
 
 export type CauseCode = (typeof CAUSE_CODES)[number];
 
-const CauseSchema = Type.Object(
+/** Why a rollout moved. */
+export const RolloutCauseSchema = Type.Object(
   {
     code: Type.Enum([...CAUSE_CODES]),
     /** In plain words, with the figures. */
@@ -44,7 +45,7 @@ const CauseSchema = Type.Object(
 );
 
 /** Why something happened. */
-export type Cause = Readonly<Static<typeof CauseSchema>>;
+export type Cause = Readonly<Static<typeof RolloutCauseSchema>>;
 
 const Count = () => Type.Integer({ minimum: 0 });
 
@@ -86,7 +87,7 @@ export type Hold = Readonly<Static<typeof HoldSchema>>;
 
 const since = { sinceMs: Type.Number() };
 
-const StateSchema = Type.Union([
+export const RolloutStateSchema = Type.Union([
   /** The variant is not ready, or nobody has looked yet. */
   Type.Object({ kind: Type.Literal('pending'), ...since }, only),
   /** Waits for its analysis to pass. */
@@ -102,18 +103,18 @@ const StateSchema = Type.Union([
       kind: Type.Literal('rolling_back'),
       to: Type.Enum(['rolled_back', 'aborted']),
       ...since,
-      cause: CauseSchema,
+      cause: RolloutCauseSchema,
     },
     only,
   ),
   /** By itself. */
-  Type.Object({ kind: Type.Literal('rolled_back'), ...since, cause: CauseSchema }, only),
+  Type.Object({ kind: Type.Literal('rolled_back'), ...since, cause: RolloutCauseSchema }, only),
   /** By a person. */
-  Type.Object({ kind: Type.Literal('aborted'), ...since, cause: CauseSchema }, only),
+  Type.Object({ kind: Type.Literal('aborted'), ...since, cause: RolloutCauseSchema }, only),
 ]);
 
 /** Where a rollout stands. Times are in milliseconds since 1970. */
-export type RolloutState = Readonly<Static<typeof StateSchema>>;
+export type RolloutState = Readonly<Static<typeof RolloutStateSchema>>;
 
 export type RolloutStateKind = RolloutState['kind'];
 
@@ -130,10 +131,15 @@ export const STATE_KINDS: readonly RolloutStateKind[] = [
   'aborted',
 ];
 
+export const RolloutTargetSchema = Type.Object(
+  { variant: Type.String(), version: Type.Integer(), phase: Type.Integer() },
+  only,
+);
+
 const RecordSchema = Type.Object(
   {
-    target: Type.Object({ variant: Type.String(), version: Type.Integer(), phase: Type.Integer() }, only),
-    state: StateSchema,
+    target: RolloutTargetSchema,
+    state: RolloutStateSchema,
   },
   only,
 );

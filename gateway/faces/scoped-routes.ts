@@ -5,6 +5,7 @@ import { refuseForeignNames, refuseForeignPages } from '../trust/browser-page.ts
 import type { Principal } from '../trust/principal.ts';
 import type { RouteScope } from '../trust/scopes.ts';
 import { callerHead } from './http-call.ts';
+import type { RouteDocs } from './openapi/operation.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -12,25 +13,41 @@ declare module 'fastify' {
     scope?: RouteScope;
     /** What a call takes from its caller's limits; left out: one. */
     spends?: Spends;
+    /** What OpenAPI says of it; every route declares it. */
+    docs?: RouteDocs;
   }
   interface FastifyRequest {
     /** Who calls; null until the call was admitted. */
     principal: Principal | null;
   }
+  interface FastifyInstance {
+    /** Every route, as it was declared. */
+    readonly declaredRoutes: readonly DeclaredRoute[];
+  }
 }
 
-/** What a route declares of its callers. */
+/** What a route declares of its callers, and of itself. */
 interface ScopedRoute {
-  readonly config: { readonly scope: RouteScope; readonly spends: Spends };
+  readonly config: { readonly scope: RouteScope; readonly spends: Spends; readonly docs: RouteDocs };
+}
+
+/** A route and what it declares. */
+export interface DeclaredRoute {
+  readonly method: string | readonly string[];
+  /** With parameters as `:model`. */
+  readonly url: string;
+  readonly scope: RouteScope;
+  /** Undefined where the framework added it, as HEAD beside GET. */
+  readonly docs: RouteDocs | undefined;
 }
 
 /**
- * A route's options that declare what its callers need.
+ * A route's options that declare what its callers need, and what is told of it.
  *
  * @param spends `rows` for a route that goes through the pipeline, which takes what the call costs
  */
-export function scope(needed: RouteScope, spends: Spends = 'one'): ScopedRoute {
-  return { config: { scope: needed, spends } };
+export function scope(needed: RouteScope, docs: RouteDocs, spends: Spends = 'one'): ScopedRoute {
+  return { config: { scope: needed, spends, docs } };
 }
 
 /**
@@ -39,8 +56,11 @@ export function scope(needed: RouteScope, spends: Spends = 'one'): ScopedRoute {
  */
 export function admitByScope(app: FastifyInstance, admission: Admission): void {
   app.decorateRequest('principal', null);
+  const routes: DeclaredRoute[] = [];
+  app.decorate('declaredRoutes', routes);
   app.addHook('onRoute', ({ method, url, config }) => {
     if (config?.scope === undefined) throw new Error(`${String(method)} ${url} declares no scope`);
+    routes.push({ method, url, scope: config.scope, docs: config.docs });
   });
   app.addHook('onRequest', (request, reply, done) => {
     const { scope: needed, spends } = request.routeOptions.config;

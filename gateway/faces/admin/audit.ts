@@ -5,6 +5,7 @@ import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { scope } from '../scoped-routes.ts';
 import { invalid, isObject } from '../v2/json-values.ts';
+import { AUDIT_DOCS } from './docs/audit.ts';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
@@ -19,31 +20,38 @@ type Query = Readonly<
 
 /** What was done, by whom and why; a key for some models sees what was done to theirs. */
 export function auditRoutes(app: FastifyInstance, { state }: Gateway): void {
-  app.get<{ Querystring: Query }>('/api/audit', scope('admin:read'), async ({ query, principal }) => {
-    const limit = wholeNumber(query, 'limit', 1, MAX_LIMIT) ?? DEFAULT_LIMIT;
-    const after = wholeNumber(query, 'after', 0);
-    const before = wholeNumber(query, 'before', 1);
-    if (after !== undefined && before !== undefined) throw invalid('after and before exclude each other');
-    const models = principal?.models;
-    const isAskedFor = ({ entry }: AuditEntry): boolean =>
-      isObject(entry) &&
-      (query.experiment === undefined || entry.experiment === query.experiment) &&
-      (models === undefined || (typeof entry.model === 'string' && models.has(entry.model)));
-    try {
-      const page =
-        after === undefined
-          ? await pageBefore(state.store, before, limit, isAskedFor)
-          : await pageAfter(state.store, after, limit, isAskedFor);
-      return {
-        ...page,
-        entries: page.entries.map(({ sequence, entry }) => ({ sequence, ...(isObject(entry) ? entry : {}) })),
-      };
-    } catch (cause) {
-      if (!(cause instanceof StoreUnavailable)) throw cause;
-      const message = `the audit log can not be read now: ${cause.message}`;
-      throw new GatewayError('control_unavailable', message, { cause });
-    }
-  });
+  app.get<{ Querystring: Query }>(
+    '/api/audit',
+    scope('admin:read', AUDIT_DOCS),
+    async ({ query, principal }) => {
+      const limit = wholeNumber(query, 'limit', 1, MAX_LIMIT) ?? DEFAULT_LIMIT;
+      const after = wholeNumber(query, 'after', 0);
+      const before = wholeNumber(query, 'before', 1);
+      if (after !== undefined && before !== undefined) throw invalid('after and before exclude each other');
+      const models = principal?.models;
+      const isAskedFor = ({ entry }: AuditEntry): boolean =>
+        isObject(entry) &&
+        (query.experiment === undefined || entry.experiment === query.experiment) &&
+        (models === undefined || (typeof entry.model === 'string' && models.has(entry.model)));
+      try {
+        const page =
+          after === undefined
+            ? await pageBefore(state.store, before, limit, isAskedFor)
+            : await pageAfter(state.store, after, limit, isAskedFor);
+        return {
+          ...page,
+          entries: page.entries.map(({ sequence, entry }) => ({
+            sequence,
+            ...(isObject(entry) ? entry : {}),
+          })),
+        };
+      } catch (cause) {
+        if (!(cause instanceof StoreUnavailable)) throw cause;
+        const message = `the audit log can not be read now: ${cause.message}`;
+        throw new GatewayError('control_unavailable', message, { cause });
+      }
+    },
+  );
 }
 
 /** Entries in the order in which they were done; `previous` and `next` go on with `before` and `after`. */

@@ -8,6 +8,7 @@ import { scope } from '../scoped-routes.ts';
 import { NOTHING, flagAt, invalid, objectAt, own, parseJson, stringAt } from '../v2/json-values.ts';
 import type { JsonObject } from '../v2/json-values.ts';
 import { describeExperiment } from './describe-experiment.ts';
+import { commandDocs } from './docs/commands.ts';
 import { experimentOf } from './experiments.ts';
 
 const BODY_LIMIT_BYTES = 16 * 1024;
@@ -24,25 +25,29 @@ interface ByKey {
 export function commandRoutes(app: FastifyInstance, gateway: Gateway): void {
   acceptAnyBody(app, BODY_LIMIT_BYTES);
   for (const action of ACTIONS) {
-    app.post<{ Params: ByKey }>(`/api/experiments/:key/${action}`, scope('admin:write'), async (request) => {
-      const { key } = experimentOf(gateway, request);
-      const body = bodyOf(request.body);
-      const isDryRun = flagAt(body, 'dryRun', 'the request');
-      const { isChanged, standing } = await gateway.control.carryOut(key, {
-        command: readCommand(action, body),
-        reason: readReason(body),
-        actor: actorOf(request.principal, request.raw.socket.remoteAddress ?? ''),
-        requestKey: readRequestKey(request),
-        isDryRun,
-      });
-      const situation = gateway.experiments.situation(key);
-      const file = situation?.experiment ?? experimentOf(gateway, request);
-      return {
-        changed: isChanged,
-        ...(isDryRun && { dryRun: true }),
-        ...describeExperiment(applyStanding(file, standing), { experiment: file, standing }),
-      };
-    });
+    app.post<{ Params: ByKey }>(
+      `/api/experiments/:key/${action}`,
+      scope('admin:write', commandDocs(action)),
+      async (request) => {
+        const { key } = experimentOf(gateway, request);
+        const body = bodyOf(request.body);
+        const isDryRun = flagAt(body, 'dryRun', 'the request');
+        const { isChanged, standing } = await gateway.control.carryOut(key, {
+          command: readCommand(action, body),
+          reason: readReason(body),
+          actor: actorOf(request.principal, request.raw.socket.remoteAddress ?? ''),
+          requestKey: readRequestKey(request),
+          isDryRun,
+        });
+        const situation = gateway.experiments.situation(key);
+        const file = situation?.experiment ?? experimentOf(gateway, request);
+        return {
+          changed: isChanged,
+          ...(isDryRun && { dryRun: true }),
+          ...describeExperiment(applyStanding(file, standing), { experiment: file, standing }),
+        };
+      },
+    );
   }
 }
 

@@ -34,15 +34,19 @@ const HEADERS = {
   'cache-control': 'no-cache',
 } as const;
 
+const PAGE = { undocumented: 'a page for people' };
+
 /** The console. Loading it needs no key; what it shows does. */
 export async function consoleRoutes(app: FastifyInstance): Promise<void> {
   await app.register(fastifyStatic, { root: BUNDLE, serve: false, cacheControl: false });
 
-  app.get('/', scope('open'), (_request, reply) => reply.redirect('console/'));
+  app.get('/', scope('open', PAGE), (_request, reply) => reply.redirect('console/'));
   // Relative, so that it works behind a proxy's prefix too.
-  app.get('/console', scope('open'), (_request, reply) => reply.redirect('console/'));
-  app.get('/console/', scope('open'), (_request, reply) => reply.headers(HEADERS).sendFile('index.html'));
-  app.get<{ Params: { file: string } }>('/console/:file', scope('open'), ({ params }, reply) =>
+  app.get('/console', scope('open', PAGE), (_request, reply) => reply.redirect('console/'));
+  app.get('/console/', scope('open', PAGE), (_request, reply) =>
+    reply.headers(HEADERS).sendFile('index.html'),
+  );
+  app.get<{ Params: { file: string } }>('/console/:file', scope('open', PAGE), ({ params }, reply) =>
     reply.headers(HEADERS).sendFile(params.file),
   );
 }

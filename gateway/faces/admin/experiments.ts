@@ -6,6 +6,8 @@ import type { Gateway } from '../../gateway.ts';
 import { requireModel } from '../../trust/rights.ts';
 import { scope } from '../scoped-routes.ts';
 import { describeExperiment } from './describe-experiment.ts';
+import { EXPERIMENTS_DOCS, EXPERIMENT_DOCS } from './docs/experiments.ts';
+import { HISTORY_DOCS, RESULTS_DOCS } from './docs/results.ts';
 
 interface ByKey {
   readonly key: string;
@@ -17,7 +19,7 @@ export function experimentRoutes(app: FastifyInstance, gateway: Gateway): void {
   const describe = (experiment: Experiment) =>
     describeExperiment(experiment, experiments.situation(experiment.key));
 
-  app.get('/api/experiments', scope('admin:read'), ({ principal }) => {
+  app.get('/api/experiments', scope('admin:read', EXPERIMENTS_DOCS), ({ principal }) => {
     const models = principal?.models;
     return {
       experiments: [...experiments.current.byKey.values()]
@@ -27,19 +29,27 @@ export function experimentRoutes(app: FastifyInstance, gateway: Gateway): void {
     };
   });
 
-  app.get<{ Params: ByKey }>('/api/experiments/:key', scope('admin:read'), (request) =>
+  app.get<{ Params: ByKey }>('/api/experiments/:key', scope('admin:read', EXPERIMENT_DOCS), (request) =>
     describe(experimentOf(gateway, request)),
   );
 
-  app.get<{ Params: ByKey }>('/api/experiments/:key/results', scope('admin:read'), (request) => {
-    const experiment = experimentOf(gateway, request);
-    return whileStoreAnswers(async () => (await gateway.results.read(experiment)).results);
-  });
+  app.get<{ Params: ByKey }>(
+    '/api/experiments/:key/results',
+    scope('admin:read', RESULTS_DOCS),
+    (request) => {
+      const experiment = experimentOf(gateway, request);
+      return whileStoreAnswers(async () => (await gateway.results.read(experiment)).results);
+    },
+  );
 
-  app.get<{ Params: ByKey }>('/api/experiments/:key/history', scope('admin:read'), (request) => {
-    const experiment = experimentOf(gateway, request);
-    return whileStoreAnswers(() => gateway.history.historyOf(experiment));
-  });
+  app.get<{ Params: ByKey }>(
+    '/api/experiments/:key/history',
+    scope('admin:read', HISTORY_DOCS),
+    (request) => {
+      const experiment = experimentOf(gateway, request);
+      return whileStoreAnswers(() => gateway.history.historyOf(experiment));
+    },
+  );
 }
 
 /** @throws GatewayError `experiment_not_found`, `forbidden` */

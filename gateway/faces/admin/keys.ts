@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { InvalidDocuments } from '../../../documents/problem.ts';
@@ -9,12 +8,13 @@ import type { Gateway } from '../../gateway.ts';
 import { EXPIRY_EXPECTED, ROTATION_MS, durationMs, expiryOf } from '../../trust/expiry.ts';
 import type { KeyDesk, MadeKey, ShownKey } from '../../trust/key-desk.ts';
 import { UnknownKey } from '../../trust/key-store.ts';
-import { GRANT_FIELDS } from '../../trust/keys-file.ts';
 import { NOBODY } from '../../trust/principal.ts';
 import type { Principal } from '../../trust/principal.ts';
 import { acceptAnyBody } from '../body.ts';
 import { scope } from '../scoped-routes.ts';
 import { NOTHING, parseJson } from '../v2/json-values.ts';
+import { CREATE_KEY_DOCS, KEYS_DOCS, REVOKE_KEY_DOCS, ROTATE_KEY_DOCS } from './docs/keys.ts';
+import { GrantSchema, RotationSchema } from './key-schemas.ts';
 
 /** What a key may do is some hundred bytes. */
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -23,29 +23,28 @@ interface ById {
   readonly id: string;
 }
 
-const GrantSchema = Type.Object(
-  { ...GRANT_FIELDS, name: Type.String({ minLength: 1, maxLength: 100 }) },
-  { additionalProperties: false },
-);
 const checkGrant = Compile(GrantSchema);
 
-const RotationSchema = Type.Object({ keep: Type.Optional(Type.String()) }, { additionalProperties: false });
 const checkRotation = Compile(RotationSchema);
 
 /** Who may call: made, shown, rotated and revoked; what opens is told once, to whoever made it. */
 export function keyRoutes(app: FastifyInstance, gateway: Gateway): void {
   acceptAnyBody(app, BODY_LIMIT_BYTES);
 
-  app.get('/api/keys', scope('admin:read'), ({ principal }): { readonly keys: readonly ShownKey[] } => {
-    const models = principal?.models;
-    return {
-      keys: deskOf(gateway)
-        .list()
-        .filter((key) => models === undefined || key.models?.some((model) => models.has(model)) === true),
-    };
-  });
+  app.get(
+    '/api/keys',
+    scope('admin:read', KEYS_DOCS),
+    ({ principal }): { readonly keys: readonly ShownKey[] } => {
+      const models = principal?.models;
+      return {
+        keys: deskOf(gateway)
+          .list()
+          .filter((key) => models === undefined || key.models?.some((model) => models.has(model)) === true),
+      };
+    },
+  );
 
-  app.post('/api/keys', scope('admin:write'), async (request, reply) => {
+  app.post('/api/keys', scope('admin:write', CREATE_KEY_DOCS), async (request, reply) => {
     const { expires, models = [], ...rest } = readBody(request, checkGrant);
     const principal = request.principal ?? NOBODY;
     const grant = {
@@ -63,20 +62,24 @@ export function keyRoutes(app: FastifyInstance, gateway: Gateway): void {
     return reply.code(201).header('cache-control', 'no-store').send(made);
   });
 
-  app.post<{ Params: ById }>('/api/keys/:id/rotate', scope('admin:write'), async (request, reply) => {
-    const { keep } = readBody(request, checkRotation);
-    const keepMs = keep === undefined ? ROTATION_MS : durationMs(keep);
-    if (keepMs === undefined) throw invalid(`keep is ${JSON.stringify(keep)}; expected ${EXPIRY_EXPECTED}`);
-    const { id } = request.params;
-    const principal = request.principal ?? NOBODY;
-    const desk = deskOf(gateway);
-    requireOwn(principal, desk, id);
-    const made: MadeKey = await changing(() => desk.rotate(id, keepMs));
-    await note(gateway, principal, 'rotated', id);
-    return reply.code(201).header('cache-control', 'no-store').send(made);
-  });
+  app.post<{ Params: ById }>(
+    '/api/keys/:id/rotate',
+    scope('admin:write', ROTATE_KEY_DOCS),
+    async (request, reply) => {
+      const { keep } = readBody(request, checkRotation);
+      const keepMs = keep === undefined ? ROTATION_MS : durationMs(keep);
+      if (keepMs === undefined) throw invalid(`keep is ${JSON.stringify(keep)}; expected ${EXPIRY_EXPECTED}`);
+      const { id } = request.params;
+      const principal = request.principal ?? NOBODY;
+      const desk = deskOf(gateway);
+      requireOwn(principal, desk, id);
+      const made: MadeKey = await changing(() => desk.rotate(id, keepMs));
+      await note(gateway, principal, 'rotated', id);
+      return reply.code(201).header('cache-control', 'no-store').send(made);
+    },
+  );
 
-  app.delete<{ Params: ById }>('/api/keys/:id', scope('admin:write'), async (request) => {
+  app.delete<{ Params: ById }>('/api/keys/:id', scope('admin:write', REVOKE_KEY_DOCS), async (request) => {
     const { id } = request.params;
     const principal = request.principal ?? NOBODY;
     const desk = deskOf(gateway);

@@ -15,6 +15,7 @@ import {
   readUnload,
   unloadModel,
 } from '../v2/repository-control.ts';
+import { LOAD_DOCS, MODELS_DOCS, UNLOAD_DOCS } from './docs/models.ts';
 
 /** A configuration in JSON is what a load may carry. */
 const BODY_LIMIT_BYTES = 1024 ** 2;
@@ -27,23 +28,31 @@ interface ByModel {
 export function modelRoutes(app: FastifyInstance, { repository }: Gateway): void {
   acceptAnyBody(app, BODY_LIMIT_BYTES);
 
-  app.get('/api/models', scope('admin:read'), ({ principal }) => ({
+  app.get('/api/models', scope('admin:read', MODELS_DOCS), ({ principal }) => ({
     models: repository.models
       .filter(({ name }) => principal?.models === undefined || principal.models.has(name))
       .map(describeModel),
   }));
 
-  app.post<{ Params: ByModel }>('/api/models/:model/load', scope('admin:write'), async (request) => {
-    const { model } = request.params;
-    await loadModel(repository, model, readLoadOverride(controlParameters(bodyOf(request)), bytesOfBase64));
-    return answer(repository.model(model), model);
-  });
+  app.post<{ Params: ByModel }>(
+    '/api/models/:model/load',
+    scope('admin:write', LOAD_DOCS),
+    async (request) => {
+      const { model } = request.params;
+      await loadModel(repository, model, readLoadOverride(controlParameters(bodyOf(request)), bytesOfBase64));
+      return answer(repository.model(model), model);
+    },
+  );
 
-  app.post<{ Params: ByModel }>('/api/models/:model/unload', scope('admin:write'), async (request) => {
-    const { model } = request.params;
-    await unloadModel(repository, model, readUnload(controlParameters(bodyOf(request))));
-    return answer(repository.model(model), model);
-  });
+  app.post<{ Params: ByModel }>(
+    '/api/models/:model/unload',
+    scope('admin:write', UNLOAD_DOCS),
+    async (request) => {
+      const { model } = request.params;
+      await unloadModel(repository, model, readUnload(controlParameters(bodyOf(request))));
+      return answer(repository.model(model), model);
+    },
+  );
 }
 
 /** The model as it is afterwards; without versions where it is gone. */

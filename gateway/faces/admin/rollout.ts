@@ -5,13 +5,14 @@ import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { scope } from '../scoped-routes.ts';
 import { describeRollout } from './describe-rollout.ts';
+import { ROLLOUT_DOCS } from './docs/rollout.ts';
 import { experimentOf } from './experiments.ts';
 
 /** Where the rollout of an experiment stands, and what an analysis would decide now; it changes nothing. */
 export function rolloutRoutes(app: FastifyInstance, gateway: Gateway): void {
   app.get<{ Params: { readonly key: string } }>(
     '/api/experiments/:key/rollout',
-    scope('admin:read'),
+    scope('admin:read', ROLLOUT_DOCS),
     async (request) => {
       const { key } = experimentOf(gateway, request);
       const situation = gateway.experiments.situation(key);

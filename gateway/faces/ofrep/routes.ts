@@ -8,6 +8,7 @@ import { acceptAnyBody } from '../body.ts';
 import { fromFrameworkError } from '../framework-error.ts';
 import { isObject, own, parseJson } from '../v2/json-values.ts';
 import type { EvaluationContext } from './context-caller.ts';
+import { FLAGS_DOCS, FLAG_DOCS } from './docs.ts';
 import { evaluateFlag } from './evaluation.ts';
 
 /** A context is a few attributes; it is parsed on the main thread. */
@@ -39,23 +40,27 @@ export function ofrepRoutes(app: FastifyInstance, gateway: Gateway): void {
     });
   });
 
-  app.post<{ Params: { key: string } }>('/ofrep/v1/evaluate/flags/:key', scope('infer'), (request, reply) => {
-    const { key } = request.params;
-    const { byKey } = experiments.current;
-    const experiment = byKey.get(key);
-    if (experiment === undefined) {
-      const known = [...byKey.keys()].sort().join(', ') || 'none';
-      throw new GatewayError(
-        'unknown_flag',
-        `there is no experiment '${key.slice(0, 64)}'; there are: ${known}`,
-      );
-    }
-    const flag = evaluateFlag(experiment, contextOf(request), gateway);
-    if ('errorCode' in flag) throw new GatewayError('variant_unavailable', flag.errorDetails);
-    return reply.send(flag);
-  });
+  app.post<{ Params: { key: string } }>(
+    '/ofrep/v1/evaluate/flags/:key',
+    scope('infer', FLAG_DOCS),
+    (request, reply) => {
+      const { key } = request.params;
+      const { byKey } = experiments.current;
+      const experiment = byKey.get(key);
+      if (experiment === undefined) {
+        const known = [...byKey.keys()].sort().join(', ') || 'none';
+        throw new GatewayError(
+          'unknown_flag',
+          `there is no experiment '${key.slice(0, 64)}'; there are: ${known}`,
+        );
+      }
+      const flag = evaluateFlag(experiment, contextOf(request), gateway);
+      if ('errorCode' in flag) throw new GatewayError('variant_unavailable', flag.errorDetails);
+      return reply.send(flag);
+    },
+  );
 
-  app.post('/ofrep/v1/evaluate/flags', scope('infer'), (request, reply) => {
+  app.post('/ofrep/v1/evaluate/flags', scope('infer', FLAGS_DOCS), (request, reply) => {
     const context = contextOf(request);
     const served = [...experiments.current.byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
     const body = JSON.stringify({

@@ -1,39 +1,22 @@
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { GatewayError } from '../../errors.ts';
 import type { OutcomeIntake } from '../../outcomes/intake.ts';
 import { acceptAnyBody } from '../body.ts';
 import { scope } from '../scoped-routes.ts';
-
-/** Outcomes of one request. */
-const MAX_OUTCOMES = 1000;
+import { OUTCOMES_DOCS } from './docs.ts';
+import { MAX_OUTCOMES, OutcomeSchema } from './outcome-schema.ts';
 
 /** 1,000 outcomes take about 200 KiB. */
 const BODY_LIMIT_BYTES = 1024 ** 2;
-
-const OutcomeSchema = Type.Object(
-  {
-    prediction_id: Type.String({ maxLength: 1000 }),
-    metric: Type.String({ maxLength: 200 }),
-    value: Type.Union([
-      Type.Number(),
-      Type.Boolean(),
-      Type.Object({ numerator: Type.Number(), denominator: Type.Number() }, { additionalProperties: false }),
-      Type.String(),
-      Type.Null(),
-    ]),
-  },
-  { additionalProperties: false },
-);
 
 const checkOutcome = Compile(OutcomeSchema);
 
 /** `POST /v1/outcomes`: what came of predictions, one or many. */
 export function outcomeRoutes(app: FastifyInstance, intake: OutcomeIntake): void {
   acceptAnyBody(app, BODY_LIMIT_BYTES);
-  app.post('/v1/outcomes', scope('outcomes'), async (request, reply) => {
+  app.post('/v1/outcomes', scope('outcomes', OUTCOMES_DOCS), async (request, reply) => {
     const outcomes = readOutcomes(request.body as Uint8Array | undefined);
     return reply.code(202).send(await intake.take(outcomes));
   });

@@ -12,6 +12,7 @@ import { forwardedRequest, passHead, passBody } from '../forwarded-call.ts';
 import type { CallBody } from '../forwarded-call.ts';
 import { httpCall } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
+import { PREDICT_DOCS, PREDICT_MODEL_DOCS } from './docs.ts';
 import { acceptImages, classesOf, decodeImages, imageBody } from './image-call.ts';
 import type { ImageCall } from './image-call.ts';
 import { readTorchserveClasses, torchserveModelPath } from './torchserve-upstream.ts';
@@ -63,8 +64,12 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
     describeAnswer(reply, answered);
     void reply.send(encoded);
   };
-  app.post<{ Params: { model?: string } }>('/predict', scope('infer', 'rows'), predict);
-  app.post<{ Params: { model?: string } }>('/predict/:model', scope('infer', 'rows'), predict);
+  app.post<{ Params: { model?: string } }>('/predict', scope('infer', PREDICT_DOCS, 'rows'), predict);
+  app.post<{ Params: { model?: string } }>(
+    '/predict/:model',
+    scope('infer', PREDICT_MODEL_DOCS, 'rows'),
+    predict,
+  );
 }
 
 /** TorchServe takes images as the body; v2 servers take tensors, which the gateway makes; others take the call as it is. */

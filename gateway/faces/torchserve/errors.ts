@@ -24,6 +24,7 @@ export function answerTorchserveErrors(app: FastifyInstance, { log, repository }
 
 const TYPES: Partial<Record<ErrorCode, string>> = {
   unknown_model: 'ModelNotFoundException',
+  unknown_file: 'ModelNotFoundException',
   unknown_path: 'ResourceNotFoundException',
   unauthorized: 'InvalidKeyException',
   forbidden: 'InvalidKeyException',

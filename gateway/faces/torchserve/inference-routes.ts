@@ -17,6 +17,7 @@ import type { V2Request } from '../v2/request.ts';
 import { writeV2Response } from '../v2/response.ts';
 import type { V2Response } from '../v2/response.ts';
 import { classesJson } from './classes-json.ts';
+import { PREDICTIONS_DOCS } from './docs.ts';
 import { answerTorchserveErrors } from './errors.ts';
 import { versionOfPath } from './version-path.ts';
 
@@ -97,7 +98,7 @@ export async function torchserveInferenceRoutes(app: FastifyInstance, gateway: G
     app.route<{ Params: ModelPath }>({
       method: ['POST', 'PUT'],
       url,
-      ...scope('infer', 'rows'),
+      ...scope('infer', PREDICTIONS_DOCS, 'rows'),
       handler: predict,
     });
   }

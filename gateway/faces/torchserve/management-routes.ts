@@ -13,23 +13,32 @@ import { readyVersion, servedModel } from '../v2/lookup.ts';
 import { unloadModel } from '../v2/repository-control.ts';
 import { describeVersion, modelUrl } from './describe-version.ts';
 import { answerTorchserveErrors } from './errors.ts';
+import {
+  DESCRIBE_DOCS,
+  LIST_DOCS,
+  REGISTER_DOCS,
+  SCALE_DOCS,
+  SET_DEFAULT_DOCS,
+  UNREGISTER_DOCS,
+} from './management-docs.ts';
 import { ManagementQuery } from './query.ts';
+import { register } from './register.ts';
 import { versionOfPath } from './version-path.ts';
 
-/** Nothing of these calls stands in their bodies. */
+/** Hardly anything of these calls stands in their bodies. */
 const BODY_LIMIT_BYTES = 16 * 1024;
 
 /** Models on a page of the list. */
 const DEFAULT_PAGE = 100;
 const LONGEST_PAGE = 1000;
 
-/** TorchServe's management API, as far as it means something here: list, describe, scale, the default version, unregister. */
+/** TorchServe's management API, as far as it means something here: list, describe, register, scale, the default version, unregister. */
 export function torchserveManagementRoutes(app: FastifyInstance, gateway: Gateway): void {
   const { repository } = gateway;
   acceptAnyBody(app, BODY_LIMIT_BYTES);
   answerTorchserveErrors(app, gateway);
 
-  app.get('/', scope('admin:read'), ({ principal, query }) => {
+  app.get('/', scope('admin:read', LIST_DOCS), ({ principal, query }) => {
     const asked = new ManagementQuery(query, ['limit', 'next_page_token', 'nextPageToken']);
     const limit = asked.whole('limit', 1, LONGEST_PAGE) ?? DEFAULT_PAGE;
     const [first = 0] = ['next_page_token', 'nextPageToken']
@@ -47,48 +56,68 @@ export function torchserveManagementRoutes(app: FastifyInstance, gateway: Gatewa
     };
   });
 
-  app.get<{ Params: ModelPath }>('/:model', scope('admin:read'), ({ params, query }) => {
+  app.post('/', scope('admin:write', REGISTER_DOCS), async ({ principal, query, body }, reply) => {
+    const { status, text } = await register(gateway, principal, query, body);
+    return reply.code(status).send({ status: text });
+  });
+
+  app.get<{ Params: ModelPath }>('/:model', scope('admin:read', DESCRIBE_DOCS), ({ params, query }) => {
     new ManagementQuery(query, []);
     return [describeVersion(readyVersion(repository, params))];
   });
 
-  app.get<{ Params: Required<ModelPath> }>('/:model/:version', scope('admin:read'), ({ params, query }) => {
-    new ManagementQuery(query, []);
-    if (params.version !== 'all') return [describeVersion(readyVersion(repository, asPath(params)))];
-    return servedModel(repository, params.model).ready.map(describeVersion);
-  });
+  app.get<{ Params: Required<ModelPath> }>(
+    '/:model/:version',
+    scope('admin:read', DESCRIBE_DOCS),
+    ({ params, query }) => {
+      new ManagementQuery(query, []);
+      if (params.version !== 'all') return [describeVersion(readyVersion(repository, asPath(params)))];
+      return servedModel(repository, params.model).ready.map(describeVersion);
+    },
+  );
 
   for (const url of ['/:model', '/:model/:version']) {
-    app.put<{ Params: ModelPath }>(url, scope('admin:write'), async ({ params, query }, reply) => {
-      const { workers, isSynchronous } = readScaling(query);
-      const version = readyVersion(repository, asPath(params));
-      requireWorkers(version);
-      const count = workers(version.instances?.wanted ?? 0);
-      const scaled = scale(gateway, version, count);
-      if (!isSynchronous) {
-        scaled.catch((error: unknown) => {
-          gateway.log.error({ err: error, model: version.model, version: version.version }, 'scaling failed');
-        });
-        return reply.code(202).send({ status: 'Processing worker updates...' });
-      }
-      await scaled;
-      const path = `model: ${version.model}, version: ${version.version}`;
-      return reply.send({ status: `Workers scaled to ${count} for ${path}` });
-    });
+    app.put<{ Params: ModelPath }>(
+      url,
+      scope('admin:write', SCALE_DOCS),
+      async ({ params, query }, reply) => {
+        const { workers, isSynchronous } = readScaling(query);
+        const version = readyVersion(repository, asPath(params));
+        requireWorkers(version);
+        const count = workers(version.instances?.wanted ?? 0);
+        const scaled = scale(gateway, version, count);
+        if (!isSynchronous) {
+          scaled.catch((error: unknown) => {
+            gateway.log.error(
+              { err: error, model: version.model, version: version.version },
+              'scaling failed',
+            );
+          });
+          return reply.code(202).send({ status: 'Processing worker updates...' });
+        }
+        await scaled;
+        const path = `model: ${version.model}, version: ${version.version}`;
+        return reply.send({ status: `Workers scaled to ${count} for ${path}` });
+      },
+    );
 
-    app.delete<{ Params: ModelPath }>(url, scope('admin:write'), async ({ params, query }) => {
-      new ManagementQuery(query, ['synchronous']).flag('synchronous');
-      const { model: name, version } = asPath(params);
-      const model = servedModel(repository, name);
-      if (version !== undefined) requireOnly(model, version);
-      await unloadModel(repository, name, { withDependents: false });
-      return { status: `Model "${name}" unregistered` };
-    });
+    app.delete<{ Params: ModelPath }>(
+      url,
+      scope('admin:write', UNREGISTER_DOCS),
+      async ({ params, query }) => {
+        new ManagementQuery(query, ['synchronous']).flag('synchronous');
+        const { model: name, version } = asPath(params);
+        const model = servedModel(repository, name);
+        if (version !== undefined) requireOnly(model, version);
+        await unloadModel(repository, name, { withDependents: false });
+        return { status: `Model "${name}" unregistered` };
+      },
+    );
   }
 
   app.put<{ Params: Required<ModelPath> }>(
     '/:model/:version/set-default',
-    scope('admin:write'),
+    scope('admin:write', SET_DEFAULT_DOCS),
     ({ params, query }) => {
       new ManagementQuery(query, []);
       const { model, version } = readyVersion(repository, asPath(params));

@@ -18,7 +18,7 @@ export class ManagementQuery {
 
   /** @throws GatewayError */
   whole(name: string, min: number, max: number): number | undefined {
-    const text = this.#text(name);
+    const text = this.text(name);
     if (text === undefined) return undefined;
     const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= min && value <= max) return value;
@@ -27,12 +27,13 @@ export class ManagementQuery {
 
   /** @throws GatewayError */
   flag(name: string): boolean {
-    const text = this.#text(name) ?? 'false';
+    const text = this.text(name) ?? 'false';
     if (text === 'true' || text === 'false') return text === 'true';
     throw invalid(`${name} is '${text.slice(0, 64)}'; expected true or false`);
   }
 
-  #text(name: string): string | undefined {
+  /** @throws GatewayError */
+  text(name: string): string | undefined {
     const value = this.#values[name];
     if (value === undefined || typeof value === 'string') return value;
     throw invalid(`${name} stands several times in the query; expected it once`);

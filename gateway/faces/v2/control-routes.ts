@@ -2,6 +2,17 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GatewayError } from '../../errors.ts';
 import { scope } from '../scoped-routes.ts';
 import type { Gateway } from '../../gateway.ts';
+import {
+  CHANGE_LOG_SETTINGS_DOCS,
+  CHANGE_MODEL_TRACE_SETTINGS_DOCS,
+  CHANGE_TRACE_SETTINGS_DOCS,
+  INDEX_DOCS,
+  LOAD_DOCS,
+  LOG_SETTINGS_DOCS,
+  MODEL_TRACE_SETTINGS_DOCS,
+  TRACE_SETTINGS_DOCS,
+  UNLOAD_DOCS,
+} from './control-docs.ts';
 import { NOTHING, objectAt, parseJson } from './json-values.ts';
 import type { JsonObject } from './json-values.ts';
 import { changeLogSettings, readLogSettings } from './log-settings.ts';
@@ -23,17 +34,24 @@ interface RepositoryPath {
   readonly model: string;
 }
 
+/** Parts of the protocol that are refused by name. */
+const REFUSED = { undocumented: 'it is refused, whatever is asked' };
+
 /** The model repository, trace and logging extensions over HTTP; what changes anything needs the scope admin:write. */
 export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
   const { repository, log } = gateway;
-  for (const prefix of ['/v2/repository', '/v2/repository/:repository']) {
-    app.post<{ Params: RepositoryPath }>(`${prefix}/index`, scope('infer'), (request) => {
+  const docs = {
+    '/v2/repository': { index: INDEX_DOCS, load: LOAD_DOCS, unload: UNLOAD_DOCS },
+    '/v2/repository/:repository': { index: REFUSED, load: REFUSED, unload: REFUSED },
+  };
+  for (const [prefix, { index, load, unload }] of Object.entries(docs)) {
+    app.post<{ Params: RepositoryPath }>(`${prefix}/index`, scope('infer', index), (request) => {
       requireOneRepository(request.params.repository);
       return repositoryIndex(repository, bodyOf(request));
     });
     app.post<{ Params: RepositoryPath }>(
       `${prefix}/models/:model/load`,
-      scope('admin:write'),
+      scope('admin:write', load),
       async (request, reply) => {
         requireOneRepository(request.params.repository);
         const override = readLoadOverride(controlParameters(bodyOf(request)), bytesOfBase64);
@@ -43,7 +61,7 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
     );
     app.post<{ Params: RepositoryPath }>(
       `${prefix}/models/:model/unload`,
-      scope('admin:write'),
+      scope('admin:write', unload),
       async (request, reply) => {
         requireOneRepository(request.params.repository);
         const parameters = readUnload(controlParameters(bodyOf(request)));
@@ -53,28 +71,36 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
     );
   }
 
-  app.get('/v2/logging', scope('infer'), () => readLogSettings(log));
-  app.post('/v2/logging', scope('admin:write'), (request) => {
+  app.get('/v2/logging', scope('infer', LOG_SETTINGS_DOCS), () => readLogSettings(log));
+  app.post('/v2/logging', scope('admin:write', CHANGE_LOG_SETTINGS_DOCS), (request) => {
     return changeLogSettings(log, bodyOf(request));
   });
 
-  app.get('/v2/trace/setting', scope('infer'), () => TRACE_SETTINGS);
-  app.post('/v2/trace/setting', scope('admin:write'), (request) => {
+  app.get('/v2/trace/setting', scope('infer', TRACE_SETTINGS_DOCS), () => TRACE_SETTINGS);
+  app.post('/v2/trace/setting', scope('admin:write', CHANGE_TRACE_SETTINGS_DOCS), (request) => {
     return changeTraceSettings(bodyOf(request));
   });
   const traceOfModel = '/v2/models/:model/trace/setting';
-  app.get<{ Params: RepositoryPath }>(traceOfModel, scope('infer'), ({ params }) => {
-    servedModel(repository, params.model);
-    return TRACE_SETTINGS;
-  });
-  app.post<{ Params: RepositoryPath }>(traceOfModel, scope('admin:write'), (request) => {
-    servedModel(repository, request.params.model);
-    return changeTraceSettings(bodyOf(request));
-  });
+  app.get<{ Params: RepositoryPath }>(
+    traceOfModel,
+    scope('infer', MODEL_TRACE_SETTINGS_DOCS),
+    ({ params }) => {
+      servedModel(repository, params.model);
+      return TRACE_SETTINGS;
+    },
+  );
+  app.post<{ Params: RepositoryPath }>(
+    traceOfModel,
+    scope('admin:write', CHANGE_MODEL_TRACE_SETTINGS_DOCS),
+    (request) => {
+      servedModel(repository, request.params.model);
+      return changeTraceSettings(bodyOf(request));
+    },
+  );
 
   for (const kind of ['system', 'cuda']) {
     const path = `/v2/${kind}sharedmemory`;
-    app.all(`${path}/*`, scope('infer'), () => {
+    app.all(`${path}/*`, scope('infer', REFUSED), () => {
       throw new GatewayError(
         'unsupported',
         `${kind} shared memory is not supported; send tensors in the request`,

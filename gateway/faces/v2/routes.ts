@@ -13,6 +13,17 @@ import type { ModelPath } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
 import { v2ControlRoutes } from './control-routes.ts';
 import { V2Decoder } from './decoder.ts';
+import {
+  ALL_STATISTICS_DOCS,
+  INFER_DOCS,
+  LIVE_DOCS,
+  METADATA_DOCS,
+  MODEL_CONFIG_DOCS,
+  MODEL_READY_DOCS,
+  READY_DOCS,
+  SERVER_DOCS,
+  STATISTICS_DOCS,
+} from './docs.ts';
 import { jsonBytesOf, sendV2Response } from './http-body.ts';
 import { describedModel, readyVersion } from './lookup.ts';
 import { EXTENSIONS, modelMetadata } from './metadata.ts';
@@ -32,13 +43,13 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
   app.addHook('onClose', () => decoder.close());
 
   v2ControlRoutes(app, gateway);
-  app.get('/v2', scope('infer'), () => ({
+  app.get('/v2', scope('infer', SERVER_DOCS), () => ({
     name: config.server.name,
     version: RELEASE,
     extensions: EXTENSIONS,
   }));
-  app.get('/v2/health/live', scope('open'), (_request, reply) => reply.send());
-  app.get('/v2/health/ready', scope('open'), (_request, reply) =>
+  app.get('/v2/health/live', scope('open', LIVE_DOCS), (_request, reply) => reply.send());
+  app.get('/v2/health/ready', scope('open', READY_DOCS), (_request, reply) =>
     reply.code(gateway.isReady ? 200 : 503).send(),
   );
 
@@ -89,22 +100,24 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     await sendV2Response(request, reply, encoded);
   };
 
-  app.get('/v2/models/stats', scope('infer'), () => modelStatistics(repository, undefined));
+  app.get('/v2/models/stats', scope('infer', ALL_STATISTICS_DOCS), () =>
+    modelStatistics(repository, undefined),
+  );
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
-    app.get<{ Params: ModelPath }>(path, scope('infer'), ({ params }) =>
+    app.get<{ Params: ModelPath }>(path, scope('infer', METADATA_DOCS), ({ params }) =>
       modelMetadata(describedModel(gateway, params)),
     );
-    app.get<{ Params: ModelPath }>(`${path}/ready`, scope('open'), ({ params }, reply) => {
+    app.get<{ Params: ModelPath }>(`${path}/ready`, scope('open', MODEL_READY_DOCS), ({ params }, reply) => {
       describedModel(gateway, params);
       return reply.send();
     });
-    app.get<{ Params: ModelPath }>(`${path}/config`, scope('infer'), ({ params }) =>
+    app.get<{ Params: ModelPath }>(`${path}/config`, scope('infer', MODEL_CONFIG_DOCS), ({ params }) =>
       modelConfigJson(readyVersion(repository, params)),
     );
-    app.get<{ Params: ModelPath }>(`${path}/stats`, scope('infer'), ({ params }) =>
+    app.get<{ Params: ModelPath }>(`${path}/stats`, scope('infer', STATISTICS_DOCS), ({ params }) =>
       modelStatistics(repository, params),
     );
-    app.post<{ Params: ModelPath }>(`${path}/infer`, scope('infer', 'rows'), infer);
+    app.post<{ Params: ModelPath }>(`${path}/infer`, scope('infer', INFER_DOCS, 'rows'), infer);
   }
 }
 

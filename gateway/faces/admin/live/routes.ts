@@ -4,6 +4,7 @@ import type { Gateway } from '../../../gateway.ts';
 import { NOBODY } from '../../../trust/principal.ts';
 import { callerHead } from '../../http-call.ts';
 import { scope } from '../../scoped-routes.ts';
+import { EVENTS_DOCS } from '../docs/events.ts';
 import { EventStream } from './event-stream.ts';
 import { LiveFeed } from './live-feed.ts';
 
@@ -19,7 +20,7 @@ export function liveRoutes(app: FastifyInstance, gateway: Gateway): void {
   });
   app.get<{ Querystring: { experiment?: unknown } }>(
     '/api/events',
-    scope('admin:read'),
+    scope('admin:read', EVENTS_DOCS),
     (request, reply): undefined => {
       if (feed.readers >= MAX_STREAMS) {
         throw new GatewayError(

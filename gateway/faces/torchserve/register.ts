@@ -1,0 +1,124 @@
+import { registerModel } from '../../../backends/registration/register-model.ts';
+import type { Registered } from '../../../backends/registration/register-model.ts';
+import { RegistrationError } from '../../../backends/registration/registration-error.ts';
+import type { RegistrationFault } from '../../../backends/registration/registration-error.ts';
+import { MAX_INSTANCES } from '../../../backends/repository/model-config-schema.ts';
+import { GatewayError } from '../../errors.ts';
+import type { ErrorCode } from '../../errors.ts';
+import type { Gateway } from '../../gateway.ts';
+import { requireModel } from '../../trust/rights.ts';
+import type { Principal } from '../../trust/principal.ts';
+import { invalid, isObject, parseJson } from '../v2/json-values.ts';
+import { ManagementQuery } from './query.ts';
+
+const PARAMETERS = [
+  'url',
+  'model_name',
+  'handler',
+  'batch_size',
+  'max_batch_delay',
+  'initial_workers',
+  'synchronous',
+  'response_timeout',
+];
+
+const MAX_BATCH_SIZE = 65_536;
+const MAX_BATCH_DELAY_MS = 60_000;
+const MAX_RESPONSE_TIMEOUT_S = 1_000_000;
+
+/** What `POST /models` answers. */
+export interface RegisterAnswer {
+  readonly status: 200 | 202;
+  readonly text: string;
+}
+
+/**
+ * TorchServe's `POST /models`: takes a file of the repository's folders as a version of a model.
+ *
+ * @param body the same parameters as JSON, in the place of the query's
+ * @throws GatewayError
+ */
+export async function register(
+  { repository, config, log }: Gateway,
+  principal: Principal | null,
+  query: unknown,
+  body: unknown,
+): Promise<RegisterAnswer> {
+  const asked = new ManagementQuery({ ...parametersOf(body), ...(query as object) }, PARAMETERS);
+  const url = asked.text('url');
+  if (url === undefined || url === '')
+    throw invalid('Parameter url is required: the path of a file in the model repository, as resnet.mar');
+  requireAnswerWithin(asked, config.timeouts.inferenceMs);
+  const name = asked.text('model_name');
+  if (principal?.models !== undefined) {
+    if (name === undefined) throw invalid('a key for some models needs model_name, one of its own');
+    requireModel(principal, name);
+  }
+  const instances = asked.whole('initial_workers', 1, MAX_INSTANCES);
+  const isSynchronous = asked.flag('synchronous');
+  const registered = await registerModel(repository, config.models.roots, {
+    url,
+    name,
+    handler: asked.text('handler'),
+    maxBatchSize: asked.whole('batch_size', 1, MAX_BATCH_SIZE),
+    maxQueueDelayMs: asked.whole('max_batch_delay', 0, MAX_BATCH_DELAY_MS),
+    instances,
+  }).catch(refuse);
+  const { name: model, version, loaded } = registered;
+  log.info({ model, version, url }, 'registered');
+  // As TorchServe does where workers are asked for and nobody waits for them.
+  if (instances !== undefined && !isSynchronous) {
+    loaded.catch((error: unknown) => {
+      log.error({ err: error, model, version }, 'registering failed');
+    });
+    return { status: 202, text: ['Processing worker updates...', ...registered.notes].join(' ') };
+  }
+  await loaded.catch(refuse);
+  const workers = repository.model(model)?.version(version)?.instances?.wanted ?? 0;
+  return { status: 200, text: told(registered, workers) };
+}
+
+function told({ name, version, notes }: Registered, workers: number): string {
+  return [`Model "${name}" Version: ${version} registered with ${workers} initial workers`, ...notes].join(
+    '. ',
+  );
+}
+
+/** TorchServe's own clients send the parameters in the query; its API takes them as JSON too. */
+function parametersOf(body: unknown): object {
+  if (!(body instanceof Uint8Array) || body.length === 0) return {};
+  const parsed = parseJson(new TextDecoder().decode(body));
+  if (!isObject(parsed))
+    throw invalid("the body is no JSON object; expected the query's parameters, or no body");
+  return Object.fromEntries(
+    Object.entries(parsed).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+  );
+}
+
+/** How long an answer may take is the gateway's own limit, which holds for all models. */
+function requireAnswerWithin(asked: ManagementQuery, inferenceMs: number): void {
+  const seconds = asked.whole('response_timeout', 1, MAX_RESPONSE_TIMEOUT_S);
+  if (seconds === undefined || seconds * 1000 >= inferenceMs) return;
+  throw new GatewayError(
+    'unsupported',
+    `response_timeout is ${seconds}, and timeouts.inference lets an answer take ${inferenceMs / 1000} s for all models; ` +
+      'leave it out, or set timeouts.inference',
+  );
+}
+
+const CODES: Readonly<Record<RegistrationFault, ErrorCode>> = {
+  not_allowed: 'load_not_allowed',
+  unknown_file: 'unknown_file',
+  invalid: 'invalid_request',
+  refused: 'unservable_file',
+  exists: 'version_exists',
+  failed: 'load_failed',
+};
+
+function refuse(error: unknown): never {
+  if (!(error instanceof RegistrationError)) throw error;
+  throw new GatewayError(CODES[error.fault], error.message, { cause: error });
+}
