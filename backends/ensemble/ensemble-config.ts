@@ -24,4 +24,28 @@ export type ModelBackend =
   | { readonly kind: 'onnxruntime' }
   /** Decodes images, as `signalbox.image` says. */
   | { readonly kind: 'image' }
-  | { readonly kind: 'ensemble'; readonly ensemble: EnsembleConfig };
+  | {
+      readonly kind: 'ensemble';
+      readonly ensemble: EnsembleConfig;
+      /** Of versions whose folder has steps of its own, which take the place of the model's. */
+      readonly ofVersions: ReadonlyMap<number, VersionSteps>;
+    };
+
+/** A version's own `ensemble_scheduling`, or what is wrong with its file. */
+export type VersionSteps =
+  | {
+      readonly kind: 'read';
+      readonly ensemble: EnsembleConfig;
+      /** As it was written, in the shape of a ModelConfig. */
+      readonly written: object;
+    }
+  | { readonly kind: 'refused'; readonly problems: readonly Problem[] };
+
+/** Every set of steps that a model's versions may run; none where it is no ensemble. */
+export function allStepsOf(backend: ModelBackend | undefined): readonly EnsembleConfig[] {
+  if (backend?.kind !== 'ensemble') return [];
+  const own = [...backend.ofVersions.values()].flatMap((steps) =>
+    steps.kind === 'read' ? [steps.ensemble] : [],
+  );
+  return [backend.ensemble, ...own];
+}

@@ -1,6 +1,7 @@
 import type { ModelConfig } from '../repository/model-config.ts';
 import type { ServedModel } from '../repository/served-model.ts';
 import type { MemberLookup, WishedEnsemble } from './bind-ensemble.ts';
+import { allStepsOf } from './ensemble-config.ts';
 import type { EnsembleConfig, EnsembleStep } from './ensemble-config.ts';
 
 /** What is known of the models that an ensemble may name. */
@@ -50,11 +51,12 @@ export function circleFrom(
   const visit = ({ steps }: EnsembleConfig, way: readonly string[]): string | undefined => {
     for (const { model: next } of steps) {
       if (next === model) return [...way, next].join(' -> ');
-      const inner = config(next)?.backend;
-      if (visited.has(next) || inner?.kind !== 'ensemble') continue;
+      if (visited.has(next)) continue;
       visited.add(next);
-      const found = visit(inner.ensemble, [...way, next]);
-      if (found !== undefined) return found;
+      for (const inner of allStepsOf(config(next)?.backend)) {
+        const found = visit(inner, [...way, next]);
+        if (found !== undefined) return found;
+      }
     }
     return undefined;
   };
@@ -69,9 +71,8 @@ export function circleMessage(circle: string): string {
 export function membersOf({ config }: Pick<KnownModels, 'config'>, model: string): readonly string[] {
   const found = new Set<string>();
   const visit = (name: string, way: ReadonlySet<string>): void => {
-    const backend = config(name)?.backend;
-    if (backend?.kind !== 'ensemble' || way.has(name)) return;
-    for (const { model: next } of backend.ensemble.steps) {
+    if (way.has(name)) return;
+    for (const { model: next } of allStepsOf(config(name)?.backend).flatMap(({ steps }) => steps)) {
       visit(next, new Set([...way, name]));
       if (next !== model) found.add(next);
     }

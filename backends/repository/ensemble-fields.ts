@@ -1,5 +1,10 @@
 import type { SourceDocument } from '../../documents/source-document.ts';
-import type { EnsembleConfig, EnsembleStep, ModelBackend } from '../ensemble/ensemble-config.ts';
+import type {
+  EnsembleConfig,
+  EnsembleStep,
+  ModelBackend,
+  VersionSteps,
+} from '../ensemble/ensemble-config.ts';
 import type { Refuse } from './field-checks.ts';
 import type { ModelConfigFile } from './model-config-schema.ts';
 
@@ -36,7 +41,28 @@ export function readBackend(file: ModelConfigFile, document: SourceDocument, ref
   refuseFieldsOfOthers(file, 'an ensemble', refuse);
   checkDeclared(file, refuse);
   checkSteps(file, ensemble.steps, refuse);
-  return { kind: 'ensemble', ensemble };
+  return { kind: 'ensemble', ensemble, ofVersions: NO_VERSIONS };
+}
+
+/** They are read from the versions' own folders: see `version-steps.ts`. */
+const NO_VERSIONS: ReadonlyMap<number, VersionSteps> = new Map();
+
+/**
+ * Reads steps that stand alone: those of one version.
+ *
+ * @param file the model's configuration, with the version's `ensemble_scheduling` in place of its own
+ */
+export function readVersionSteps(
+  file: ModelConfigFile,
+  document: SourceDocument,
+  refuse: Refuse,
+): EnsembleConfig {
+  const steps = readSteps(file);
+  checkSteps(file, steps, refuse);
+  return {
+    steps,
+    problemAt: (path, message) => document.problemAt(['ensemble_scheduling', ...path], message),
+  };
 }
 
 function readSteps(file: ModelConfigFile): readonly EnsembleStep[] {

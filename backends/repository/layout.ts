@@ -36,6 +36,9 @@ export interface VersionFolder {
   readonly fingerprint: string;
 }
 
+/** What a configuration may be called. */
+export const CONFIG_FILES: readonly string[] = ['config.pbtxt', 'config.yaml'];
+
 /** Names that are safe in a path, a header and a metric label. */
 export const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
@@ -58,7 +61,7 @@ async function scanModel(root: string, name: string): Promise<ModelFolder | unde
   const versions = await Promise.all(
     entries.filter((entry) => /^[1-9][0-9]{0,14}$/.test(entry)).map((entry) => scanVersion(directory, entry)),
   );
-  const configs = entries.filter((entry) => ['config.yaml', 'config.pbtxt'].includes(entry));
+  const configs = entries.filter((entry) => CONFIG_FILES.includes(entry));
   const [config] = configs;
   return {
     name,

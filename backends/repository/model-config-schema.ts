@@ -173,7 +173,8 @@ const WarmupSchema = Type.Object(
 const TensorMap = () =>
   Type.Record(Type.String(), Text("a tensor's name"), { expected: 'a map of names of tensors' });
 
-const EnsembleSchema = Type.Object(
+/** `ensemble_scheduling`. */
+export const EnsembleSchema = Type.Object(
   {
     step: Type.Array(
       Type.Object(

@@ -164,9 +164,21 @@ export class ModelLoader {
       return;
     }
     if (config.backend.kind === 'ensemble') {
-      const { ensemble } = config.backend;
+      const own = config.backend.ofVersions.get(version);
+      if (own?.kind === 'refused') {
+        this.#fail(model, version, wish, own.problems.map(formatProblem).join('; '));
+        return;
+      }
+      const { ensemble = config.backend.ensemble, written } = own ?? {};
       const digest = await digestFiles(folder.directory, folder.files);
-      this.#ensembles.wish(model, wish, { model: model.name, version, config, ensemble, labels, digest });
+      this.#ensembles.wish(model, wish, {
+        model: model.name,
+        version,
+        config: written === undefined ? config : { ...config, written: { ...config.written, ...written } },
+        ensemble,
+        labels,
+        digest,
+      });
       return;
     }
     model.begin(version, wish);

@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidDocuments, fileProblem } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
-import { parseTextProto } from '../../documents/text-proto.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import type { SourceDocument } from '../../documents/source-document.ts';
+import { parseConfig } from './config-document.ts';
 import type { ModelFolder } from './layout.ts';
 import { DEFAULT_MODEL_CONFIG, readModelConfig } from './model-config.ts';
 import type { ModelConfig } from './model-config.ts';
-import { ModelConfigMessage } from './model-config-proto.ts';
 import { listFiles } from './version-files.ts';
+import { readStepsOfVersions } from './version-steps.ts';
 
 /** What the files beside a model's versions say. */
 export type ModelSettings =
@@ -47,7 +47,7 @@ export async function readSettings(folder: ModelFolder, override?: ConfigOverrid
   const seen: string[] = [];
   try {
     const document = await readDocument(folder, override, seen);
-    const config = document === undefined ? DEFAULT_MODEL_CONFIG : readModelConfig(document, folder.name);
+    const config = document === undefined ? DEFAULT_MODEL_CONFIG : await readWhole(document, folder);
     const labels = config.labelsFile === undefined ? [] : await readLabels(folder, config.labelsFile, seen);
     if (config.warmup.length > 0)
       seen.push(JSON.stringify(await listFiles(join(folder.directory, 'warmup'))));
@@ -64,6 +64,14 @@ export async function readSettings(folder: ModelFolder, override?: ConfigOverrid
   }
 }
 
+/** With what the versions' folders add, whose changes their own fingerprints tell. */
+async function readWhole(document: SourceDocument, folder: ModelFolder): Promise<ModelConfig> {
+  const config = readModelConfig(document, folder.name);
+  if (config.backend.kind !== 'ensemble') return config;
+  const ofVersions = await readStepsOfVersions(config, folder.versions);
+  return Object.freeze({ ...config, backend: { ...config.backend, ofVersions } });
+}
+
 async function readDocument(
   { configFile }: ModelFolder,
   override: ConfigOverride | undefined,
@@ -77,9 +85,7 @@ async function readDocument(
   if (configFile === undefined) return undefined;
   const text = await readFile(configFile, 'utf8');
   seen.push(text);
-  return configFile.endsWith('.pbtxt')
-    ? parseTextProto(text, ModelConfigMessage, configFile)
-    : parseYaml(text, configFile);
+  return parseConfig(text, configFile);
 }
 
 async function readLabels(folder: ModelFolder, file: string, seen: string[]): Promise<readonly string[]> {

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { formatProblem } from '../../documents/problem.ts';
 import type { AnswerCache } from '../cache/cached-version.ts';
 import type { Servable } from '../servable.ts';
+import { allStepsOf } from '../ensemble/ensemble-config.ts';
 import { circleFrom, membersOf } from '../ensemble/find-members.ts';
 import type { KnownModels } from '../ensemble/find-members.ts';
 import { ImagePool } from '../image/image-pool.ts';
@@ -294,9 +295,11 @@ export class ModelRepository {
   /** Loads what an ensemble needs and is not loaded, as Triton does. */
   async #loadMembers(name: string, { settings }: ModelLook, look: Look): Promise<void> {
     const backend = settings.kind === 'read' ? settings.config.backend : undefined;
-    if (backend?.kind !== 'ensemble') return;
     // Of ensembles that are steps of each other, each would wait for the other.
-    if (circleFrom(this.#known, { model: name, ensemble: backend.ensemble }) !== undefined) return;
+    const isCircular = allStepsOf(backend).some(
+      (ensemble) => circleFrom(this.#known, { model: name, ensemble }) !== undefined,
+    );
+    if (isCircular) return;
     for (const member of membersOf(this.#known, name)) {
       const seen = look.models.get(member);
       if (seen === undefined) continue;

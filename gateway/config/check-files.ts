@@ -3,6 +3,7 @@ import { InvalidDocuments, fileProblem } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { versionFault } from '../../backends/repository/layout.ts';
 import { circleFrom, circleMessage } from '../../backends/ensemble/find-members.ts';
+import { allStepsOf } from '../../backends/ensemble/ensemble-config.ts';
 import type { EnsembleConfig } from '../../backends/ensemble/ensemble-config.ts';
 import { lookAt } from '../../backends/repository/look.ts';
 import type { Look } from '../../backends/repository/look.ts';
@@ -35,8 +36,12 @@ export async function checkFiles(config: Config): Promise<FilesReport> {
         continue;
       }
       const { versionPolicy, backend } = settings.config;
-      if (backend.kind === 'ensemble') problems.push(...ensembleProblems(name, backend.ensemble, look));
       const wanted = selectVersions(versionPolicy, present);
+      for (const ensemble of allStepsOf(backend)) problems.push(...ensembleProblems(name, ensemble, look));
+      if (backend.kind === 'ensemble') {
+        for (const [version, own] of backend.ofVersions)
+          if (own.kind === 'refused' && wanted.includes(version)) problems.push(...own.problems);
+      }
       models.set(name, wanted);
       warnings.push(...settings.config.warnings);
       for (const version of wanted) {

@@ -75,6 +75,23 @@ test('each step is batched on its own, with the requests of all its callers', as
   expect(opened.ready('one', 1).statistics.batches.map(({ rows }) => rows)).toEqual([8]);
 });
 
+test('steps that don’t need each other wait in the same queue at the same time', async () => {
+  // Nothing but two rows at once makes a batch within the test's time.
+  const pairs =
+    'dynamic_batching: { preferred_batch_size: [2], max_queue_delay_microseconds: 600000000 }\nmax_batch_size: 2';
+  await using opened = await openRepository({
+    ...addingFiles(
+      ensembleConfig(['one INPUT=in -> OUTPUT=left', 'one INPUT=in -> OUTPUT=right'], {
+        output: ['left', 'right'],
+        maxBatchSize: 2,
+      }),
+    ),
+    'one/config.yaml': pairs,
+  });
+  expect(await ask(opened.ready('both', 1), [3])).toEqual({ left: [4, 4], right: [4, 4] });
+  expect(opened.ready('one', 1).statistics.batches.map(({ rows }) => rows)).toEqual([2]);
+});
+
 test('its memory is given back when the answer is, also that between steps', async () => {
   await using opened = await openRepository(addingFiles());
   await Promise.all(Array.from({ length: 20 }, (_, index) => ask(opened.ready('both', 1), [index])));
@@ -166,6 +183,21 @@ ensemble_scheduling:
       expect(lentSlabsOf(opened.ready('slow', 1))).toBe(0);
     });
     expect(opened.ready('next', 1).statistics.executions).toBe(0);
+  });
+
+  test('a caller that hangs up while the second step waits leaves its queue, and the step never runs', async () => {
+    const waits =
+      'dynamic_batching: { preferred_batch_size: [8], max_queue_delay_microseconds: 600000000 }\nmax_batch_size: 8';
+    await using opened = await openRepository({ ...addingFiles(), 'ten/config.yaml': waits });
+    const [one, ten] = [opened.ready('one', 1), opened.ready('ten', 1)];
+    const caller = new AbortController();
+    const asked = ask(opened.ready('both', 1), [1], { signal: caller.signal });
+    await vi.waitFor(() => {
+      expect(ten.queued).toBe(1);
+    });
+    caller.abort();
+    await expect(asked).rejects.toMatchObject({ fault: 'cancelled' });
+    expect([ten.queued, ten.statistics.executions, lentSlabsOf(one)]).toEqual([0, 0, 0]);
   });
 
   test('a request whose time is over between two steps does not begin the next', async () => {
