@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeModel } from '../../models/onnx-graph.ts';
 import { findRedis, startRedis } from '../../servers/redis-server.ts';
 import type { RunningRedis } from '../../servers/redis-server.ts';
+import { GrpcClient } from '../faces/grpc/grpc-client.ts';
 import { DEMO_FOLDER, eventually, metricValue, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 
@@ -20,6 +21,7 @@ async function startCached(config = ''): Promise<RunningGateway> {
   const cached = 'response_cache: { enable: true }\n';
   return startGateway({
     config,
+    grpc: true,
     files: {
       'models/digits/1/model.onnx': await demoFile('models/digits/1/model.onnx'),
       'models/digits/2/model.onnx': await demoFile('models/digits/2/model.onnx'),
@@ -70,6 +72,23 @@ describe('in memory', () => {
         { inference_stats: { success: { count: 3 }, cache_hit: { count: 2 }, cache_miss: { count: 1 } } },
       ],
     });
+  });
+
+  test('in gRPC it is initial metadata, and what HTTP kept serves it; without a cache there is none', async () => {
+    using client = new GrpcClient(gateway.server.bound.grpc ?? '');
+    const call = async (model: string, value: number) => {
+      const { message, headers } = await client.call('ModelInfer', {
+        model_name: model,
+        inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 1] }],
+        raw_input_contents: [Buffer.from(Float32Array.of(value).buffer)],
+      });
+      const [output] = message.raw_output_contents as readonly Buffer[];
+      return [headers['x-cache'], output?.readFloatLE(0)];
+    };
+    expect(await call('reciprocal', 32)).toEqual(['miss', 1 / 32]);
+    expect(await call('reciprocal', 32)).toEqual(['hit', 1 / 32]);
+    expect(await cacheOf(ask(gateway, 'reciprocal', 32))).toEqual([200, 'hit']);
+    expect(await call('plain', 32)).toEqual([undefined, 1 / 32]);
   });
 
   test('infinity is refused in JSON each time, and given as binary data, a hit or not', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { GrpcClient, inferRequest } from '../faces/grpc/grpc-client.ts';
-import { startUpstreamGateway } from './upstream-gateway.ts';
+import { infer, startUpstreamGateway } from './upstream-gateway.ts';
 import { answers42, json, startVariantServer } from './variant-server.ts';
 
 const ASKED = inferRequest({
@@ -40,4 +40,25 @@ test.each([
   expect(headers['x-experiment-reason']).toBe('fallback');
   server.behaviour = answers42;
   expect(valueIn((await client.call('ModelInfer', ASKED)).message)).toBe(42);
+});
+
+test('answers of another server are never kept, whatever the model’s own versions do: a swap there could not be told', async () => {
+  await using server = await startVariantServer((response, { body }) => {
+    response.setHeader('x-cache', 'hit');
+    answers42(response, { path: '', headers: {}, body });
+  });
+  const cached = { 'models/digits/config.yaml': 'response_cache: { enable: true }' };
+  await using gateway = await startUpstreamGateway(server.url, { grpc: true, files: cached });
+  using client = new GrpcClient(gateway.server.bound.grpc ?? '');
+  for (let count = 0; count < 2; count++) {
+    const decoded = await client.call('ModelInfer', ASKED);
+    expect([valueIn(decoded.message), decoded.headers['x-cache']]).toEqual([42, undefined]);
+    const passed = await infer(gateway);
+    // Nor does it pass on what a cache over there says: this header is the gateway's own.
+    expect([passed.value, passed.headers.get('x-cache')]).toEqual([42, null]);
+  }
+  expect(server.arrived).toHaveLength(4);
+  const own = { headers: { 'x-experiment': 'v1' } };
+  expect((await infer(gateway, own)).headers.get('x-cache')).toBe('miss');
+  expect((await infer(gateway, own)).headers.get('x-cache')).toBe('hit');
 });
