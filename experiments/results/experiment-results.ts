@@ -13,11 +13,15 @@ import type { AllocationResult } from './allocation-result.ts';
 import { driftResults } from './drift-results.ts';
 import { BUILT_IN_PLANS, planMetrics } from './metric-plan.ts';
 import type { LeftOut, PlannedMetric } from './metric-plan.ts';
+import { allThresholdResults } from './threshold-results.ts';
+import type { ThresholdResult } from './threshold-results.ts';
 
 /** What an experiment says, with what was counted and is not tested. */
 export interface ExperimentResults extends Results {
   /** What the gateway measures without outcomes, corrected among themselves; it decides nothing. */
   readonly builtIn: readonly MetricResult[];
+  /** How each variant stands against the guardrails' fixed values. */
+  readonly thresholds: readonly ThresholdResult[];
   /** How a bandit moves the weights; null where they are fixed. */
   readonly allocation: AllocationResult | null;
   /** Outcomes that are shown and not tested, by variant, then by metric. */
@@ -43,20 +47,23 @@ export function experimentResults(
   tallies: Tallies,
   nowMs: number,
 ): ExperimentResults {
-  const { planned, leftOut } = planMetrics(experiment);
+  const planned = planMetrics(experiment);
   const epochs = inForceLast(tallies.epochs, experiment);
   const own = analysable(planned, epochs);
   const builtIn = analysable(BUILT_IN_PLANS, epochs);
   const input = inputOf(experiment, epochs, nowMs);
-  const results = analyse(withMetrics(input, own.fit, epochs));
+  const thresholds = allThresholdResults(experiment, tallies);
+  const breached = thresholds.filter(({ outcome }) => outcome === 'beyond').map(({ variant }) => variant);
+  const results = analyse({ ...withMetrics(input, own.fit, epochs), breached });
   const drift = driftResults(experiment.metrics, experiment.control.name, results.variants);
   return {
     ...results,
     metrics: [...results.metrics, ...drift],
     builtIn: analyse(withMetrics(input, builtIn.fit, epochs)).metrics,
+    thresholds,
     allocation: allocationResult(experiment, tallies),
     untested: tallies.untested,
-    leftOut: [...leftOut, ...own.leftOut],
+    leftOut: own.leftOut,
   };
 }
 
@@ -78,7 +85,7 @@ export function guardrailResults(
   nowMs: number,
   { alpha, epochs: wanted }: GuardrailOptions,
 ): Results {
-  const planned = planMetrics(experiment).planned.filter(({ plan }) => plan.role === 'guardrail');
+  const planned = planMetrics(experiment).filter(({ plan }) => plan.role === 'guardrail');
   const all = inForceLast(tallies.epochs, experiment);
   const epochs = wanted === 'all' ? all : all.slice(-1);
   const { fit } = analysable(planned, epochs);
@@ -89,7 +96,7 @@ export function guardrailResults(
 /** What the metrics of an experiment's file are analysed from. */
 export function analysisInput(experiment: Experiment, tallies: Tallies, nowMs: number): AnalysisInput {
   const epochs = inForceLast(tallies.epochs, experiment);
-  const { fit } = analysable(planMetrics(experiment).planned, epochs);
+  const { fit } = analysable(planMetrics(experiment), epochs);
   return withMetrics(inputOf(experiment, epochs, nowMs), fit, epochs);
 }
 

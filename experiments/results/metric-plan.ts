@@ -1,4 +1,3 @@
-import { BUILT_IN_BY_NAME } from '../counted-metric.ts';
 import type { Experiment } from '../definition.ts';
 import type { MetricDefinition } from '../metric-definition.ts';
 import type { MetricPlan } from '../statistics/analysis/input.ts';
@@ -19,19 +18,14 @@ export interface LeftOut {
 }
 
 /** The metrics of an experiment's file. */
-export function planMetrics({ metrics, guardrails }: Experiment): {
-  readonly planned: readonly PlannedMetric[];
-  readonly leftOut: readonly LeftOut[];
-} {
-  const leftOut: LeftOut[] = [];
-  const planned = metrics.flatMap((metric): readonly PlannedMetric[] => {
+export function planMetrics({
+  metrics,
+  guardrails,
+}: Pick<Experiment, 'metrics' | 'guardrails'>): readonly PlannedMetric[] {
+  return metrics.flatMap((metric): readonly PlannedMetric[] => {
     const source = 'source' in metric ? metric.source : 'outcome';
     // A size of the variant, not a value of its units.
     if (source === 'drift') return [];
-    if (source !== 'outcome' && !BUILT_IN_BY_NAME.has(source)) {
-      leftOut.push({ metric: metric.name, reason: `nothing measures ${source} yet` });
-      return [];
-    }
     const margin = guardrails.find((guardrail) => guardrail.metric === metric.name)?.maximumHarm;
     const isBuiltIn = source !== 'outcome';
     const cap = 'cap' in metric && metric.cap?.kind === 'value' ? metric.cap.value : undefined;
@@ -43,7 +37,6 @@ export function planMetrics({ metrics, guardrails }: Experiment): {
       },
     ];
   });
-  return { planned, leftOut };
 }
 
 function planOf(metric: MetricDefinition, margin: number | undefined): MetricPlan {
@@ -80,6 +73,7 @@ const SHOWN = { role: 'secondary', direction: 'decrease', entersByItself: true }
 /** What the gateway measures by itself, whatever the experiment's file says; it is shown and decides nothing. */
 export const BUILT_IN_PLANS: readonly PlannedMetric[] = [
   { plan: { ...SHOWN, name: 'error_rate', type: 'proportion' }, tally: 'error_rate' },
+  { plan: { ...SHOWN, name: 'cache_hits', type: 'proportion', direction: 'increase' }, tally: 'cache_hits' },
   { plan: { ...SHOWN, name: 'confidence', type: 'mean', direction: 'increase' }, tally: 'confidence' },
   ...['latency', 'queue', 'compute'].flatMap((source) =>
     [0.5, 0.99].map((quantile): PlannedMetric => ({

@@ -1,5 +1,6 @@
 import type { Experiment } from '../definition.ts';
 import { epochOf } from '../epoch.ts';
+import { thresholdsOf } from '../results/threshold-results.ts';
 import type { Tallies } from '../stores/tallies.ts';
 import { queryFinding, webhookFinding } from './check-findings.ts';
 import type { QueryAnswer, WebhookAnswer } from './check-findings.ts';
@@ -11,7 +12,7 @@ import type { MirrorEvidence } from './mirror-findings.ts';
 import type { Checks, MirrorGate, QueryCheck, RolloutPlan, WebhookCheck } from './plan.ts';
 import { trafficOf } from './state.ts';
 import type { RolloutState } from './state.ts';
-import { thresholdFindings, thresholdsOf } from './threshold-findings.ts';
+import { thresholdFindings } from './threshold-findings.ts';
 
 /** The false alarms that all guardrails of a rollout may raise together, over all of its looks and steps: one rollout in twenty. */
 const ALPHA = 0.05;

@@ -32,7 +32,7 @@ export function guardrailFindings(
 ): readonly Finding[] {
   const compared = comparedPair(experiment, plan);
   const { control } = compared;
-  const planned = planMetrics(compared).planned.filter((metric) => metric.plan.role === 'guardrail');
+  const planned = planMetrics(compared).filter((metric) => metric.plan.role === 'guardrail');
   const overall = guardrailResults(compared, tallies, nowMs, { alpha: alpha / 2, epochs: 'all' });
   const atWeight = guardrailResults(compared, tallies, nowMs, {
     alpha: alpha / 2 / weightStages(plan),

@@ -12,7 +12,14 @@ export function isResults(answer: unknown): answer is PublishedResults {
     isRecord(answer) &&
     typeof answer.verdict === 'string' &&
     isRecord(answer.health) &&
-    [answer.variants, answer.metrics, answer.builtIn, answer.leftOut, answer.mirrors].every(Array.isArray)
+    [
+      answer.variants,
+      answer.metrics,
+      answer.builtIn,
+      answer.thresholds,
+      answer.leftOut,
+      answer.mirrors,
+    ].every(Array.isArray)
   );
 }
 
@@ -34,6 +41,7 @@ export function resultsText(results: PublishedResults): string {
     ...mirrors.flatMap(mirrorLines),
     ...(allocation === null ? [] : ['', ...allocationLines(allocation)]),
     '',
+    ...thresholdLines(results),
     ...healthLines(results),
     ...leftOut.map(({ metric, reason }) => `${metric} is not analysed: ${reason}`),
     '',
@@ -57,6 +65,8 @@ function metricTable(metrics: readonly MetricResult[]): readonly string[] {
       'always-valid interval',
       'p',
       'chance to win',
+      'would find',
+      'days to go',
       '',
     ],
     metrics.map((metric) => [
@@ -69,10 +79,38 @@ function metricTable(metrics: readonly MetricResult[]): readonly string[] {
       intervalText(metric.anytime.interval),
       metric.adjustedP.toPrecision(2),
       metric.chanceToWin === null ? '-' : percent(metric.chanceToWin),
+      metric.power.minimumDetectableLift === null ? '-' : `±${percent(metric.power.minimumDetectableLift)}`,
+      daysText(metric.power),
       metric.outcome,
     ]),
     3,
   );
+}
+
+/** Where traffic is not known yet, as on the first day, what is lacking is told in units. */
+function daysText({ daysToGo, unitsToGo }: MetricResult['power']): string {
+  if (daysToGo !== null) return daysToGo < 1 && daysToGo > 0 ? '<1' : String(Math.ceil(daysToGo));
+  return unitsToGo === null ? '-' : `${figure(unitsToGo)} units`;
+}
+
+/** How variants stand against fixed values, where any of them is not on the right side. */
+export function thresholdLines({ thresholds }: Pick<PublishedResults, 'thresholds'>): readonly string[] {
+  return thresholds.flatMap(({ metric, variant, bound, value, estimate, p, outcome, reason }) => {
+    const name = `guardrail ${metric} of ${variant}`;
+    switch (outcome) {
+      case 'beyond':
+      case 'open':
+        return [
+          `${name} is ${figure(estimate ?? NaN)}, beyond its ${bound} of ${figure(value)}` +
+            (outcome === 'beyond' ? ` for sure (p ${p.toPrecision(2)})` : ', which may be chance'),
+        ];
+      case 'unfit':
+        return [`${name} can't be held against its ${bound}: ${reason ?? ''}`];
+      case 'within':
+      case 'no_data':
+        return [];
+    }
+  });
 }
 
 function plot(metrics: readonly MetricResult[]): readonly string[] {
@@ -130,6 +168,9 @@ const CSV_COLUMNS: readonly (readonly [
   ['adjusted_p', ({ adjustedP }) => adjustedP],
   ['chance_to_win', ({ chanceToWin }) => chanceToWin],
   ['expected_loss', ({ expectedLoss }) => expectedLoss],
+  ['minimum_detectable_lift', ({ power }) => power.minimumDetectableLift],
+  ['units_to_go', ({ power }) => power.unitsToGo],
+  ['days_to_go', ({ power }) => power.daysToGo],
   ['outcome', ({ outcome }) => outcome],
 ];
 

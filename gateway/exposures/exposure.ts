@@ -1,3 +1,4 @@
+import type { InferAnswer } from '../../backends/inference.ts';
 import type { Servable } from '../../backends/servable.ts';
 import type { Choice } from '../../experiments/decision.ts';
 import type { UnitKey } from '../../experiments/prediction-id.ts';
@@ -18,6 +19,8 @@ export interface Exposure {
   readonly outcome: Outcome;
   /** Undefined where there is no answer, or nothing is measured of it. */
   readonly answered: AnswerSummary | undefined;
+  /** Whether a kept answer served; undefined: there is no answer, or the model has no cache. */
+  readonly cache: InferAnswer['cache'];
   readonly totalMs: number;
   readonly queueMs: number | undefined;
   readonly computeMs: number | undefined;

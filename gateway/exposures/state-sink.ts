@@ -120,12 +120,21 @@ export class StateSink implements ExposureSink {
   }
 
   /** What is known without an outcome; the caller's own mistakes say nothing of a variant. */
-  #valuesOf({ outcome, totalMs, queueMs, computeMs, batchId, answered }: Exposure): UnitExposure['values'] {
+  #valuesOf({
+    outcome,
+    totalMs,
+    queueMs,
+    computeMs,
+    batchId,
+    answered,
+    cache,
+  }: Exposure): UnitExposure['values'] {
     if (isError(outcome)) return { error_rate: 1 };
     if (outcome !== 'ok') return {};
     const known = {
       error_rate: 0,
       ...(answered?.confidence !== undefined && { confidence: answered.confidence }),
+      ...(cache !== undefined && { cache_hits: cache === 'hit' ? 1 : 0 }),
     };
     if (batchId === undefined || this.#batches.has(batchId)) return known;
     this.#batches.add(batchId);

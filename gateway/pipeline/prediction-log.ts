@@ -71,6 +71,7 @@ export class PredictionLog {
         outcome === 'ok' && answer !== undefined && unit !== undefined && countsInResults(choice)
           ? summarise(answer, version)
           : undefined,
+      cache: answer?.cache,
       totalMs,
       queueMs: times?.queueMs,
       computeMs: times?.computeMs,

@@ -78,7 +78,8 @@ test('true labels make v2 the winner by the always-valid test, wherever that is 
 
   const text = await printed('results', 'digits-cnn', '--admin', admin);
   expect(text.out).toMatch(/^digits-cnn, phase 1: ship v2\n/);
-  expect(text.out).toMatch(/\ncorrect +goal +v2 .* better\n/);
+  expect(text.out).toMatch(/\nmetric +role +variant .* would find +days to go\n/);
+  expect(text.out).toMatch(/\ncorrect +goal +v2 .* ±\d+\.\d % +0 +better\n/);
   expect(text.out).toMatch(/\ncorrect v2 +│ *├─+●─+┤\n/);
   expect(text.out).toMatch(/\nsample ratio ok .*outcomes ok \(100\.0 % of the units\)/);
 

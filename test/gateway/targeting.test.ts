@@ -156,10 +156,3 @@ test('two experiments on one model share its users out, and the holdout of the g
   );
   expect(await call('shared', { headers: { 'x-experiment': 'right=v2' } })).toBe('right=v2 override');
 });
-
-test('keys that nothing acts on yet are told, once', () => {
-  const told = gateway.log.filter((line) => line.includes('not acted on yet'));
-  expect(told.map((line) => JSON.parse(line) as unknown)).toEqual([
-    expect.objectContaining({ experiment: 'body', keys: ['guardrails[0].maximum'] }),
-  ]);
-});

@@ -1,6 +1,7 @@
 /** What the control plane answers, as far as the console shows it; docs/results.md and docs/control.md tell the whole. */
 import type { MirrorResult } from '../../../experiments/results/mirror-results.ts';
 import type { RolloutState, RolloutTarget } from '../../../experiments/rollouts/state.ts';
+import type { ThresholdResult } from '../../../experiments/results/threshold-results.ts';
 import type { Results } from '../../../experiments/statistics/analysis/results.ts';
 
 export type {
@@ -10,6 +11,7 @@ export type {
   Verdict,
 } from '../../../experiments/statistics/analysis/results.ts';
 export type { MirrorResult } from '../../../experiments/results/mirror-results.ts';
+export type { ThresholdResult } from '../../../experiments/results/threshold-results.ts';
 
 export type Status = 'running' | 'paused' | 'completed';
 
@@ -99,6 +101,7 @@ export interface OverviewShape extends ExperimentShape {
 
 export interface ResultsShape extends Results {
   readonly builtIn: Results['metrics'];
+  readonly thresholds: readonly ThresholdResult[];
   readonly leftOut: readonly { readonly metric: string; readonly reason: string }[];
   readonly mirrors: readonly MirrorResult[];
 }

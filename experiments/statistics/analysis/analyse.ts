@@ -51,6 +51,7 @@ export function analyse(input: AnalysisInput): Results {
       unitsToGo: result.power.unitsToGo,
       futile,
     })),
+    input.breached,
   );
   return {
     experiment: input.experiment,

@@ -128,6 +128,8 @@ export interface AnalysisInput {
   readonly requests: { readonly all: number; readonly overridden: number };
   /** By dimension. */
   readonly breakdowns?: Readonly<Record<string, Breakdown>>;
+  /** Variants that are beyond a fixed value of a guardrail for sure; left out: none is. */
+  readonly breached?: readonly string[];
   /** New units a day, at today's traffic. */
   readonly unitsPerDay?: number;
   readonly settings?: AnalysisSettings;

@@ -80,7 +80,12 @@ export interface Health {
 export type Verdict =
   | { readonly kind: 'broken'; readonly cause: 'sample_ratio' | 'missing_outcomes' | 'overrides' }
   | { readonly kind: 'ship'; readonly variant: string }
-  | { readonly kind: 'keep'; readonly variant: string; readonly why: 'worse' | 'no_minimum_effect' }
+  | {
+      readonly kind: 'keep';
+      readonly variant: string;
+      /** `guardrail`: a fixed value was crossed; `worse`: a goal or a guardrail is, against control. */
+      readonly why: 'guardrail' | 'worse' | 'no_minimum_effect';
+    }
   | {
       readonly kind: 'keep_running';
       /** Units of all variants; null when it can't be told. */

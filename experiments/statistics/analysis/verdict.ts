@@ -7,21 +7,29 @@ export type JudgedMetric = Pick<MetricResult, 'role' | 'variant' | 'outcome' | '
   readonly futile: boolean;
 };
 
+type KeepReason = Extract<Verdict, { kind: 'keep' }>['why'];
+
+/** Of several reasons the first of these is told. */
+const REASONS: readonly KeepReason[] = ['guardrail', 'no_minimum_effect', 'worse'];
+
 type Standing =
   | { readonly kind: 'winner'; readonly lift: number }
-  | { readonly kind: 'out'; readonly why: 'worse' | 'no_minimum_effect' }
+  | { readonly kind: 'out'; readonly why: KeepReason }
   | { readonly kind: 'open'; readonly unitsToGo: number | null };
 
 /**
  * Decides. Health comes first: numbers of a broken experiment are not looked at. A variant ships when a goal is better and no goal and no guardrail is
  * worse; of several, the one with the largest lift of the first goal that is better. It is out when a goal or a guardrail is
- * worse, or when each goal surely lacks its minimum effect. Control stays when all are out.
+ * worse, when it is beyond a fixed value of a guardrail, or when each goal surely lacks its minimum effect. Control stays when all are out.
+ *
+ * @param breached variants that are beyond a fixed value for sure
  */
 export function decide(
   health: Health,
   control: string,
   challengers: readonly string[],
   metrics: readonly JudgedMetric[],
+  breached: readonly string[] = [],
 ): Verdict {
   if (!health.srm.ok) return { kind: 'broken', cause: 'sample_ratio' };
   if (!health.outcomes.ok) return { kind: 'broken', cause: 'missing_outcomes' };
@@ -29,12 +37,14 @@ export function decide(
 
   const standings = challengers.map((variant) => ({
     variant,
-    standing: standingOf(metrics.filter((metric) => metric.variant === variant)),
+    standing: breached.includes(variant)
+      ? ({ kind: 'out', why: 'guardrail' } as const)
+      : standingOf(metrics.filter((metric) => metric.variant === variant)),
   }));
   let winner: { readonly variant: string; readonly lift: number } | undefined;
   let unitsToGo: number | null = 0;
   let open = false;
-  let why: 'worse' | 'no_minimum_effect' = 'worse';
+  const reasons = new Set<KeepReason>();
   for (const { variant, standing } of standings) {
     switch (standing.kind) {
       case 'winner':
@@ -46,13 +56,13 @@ export function decide(
           unitsToGo === null || standing.unitsToGo === null ? null : Math.max(unitsToGo, standing.unitsToGo);
         break;
       case 'out':
-        if (standing.why === 'no_minimum_effect') why = standing.why;
+        reasons.add(standing.why);
         break;
     }
   }
   if (winner !== undefined) return { kind: 'ship', variant: winner.variant };
   if (open || challengers.length === 0) return { kind: 'keep_running', unitsToGo: open ? unitsToGo : null };
-  return { kind: 'keep', variant: control, why };
+  return { kind: 'keep', variant: control, why: REASONS.find((why) => reasons.has(why)) ?? 'worse' };
 }
 
 function standingOf(metrics: readonly JudgedMetric[]): Standing {

@@ -2,7 +2,7 @@ import type { PublishedResults } from '../../../experiments/results/experiment-r
 import type { MirrorResult } from '../../../experiments/results/mirror-results.ts';
 import type { MetricResult } from '../../../experiments/statistics/analysis/results.ts';
 import { signedPercent } from '../interval-plot.ts';
-import { healthLines } from '../results-report.ts';
+import { healthLines, thresholdLines } from '../results-report.ts';
 import { mirrorLines } from '../mirror-report.ts';
 import { figure, percent } from '../text-table.ts';
 import { intervalChart, intervalText, ratioChart } from './charts.ts';
@@ -36,7 +36,7 @@ export function resultsPage(results: PublishedResults, at: string): string {
           <p class="verdict ${decision.kind}">${verdict}</p>
           ${section('Lift against the control', intervalChart(metrics), metrics.length === 0 ? html`<p class="quiet">No metric has outcomes yet.</p>` : metricTable(metrics))}
           ${section('Variants', ratioChart(health), variantTable(variants))}
-          ${section('Whether it may be believed', html`${healthLines(results).map((line) => html`<p>${line}</p>`)}`)}
+          ${section('Whether it may be believed', html`${[...thresholdLines(results), ...healthLines(results)].map((line) => html`<p>${line}</p>`)}`)}
           ${
             results.allocation === null
               ? ''

@@ -55,3 +55,39 @@ test('confidence, drift and a covariate are measured on live requests', async ()
   expect(revenue?.units).toBe(120);
   expect(revenue?.varianceReduction).toBeGreaterThan(0.99);
 });
+
+test('cache hits are measured by variant where the model has a cache', async () => {
+  await using gateway = await startGateway({
+    admin: true,
+    files: {
+      'models/digits/1/model.onnx': model('Identity'),
+      'models/digits/2/model.onnx': model('Neg'),
+      'models/digits/config.yaml': 'response_cache: { enable: true }',
+      'experiments/digits.yaml': experimentFile({
+        variants: [
+          { name: 'v1', version: 1, weight: 1 },
+          { name: 'v2', version: 2, weight: 1 },
+        ],
+        metrics: [{ name: 'hits', kind: 'proportion', source: 'cache_hits' }],
+      }),
+    },
+  });
+  const first = new Set<string>();
+  for (let user = 0; user < 40; user++) {
+    const response = await fetch(gateway.url('/v2/models/digits/infer'), {
+      method: 'POST',
+      headers: { 'x-user-id': `user-${user}` },
+      body: JSON.stringify({ inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 2], data: [1, 2] }] }),
+    });
+    await response.arrayBuffer();
+    const variant = response.headers.get('x-experiment') ?? '';
+    expect(response.headers.get('x-cache')).toBe(first.has(variant) ? 'hit' : 'miss');
+    first.add(variant);
+  }
+  const url = `http://${gateway.server.bound.admin ?? ''}/api/experiments/digits-cnn/results`;
+  const { metrics, variants } = (await (await fetch(url)).json()) as PublishedResults;
+  const [v1 = 0, v2 = 0] = variants.map(({ units }) => units);
+  expect(v1 + v2).toBe(40);
+  // All but each variant's first.
+  expect(metrics).toMatchObject([{ name: 'hits', control: (v1 - 1) / v1, estimate: (v2 - 1) / v2 }]);
+});

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { Servable } from '../../../backends/servable.ts';
 import { PredictionIds } from '../../../experiments/prediction-id.ts';
-import { MemoryStore } from '../../../experiments/stores/memory-store.ts';
+import { MemoryStore } from '../../../experiments/stores/memory/memory-store.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import type { Exposure, ExposureSink } from '../../../gateway/exposures/exposure.ts';
 import { LineSink } from '../../../gateway/exposures/line-sink.ts';
@@ -40,6 +40,7 @@ function exposure(user: number, changes: Partial<Exposure> = {}): Exposure {
     version,
     outcome: 'ok',
     answered: undefined,
+    cache: undefined,
     keyId: '',
     totalMs: 3,
     queueMs: 1,

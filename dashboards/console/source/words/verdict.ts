@@ -1,5 +1,12 @@
-import type { ExperimentShape, MetricResult, ResultsShape, RolloutShape, Verdict } from '../shapes.ts';
-import { count, interval, percent, signedPercent } from './numbers.ts';
+import type {
+  ExperimentShape,
+  MetricResult,
+  ResultsShape,
+  RolloutShape,
+  ThresholdResult,
+  Verdict,
+} from '../shapes.ts';
+import { count, figure, interval, percent, signedPercent } from './numbers.ts';
 
 /** How something stands: said in words and by a sign, and only then by a colour. */
 export type Tone = 'good' | 'bad' | 'open' | 'still';
@@ -41,10 +48,15 @@ export function tellVerdict(experiment: ExperimentShape, results: ResultsShape):
     }
     case 'keep': {
       const worse = metrics.find(({ outcome, role }) => outcome === 'worse' && role !== 'secondary');
+      const breach = results.thresholds.find(
+        ({ outcome, variant }) => outcome === 'beyond' && variant !== experiment.control,
+      );
       const why =
-        decision.why === 'worse' && worse !== undefined
-          ? tellLift(worse)
-          : 'The other variants surely lack the improvement that would be worth shipping.';
+        decision.why === 'guardrail' && breach !== undefined
+          ? tellBreach(breach)
+          : decision.why === 'worse' && worse !== undefined
+            ? tellLift(worse)
+            : 'The other variants surely lack the improvement that would be worth shipping.';
       return { tone, headline: `Keep ${decision.variant}`, why };
     }
     case 'keep_running':
@@ -81,6 +93,10 @@ function tellLift({ name, variant, lift, anytime }: MetricResult): string {
   return lift === null
     ? `${name} of ${variant} differs from control’s.`
     : `${name} of ${variant} is ${signedPercent(lift)} against control. Its interval, ${interval(anytime.interval)}, holds however often you look.`;
+}
+
+function tellBreach({ metric, variant, bound, value, estimate }: ThresholdResult): string {
+  return `${metric} of ${variant} is ${figure(estimate ?? 0)}, beyond its ${bound} of ${figure(value)}: a guardrail is breached, for sure.`;
 }
 
 function whyOpen(

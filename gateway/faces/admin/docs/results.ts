@@ -96,7 +96,7 @@ const Decision = Type.Union(
     Type.Object({
       kind: Type.Literal('keep'),
       variant: Type.String(),
-      why: Type.Enum(['worse', 'no_minimum_effect']),
+      why: Type.Enum(['guardrail', 'worse', 'no_minimum_effect']),
     }),
     Type.Object({
       kind: Type.Literal('keep_running'),
@@ -104,6 +104,23 @@ const Decision = Type.Union(
     }),
   ],
   { $id: 'Decision' },
+);
+
+const ThresholdResult = Type.Object(
+  {
+    metric: Type.String(),
+    bound: Type.Enum(['minimum', 'maximum']),
+    value: Type.Number(),
+    variant: Type.String(),
+    units: Type.Integer(),
+    estimate: nullable(Type.Number(), 'Over all epochs; null: no unit has a value.'),
+    p: Type.Number({ description: "Always-valid, of the variant's value being the fixed one." }),
+    outcome: Type.Enum(['within', 'beyond', 'open', 'no_data', 'unfit'], {
+      description: '`beyond` is for sure, at all looks together; `open` is beyond it, which may be chance.',
+    }),
+    reason: Type.Optional(Type.String({ description: 'Why it is `unfit`.' })),
+  },
+  { $id: 'ThresholdResult' },
 );
 
 const Untested = Type.Object({
@@ -175,6 +192,9 @@ const Results = Type.Object(
     metrics: Type.Array(MetricResult),
     builtIn: Type.Array(MetricResult, {
       description: 'What the gateway measures by itself; it decides nothing.',
+    }),
+    thresholds: Type.Array(ThresholdResult, {
+      description: "How each variant stands against the guardrails' fixed values.",
     }),
     allocation: nullable(
       Type.Object({
