@@ -6,12 +6,10 @@ import { formatProblem } from '../documents/problem.ts';
 import type { RunJournal } from '../backends/onnx/run-journal.ts';
 import type { ModelRepository } from '../backends/repository/repository.ts';
 import type { DecisionContext } from '../experiments/decision.ts';
-import type { Experiment } from '../experiments/definition.ts';
 import { NO_EXPERIMENTS } from '../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../experiments/experiment-set.ts';
-import { MemoryStickyAssignments } from '../experiments/sticky-assignments.ts';
+import { StickyUnits } from './sticky/sticky-units.ts';
 import { Bandits } from './allocation/bandits.ts';
-import { dormantKeys } from './reload/dormant-keys.ts';
 import { Door } from './door.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import type { Config } from './config/config.ts';
@@ -96,9 +94,7 @@ export class Gateway {
   /** Why the model repository could not be read at the last look. */
   #modelsFault = '';
   #timer: NodeJS.Timeout | undefined;
-  readonly #sticky: MemoryStickyAssignments;
-  #evictionTold = false;
-  readonly #dormantTold = new WeakSet<Experiment>();
+  readonly sticky: StickyUnits;
 
   /**
    * Loads the models and the experiments.
@@ -201,10 +197,15 @@ export class Gateway {
     this.admission = admission;
     this.bodies = bodies;
     this.keyDesk = keyDesk;
-    this.#sticky = new MemoryStickyAssignments(() => {
-      this.#warnOfEviction();
+    this.sticky = new StickyUnits({
+      store: state.store.kind === 'memory' ? undefined : state.store,
+      log,
+      nowMs: () => performance.now(),
     });
-    this.deciding = { sticky: this.#sticky, nowMs: Date.now, randomUnit: randomUUID };
+    experiments.onChange(() => {
+      this.sticky.follow(experiments.current.byKey.values());
+    });
+    this.deciding = { sticky: this.sticky, nowMs: Date.now, randomUnit: randomUUID };
     this.#bandits = new Bandits({
       book: experiments,
       store: state.store,
@@ -252,6 +253,7 @@ export class Gateway {
       tracing: this.#tracing,
       accessLog:
         config.accessLogShare > 0 ? new AccessLog(log, config.accessLogShare, Math.random) : undefined,
+      sticky: this.sticky,
       router: new Router(repository, () => experiments.current, this.deciding, upstreams),
       metrics,
       limits,
@@ -291,7 +293,6 @@ export class Gateway {
 
   /** Starts to watch the folders, and says that it is ready. */
   start(): void {
-    this.#warnOfDormantKeys();
     this.#become('ready');
     this.#bandits.start();
     this.#audit.start();
@@ -345,25 +346,6 @@ export class Gateway {
     }, LOOK_EVERY_MS);
   }
 
-  /** Once for each experiment as it stands. */
-  #warnOfDormantKeys(): void {
-    for (const experiment of this.experiments.current.byKey.values()) {
-      if (this.#dormantTold.has(experiment)) continue;
-      this.#dormantTold.add(experiment);
-      const keys = dormantKeys(experiment);
-      if (keys.length > 0)
-        this.log.warn({ experiment: experiment.key, keys }, 'these keys are checked, and not acted on yet');
-    }
-  }
-
-  #warnOfEviction(): void {
-    if (!this.#evictionTold)
-      this.log.warn(
-        'sticky units are more than are kept in memory; the oldest are split anew when they return',
-      );
-    this.#evictionTold = true;
-  }
-
   async #refreshModels(): Promise<void> {
     try {
       await this.repository.refresh();
@@ -388,11 +370,7 @@ export class Gateway {
       void this.experiments.refresh();
     // What other replicas did, and what could not be kept before.
     if (this.state.store.kind === 'redis') void this.#audit.keep();
-    if (changed.length > 0) {
-      const { byKey } = this.experiments.current;
-      this.#warnOfDormantKeys();
-      this.#sticky.retain([...byKey.values()].map(({ key, phase }) => ({ experiment: key, phase })));
-    }
+    if (changed.length > 0) this.sticky.follow(this.experiments.current.byKey.values());
     for (const file of changed) {
       this.metrics.recordReload('success');
       this.log.info({ file }, 'experiment file took effect');

@@ -9,7 +9,7 @@ import { parseYaml } from '../../documents/yaml-document.ts';
 import { experimentResults } from '../../experiments/results/experiment-results.ts';
 import { windowsOf } from '../../experiments/stores/ledger.ts';
 import type { Outcome, UnitExposure } from '../../experiments/stores/ledger.ts';
-import { MemoryStore } from '../../experiments/stores/memory-store.ts';
+import { MemoryStore } from '../../experiments/stores/memory/memory-store.ts';
 import { RedisStore } from '../../experiments/stores/redis-store.ts';
 import { SqliteStore } from '../../experiments/stores/sqlite-store.ts';
 import type { StateStore } from '../../experiments/stores/state-store.ts';
@@ -78,6 +78,12 @@ function outcomesOf(units: readonly UnitExposure[], random: () => number): reado
   }));
 }
 
+/** Objects, and the memory of typed arrays beside them. */
+function keptBytes(): number {
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
 async function measure(
   name: string,
   store: StateStore,
@@ -85,7 +91,8 @@ async function measure(
   bytesOf: () => Promise<string>,
 ): Promise<void> {
   const random = seededRandom(1);
-  const before = process.memoryUsage();
+  globalThis.gc?.();
+  const before = keptBytes();
   let [exposureMs, outcomeMs] = [0, 0];
   for (let from = 0; from < units; from += UNITS_A_CALL) {
     const part = exposures(from, Math.min(units, from + UNITS_A_CALL), random);
@@ -111,7 +118,7 @@ async function measure(
     asked.push(performance.now() - startMs);
   }
   globalThis.gc?.();
-  const after = process.memoryUsage();
+  const kept = (keptBytes() - before) / 1024 ** 2;
   const perSecond = (ms: number): string => Math.round((units / ms) * 1000).toLocaleString('en');
   const sorted = asked.toSorted((a, b) => a - b);
   print(`${name}: ${units.toLocaleString('en')} units, each with an exposure and an outcome`);
@@ -120,9 +127,8 @@ async function measure(
   print(
     `  results            ${(sorted[4] ?? 0).toFixed(1).padStart(9)} ms (median of ${RESULTS_ASKED}; the slowest ${(sorted.at(-1) ?? 0).toFixed(1)} ms)`,
   );
-  const heap = (after.heapUsed - before.heapUsed) / 1024 ** 2;
   print(
-    `  heap of the process ${heap.toFixed(0).padStart(8)} MiB more (${((heap * 1024 ** 2) / units).toFixed(0)} bytes a unit)`,
+    `  kept by the process ${kept.toFixed(0).padStart(8)} MiB more (${((kept * 1024 ** 2) / units).toFixed(0)} bytes a unit)`,
   );
   print(`  ${await bytesOf()}`);
   print();

@@ -2,7 +2,7 @@ import type { Epoch } from '../epoch.ts';
 import { BUILT_IN_BY_NAME } from '../counted-metric.ts';
 import type { CountedMetric, MetricValue } from '../counted-metric.ts';
 import { bucketOf } from './histogram.ts';
-import { tallyDelta } from './tallies.ts';
+import { metricFieldsOf, tallyDelta } from './tallies.ts';
 import type { MetricSum, TallyDelta, UntestedTally } from './tallies.ts';
 
 /** A stretch of an experiment's life in which each unit is one observation. */
@@ -281,8 +281,8 @@ function contribution(
   const { e, v } = unit;
   const y = besideIn(unit, metric, ownY);
   const x = metric.cap === undefined ? rawX : Math.min(rawX, metric.cap);
-  const sum = (name: MetricSum, amount: number): TallyDelta =>
-    tallyDelta(['metric', e, v, metric.name, name], sign * amount);
+  const fields = metricFieldsOf(e, v, metric.name);
+  const sum = (name: MetricSum, amount: number): TallyDelta => [fields.sums[name], sign * amount];
   const deltas = [
     sum('units', 1),
     sum('sumX', x),
@@ -293,7 +293,7 @@ function contribution(
     sum('sumXY', x * y),
   ];
   if (metric.kind === 'quantile' || metric.histogram === true) {
-    deltas.push(tallyDelta(['bucket', e, v, metric.name, bucketOf(x)], sign));
+    deltas.push([fields.bucket(bucketOf(x)), sign]);
   }
   return deltas.filter(([, amount]) => amount !== 0);
 }

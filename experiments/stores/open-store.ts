@@ -1,4 +1,4 @@
-import { MemoryStore } from './memory-store.ts';
+import { MemoryStore } from './memory/memory-store.ts';
 import type { StateStore } from './state-store.ts';
 
 /** Where the state is kept. */

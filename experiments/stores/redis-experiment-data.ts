@@ -9,7 +9,7 @@ import { closeWindow, countDuplicate, countRequests, expose, settle } from './le
 import type { ExposureBatch, OpenWindow, Outcome, OutcomeStatus, Scope, UnitState } from './ledger.ts';
 import type { RedisConnection } from './redis-scripts.ts';
 import { StoreUnavailable } from './state-store.ts';
-import type { ExperimentData } from './state-store.ts';
+import type { ExperimentData, Landed, Landings } from './state-store.ts';
 import { readTallies } from './tallies.ts';
 import type { Tallies, TallyDelta } from './tallies.ts';
 
@@ -36,6 +36,9 @@ class ScopeKeys {
   }
   get mirrored(): string {
     return `${this.#prefix}mirrored`;
+  }
+  get landed(): string {
+    return `${this.#prefix}landed`;
   }
   unit(unit: string): string {
     return `${this.#prefix}unit:${unit}`;
@@ -73,7 +76,7 @@ interface Work {
  * An experiment's data in Redis. Units are read, stepped on here by the same rules as in the other stores, and written by one
  * script that does nothing where the unit has changed in between; then it is read again.
  */
-export class RedisExperimentData implements ExperimentData {
+export class RedisExperimentData implements ExperimentData, Landings {
   readonly #redis: RedisConnection;
   #turn: Promise<void> = Promise.resolve();
 
@@ -208,6 +211,12 @@ export class RedisExperimentData implements ExperimentData {
   async mirrors(experiment: string, phase: number): Promise<readonly MirrorTally[]> {
     const fields = await this.#redis.hgetall(new ScopeKeys({ experiment, phase }).mirrored);
     return readMirrorTallies(Object.entries(fields).map(([field, value]) => [field, Number(value)] as const));
+  }
+
+  async land(scope: Scope, unitHash: number, variant: string, keepers: readonly string[]): Promise<Landed> {
+    const { landed } = new ScopeKeys(scope);
+    const [where, isNew] = await this.#redis.signalboxLand(landed, unitHash, variant, ...keepers);
+    return { variant: where, isNew: isNew === 1 };
   }
 
   /** One batch at a time: two of one process would only undo each other's reads. */

@@ -27,6 +27,12 @@ declare module 'ioredis' {
       sums: number,
       ...fieldsAndValues: (string | number)[]
     ): Result<number, Context>;
+    signalboxLand(
+      key: string,
+      unit: number,
+      variant: string,
+      ...keepers: string[]
+    ): Result<[variant: string, isNew: number], Context>;
     signalboxAddUp(key: string, ...fieldsAndAmounts: (string | number)[]): Result<number, Context>;
   }
 }
@@ -142,6 +148,18 @@ end
 return 1
 `;
 
+/** Arguments: the unit, where it lands if it has not, and the variants that keep those who landed there. */
+const LAND = `
+local landed = redis.call('HGET', KEYS[1], ARGV[1])
+if landed then
+  for at = 3, #ARGV do
+    if ARGV[at] == landed then return {landed, 0} end
+  end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return {ARGV[2], 1}
+`;
+
 /** Teaches a connection the store's operations; each is atomic, and touches keys of one slot only. */
 export function defineScripts(redis: RedisConnection): void {
   redis.defineCommand('signalboxWriteDocument', { numberOfKeys: 3, lua: WRITE_DOCUMENT });
@@ -150,5 +168,6 @@ export function defineScripts(redis: RedisConnection): void {
   redis.defineCommand('signalboxReleaseLease', { numberOfKeys: 1, lua: RELEASE_LEASE });
   redis.defineCommand('signalboxApplyStep', { lua: APPLY_STEP });
   redis.defineCommand('signalboxRecordMirrors', { numberOfKeys: 1, lua: RECORD_MIRRORS });
+  redis.defineCommand('signalboxLand', { numberOfKeys: 1, lua: LAND });
   redis.defineCommand('signalboxAddUp', { numberOfKeys: 1, lua: ADD_UP });
 }

@@ -1,13 +1,13 @@
 import type { CountedMetric } from '../counted-metric.ts';
 import type { MirrorBatch } from '../mirror/mirror-fields.ts';
 import type { MirrorTally } from '../mirror/mirror-tally.ts';
-import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
+import type { ExposureBatch, Outcome, OutcomeStatus, Scope } from './ledger.ts';
 import { RedisClock } from './redis-clock.ts';
 import { connectRedis } from './redis-connection.ts';
 import { RedisExperimentData } from './redis-experiment-data.ts';
 import type { RedisConnection } from './redis-scripts.ts';
 import { LeaseLost, StoreUnavailable } from './state-store.ts';
-import type { AuditEntry, Lease, StateStore, Versioned, WriteOptions } from './state-store.ts';
+import type { AuditEntry, Landed, Lease, StateStore, Versioned, WriteOptions } from './state-store.ts';
 import type { Tallies } from './tallies.ts';
 
 /** Where writes of documents are told; the message is the document's key. */
@@ -169,6 +169,10 @@ export class RedisStore implements StateStore {
 
   mirrors(experiment: string, phase: number): Promise<readonly MirrorTally[]> {
     return this.#ask(() => this.#data.mirrors(experiment, phase));
+  }
+
+  land(scope: Scope, unitHash: number, variant: string, keepers: readonly string[]): Promise<Landed> {
+    return this.#ask(() => this.#data.land(scope, unitHash, variant, keepers));
   }
 
   close(): Promise<void> {

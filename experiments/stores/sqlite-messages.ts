@@ -1,6 +1,6 @@
 import type { CountedMetric } from '../counted-metric.ts';
 import type { MirrorBatch } from '../mirror/mirror-fields.ts';
-import type { ExposureBatch, Outcome } from './ledger.ts';
+import type { ExposureBatch, Outcome, Scope } from './ledger.ts';
 import type { Fence } from './state-store.ts';
 
 /** What the store asks its worker; each is one transaction. */
@@ -36,7 +36,14 @@ export type SqliteRequest =
       readonly nowMs: number;
     }
   | { readonly kind: 'recordMirrors'; readonly batch: MirrorBatch }
-  | { readonly kind: 'mirrors'; readonly experiment: string; readonly phase: number };
+  | { readonly kind: 'mirrors'; readonly experiment: string; readonly phase: number }
+  | {
+      readonly kind: 'land';
+      readonly scope: Scope;
+      readonly unitHash: number;
+      readonly variant: string;
+      readonly keepers: readonly string[];
+    };
 
 export type ToSqliteWorker =
   { readonly id: number; readonly request: SqliteRequest } | { readonly close: true };

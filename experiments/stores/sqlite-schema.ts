@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 /** The tables' version, kept in the file's `user_version`. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 const TABLES = `
   CREATE TABLE document (key TEXT PRIMARY KEY, version INTEGER NOT NULL, json TEXT NOT NULL) WITHOUT ROWID, STRICT;
@@ -36,6 +36,13 @@ const MIRROR_TABLE = `
   ) WITHOUT ROWID, STRICT;
 `;
 
+/** What the third version added: where units of sticky experiments landed, by the hash that splits them. */
+const LANDED_TABLE = `
+  CREATE TABLE landed (
+    scope INTEGER NOT NULL, unit INTEGER NOT NULL, variant TEXT NOT NULL, PRIMARY KEY (scope, unit)
+  ) WITHOUT ROWID, STRICT;
+`;
+
 /**
  * Makes the tables in an empty file, adds those that an older file lacks, and sets how it is written.
  *
@@ -59,6 +66,7 @@ export function openSchema(database: DatabaseSync): void {
     }
     if (found < 1) database.exec(TABLES);
     if (found < 2) database.exec(MIRROR_TABLE);
+    if (found < 3) database.exec(LANDED_TABLE);
     if (found < SCHEMA_VERSION) database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     database.exec('COMMIT');
   } catch (error) {

@@ -2,10 +2,10 @@ import { Worker } from 'node:worker_threads';
 import type { CountedMetric } from '../counted-metric.ts';
 import type { MirrorBatch } from '../mirror/mirror-fields.ts';
 import type { MirrorTally } from '../mirror/mirror-tally.ts';
-import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
+import type { ExposureBatch, Outcome, OutcomeStatus, Scope } from './ledger.ts';
 import type { FromSqliteWorker, SqliteRequest, ToSqliteWorker } from './sqlite-messages.ts';
 import { LeaseLost, StoreUnavailable } from './state-store.ts';
-import type { AuditEntry, Lease, StateStore, Versioned, WriteOptions } from './state-store.ts';
+import type { AuditEntry, Landed, Lease, StateStore, Versioned, WriteOptions } from './state-store.ts';
 import type { Tallies } from './tallies.ts';
 
 interface Waiting {
@@ -128,6 +128,10 @@ export class SqliteStore implements StateStore {
 
   mirrors(experiment: string, phase: number): Promise<readonly MirrorTally[]> {
     return this.#ask({ kind: 'mirrors', experiment, phase });
+  }
+
+  land(scope: Scope, unitHash: number, variant: string, keepers: readonly string[]): Promise<Landed> {
+    return this.#ask({ kind: 'land', scope, unitHash, variant, keepers });
   }
 
   async close(): Promise<void> {

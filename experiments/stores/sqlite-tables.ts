@@ -6,6 +6,7 @@ import { readMirrorTallies } from '../mirror/mirror-tally.ts';
 import type { MirrorTally } from '../mirror/mirror-tally.ts';
 import { claimOf, closeWindow, countDuplicate, countRequests, expose, settle } from './ledger.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus, Scope, Step, UnitState } from './ledger.ts';
+import type { Landed } from './state-store.ts';
 import { readTallies } from './tallies.ts';
 import type { Tallies, TallyDelta } from './tallies.ts';
 
@@ -107,6 +108,17 @@ export class SqliteTables {
       this.#scopeId({ experiment, phase }),
     );
     return readMirrorTallies(rows.map(({ field, value }) => [String(field), Number(value)] as const));
+  }
+
+  land(scope: Scope, unitHash: number, variant: string, keepers: readonly string[]): Landed {
+    const id = this.#scopeId(scope);
+    const row = this.prepare('SELECT variant FROM landed WHERE scope = ? AND unit = ?').get(id, unitHash);
+    const landed = row === undefined ? undefined : String(row.variant);
+    if (landed !== undefined && keepers.includes(landed)) return { variant: landed, isNew: false };
+    this.prepare(
+      'INSERT INTO landed (scope, unit, variant) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET variant = excluded.variant',
+    ).run(id, unitHash, variant);
+    return { variant, isNew: true };
   }
 
   /** @returns whether nobody has the claim at `nowMs` */

@@ -120,6 +120,8 @@ function answer(request: SqliteRequest): unknown {
       return undefined;
     case 'mirrors':
       return tables.mirrors(request.experiment, request.phase);
+    case 'land':
+      return tables.land(request.scope, request.unitHash, request.variant, request.keepers);
   }
 }
 

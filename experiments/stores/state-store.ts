@@ -1,7 +1,7 @@
 import type { CountedMetric } from '../counted-metric.ts';
 import type { MirrorBatch } from '../mirror/mirror-fields.ts';
 import type { MirrorTally } from '../mirror/mirror-tally.ts';
-import type { ExposureBatch, Outcome, OutcomeStatus } from './ledger.ts';
+import type { ExposureBatch, Outcome, OutcomeStatus, Scope } from './ledger.ts';
 import type { Tallies } from './tallies.ts';
 
 /** The store can't be asked now: it is away, too slow or full. What was asked may or may not have happened. */
@@ -110,6 +110,26 @@ export interface Leases {
   releaseLease(name: string, holder: string): Promise<void>;
 }
 
+/** Where a unit of a sticky experiment landed. */
+export interface Landed {
+  readonly variant: string;
+  /** Whether it landed there by this call. */
+  readonly isNew: boolean;
+}
+
+/** Where units of sticky experiments landed first. */
+export interface Landings {
+  /**
+   * Says where a unit landed; where it has not, or in a variant that keeps nobody, it lands now. Of many who ask at once one is first, and
+   * all are told the same.
+   *
+   * @param unitHash the hash that splits it
+   * @param variant where it lands if it has not
+   * @param keepers the variants that keep those who landed there
+   */
+  land(scope: Scope, unitHash: number, variant: string, keepers: readonly string[]): Promise<Landed>;
+}
+
 /** What came of an experiment's predictions. */
 export interface ExperimentData {
   /**
@@ -151,7 +171,8 @@ export interface ExperimentData {
  * Every method may throw {@link StoreUnavailable}. What a method answered survives the death of the process, unless the
  * store is the one in memory.
  */
-export interface StateStore extends Documents, Claims, AuditLog, Leases, SharedClock, ExperimentData {
+export interface StateStore
+  extends Documents, Claims, AuditLog, Leases, SharedClock, Landings, ExperimentData {
   readonly kind: 'memory' | 'sqlite' | 'redis';
   /** Ends it; what was asked before is answered. */
   close(): Promise<void>;

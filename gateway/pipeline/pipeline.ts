@@ -7,6 +7,7 @@ import type { Outcome } from '../telemetry/metrics.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { LoadShedder } from '../overload/load-shedder.ts';
 import type { Mirrors } from '../mirror/mirrors.ts';
+import type { StickyUnits } from '../sticky/sticky-units.ts';
 import { UpstreamFailure } from '../upstream/upstream-failure.ts';
 import type { UpstreamRequest } from '../upstream/upstream-server.ts';
 import { UpstreamVersion } from '../upstream/upstream-version.ts';
@@ -18,6 +19,8 @@ import type { Router } from './route.ts';
 
 export interface PipelineOptions extends RecordOptions {
   readonly router: Router;
+  /** Whether a sticky unit had landed elsewhere. */
+  readonly sticky: Pick<StickyUnits, 'confirm'>;
   readonly limits: Limits;
   readonly shedder: LoadShedder;
   readonly mirrors: Mirrors;
@@ -55,7 +58,11 @@ export class Pipeline {
       const { router } = this.#options;
       const unrouted = router.needsBody(call) ? await face.decodeUnrouted?.() : undefined;
       const startMs = performance.now();
-      const target = router.route(call, unrouted);
+      const first = router.route(call, unrouted);
+      const confirming = first.choice && this.#options.sticky.confirm(first.choice);
+      const isElsewhere = confirming !== undefined && (await confirming);
+      if (isElsewhere) first.release();
+      const target = isElsewhere ? router.route(call, unrouted) : first;
       const prediction = record.route(target, performance.now() - startMs);
       this.#options.shedder.checkQueue(call.principal.priority, target.version);
       try {

@@ -36,8 +36,8 @@ test('phases that are over make room', () => {
   sticky.put('a', 1, 1, 'v1');
   sticky.put('b', 1, 1, 'v1');
   sticky.retain([
-    { experiment: 'a', phase: 2 },
-    { experiment: 'b', phase: 1 },
+    { experiment: 'a', phase: 2, variants: ['v1', 'v2'] },
+    { experiment: 'b', phase: 1, variants: ['v1', 'v2'] },
   ]);
   sticky.put('a', 2, 1, 'v2');
   expect(evicted).toBe(0);
@@ -46,4 +46,13 @@ test('phases that are over make room', () => {
     'v1',
     'v2',
   ]);
+});
+
+test('units of a variant that keeps nobody are forgotten, and make room', () => {
+  const sticky = new MemoryStickyAssignments(() => expect.fail('nothing has to go'), 2);
+  sticky.put('a', 1, 1, 'v1');
+  sticky.put('a', 1, 2, 'v2');
+  sticky.retain([{ experiment: 'a', phase: 1, variants: ['v2'] }]);
+  expect([sticky.get('a', 1, 1), sticky.get('a', 1, 2)]).toEqual([undefined, 'v2']);
+  sticky.put('a', 1, 3, 'v2');
 });

@@ -1,5 +1,5 @@
 import { decideWithin } from '../../../experiments/decision.ts';
-import type { Choice } from '../../../experiments/decision.ts';
+import type { Choice, Decision } from '../../../experiments/decision.ts';
 import type { Experiment } from '../../../experiments/definition.ts';
 import type { Gateway } from '../../gateway.ts';
 import { ContextCaller } from './context-caller.ts';
@@ -25,14 +25,17 @@ export interface FlagFailure {
 }
 
 /** What an experiment says of the one with that context. */
-export function evaluateFlag(
+export async function evaluateFlag(
   experiment: Experiment,
   context: EvaluationContext,
-  { repository, experiments, upstreams, deciding }: Gateway,
-): FlagEvaluation | FlagFailure {
+  { repository, experiments, upstreams, deciding, sticky }: Gateway,
+): Promise<FlagEvaluation | FlagFailure> {
   const { key, model, phase } = experiment;
   const caller = new ContextCaller(context, repository.model(model), upstreams);
-  const decision = decideWithin(experiment, experiments.current.holdout, caller, deciding);
+  const decide = (): Decision => decideWithin(experiment, experiments.current.holdout, caller, deciding);
+  const first = decide();
+  const isElsewhere = first.kind === 'variant' && (await sticky.confirm(first)) === true;
+  const decision = isElsewhere ? decide() : first;
   if (decision.kind !== 'variant') {
     const name = decision.kind === 'unavailable' ? decision.variant.name : experiment.control.name;
     return {

@@ -43,7 +43,7 @@ export function ofrepRoutes(app: FastifyInstance, gateway: Gateway): void {
   app.post<{ Params: { key: string } }>(
     '/ofrep/v1/evaluate/flags/:key',
     scope('infer', FLAG_DOCS),
-    (request, reply) => {
+    async (request, reply) => {
       const { key } = request.params;
       const { byKey } = experiments.current;
       const experiment = byKey.get(key);
@@ -54,17 +54,17 @@ export function ofrepRoutes(app: FastifyInstance, gateway: Gateway): void {
           `there is no experiment '${key.slice(0, 64)}'; there are: ${known}`,
         );
       }
-      const flag = evaluateFlag(experiment, contextOf(request), gateway);
+      const flag = await evaluateFlag(experiment, contextOf(request), gateway);
       if ('errorCode' in flag) throw new GatewayError('variant_unavailable', flag.errorDetails);
       return reply.send(flag);
     },
   );
 
-  app.post('/ofrep/v1/evaluate/flags', scope('infer', FLAGS_DOCS), (request, reply) => {
+  app.post('/ofrep/v1/evaluate/flags', scope('infer', FLAGS_DOCS), async (request, reply) => {
     const context = contextOf(request);
     const served = [...experiments.current.byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
     const body = JSON.stringify({
-      flags: served.map((experiment) => evaluateFlag(experiment, context, gateway)),
+      flags: await Promise.all(served.map((experiment) => evaluateFlag(experiment, context, gateway))),
     });
     const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
     reply.header('etag', etag);

@@ -42,6 +42,44 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
   ): Promise<MetricTally | undefined> =>
     (await epochOf(experiment, nowMs))?.variants[variant]?.metrics[metric.name];
 
+  describe('where units of sticky experiments landed', () => {
+    const BOTH = ['v1', 'v2'];
+
+    test('a unit lands once, and is told so ever after, whatever it would be given now', async () => {
+      const scope = { experiment: newExperiment(), phase: 1 };
+      const unit = 0xffff_fffe;
+      expect(await store.land(scope, unit, 'v2', BOTH)).toEqual({ variant: 'v2', isNew: true });
+      expect(await store.land(scope, unit, 'v1', BOTH)).toEqual({ variant: 'v2', isNew: false });
+      expect(await store.land(scope, unit, 'v2', BOTH)).toEqual({ variant: 'v2', isNew: false });
+    });
+
+    test('experiments, phases and units are apart', async () => {
+      const experiment = newExperiment();
+      await store.land({ experiment, phase: 1 }, 7, 'v2', BOTH);
+      for (const [scope, unit] of [
+        [{ experiment: newExperiment(), phase: 1 }, 7],
+        [{ experiment, phase: 2 }, 7],
+        [{ experiment, phase: 1 }, 8],
+      ] as const)
+        expect(await store.land(scope, unit, 'v1', BOTH)).toEqual({ variant: 'v1', isNew: true });
+    });
+
+    test('a variant that keeps nobody lets its units go, for good', async () => {
+      const scope = { experiment: newExperiment(), phase: 1 };
+      await store.land(scope, 7, 'v2', BOTH);
+      expect(await store.land(scope, 7, 'v1', ['v1'])).toEqual({ variant: 'v1', isNew: true });
+      expect(await store.land(scope, 7, 'v2', BOTH)).toEqual({ variant: 'v1', isNew: false });
+    });
+
+    test('of many who ask at once one is first, and all are told the same', async () => {
+      const scope = { experiment: newExperiment(), phase: 1 };
+      const variants = Array.from({ length: 20 }, (_, index) => `v${index}`);
+      const told = await Promise.all(variants.map((variant) => store.land(scope, 7, variant, variants)));
+      expect(told.filter(({ isNew }) => isNew)).toHaveLength(1);
+      expect(new Set(told.map(({ variant }) => variant)).size).toBe(1);
+    });
+  });
+
   describe('documents', () => {
     test('are read as they were written, with their version', async () => {
       const key = newExperiment();

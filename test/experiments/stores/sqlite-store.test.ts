@@ -57,7 +57,7 @@ describe('the store in a SQLite file', () => {
     await store.recordExposures(batch(name, exposure(name)));
     await store.close();
     const older = new DatabaseSync(file('older.db'));
-    older.exec('DROP TABLE mirror; PRAGMA user_version = 1');
+    older.exec('DROP TABLE mirror; DROP TABLE landed; PRAGMA user_version = 1');
     older.close();
     const upgraded = await SqliteStore.open(file('older.db'));
     await upgraded.recordMirrors({ experiment: name, phase: 1, sums: [], maxima: [] });

@@ -2,7 +2,7 @@ import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { MemoryStore } from '../../../experiments/stores/memory-store.ts';
+import { MemoryStore } from '../../../experiments/stores/memory/memory-store.ts';
 import { AuditFile } from '../../../gateway/audit/audit-file.ts';
 import { AuditTrail } from '../../../gateway/audit/audit-trail.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';

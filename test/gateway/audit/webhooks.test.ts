@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { pino } from 'pino';
-import { MemoryStore } from '../../../experiments/stores/memory-store.ts';
+import { MemoryStore } from '../../../experiments/stores/memory/memory-store.ts';
 import type { Fence } from '../../../experiments/stores/state-store.ts';
 import { auditRecord } from '../../../experiments/standing/audit-record.ts';
 import { WebhookQueue } from '../../../gateway/audit/webhook-queue.ts';

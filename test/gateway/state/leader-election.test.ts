@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { MemoryStore } from '../../../experiments/stores/memory-store.ts';
+import { MemoryStore } from '../../../experiments/stores/memory/memory-store.ts';
 import { LeaseLost, StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import { LeaderElection } from '../../../gateway/state/leader-election.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MemoryStore } from '../../../experiments/stores/memory-store.ts';
+import { MemoryStore } from '../../../experiments/stores/memory/memory-store.ts';
 import { RedisStore } from '../../../experiments/stores/redis-store.ts';
 import { KeyDesk } from '../../../gateway/trust/key-desk.ts';
 import type { Grant } from '../../../gateway/trust/key-store.ts';
