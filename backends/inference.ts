@@ -36,6 +36,8 @@ export interface InferAnswer {
   readonly batchId: number;
   /** Whether a kept answer served, or an equal request's run did; left out: the model has no cache. */
   readonly cache?: 'hit' | 'miss';
+  /** Milliseconds to look for a kept answer, before anything else was done; left out: nothing was looked for. */
+  readonly cacheMs?: number;
   /** To be called once, when the outputs have been encoded: their memory is lent, and used again afterwards. */
   release(): void;
 }

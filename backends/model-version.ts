@@ -213,6 +213,10 @@ export class ModelVersion implements Servable {
     return this.#batcher.queued;
   }
 
+  get longestWaitMs(): number {
+    return this.#batcher.longestWaitMs;
+  }
+
   get expectedWaitMs(): number | undefined {
     return this.#batcher.expectedWaitMs;
   }

@@ -31,6 +31,8 @@ export interface Servable extends ModelSignature {
   readonly digest: string;
   /** Requests that wait for a run. */
   readonly queued: number;
+  /** How long the request has waited that has waited longest, in milliseconds; 0 where none waits; left out: it has no queue of its own. */
+  readonly longestWaitMs?: number;
   /** Milliseconds that a request which comes now is expected to wait for its run; undefined where that is not known yet. */
   readonly expectedWaitMs?: number | undefined;
   /** Undefined: it has no instances of its own. */

@@ -17,6 +17,9 @@ export interface ExecutionTimes {
   readonly outputMs: number;
 }
 
+/** Why a request that fits its model wasn't answered: turned away by the queue's rules, given up by its caller, failed in the model, or else. */
+export type FailureReason = 'rejected' | 'cancelled' | 'backend' | 'other';
+
 type ExecutionStats = Readonly<Record<'computeInput' | 'computeInfer' | 'computeOutput', DurationStat>>;
 
 /** What a version has done since it was loaded, in the terms of Triton's statistics extension. */
@@ -31,6 +34,8 @@ export interface VersionStatistics {
   readonly success: DurationStat;
   /** Requests that fit the model and weren't answered. */
   readonly fail: DurationStat;
+  /** The same, by why; they add up to `fail.count`. */
+  readonly failures: Readonly<Record<FailureReason, number>>;
   /** Answered requests' time in the queue. */
   readonly queue: DurationStat;
   /** Requests that a kept answer served, and the time to find it; left out: the model has no cache. */
@@ -48,6 +53,7 @@ export class StatisticsRecorder {
   #lastInferenceEpochMs = 0;
   readonly #success = new Duration();
   readonly #fail = new Duration();
+  readonly #failures = { rejected: 0, cancelled: 0, backend: 0, other: 0 };
   readonly #queue = new Duration();
   readonly #requests = new Execution();
   readonly #batches = new Map<number, Execution>();
@@ -71,7 +77,9 @@ export class StatisticsRecorder {
 
   /** A request that doesn't fit the model is its caller's mistake, and isn't counted. */
   recordFailure(fault: BackendFault, totalMs: number): void {
-    if (fault !== 'invalid_input') this.#fail.add(1, totalMs);
+    if (fault === 'invalid_input') return;
+    this.#fail.add(1, totalMs);
+    this.#failures[REASONS[fault]] += 1;
   }
 
   read(): VersionStatistics {
@@ -84,12 +92,25 @@ export class StatisticsRecorder {
       executions: batches.reduce((sum, { computeInfer }) => sum + computeInfer.count, 0),
       success: this.#success.read(),
       fail: this.#fail.read(),
+      failures: { ...this.#failures },
       queue: this.#queue.read(),
       requests: this.#requests.read(),
       batches,
     };
   }
 }
+
+const REASONS: Readonly<Record<Exclude<BackendFault, 'invalid_input'>, FailureReason>> = {
+  queue_full: 'rejected',
+  queue_timeout: 'rejected',
+  deadline_unreachable: 'rejected',
+  expired_in_queue: 'rejected',
+  cancelled: 'cancelled',
+  expired_in_run: 'backend',
+  run_failed: 'backend',
+  crash_suspect: 'other',
+  unavailable: 'other',
+};
 
 class Duration {
   #count = 0;

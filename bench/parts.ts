@@ -150,8 +150,10 @@ const counting = await measure(rounds, (request) => {
     outcome: 'ok',
     protocol: 'http',
     totalMs: 1.234,
+    routeMs: 0.012,
     queueMs: answer.queueMs,
     computeMs: answer.computeMs,
+    traceId: undefined,
   });
 });
 let taking: Promise<unknown>[] = [];

@@ -148,10 +148,23 @@ export const EXPERIMENT_DASHBOARD: DashboardDefinition = {
           ],
         }),
         timeSeries({
-          title: 'Estimates with their intervals',
+          title: 'Estimates',
           description:
-            "Each metric's estimate by variant, and the ends of its always-valid interval (dashed). Every replica tells the same figure.",
+            "Each metric's value by variant, on the metric's own scale. Every replica tells the same figure.",
           unit: 'short',
+          queries: [
+            {
+              expr: `max by (metric, variant) (signalbox_metric_estimate{${HERE}})`,
+              legend: '{{metric}} {{variant}}',
+            },
+          ],
+        }),
+        timeSeries({
+          title: 'Lift with its interval',
+          description:
+            "Each variant's lift over control, and the ends of its always-valid interval (dashed): they may be looked at as often as one likes, and the difference is real once they leave out 0.",
+          unit: 'percentunit',
+          signed: true,
           queries: [
             { expr: bound('estimate'), legend: '{{metric}} {{variant}}' },
             { expr: bound('low'), legend: '{{metric}} {{variant}} low', dashed: true },
@@ -162,6 +175,7 @@ export const EXPERIMENT_DASHBOARD: DashboardDefinition = {
           title: 'Mirror agreement',
           description: 'Share of the mirrored requests whose answer agreed with the one that the caller got.',
           unit: 'percentunit',
+          columns: 24,
           queries: [
             {
               expr: share(
@@ -176,6 +190,41 @@ export const EXPERIMENT_DASHBOARD: DashboardDefinition = {
         }),
       ],
     },
+    {
+      title: 'Variants on other servers',
+      panels: [
+        timeSeries({
+          title: 'Tries by result',
+          description: "Requests to variants' own servers, retries too, by what came of them.",
+          unit: 'reqps',
+          stacked: true,
+          queries: [
+            {
+              expr: ratePer('variant, result', 'signalbox_upstream_tries_total', HERE),
+              legend: '{{variant}} {{result}}',
+            },
+          ],
+        }),
+        timeSeries({
+          title: 'Retried share',
+          description: 'Tries that were a second one. At most a fifth of the requests are sent again.',
+          unit: 'percentunit',
+          queries: [
+            {
+              expr: `(${ratePer('variant', 'signalbox_upstream_retries_total', HERE)} or 0 * ${ratePer('variant', 'signalbox_upstream_tries_total', HERE)}) / (${ratePer('variant', 'signalbox_upstream_tries_total', HERE)} > 0)`,
+              legend: '{{variant}}',
+            },
+          ],
+        }),
+        timeSeries({
+          title: 'Ready',
+          description:
+            "Replicas for which a variant's own server said at the last check that it can answer, as a share.",
+          unit: 'percentunit',
+          queries: [{ expr: `avg by (variant) (signalbox_upstream_ready{${HERE}})`, legend: '{{variant}}' }],
+        }),
+      ],
+    },
   ],
 };
 
@@ -187,5 +236,5 @@ function quantiles(metric: string): readonly Query[] {
 }
 
 function bound(name: 'estimate' | 'low' | 'high'): string {
-  return `max by (metric, variant) (signalbox_metric_estimate{${HERE}, bound="${name}"})`;
+  return `max by (metric, variant) (signalbox_metric_lift{${HERE}, bound="${name}"})`;
 }

@@ -122,15 +122,37 @@ export const GATEWAY_DASHBOARD: DashboardDefinition = {
           title: 'Event loop delay',
           description: 'The 99th percentile of how late the main thread gets to its timers.',
           unit: 's',
+          columns: 6,
           queries: [
             { expr: `max by (instance) (nodejs_eventloop_lag_p99_seconds{${HERE}})`, legend: '{{instance}}' },
           ],
+        }),
+        timeSeries({
+          title: 'Collecting garbage',
+          description:
+            'Share of the time in which the main thread collected garbage. Much of it is a heap that is nearly full.',
+          unit: 'percentunit',
+          columns: 6,
+          queries: [
+            {
+              expr: ratePer('instance', 'nodejs_gc_duration_seconds_sum', HERE),
+              legend: '{{instance}}',
+            },
+          ],
+        }),
+        timeSeries({
+          title: 'Processor time',
+          description: 'Cores that the process keeps busy, its models among them.',
+          unit: 'short',
+          columns: 6,
+          queries: [{ expr: ratePer('instance', 'process_cpu_seconds_total', HERE), legend: '{{instance}}' }],
         }),
         timeSeries({
           title: 'Memory',
           description:
             'The JavaScript heap in use, and all that the process holds; models are in the second.',
           unit: 'bytes',
+          columns: 6,
           queries: [
             { expr: `max by (instance) (nodejs_heap_size_used_bytes{${HERE}})`, legend: '{{instance}} heap' },
             {
@@ -143,6 +165,7 @@ export const GATEWAY_DASHBOARD: DashboardDefinition = {
           title: 'Dropped events',
           description: 'Exposures that a sink could not keep, a second.',
           unit: 'cps',
+          columns: 8,
           queries: [
             {
               expr: rateOrZero('sink', 'signalbox_events_dropped_total', HERE, ANY),
@@ -154,7 +177,7 @@ export const GATEWAY_DASHBOARD: DashboardDefinition = {
           title: 'Rejected outcomes',
           description: 'Outcomes that were not accepted, by the code that their senders were told, a second.',
           unit: 'cps',
-          columns: 12,
+          columns: 8,
           queries: [
             {
               expr: rateOrZero('code', 'signalbox_outcomes_rejected_total', HERE, ANY),
@@ -166,7 +189,7 @@ export const GATEWAY_DASHBOARD: DashboardDefinition = {
           title: 'Waiting outcomes',
           description: 'Accepted outcomes on disk that wait for the state store; above 0 it is away.',
           unit: 'short',
-          columns: 12,
+          columns: 8,
           queries: [
             {
               expr: `sum by (instance) (signalbox_outcomes_spooled{${HERE}})`,

@@ -55,12 +55,21 @@ export const MODEL_BACKENDS_DASHBOARD: DashboardDefinition = {
           title: 'Queue depth',
           description: 'Requests that wait for an instance, when Prometheus looked.',
           unit: 'short',
+          columns: 6,
           queries: [{ expr: `sum by (${VERSION}) (signalbox_queue_depth{${HERE}})`, legend: LEGEND }],
+        }),
+        timeSeries({
+          title: 'Queue age',
+          description: 'How long the oldest of them had waited, when Prometheus looked.',
+          unit: 's',
+          columns: 6,
+          queries: [{ expr: `max by (${VERSION}) (signalbox_queue_age_seconds{${HERE}})`, legend: LEGEND }],
         }),
         timeSeries({
           title: 'Queue time',
           description: 'How long requests waited. To scale by: it grows before latency is lost to it.',
           unit: 's',
+          columns: 6,
           queries: [0.5, 0.99].map((q) => ({
             expr: quantile(q, VERSION, 'signalbox_queue_duration_seconds', HERE),
             legend: `${LEGEND} p${q * 100}`,
@@ -70,6 +79,7 @@ export const MODEL_BACKENDS_DASHBOARD: DashboardDefinition = {
           title: 'Compute time',
           description: "A batch's time in the model.",
           unit: 's',
+          columns: 6,
           queries: [0.5, 0.99].map((q) => ({
             expr: quantile(q, VERSION, 'signalbox_compute_duration_seconds', HERE),
             legend: `${LEGEND} p${q * 100}`,

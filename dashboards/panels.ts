@@ -44,15 +44,16 @@ export const DATA_SOURCE = { type: 'prometheus', uid: '${datasource}' } as const
 
 const HEIGHT = 8;
 
-/** Series over time. `stacked` is for parts of a whole. */
-export function timeSeries(definition: PanelDefinition & { readonly stacked?: true }): Builder<Panel> {
-  const { title, description, unit, queries, columns = 8, stacked } = definition;
+/** Series over time. `stacked` is for parts of a whole; `signed` for what may be below 0. */
+export function timeSeries(
+  definition: PanelDefinition & { readonly stacked?: true; readonly signed?: true },
+): Builder<Panel> {
+  const { title, description, unit, queries, columns = 8, stacked, signed } = definition;
   const panel = new TimeSeriesBuilder()
     .title(title)
     .description(description)
     .datasource(DATA_SOURCE)
     .unit(unit)
-    .min(0)
     .height(HEIGHT)
     .span(columns)
     .drawStyle(GraphDrawStyle.Line)
@@ -63,6 +64,7 @@ export function timeSeries(definition: PanelDefinition & { readonly stacked?: tr
         .displayMode(LegendDisplayMode.List)
         .placement(LegendPlacement.Bottom),
     );
+  if (signed !== true) panel.min(0);
   if (stacked === true) panel.stacking(new StackingConfigBuilder().mode(StackingMode.Normal));
   queries.forEach((query, index) => {
     panel.withTarget(target(query, index).range());

@@ -49,7 +49,7 @@ export class Door {
       },
     });
     if (keys === undefined) return;
-    metrics.watchKeys(() => keys.ring.keys);
+    metrics.watch({ keys: () => keys.ring.keys });
     this.keyDesk = new KeyDesk(keys);
     this.#keys = new KeyWatch(keys, log, (result) => {
       metrics.recordReload(result);

@@ -28,6 +28,7 @@ import { KeptStandings } from './standing/kept-standings.ts';
 import { StandingBook } from './standing/standing-book.ts';
 import { HistoryKeeper } from './results/history-keeper.ts';
 import { ResultsReader } from './results/results-reader.ts';
+import { ResultsWatch } from './results/results-watch.ts';
 import { GatewayState } from './state/state.ts';
 import { AccessLog } from './telemetry/access-log.ts';
 import { countAndTell } from './telemetry/drops.ts';
@@ -83,6 +84,7 @@ export class Gateway {
   readonly #files: ExperimentFiles;
   readonly #mirrors: Mirrors;
   readonly #tracing: Tracing | undefined;
+  readonly #resultsWatch: ResultsWatch;
   readonly #bandits: Bandits;
   /** What calls pass before they are routed. */
   readonly door: Door;
@@ -128,7 +130,8 @@ export class Gateway {
       );
       await files.load();
       const inForce = (): ExperimentSet => experiments?.current ?? NO_EXPERIMENTS;
-      metrics = new Metrics(gaugeSources(repository, inForce, () => experiments?.situations ?? []));
+      const sources = gaugeSources(repository, inForce, () => experiments?.situations ?? []);
+      metrics = new Metrics(sources, config.tritonMetrics ? sources : undefined);
       upstreams = openUpstreams(config, log, repository, metrics);
       const state = await GatewayState.open(config, inForce, metrics, log);
       const { store } = state;
@@ -231,6 +234,15 @@ export class Gateway {
       flush: () => Promise.all([state.exposures.flush(), state.mirrors.flush()]),
       nowMs: Date.now,
     });
+    const candidates = () => [...experiments.current.byModel.values()].flatMap((served) => served.candidates);
+    this.#resultsWatch = new ResultsWatch({
+      experiments: candidates,
+      results: this.results,
+      onFault: (error) => {
+        log.error({ err: error }, 'what an experiment says could not be read for the metrics');
+      },
+    });
+    metrics.watch({ readings: () => this.#resultsWatch.look() });
     this.history = new HistoryKeeper({
       store: state.store,
       experiments: () => experiments.current,
@@ -320,6 +332,7 @@ export class Gateway {
     await this.#look;
     await this.#bandits.stop();
     await this.#mirrors.close();
+    await this.#resultsWatch.stop();
     await this.history.stop();
     await this.rollouts.stop();
     await this.door.stop();

@@ -64,7 +64,7 @@ export async function serve(config: Config, log: Logger, options: ServeOptions =
   const certificates = new Certificates(log, (result) => {
     gateway.metrics.recordReload(result);
   });
-  gateway.metrics.watchCertificates(() => certificates.expiries());
+  gateway.metrics.watch({ certificates: () => certificates.expiries() });
   const followHttps = (
     plane: 'http' | 'admin',
     app: FastifyInstance,

@@ -29,14 +29,16 @@ test('docs/errors.md is the catalogue of errors', async () => {
 });
 
 test('docs/metrics.md names every metric with its labels', async () => {
-  const metrics = new Metrics({
+  const sources = {
     queues: () => [],
     instances: () => [],
     weights: () => [],
     weightsVersions: () => [],
     gpus: () => [],
     rolloutStates: () => [],
-  });
+    versions: () => [],
+  };
+  const metrics = new Metrics(sources, sources);
   const exposed = [...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name);
   const stated = rows(await read('docs/metrics.md')).map(([name]) => name?.replaceAll('`', ''));
   expect(stated.toSorted()).toEqual(exposed.toSorted());

@@ -104,6 +104,12 @@ export class Batcher {
     return this.#queue.length;
   }
 
+  /** How long the request has waited that has waited longest, in milliseconds; 0 where none waits. */
+  get longestWaitMs(): number {
+    const nowMs = performance.now();
+    return this.#queue.members.reduce((longest, { arrivalMs }) => Math.max(longest, nowMs - arrivalMs), 0);
+  }
+
   /** Milliseconds until all that wait now have been run; 0 where nothing waits, undefined while the cost of a run is not known. */
   get expectedWaitMs(): number | undefined {
     return this.#queue.length === 0 ? 0 : this.#admission.retryAfterMs();

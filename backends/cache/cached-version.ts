@@ -20,7 +20,7 @@ export interface AnswerCache {
 interface Flown {
   readonly kept: KeptAnswer;
   /** The run's own; undefined where the store had the answer after all. */
-  readonly run: Omit<InferAnswer, 'outputs' | 'release'> | undefined;
+  readonly run: Omit<InferAnswer, 'outputs' | 'release' | 'cache'> | undefined;
 }
 
 /**
@@ -74,6 +74,10 @@ export class CachedVersion implements Servable {
 
   get queued(): number {
     return this.#inner.queued;
+  }
+
+  get longestWaitMs(): number {
+    return this.#inner.longestWaitMs ?? 0;
   }
 
   get expectedWaitMs(): number | undefined {
@@ -160,7 +164,7 @@ export class CachedVersion implements Servable {
         if (result === 'miss') this.#cache.store.set(key, own);
         this.#misses.count += 1;
         this.#misses.ms += lookupMs + performance.now() - keepMs;
-        return { kept: own, run: { queueMs, computeMs, batchRows, batchId } };
+        return { kept: own, run: { queueMs, computeMs, batchRows, batchId, cacheMs: lookupMs } };
       } finally {
         this.#flights.delete(key);
       }
@@ -183,10 +187,11 @@ export class CachedVersion implements Servable {
     startMs: number,
   ): InferAnswer {
     this.#hits.count += 1;
-    this.#hits.ms += performance.now() - startMs;
+    const cacheMs = performance.now() - startMs;
+    this.#hits.ms += cacheMs;
     this.#cache.onResult(result);
     const times = run ?? { queueMs: 0, computeMs: 0, batchRows: 0, batchId: newBatchId() };
-    return { outputs, ...times, cache: 'hit', release: nothing };
+    return { outputs, ...times, cache: 'hit', cacheMs, release: nothing };
   }
 }
 

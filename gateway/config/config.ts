@@ -129,6 +129,8 @@ export interface Config {
   readonly tls: Readonly<Record<'http' | 'grpc' | 'admin', TlsFiles | undefined>>;
   /** Undefined: nothing is traced. */
   readonly tracing: { readonly otlp: OtlpConfig; readonly sampleRatio: number } | undefined;
+  /** Whether what versions do is told under Triton's names of metrics too. */
+  readonly tritonMetrics: boolean;
   /** Of the requests, those that have a line in the log, 0 to 1. */
   readonly accessLogShare: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -369,6 +371,7 @@ export function readConfig(document: YamlDocument, vulkanDriver: boolean): Confi
     webhooks: readWebhooks(read.webhooks ?? [], refuse),
     events: readEvents(),
     tracing,
+    tritonMetrics: read.telemetry?.tritonMetrics ?? false,
     accessLogShare: read.telemetry?.logs?.access ?? 0,
     logLevel: read.telemetry?.logs?.level ?? 'info',
   };

@@ -210,6 +210,7 @@ export const ConfigSchema = Type.Object(
               { additionalProperties: false, expected: 'a map of endpoint, headers and serviceName' },
             ),
           ),
+          tritonMetrics: Type.Optional(Type.Boolean({ expected: 'true or false' })),
           sampleRatio: Type.Optional(
             Type.Number({ minimum: 0, maximum: 1, expected: 'a share of the requests, from 0 to 1' }),
           ),
@@ -263,7 +264,10 @@ export const ConfigSchema = Type.Object(
             ),
           ),
         },
-        { additionalProperties: false, expected: 'a map of logs, events, audit, otlp and sampleRatio' },
+        {
+          additionalProperties: false,
+          expected: 'a map of logs, events, audit, otlp, sampleRatio and tritonMetrics',
+        },
       ),
     ),
   },

@@ -92,6 +92,7 @@ export function shownConfig(config: Config): object {
         serviceName: tracing.otlp.serviceName,
       },
       sampleRatio: tracing?.sampleRatio,
+      tritonMetrics: config.tritonMetrics,
       audit: config.auditFile === undefined ? undefined : { file: config.auditFile },
       events:
         events &&

@@ -9,7 +9,8 @@ import type { Comparison } from '../../experiments/mirror/compare-answers.ts';
 import type { MirrorPair } from '../../experiments/mirror/mirror-fields.ts';
 import { hashUnit } from '../../experiments/assignment.ts';
 import { RecentlySeen } from '../exposures/recently-seen.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { Metrics, MirrorOutcome } from '../telemetry/metrics.ts';
+import type { MirroredCopy } from '../telemetry/tracing/mirror-span.ts';
 import { bytesOf, answerOutputs, ownOutputs } from '../answers/answer-outputs.ts';
 import type { MirrorRecorder } from './mirror-recorder.ts';
 
@@ -32,6 +33,8 @@ export interface Answered {
   readonly version: Servable;
   readonly request: Pick<InferRequest, 'inputs' | 'outputs'>;
   readonly answer: InferAnswer;
+  /** Told of each copy that was sent, once it is answered; undefined where nothing is traced. */
+  readonly trace?: ((copy: MirroredCopy) => void) | undefined;
 }
 
 /** Why a copy was not sent. */
@@ -158,7 +161,9 @@ export class Mirrors {
     const rows = rowsOf(answered, shadow);
     this.#rows.set(shadow, (this.#rows.get(shadow) ?? 0) + rows);
     const release = shadow.hold();
+    const startMs = performance.now();
     let mirrored: InferAnswer | undefined;
+    let result: MirrorOutcome = 'failed';
     try {
       // An output that the shadow lacks is a difference, no reason to have nothing to compare.
       const wanted = request.outputs?.filter((name) => shadow.outputs.some((output) => output.name === name));
@@ -177,7 +182,7 @@ export class Mirrors {
         isFirstOfUnit: this.#isFirstOfUnit(choice, pair),
         computeMs: { variant: answer.computeMs, mirror: mirrored.computeMs },
       });
-      metrics.recordMirror(experiment.key, mirror.variant.name, resultOf(comparison));
+      result = resultOf(comparison);
     } catch (error) {
       recorder.uncompared(
         experiment,
@@ -185,8 +190,18 @@ export class Mirrors {
         'failed',
         error instanceof BackendError ? error.fault : 'internal',
       );
-      metrics.recordMirror(experiment.key, mirror.variant.name, 'failed');
     } finally {
+      metrics.recordMirror(experiment.key, mirror.variant.name, result);
+      answered.trace?.({
+        experiment: experiment.key,
+        variant: mirror.variant.name,
+        model: shadow.model,
+        version: shadow.version,
+        result,
+        startMs,
+        endMs: performance.now(),
+        answer: mirrored,
+      });
       this.#rows.set(shadow, (this.#rows.get(shadow) ?? 0) - rows);
       mirrored?.release();
       release();

@@ -5,6 +5,7 @@ import { UNROUTED } from '../telemetry/metrics.ts';
 import type { Metrics, Outcome } from '../telemetry/metrics.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { RecordedRequest } from '../telemetry/recorded-request.ts';
+import type { MirroredCopy } from '../telemetry/tracing/mirror-span.ts';
 import type { TraceIdentity } from '../telemetry/tracing/trace-identity.ts';
 import type { Tracing } from '../telemetry/tracing/tracing.ts';
 import type { Call, Target, Timings } from './call.ts';
@@ -37,6 +38,7 @@ export class CallRecord {
   #times: AnswerTimes | undefined;
   #isOver = false;
   #isLeft = false;
+  #isTraced = false;
   /** Undefined where nothing is traced. */
   readonly #identity: TraceIdentity | undefined;
   readonly #startMs: number;
@@ -91,6 +93,16 @@ export class CallRecord {
     this.#answeredMs = performance.now();
   }
 
+  /** To be told of copies of the call, which are sent when it is over; undefined where nothing is traced. */
+  get traceCopy(): ((copy: MirroredCopy) => void) | undefined {
+    const { tracing } = this.#options;
+    const identity = this.#identity;
+    if (tracing === undefined || identity === undefined) return undefined;
+    return (copy) => {
+      if (this.#isTraced) tracing.recordMirror(identity, copy);
+    };
+  }
+
   /** Somebody else gives the answer's memory back. */
   leave(): void {
     this.#isLeft = true;
@@ -127,7 +139,7 @@ export class CallRecord {
         answeredMs: this.#answeredMs,
         endMs,
       };
-      if (identity !== undefined) tracing?.record(identity, request);
+      this.#isTraced = identity !== undefined && tracing?.record(identity, request) === true;
       accessLog?.record(request, identity);
     }
     if (target !== undefined && prediction !== undefined)
@@ -140,8 +152,10 @@ export class CallRecord {
       outcome,
       protocol,
       totalMs,
+      routeMs: this.#routeMs,
       queueMs: times?.queueMs,
       computeMs: times?.computeMs,
+      traceId: this.#isTraced ? this.#identity?.traceId : undefined,
     });
   }
 }

@@ -132,7 +132,7 @@ export class Pipeline {
     if (
       choice !== undefined &&
       read.answered === undefined &&
-      this.#options.mirrors.offer({ choice, version, request: read, answer })
+      this.#options.mirrors.offer({ choice, version, request: read, answer, trace: record.traceCopy })
     )
       record.leave();
     const timings = record.timings(answer);

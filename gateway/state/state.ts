@@ -51,7 +51,7 @@ export class GatewayState {
         log,
       });
       await writer.open();
-      metrics.watchSpool(() => writer.spooled);
+      metrics.watch({ spooledOutcomes: () => writer.spooled });
       const onDrop = countAndTell(metrics, log);
       const exposures = new ExposureRecorder(await openSinks(config, store, onDrop), onDrop);
       const ids = new PredictionIds(secrets);

@@ -5,19 +5,27 @@ import { sharesOf } from '../../experiments/shares.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
 import { STATE_NUMBERS } from '../rollouts/state-number.ts';
 import { GpuWatch, readGpuUsage } from './gpu-usage.ts';
-import type { GaugeSources } from './metrics.ts';
+import type { GaugeSources } from './measures/gauges.ts';
+import type { TritonSources } from './measures/triton-metrics.ts';
 
 /** What the gauges read at each scrape. */
 export function gaugeSources(
   repository: ModelRepository,
   experiments: () => ExperimentSet,
   situations: () => readonly Situation[],
-): GaugeSources {
+): GaugeSources & TritonSources {
   const ready = () => repository.models.flatMap((model) => model.ready);
   const candidates = () => [...experiments().byModel.values()].flatMap((served) => served.candidates);
   const gpus = new GpuWatch(readGpuUsage, () => performance.now());
   return {
-    queues: () => ready().map(({ model, version, queued }) => ({ model, version, queued })),
+    queues: () =>
+      ready().map(({ model, version, queued, longestWaitMs = 0 }) => ({
+        model,
+        version,
+        queued,
+        longestWaitMs,
+      })),
+    versions: ready,
     instances: () =>
       ready().flatMap(({ model, version, instances }) =>
         instances === undefined ? [] : [{ model, version, ...instances }],

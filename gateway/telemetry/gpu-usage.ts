@@ -7,6 +7,8 @@ const execute = promisify(execFile);
 export interface GpuUsage {
   /** Its number, from 0. */
   readonly gpu: number;
+  /** Its name in the whole world, as `GPU-8b0a…`. */
+  readonly uuid: string;
   readonly name: string;
   /** The share of the last second or so in which something ran on it, 0 to 1. */
   readonly utilization: number;
@@ -14,7 +16,7 @@ export interface GpuUsage {
   readonly totalBytes: number;
 }
 
-const QUERY = 'index,name,utilization.gpu,memory.used,memory.total';
+const QUERY = 'index,uuid,name,utilization.gpu,memory.used,memory.total';
 const MIB = 2 ** 20;
 const ANSWER_LIMIT_MS = 5000;
 
@@ -30,14 +32,15 @@ export async function readGpuUsage(program = 'nvidia-smi'): Promise<readonly Gpu
   }
 }
 
-/** `0, NVIDIA H100 80GB HBM3, 37, 1024, 81559`; a GPU that doesn't tell one of them says `[N/A]`. */
+/** `0, GPU-8b0a…, NVIDIA H100 80GB HBM3, 37, 1024, 81559`; a GPU that doesn't tell one of them says `[N/A]`. */
 function readLine(line: string): readonly GpuUsage[] {
-  const [index = '', name = '', ...rest] = line.split(', ');
+  const [index = '', uuid = '', name = '', ...rest] = line.split(', ');
   const [utilization = NaN, used = NaN, total = NaN] = rest.map(Number);
   if (!/^[0-9]+$/.test(index) || Number.isNaN(used) || Number.isNaN(total)) return [];
   return [
     {
       gpu: Number(index),
+      uuid,
       name,
       utilization: utilization / 100,
       usedBytes: used * MIB,

@@ -27,8 +27,8 @@ export function openUpstreams(
       },
     },
   });
-  metrics.watchUpstreams(() =>
-    upstreams.all().map(({ name, version: { isReady } }) => ({ ...name, isReady })),
-  );
+  metrics.watch({
+    upstreams: () => upstreams.all().map(({ name, version: { isReady } }) => ({ ...name, isReady })),
+  });
   return upstreams;
 }

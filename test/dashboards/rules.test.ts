@@ -8,7 +8,7 @@ import { ROLLOUT_STATES } from '../../dashboards/rollout-states.ts';
 import { publishedDashboards } from '../../dashboards/published.ts';
 import { Metrics } from '../../gateway/telemetry/metrics.ts';
 import { findAmtool, findPromtool } from '../servers/prometheus.ts';
-import { AWAITED_METRICS, metricsOf } from './awaited-metrics.ts';
+import { metricsOf } from './asked-metrics.ts';
 
 const execute = promisify(execFile);
 const ROOT = new URL('../../', import.meta.url);
@@ -119,7 +119,7 @@ describe('an alert', () => {
   });
 });
 
-test('panels and rules ask only for metrics that the gateway exposes, or that are listed as awaited', async () => {
+test('panels and rules ask only for metrics that the gateway exposes', async () => {
   const metrics = new Metrics({
     queues: () => [],
     instances: () => [],
@@ -133,13 +133,6 @@ test('panels and rules ask only for metrics that the gateway exposes, or that ar
     [...text.matchAll(/"expr": "(.*)"/g)].map(([, expr = '']) => expr.replaceAll('\\"', '"')),
   );
   const asked = new Set([...rules.map(({ expr }) => expr), ...panels].flatMap(metricsOf));
-  const known = [...exposed, ...AWAITED_METRICS, 'up', 'ALERTS'];
+  const known = [...exposed, 'up', 'ALERTS'];
   expect([...asked].filter((name) => !known.includes(name))).toEqual([]);
-  expect(AWAITED_METRICS.filter((name) => exposed.includes(name) || !asked.has(name))).toEqual([]);
-});
-
-test('docs/observability.md lists the metrics that are awaited', async () => {
-  const [, section = ''] = (await read('docs/observability.md')).split('## Not exposed yet');
-  const listed = [...section.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
-  expect(listed.toSorted()).toEqual(AWAITED_METRICS.toSorted());
 });

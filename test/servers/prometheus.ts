@@ -33,11 +33,13 @@ export interface PrometheusOptions {
   readonly targets: readonly string[];
   /** Absolute paths. */
   readonly ruleFiles: readonly string[];
+  /** Of its features those that are off by default, as `exemplar-storage`. */
+  readonly features?: readonly string[];
 }
 
 export async function startPrometheus(
   program: string,
-  { targets, ruleFiles }: PrometheusOptions,
+  { targets, ruleFiles, features = [] }: PrometheusOptions,
 ): Promise<RunningPrometheus> {
   const config = {
     global: { scrape_interval: '200ms', scrape_timeout: '200ms', evaluation_interval: '500ms' },
@@ -52,6 +54,7 @@ export async function startPrometheus(
       `--config.file=${join(folder.path, 'prometheus.yaml')}`,
       `--storage.tsdb.path=${join(folder.path, 'data')}`,
       `--web.listen-address=${address}`,
+      ...features.map((feature) => `--enable-feature=${feature}`),
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );

@@ -1,5 +1,6 @@
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import type { Attributes, Context, Link, SpanContext, Tracer } from '@opentelemetry/api';
+import type { Attributes, Context, SpanContext, Tracer } from '@opentelemetry/api';
+import type { AnswerTimes } from '../../pipeline/prediction-log.ts';
 import type { RecordedRequest } from '../recorded-request.ts';
 
 /** What the caller can do nothing for. */
@@ -32,14 +33,8 @@ export function writeRequestSpans(
     span.setStatus({ code: SpanStatusCode.ERROR, ...(error !== undefined && { message: error.message }) });
   }
   const within = trace.setSpan(root, span);
-  const stage = (
-    name: string,
-    fromMs: number,
-    toMs: number,
-    attributes: Attributes = {},
-    links: Link[] = [],
-  ) => {
-    const part = tracer.startSpan(name, { startTime: epochMs(fromMs), attributes, links }, within);
+  const stage: Stage = (name, fromMs, toMs, attributes = {}) => {
+    const part = tracer.startSpan(name, { startTime: epochMs(fromMs), attributes }, within);
     part.end(epochMs(Math.max(fromMs, toMs)));
     return part.spanContext();
   };
@@ -49,19 +44,39 @@ export function writeRequestSpans(
   if (decodedMs > 0) stage('decode', routedMs, decodedMs);
   let run: SpanContext | undefined;
   if (times !== undefined) {
-    const ranMs = decodedMs + times.queueMs;
-    stage('queue', decodedMs, ranMs);
-    const batch = 'batchId' in times ? times : undefined;
-    run = stage('run', ranMs, ranMs + times.computeMs, {
-      ...(batch !== undefined && {
-        'signalbox.batch.id': batch.batchId,
-        'signalbox.batch.rows': batch.batchRows,
-      }),
-    });
+    run = writeAnswering(stage, times, decodedMs, answeredMs);
     stage('encode', answeredMs, endMs);
   }
   span.end(epochMs(endMs));
   return run;
+}
+
+/** Writes the span of a part of a request, from times of `performance.now()`. */
+type Stage = (name: string, fromMs: number, toMs: number, attributes?: Attributes) => SpanContext;
+
+/** What came between a request that was read and its answer. */
+function writeAnswering(
+  stage: Stage,
+  times: AnswerTimes,
+  decodedMs: number,
+  answeredMs: number,
+): SpanContext | undefined {
+  const answer = 'batchId' in times ? times : undefined;
+  const { cache, cacheMs = 0 } = answer ?? {};
+  // An upload is looked up before it is decoded.
+  const lookedUpMs = Math.min(decodedMs + cacheMs, answeredMs);
+  if (cache !== undefined)
+    stage('cache', lookedUpMs - cacheMs, lookedUpMs, { 'signalbox.cache.result': cache });
+  // A kept answer neither waited nor ran; of an equal request's run its own request tells.
+  if (cache === 'hit') return undefined;
+  const ranMs = lookedUpMs + times.queueMs;
+  stage('queue', lookedUpMs, ranMs);
+  return stage('run', ranMs, ranMs + times.computeMs, {
+    ...(answer !== undefined && {
+      'signalbox.batch.id': answer.batchId,
+      'signalbox.batch.rows': answer.batchRows,
+    }),
+  });
 }
 
 function attributesOf({ call, target, predictionId, outcome, error }: RecordedRequest): Attributes {

@@ -1,4 +1,4 @@
-import { ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import { ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
 import { ExportResultCode } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -14,6 +14,8 @@ import type { Call } from '../../pipeline/call.ts';
 import { RELEASE } from '../../release.ts';
 import { BatchSpans } from './batch-spans.ts';
 import type { RecordedRequest } from '../recorded-request.ts';
+import { writeMirrorSpan } from './mirror-span.ts';
+import type { MirroredCopy } from './mirror-span.ts';
 import { writeRequestSpans } from './request-spans.ts';
 import { TraceIdentity } from './trace-identity.ts';
 
@@ -41,6 +43,7 @@ export class Tracing {
     const exporter = new OTLPTraceExporter({
       url: new URL('v1/traces', otlp.endpoint).href,
       headers: { ...otlp.headers },
+      timeoutMillis: DELIVER_WITHIN_MS,
     });
     this.#provider = new TracerProvider({
       resource: resourceFromAttributes({ 'service.name': otlp.serviceName, 'service.version': RELEASE }),
@@ -65,37 +68,62 @@ export class Tracing {
     );
   }
 
-  /** Writes the spans of a request that is over, where they are wanted. */
-  record(identity: TraceIdentity, request: RecordedRequest): void {
+  /**
+   * Writes the spans of a request that is over, where they are wanted.
+   *
+   * @returns whether they are
+   */
+  record(identity: TraceIdentity, request: RecordedRequest): boolean {
     const { outcome, target, times, decodedMs } = request;
     const isOverride = target?.choice?.reason === 'override';
-    if (!identity.isSampled && !isOverride && !ALWAYS.has(outcome)) return;
+    if (!identity.isSampled && !isOverride && !ALWAYS.has(outcome)) return false;
     const root =
       identity.parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, identity.parent);
     this.#ids.plan(identity);
     const run = writeRequestSpans(this.#tracer, root, request, epochMs);
     this.#ids.plan(undefined);
-    if (run === undefined || target === undefined || times === undefined || !('batchId' in times)) return;
+    if (run === undefined || target === undefined || times === undefined || !('batchId' in times))
+      return true;
     const { model, version } = target.labels;
-    const { batchId, batchRows: rows, computeMs, queueMs } = times;
+    const { batchId, batchRows: rows, computeMs, queueMs, cacheMs = 0 } = times;
     this.#batches.add(batchId, run, {
       model,
       version,
       rows,
-      startMs: epochMs(decodedMs + queueMs),
+      startMs: epochMs(decodedMs + cacheMs + queueMs),
+      computeMs,
+    });
+    return true;
+  }
+
+  /** Writes the span of a copy of a request whose own were written. */
+  recordMirror({ traceId, spanId }: TraceIdentity, copy: MirroredCopy): void {
+    const within = trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: TraceFlags.SAMPLED });
+    const span = writeMirrorSpan(this.#tracer, within, copy, epochMs);
+    if (copy.answer === undefined || copy.answer.cache === 'hit') return;
+    const { batchId, batchRows: rows, computeMs, queueMs } = copy.answer;
+    this.#batches.add(batchId, span, {
+      model: copy.model,
+      version: String(copy.version),
+      rows,
+      startMs: epochMs(copy.startMs + queueMs),
       computeMs,
     });
   }
 
-  /** Delivers what is written, and ends. */
+  /** Delivers what is written, as far as a receiver takes it, and ends. */
   async close(): Promise<void> {
     this.#batches.flush();
-    await this.#provider.shutdown();
+    // What was not taken is counted where it was tried; a receiver that is away is no reason to stop otherwise than well.
+    await this.#provider.shutdown().catch(() => undefined);
   }
 }
 
 /** Recorded though nobody asked: somebody will. */
 const ALWAYS: ReadonlySet<string> = new Set(['error', 'timeout']);
+
+/** A delivery with all its retries, of which the last one is waited for when the gateway stops. */
+const DELIVER_WITHIN_MS = 3000;
 
 function epochMs(ms: number): number {
   return performance.timeOrigin + ms;

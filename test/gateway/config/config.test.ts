@@ -71,6 +71,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
     },
     tls: { http: undefined, grpc: undefined },
     tracing: undefined,
+    tritonMetrics: false,
     accessLogShare: 0,
     logLevel: 'info',
   });
@@ -96,7 +97,7 @@ state: sqlite:state/signalbox.db
 secret: [a new secret of a test, an old secret of a test]
 spool: waiting
 telemetry: { logs: { level: warn, access: 0.25 }, events: { file: log/e.jsonl, maxSize: 1MiB, maxFiles: 3 },
-  otlp: { endpoint: 'http://collector:4318', headers: { x-key: abc }, serviceName: digits }, sampleRatio: 0.5 }
+  otlp: { endpoint: 'http://collector:4318', headers: { x-key: abc }, serviceName: digits }, sampleRatio: 0.5, tritonMetrics: true }
 `);
   const folder = join(config.file, '..');
   expect(config).toEqual({
@@ -160,6 +161,7 @@ telemetry: { logs: { level: warn, access: 0.25 }, events: { file: log/e.jsonl, m
       otlp: { endpoint: 'http://collector:4318/', headers: { 'x-key': 'abc' }, serviceName: 'digits' },
       sampleRatio: 0.5,
     },
+    tritonMetrics: true,
     accessLogShare: 0.25,
     logLevel: 'warn',
   });

@@ -15,17 +15,25 @@ async function printing(text: string): Promise<AsyncDisposable & { readonly prog
 
 test('each GPU that the driver tells of is read, in bytes and shares', async () => {
   await using smi = await printing(
-    '0, NVIDIA H100 80GB HBM3, 37, 1024, 81559\n1, NVIDIA H100 80GB HBM3, 100, 0, 81559\n',
+    '0, GPU-8b0a, NVIDIA H100 80GB HBM3, 37, 1024, 81559\n1, GPU-c1d2, NVIDIA H100 80GB HBM3, 100, 0, 81559\n',
   );
   expect(await readGpuUsage(smi.program)).toEqual([
     {
       gpu: 0,
+      uuid: 'GPU-8b0a',
       name: 'NVIDIA H100 80GB HBM3',
       utilization: 0.37,
       usedBytes: 2 ** 30,
       totalBytes: 81_559 * 2 ** 20,
     },
-    { gpu: 1, name: 'NVIDIA H100 80GB HBM3', utilization: 1, usedBytes: 0, totalBytes: 81_559 * 2 ** 20 },
+    {
+      gpu: 1,
+      uuid: 'GPU-c1d2',
+      name: 'NVIDIA H100 80GB HBM3',
+      utilization: 1,
+      usedBytes: 0,
+      totalBytes: 81_559 * 2 ** 20,
+    },
   ]);
 });
 
@@ -37,7 +45,7 @@ test('no program, or one that has nothing to tell, is no GPU', async () => {
 
 test('looking never waits, and asks anew only when the last answer is old', async () => {
   const usage = (utilization: number): readonly GpuUsage[] => [
-    { gpu: 0, name: 'one', utilization, usedBytes: 1, totalBytes: 2 },
+    { gpu: 0, uuid: 'GPU-0', name: 'one', utilization, usedBytes: 1, totalBytes: 2 },
   ];
   let [nowMs, asked] = [0, 0];
   const watch = new GpuWatch(

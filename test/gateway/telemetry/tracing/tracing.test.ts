@@ -135,3 +135,11 @@ test('a receiver that is away costs no answer; what it missed is counted', async
   );
   expect(gateway.log.some((line) => line.includes('spans were not delivered'))).toBe(true);
 });
+
+test('a gateway whose receiver is away stops as well as any other', async () => {
+  const receiver = await startOtlpReceiver();
+  receiver[Symbol.dispose]();
+  await using gateway = await startTraced(receiver, 1);
+  expect((await infer(gateway)).status).toBe(200);
+  expect(await gateway.server.stop()).toBe(true);
+});

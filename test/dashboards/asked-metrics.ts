@@ -1,15 +1,3 @@
-/**
- * Metrics that panels and rules ask for and that the gateway doesn't expose yet. Their panels are not expected to have data; a
- * metric that the gateway exposes must leave this list, so that it shrinks to nothing. docs/observability.md shows the same list.
- */
-export const AWAITED_METRICS: readonly string[] = [
-  'signalbox_srm_p_value',
-  'signalbox_metric_estimate',
-  'nodejs_eventloop_lag_p99_seconds',
-  'nodejs_heap_size_used_bytes',
-  'process_resident_memory_bytes',
-];
-
 /** Metrics of what a test need not have, a GPU, a certificate or keys: they have no series there. */
 export const HARDWARE_METRICS: readonly string[] = [
   'signalbox_gpu_utilization_ratio',

@@ -1,17 +1,15 @@
 /**
- * Counters and histograms whose series are looked up once and then only added to, and are written as Prometheus' text from
- * labels that were escaped once. Prometheus' client hashes the labels at every observation, which costs a request as much
+ * Counters and histograms whose series are looked up once and then only added to, and are written as text from labels that were
+ * escaped once. Prometheus' client hashes the labels at every observation, which costs a request as much
  * as routing and decoding together, and makes an object of every line at every scrape.
- *
- * Source of the format: Prometheus, "Text-based exposition format", version 0.0.4.
  */
-
-export type Labels = Readonly<Record<string, string>>;
+import { boundText, braced, headOf, written } from './format.ts';
+import type { Family, Format, Labels, MetricType } from './format.ts';
 
 /** One series of a family. */
 interface Cell {
   /** Its lines, each with its line feed. */
-  write(name: string, labels: string): string;
+  write(name: string, labels: string, format: Format): string;
 }
 
 export class CounterCell implements Cell {
@@ -26,45 +24,67 @@ export class CounterCell implements Cell {
   }
 }
 
+/** An observation that can be looked at: whoever sees its bucket finds its trace. */
+interface Exemplar {
+  readonly traceId: string;
+  readonly value: number;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+}
+
 export class HistogramCell implements Cell {
   readonly #bounds: readonly number[];
   /** Observations by the bucket they fall into; the last one is beyond all bounds. */
   readonly #counts: Float64Array;
   #sum = 0;
+  /** The last traced observation of each bucket; undefined while there is none of any. */
+  #exemplars: (Exemplar | undefined)[] | undefined;
 
   constructor(bounds: readonly number[]) {
     this.#bounds = bounds;
     this.#counts = new Float64Array(bounds.length + 1);
   }
 
-  observe(value: number): void {
+  /** @param traceId of the request that was observed, where it is traced */
+  observe(value: number, traceId?: string): void {
     const bounds = this.#bounds;
     let bucket = 0;
     while (bucket < bounds.length && value > (bounds[bucket] ?? Infinity)) bucket += 1;
     this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
     this.#sum += value;
+    if (traceId !== undefined) (this.#exemplars ??= [])[bucket] = { traceId, value, atMs: Date.now() };
   }
 
   /** Buckets count what is at most their bound, as Prometheus has them. */
-  write(name: string, labels: string): string {
+  write(name: string, labels: string, format: Format): string {
     const separator = labels === '' ? '' : ',';
     const start = `${name}_bucket{${labels}${separator}le="`;
     let text = '';
     let count = 0;
     for (const [bucket, bound] of this.#bounds.entries()) {
       count += this.#counts[bucket] ?? 0;
-      text += `${start}${bound}"} ${count}\n`;
+      text += `${start}${boundText(bound)}"} ${count}${this.#exemplarText(bucket, format)}\n`;
     }
-    count += this.#counts[this.#bounds.length] ?? 0;
+    const beyond = this.#bounds.length;
+    count += this.#counts[beyond] ?? 0;
+    text += `${start}+Inf"} ${count}${this.#exemplarText(beyond, format)}\n`;
     const all = braced(labels);
-    return `${text}${start}+Inf"} ${count}\n${name}_sum${all} ${this.#sum}\n${name}_count${all} ${count}\n`;
+    return `${text}${name}_sum${all} ${this.#sum}\n${name}_count${all} ${count}\n`;
+  }
+
+  /** Only OpenMetrics has them. */
+  #exemplarText(bucket: number, format: Format): string {
+    const exemplar = this.#exemplars?.[bucket];
+    if (exemplar === undefined || format === 'text') return '';
+    const { traceId, value, atMs } = exemplar;
+    return ` # {trace_id="${traceId}"} ${value} ${atMs / 1000}`;
   }
 }
 
 /** A metric and all its series. */
-export class CellFamily<Of extends Cell> {
+export class CellFamily<Of extends Cell> implements Family {
   readonly name: string;
-  readonly #head: string;
+  readonly #heads: Readonly<Record<Format, string>>;
   readonly #create: () => Of;
   /** By their labels in the order of the names, so that the order in which they are given makes no other series. */
   readonly #cells = new Map<string, { readonly labels: string; readonly cell: Of }>();
@@ -78,9 +98,12 @@ export class CellFamily<Of extends Cell> {
     return new CellFamily(name, help, 'histogram', () => new HistogramCell(bounds));
   }
 
-  private constructor(name: string, help: string, type: 'counter' | 'histogram', create: () => Of) {
+  private constructor(name: string, help: string, type: MetricType, create: () => Of) {
     this.name = name;
-    this.#head = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+    this.#heads = {
+      text: headOf(name, help, type, 'text'),
+      openmetrics: headOf(name, help, type, 'openmetrics'),
+    };
     this.#create = create;
   }
 
@@ -94,23 +117,9 @@ export class CellFamily<Of extends Cell> {
     return cell;
   }
 
-  /** Its part of the exposition. */
-  write(): string {
-    let text = this.#head;
-    for (const { labels, cell } of this.#cells.values()) text += cell.write(this.name, labels);
+  write(format: Format): string {
+    let text = this.#heads[format];
+    for (const { labels, cell } of this.#cells.values()) text += cell.write(this.name, labels, format);
     return text;
   }
 }
-
-function braced(labels: string): string {
-  return labels === '' ? '' : `{${labels}}`;
-}
-
-/** `model="digits",version="1"`, with what the format escapes escaped. */
-function written(labels: readonly (readonly [string, string])[]): string {
-  return labels
-    .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (char) => ESCAPED[char] ?? char)}"`)
-    .join(',');
-}
-
-const ESCAPED: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n' };
