@@ -8,15 +8,15 @@ import type { LongestTurn, ServerMeasure } from './servers/messages.ts';
 import { median, print, printFigure, spread, turns } from './report.ts';
 
 /** Short: what is compared has to have had the same machine, and a shared one changes within seconds. */
-const SECONDS = 1;
-const CONNECTIONS = 128;
+export const SECONDS = 1;
+export const CONNECTIONS = 128;
 const TURN_ROUNDS = 5;
 
-const DEMO = fileURLToPath(new URL('../demo/', import.meta.url));
+export const DEMO = fileURLToPath(new URL('../demo/', import.meta.url));
 const MODELS = [1, 2].map((version) => join(DEMO, `models/digits/${version}/model.onnx`));
 
 /** Requests of many users, each with a scan's worth of numbers. */
-function digitRequests(headers: Readonly<Record<string, string>> = {}): readonly Buffer[] {
+export function digitRequests(headers: Readonly<Record<string, string>> = {}): readonly Buffer[] {
   return Array.from({ length: 997 }, (_, user) => {
     const data = Array.from({ length: 64 }, (_value, index) => ((index * 7 + user) % 17) / 16);
     const inputs = [{ name: 'image', shape: [1, 1, 8, 8], datatype: 'FP32', data }];

@@ -54,6 +54,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly port: number;
   /** Where it serves gRPC too. */
   readonly grpcPort: number | undefined;
+  /** Where its metrics are scraped. */
+  readonly metricsPort: number | undefined;
   /** Asks the server what it has measured of itself since the last time it was asked. */
   measure(): Promise<ServerMeasure>;
   /** The longest turn of its event loop under a load, from when the load is well under way. */
@@ -62,15 +64,14 @@ export interface ServerProcess extends AsyncDisposable {
 
 export async function startServer(file: string, question: ServerQuestion = {}): Promise<ServerProcess> {
   const child = start(file);
-  const ready = nextMessage<Pick<ServerProcess, 'port' | 'grpcPort'>>(child);
+  const ready = nextMessage<Pick<ServerProcess, 'port' | 'grpcPort' | 'metricsPort'>>(child);
   child.send(question);
-  const { port, grpcPort } = await ready;
+  const bound = await ready;
   const tell = (message: ServerMessage): void => {
     child.send(message);
   };
   return {
-    port,
-    grpcPort,
+    ...bound,
     measure() {
       const measured = nextMessage<ServerMeasure>(child);
       tell('measure');

@@ -11,11 +11,11 @@
  *
  * @module
  */
-import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { loadConfig } from './config/config.ts';
 import { serve } from './server.ts';
 import type { Bound } from './server.ts';
+import { openLog } from './telemetry/log-sink.ts';
 
 export { InvalidDocuments } from '../documents/problem.ts';
 export type { Problem } from '../documents/problem.ts';
@@ -52,7 +52,7 @@ export interface EmbeddedGateway {
  */
 export async function createGateway({ config, environment, log }: GatewayOptions): Promise<EmbeddedGateway> {
   const loaded = await loadConfig(config, environment ?? {});
-  const server = await serve(loaded, log ?? pino({ level: loaded.logLevel }, pino.destination(2)), {
+  const server = await serve(loaded, log ?? openLog(loaded), {
     environment: environment ?? {},
   });
   return {

@@ -1,18 +1,21 @@
 /** The gateway itself, as `signalbox serve` runs it. */
-import { pino } from 'pino';
+import { openSync } from 'node:fs';
 import { loadConfig } from '../../gateway/config/config.ts';
 import { serve } from '../../gateway/server.ts';
+import { openLog } from '../../gateway/telemetry/log-sink.ts';
 import { serveBench } from './server-process.ts';
 
-serveBench(async ({ config = 'signalbox.yaml' }) => {
-  const server = await serve(
-    await loadConfig(config, process.env),
-    pino({ level: 'warn' }, pino.destination(2)),
-  );
+serveBench(async ({ config = 'signalbox.yaml', logFile, uncounted }) => {
+  const loaded = await loadConfig(config, process.env);
+  const log = logFile === undefined ? openLog({ logLevel: 'warn' }) : openLog(loaded, openSync(logFile, 'a'));
+  const server = await serve(loaded, log);
+  if (uncounted === true)
+    Object.assign(server.gateway.metrics, { recordRequest: () => undefined, recordBatch: () => undefined });
   const portOf = (address: string | undefined): number => Number(address?.split(':').at(-1));
   let [rowsBefore, batchesBefore] = [0, 0];
   return {
     port: portOf(server.bound.http),
+    ...(server.bound.metrics !== undefined && { metricsPort: portOf(server.bound.metrics) }),
     ...(server.bound.grpc !== undefined && { grpcPort: portOf(server.bound.grpc) }),
     async averageBatch() {
       const text = await server.gateway.metrics.render();

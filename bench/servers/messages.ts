@@ -4,6 +4,10 @@ export interface ServerQuestion {
   readonly config?: string;
   /** Files of models. */
   readonly models?: readonly string[];
+  /** Where the gateway's log goes; left out: warnings go to stderr. */
+  readonly logFile?: string;
+  /** The gateway counts nothing: what counting costs is found by leaving it out. */
+  readonly uncounted?: true;
 }
 
 /** What a server under test is told; it answers the questions among them. */

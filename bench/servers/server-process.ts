@@ -4,6 +4,8 @@ export interface RunningServer {
   readonly port: number;
   /** Where it serves gRPC too. */
   readonly grpcPort?: number;
+  /** Where its metrics are scraped. */
+  readonly metricsPort?: number;
   averageBatch(): Promise<number | undefined>;
   stop(): Promise<unknown>;
 }
@@ -40,7 +42,8 @@ export function serveBench(start: (question: ServerQuestion) => Promise<RunningS
       process.on('message', (message: ServerMessage) => {
         answers[message]();
       });
-      process.send?.({ port: server.port, grpcPort: server.grpcPort });
+      const { port, grpcPort, metricsPort } = server;
+      process.send?.({ port, grpcPort, metricsPort });
     });
   });
 }

@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
 import type { Bound } from '../server.ts';
+import { openLog } from '../telemetry/log-sink.ts';
 import { renderDemoHints } from './demo-hints.ts';
 
 /** The configuration of the demo: two trained versions of one model, and a 90/10 experiment. */
@@ -31,8 +31,7 @@ export async function serveDemo(supervised = true): Promise<void> {
 /** Serves until the process is told to stop; then it ends with exit code 0 when all was answered. */
 async function serveUntilSignal(file: string, supervised: boolean): Promise<Bound> {
   const config = await loadConfig(file, process.env);
-  // The workers log to stderr too, so nothing is buffered that a crash could lose.
-  const log = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const log = openLog(config);
   const hasSupervisor = supervised && process.platform !== 'win32';
   if (supervised && !hasSupervisor) {
     log.warn('sockets can not be handed over on Windows: it serves without a supervisor');

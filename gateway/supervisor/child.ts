@@ -1,9 +1,9 @@
 /** The serving process, as the supervisor starts it. */
-import { pino } from 'pino';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import { RunJournal } from '../../backends/onnx/run-journal.ts';
 import { serve } from '../server.ts';
 import type { Server } from '../server.ts';
+import { openLog } from '../telemetry/log-sink.ts';
 import type { FromChild, StartMessage, ToChild } from './messages.ts';
 
 /** What calls to other models have, to be answered before a process whose instances hang is replaced. */
@@ -37,7 +37,7 @@ process.once('disconnect', () => {
 });
 
 async function start({ config, environment, sockets, journal, suspects }: StartMessage): Promise<void> {
-  const log = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const log = openLog(config);
   try {
     server = await serve(config, log, {
       sockets,
