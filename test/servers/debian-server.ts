@@ -54,8 +54,12 @@ async function findOrInstall(program: string, debianPackage: string): Promise<Fo
   return after === undefined ? { kind: 'missing', reason: missing } : { kind: 'found', program: after };
 }
 
-async function onPath(program: string): Promise<string | undefined> {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+/** @param more folders that are not always on the PATH */
+export async function onPath(
+  program: string,
+  more: readonly string[] = ['/usr/sbin', '/sbin'],
+): Promise<string | undefined> {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...more];
   for (const folder of folders) {
     const path = join(folder, program);
     try {

@@ -28,10 +28,10 @@ const NONE: DurationStat = { count: 0, ns: 0 };
  *
  * Source: Triton Inference Server, "Metrics" (docs/user_guide/metrics.md).
  */
-export function tritonFamilies({ versions, gpus }: TritonSources): readonly Family[] {
+export function tritonFamilies(sources: TritonSources): readonly Family[] {
   const ofVersions =
     (samplesOf: (statistics: VersionStatistics, queued: number) => readonly Sample[]) => () =>
-      [...versions()].flatMap(({ model, version, queued, statistics }) =>
+      [...sources.versions()].flatMap(({ model, version, queued, statistics }) =>
         samplesOf(statistics, queued).map(([labels, value]): Sample => [
           { model, version: String(version), ...labels },
           value,
@@ -45,7 +45,7 @@ export function tritonFamilies({ versions, gpus }: TritonSources): readonly Fami
     );
   const ofGpus = (name: string, help: string, valueOf: (gpu: GpuUsage) => number): Family =>
     ReadFamily.gauge(name, help, () =>
-      [...gpus()].map((gpu): Sample => [{ gpu_uuid: gpu.uuid }, valueOf(gpu)]),
+      [...sources.gpus()].map((gpu): Sample => [{ gpu_uuid: gpu.uuid }, valueOf(gpu)]),
     );
   const processor = new ProcessorUse();
   return [

@@ -5,6 +5,7 @@ export class EventReader implements AsyncDisposable {
   readonly ended: Promise<void>;
   readonly #controller: AbortController;
   readonly #seen = new Set<string>();
+  #beats = 0;
   #waiting: { readonly event: string; readonly resolve: (data: unknown) => void }[] = [];
   /** Events that nobody has asked for yet. */
   readonly #kept: { readonly event: string; readonly data: unknown }[] = [];
@@ -38,6 +39,11 @@ export class EventReader implements AsyncDisposable {
     return this.#seen.has(event);
   }
 
+  /** Signs of life that came between the events. */
+  get beats(): number {
+    return this.#beats;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#controller.abort();
     await this.ended;
@@ -59,6 +65,7 @@ export class EventReader implements AsyncDisposable {
   }
 
   #take(block: string): void {
+    if (block === ':') this.#beats += 1;
     const found = /^event: (\w+)\ndata: (.*)$/.exec(block);
     if (found === null) return;
     const [, event = '', json = ''] = found;

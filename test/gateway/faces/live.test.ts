@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createKey } from '../../../gateway/trust/api-key.ts';
 import type { NewKey } from '../../../gateway/trust/api-key.ts';
 import { eventually, startGateway } from '../running-gateway.ts';
@@ -19,6 +19,17 @@ function keysFile(names: readonly (keyof typeof keys)[]): string {
   );
   return `keys:\n${entries.join('')}`;
 }
+
+/** The clock of what is done at intervals stands still until it is set forward. */
+function holdIntervals(): void {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const BEAT_MS = 15_000;
 
 function events(
   gateway: RunningGateway,
@@ -104,14 +115,50 @@ test('a gateway that stops ends its streams, and waits for none of them', async 
   expect(reader.seen('stopping')).toBe(true);
 });
 
+test('a sign of life comes at even distances though nothing changes, as often as the first event says', async () => {
+  holdIntervals();
+  await using gateway = await startGateway({ admin: true, files: MEASURED_FILES });
+  await using reader = await events(gateway);
+  expect(await reader.next('hello')).toMatchObject({ beatMs: BEAT_MS });
+  for (const beats of [1, 2]) {
+    vi.advanceTimersByTime(BEAT_MS);
+    await eventually(() => reader.beats === beats);
+  }
+  vi.advanceTimersByTime(BEAT_MS - 1);
+  await predict(gateway, 'ada');
+  expect(reader.beats).toBe(2);
+});
+
+test('a stream ends at the next sign of life when its key was revoked', async () => {
+  holdIntervals();
+  await using gateway = await startWithKeys();
+  await using reader = await events(gateway, { key: keys.other });
+  await using stays = await events(gateway, { key: keys.reader });
+  await reader.next('hello');
+  await stays.next('hello');
+  await gateway.folder.write({ 'keys.yaml': keysFile(['reader', 'writer']) });
+  await eventually(async () => {
+    const headers = { authorization: `Bearer ${keys.other.text}` };
+    const answer = await fetch(`http://${gateway.server.bound.admin ?? ''}/api/experiments`, { headers });
+    return answer.status === 401;
+  });
+  vi.advanceTimersByTime(BEAT_MS);
+  await reader.ended;
+  await eventually(() => stays.beats === 1);
+});
+
+function startWithKeys(): Promise<RunningGateway> {
+  return startGateway({
+    admin: true,
+    config: 'auth: { keys: ./keys.yaml }',
+    files: { ...MEASURED_FILES, 'keys.yaml': keysFile(['reader', 'writer', 'other']) },
+  });
+}
+
 describe('with keys', () => {
   let gateway: RunningGateway;
   beforeAll(async () => {
-    gateway = await startGateway({
-      admin: true,
-      config: 'auth: { keys: ./keys.yaml }',
-      files: { ...MEASURED_FILES, 'keys.yaml': keysFile(['reader', 'writer', 'other']) },
-    });
+    gateway = await startWithKeys();
   });
   afterAll(() => gateway[Symbol.asyncDispose]());
 
