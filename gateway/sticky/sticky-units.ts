@@ -6,7 +6,7 @@ import type { StickyAssignments } from '../../experiments/sticky-assignments.ts'
 import type { Landings } from '../../experiments/stores/state-store.ts';
 
 /** How long a request waits to be told where its unit landed; then it goes on as it was split here. */
-const LONGEST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 1000;
 
 /** A store that was away, or slower than that, isn't asked again for so long. */
 const REST_MS = 1000;

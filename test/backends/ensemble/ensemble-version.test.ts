@@ -78,7 +78,7 @@ test('each step is batched on its own, with the requests of all its callers', as
 test('steps that don’t need each other wait in the same queue at the same time', async () => {
   // Nothing but two rows at once makes a batch within the test's time.
   const pairs =
-    'dynamic_batching: { preferred_batch_size: [2], max_queue_delay_microseconds: 600000000 }\nmax_batch_size: 2';
+    'dynamic_batching: { preferred_batch_size: [2], max_queue_delay_microseconds: 60000000 }\nmax_batch_size: 2';
   await using opened = await openRepository({
     ...addingFiles(
       ensembleConfig(['one INPUT=in -> OUTPUT=left', 'one INPUT=in -> OUTPUT=right'], {
@@ -187,7 +187,7 @@ ensemble_scheduling:
 
   test('a caller that hangs up while the second step waits leaves its queue, and the step never runs', async () => {
     const waits =
-      'dynamic_batching: { preferred_batch_size: [8], max_queue_delay_microseconds: 600000000 }\nmax_batch_size: 8';
+      'dynamic_batching: { preferred_batch_size: [8], max_queue_delay_microseconds: 60000000 }\nmax_batch_size: 8';
     await using opened = await openRepository({ ...addingFiles(), 'ten/config.yaml': waits });
     const [one, ten] = [opened.ready('one', 1), opened.ready('ten', 1)];
     const caller = new AbortController();

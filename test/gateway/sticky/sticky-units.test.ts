@@ -124,8 +124,12 @@ async function ask(gateway: RunningGateway, user: string): Promise<string> {
   return `${response.headers.get('x-experiment') ?? ''} ${response.headers.get('x-experiment-reason') ?? ''}`;
 }
 
-const askAll = (gateway: RunningGateway): Promise<readonly string[]> =>
-  Promise.all(USERS.map((user) => ask(gateway, user)));
+/** One after the other: all at once, a store on a machine that is busy may be too slow for some. */
+async function askAll(gateway: RunningGateway): Promise<readonly string[]> {
+  const answers: string[] = [];
+  for (const user of USERS) answers.push(await ask(gateway, user));
+  return answers;
+}
 
 const asSticky = (answers: readonly string[]): readonly string[] =>
   answers.map((answer) => answer.replace(' split', ' sticky'));
