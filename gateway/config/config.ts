@@ -271,7 +271,7 @@ export function readConfig(document: YamlDocument, vulkanDriver: boolean): Confi
     }
     if (!URL.canParse(otlp.endpoint))
       refuse(['telemetry', 'otlp', 'endpoint'], `is ${otlp.endpoint}, which is no URL`);
-    const { headers = {}, serviceName = 'signalbox' } = otlp;
+    const { headers = {}, serviceName = DEFAULT_NAME } = otlp;
     const endpoint = otlp.endpoint.endsWith('/') ? otlp.endpoint : `${otlp.endpoint}/`;
     return { otlp: { endpoint, headers, serviceName }, sampleRatio: sampleRatio ?? DEFAULT_SAMPLE_RATIO };
   };
@@ -297,6 +297,7 @@ export function readConfig(document: YamlDocument, vulkanDriver: boolean): Confi
         url: url ?? '',
         headers: file.headers ?? shared?.headers ?? {},
         timeoutMs: millisecondsOf(file.timeout ?? '10s'),
+        serviceName: shared?.serviceName ?? read.server?.name ?? DEFAULT_NAME,
       };
     }
     if (sink === 'redis') {
@@ -335,7 +336,7 @@ export function readConfig(document: YamlDocument, vulkanDriver: boolean): Confi
       admin: listen.admin === undefined ? undefined : address('admin', listen.admin),
     },
     server: {
-      name: read.server?.name ?? 'signalbox',
+      name: read.server?.name ?? DEFAULT_NAME,
       bodyLimitBytes,
     },
     models: {
@@ -387,6 +388,9 @@ function ratesOf(file: Readonly<Record<string, string>> = {}): ReadonlyMap<strin
     }),
   );
 }
+
+/** What the process is called, where nobody says otherwise. */
+const DEFAULT_NAME = 'signalbox';
 
 /** Enough to see what is usual; what fails is traced anyway. */
 const DEFAULT_SAMPLE_RATIO = 0.01;

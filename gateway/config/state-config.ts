@@ -10,6 +10,8 @@ export type EventsConfig =
       readonly url: string;
       readonly headers: Readonly<Record<string, string>>;
       readonly timeoutMs: number;
+      /** What the process is called. */
+      readonly serviceName: string;
     };
 
 /**

@@ -125,5 +125,5 @@ async function openSinks(
   if (events?.kind !== 'otlp') return sinks;
   // Only who sends events pays for the packages that do.
   const { OtlpEvents } = await import('../exposures/otlp-events.ts');
-  return [...sinks, new OtlpEvents({ ...events, serviceName: config.server.name }, onDrop)];
+  return [...sinks, new OtlpEvents(events, onDrop)];
 }

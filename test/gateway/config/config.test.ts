@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ConfigSchema } from '../../../gateway/config/schema.ts';
 import { loadConfig } from '../../../gateway/config/config.ts';
 import type { Config } from '../../../gateway/config/config.ts';
@@ -373,4 +373,30 @@ test('answers may be kept in Redis, and in one place only', async () => {
     expect.stringMatching(/cache\.memory: is there beside redis; expected one of the two/),
     expect.stringMatching(/cache\.redis: (?!.*secret).*expected redis:/),
   ]);
+});
+
+describe('events over OTLP', () => {
+  const OTLP = 'otlp: { endpoint: "http://collector:4318", headers: { x-key: abc }, serviceName: digits }';
+  const events = async (telemetry: string) => (await load(`${LEAST}telemetry: { ${telemetry} }\n`)).events;
+
+  test('go where traces go, with their headers and under their name, unless they say otherwise', async () => {
+    expect(await events(`events: { sink: otlp }, ${OTLP}`)).toEqual({
+      kind: 'otlp',
+      url: 'http://collector:4318/v1/logs',
+      headers: { 'x-key': 'abc' },
+      timeoutMs: 10_000,
+      serviceName: 'digits',
+    });
+    const own = 'events: { sink: otlp, endpoint: "http://logs:1/in", headers: { a: b }, timeout: 1s }';
+    const expected = { kind: 'otlp', url: 'http://logs:1/in', headers: { a: 'b' }, timeoutMs: 1000 };
+    expect(await events(`${own}, ${OTLP}`)).toEqual({ ...expected, serviceName: 'digits' });
+    expect(await events(own)).toEqual({ ...expected, serviceName: 'signalbox' });
+  });
+
+  test('have no place to go where neither is said', async () => {
+    expect(await refusalsOf(`${LEAST}telemetry: { events: { sink: otlp } }\n`)).toEqual([
+      "signalbox.yaml:3:14: telemetry.events: has no endpoint; expected the receiver's URL for logs, as " +
+        'http://collector:4318/v1/logs, or telemetry.otlp beside it',
+    ]);
+  });
 });
