@@ -37,7 +37,7 @@ export async function readUploads(
       ? await readParts(request, limitBytes, fields)
       : await readForm(request, held, fields);
   } catch (error) {
-    throw error instanceof Error ? fromFrameworkError(error) : error;
+    throw error instanceof Error ? asRefusal(error) : error;
   }
 }
 
@@ -50,6 +50,7 @@ async function readParts(
   let bytes = 0;
   for await (const part of request.parts()) {
     if (part.type !== 'file') continue;
+    // The parser has no name where the part's head says none, whatever its type says.
     if (!fields.includes(part.fieldname)) {
       part.file.resume();
       throw misnamed(part.fieldname, fields);
@@ -75,7 +76,7 @@ function readForm(
 ): Promise<readonly Uint8Array[]> {
   const { promise, resolve, reject } = Promise.withResolvers<readonly Uint8Array[]>();
   const damaged = (cause: unknown): void => {
-    reject(new GatewayError('invalid_request', 'the multipart body is damaged', { cause }));
+    reject(damagedForm(cause instanceof Error ? cause.message : String(cause), cause));
   };
   const files: Buffer[][] = [];
   try {
@@ -97,11 +98,21 @@ function readForm(
   return promise;
 }
 
-function misnamed(field: string, fields: FieldNames): GatewayError {
-  return new GatewayError(
-    'invalid_request',
-    `the multipart field is named "${field.slice(0, 64)}"; expected ${quoted(fields)}`,
-  );
+/** The parser of forms has errors without a class or a status of their own for what breaks off or isn't formed as it says. */
+function asRefusal(error: Error): GatewayError {
+  return error.constructor === Error && !('statusCode' in error)
+    ? damagedForm(error.message, error)
+    : fromFrameworkError(error);
+}
+
+function damagedForm(reason: string, cause: unknown): GatewayError {
+  return new GatewayError('invalid_request', `the multipart body is damaged: ${reason}`, { cause });
+}
+
+/** @param field undefined: its head says no name */
+function misnamed(field: string | undefined, fields: FieldNames): GatewayError {
+  const named = field === undefined ? 'has no name' : `is named "${field.slice(0, 64)}"`;
+  return new GatewayError('invalid_request', `the multipart field ${named}; expected ${quoted(fields)}`);
 }
 
 function noFile(fields: FieldNames): GatewayError {
