@@ -144,7 +144,7 @@ async function readLabels(archive: ZipArchive, name: string): Promise<readonly s
     labels[index] = label.trim();
   }
   // TorchServe tells a class without a label by its number.
-  return Array.from(labels, (label, index) => label ?? String(index));
+  return Array.from({ length: labels.length }, (_, index) => labels[index] ?? String(index));
 }
 
 function parsed(text: string, where: string): unknown {

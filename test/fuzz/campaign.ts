@@ -1,4 +1,5 @@
 import type { Entry, OpenEntry } from './entry.ts';
+import type { FuzzedGateway } from './fuzzed-gateway.ts';
 import { mutated } from './mutator.ts';
 import type { Watchdog } from './watchdog.ts';
 
@@ -7,6 +8,8 @@ export interface CampaignOptions {
   readonly seed: number;
   /** The number of the first input; left out: 0. */
   readonly from?: number;
+  /** What is sent to a gateway goes to this one; left out: each entry starts its own. */
+  readonly gateway?: FuzzedGateway;
   /** Ends the process where an input is not answered. */
   readonly watchdog?: Watchdog;
 }
@@ -40,19 +43,20 @@ const MAX_FINDINGS = 20;
 /** Sends an entry so many inputs, each a mutation of one that is well-formed. */
 export async function runCampaign(
   entry: Entry,
-  { inputs, seed, from = 0, watchdog }: CampaignOptions,
+  { inputs, seed, from = 0, gateway, watchdog }: CampaignOptions,
 ): Promise<Report> {
-  await using open = await entry.open();
+  await using open = await entry.open(gateway);
   await requireSeeds(entry, open);
   const campaign = `${seed}:${entry.name}`;
   const refused: Record<string, number> = {};
   const findings: Finding[] = [];
-  let [next, done, accepted, slowestMs, settledBytes] = [from, 0, 0, 0, 0];
+  let [next, done, accepted, slowestMs] = [from, 0, 0, 0];
+  let settled: Promise<number> | undefined;
   const startMs = performance.now();
   const worker = async (): Promise<void> => {
     while (next < from + inputs && findings.length < MAX_FINDINGS) {
       const index = next++;
-      if (done >= inputs / 5 && settledBytes === 0) settledBytes = await open.memoryBytes();
+      if (done >= inputs / 5) await (settled ??= Promise.resolve(open.memoryBytes()));
       const input = mutated(open.seeds, open.tokens, campaign, index);
       watchdog?.beat(entry.name, index);
       const begunMs = performance.now();
@@ -75,7 +79,7 @@ export async function runCampaign(
     refused,
     slowestMs,
     seconds: (performance.now() - startMs) / 1000,
-    growthBytes: (await open.memoryBytes()) - settledBytes,
+    growthBytes: (await open.memoryBytes()) - ((await settled) ?? 0),
     findings,
   };
 }

@@ -1,11 +1,6 @@
-/** What became of an input. */
-export type Verdict =
-  | { readonly kind: 'accepted' }
-  /** As it should be: by name, and by nothing that is a fault of the reader. */
-  | { readonly kind: 'refused'; readonly as: string }
-  | { readonly kind: 'finding'; readonly reason: string };
-
-export const ACCEPTED: Verdict = { kind: 'accepted' };
+import type { FuzzedGateway } from './fuzzed-gateway.ts';
+import { ACCEPTED } from './verdict.ts';
+import type { Verdict } from './verdict.ts';
 
 /** A way in, ready to be tried. */
 export interface OpenEntry extends AsyncDisposable {
@@ -23,7 +18,8 @@ export interface OpenEntry extends AsyncDisposable {
 /** A way in for bytes that strangers, or files, bring. */
 export interface Entry {
   readonly name: string;
-  readonly open: () => Promise<OpenEntry>;
+  /** @param shared a gateway that is used, and not ended; left out: what is sent to one starts its own */
+  readonly open: (shared?: FuzzedGateway) => Promise<OpenEntry>;
 }
 
 /** A reader in this process: it reads, or throws one of the errors that it says it throws. */

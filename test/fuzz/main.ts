@@ -9,6 +9,10 @@ import { ENTRIES, shared } from './entries/all.ts';
 import { isClean, reportText } from './report.ts';
 import { Watchdog } from './watchdog.ts';
 
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 const { values } = parseArgs({
   options: {
     inputs: { type: 'string', default: '100000' },
@@ -34,16 +38,14 @@ if (planned.length === 0)
     `there is no ${values.only ?? ''}; there are ${ENTRIES.map(({ entry }) => entry.name).join(', ')}`,
   );
 
-console.log(
-  `${new Date().toISOString()}  Node ${process.version}  ${cpus().length} x ${cpus()[0]?.model ?? ''}`,
-);
-console.log(`seed ${seed}`);
+print(`${new Date().toISOString()}  Node ${process.version}  ${cpus().length} x ${cpus()[0]?.model ?? ''}`);
+print(`seed ${seed}`);
 await using watchdog = new Watchdog();
 let total = 0;
 for (const { entry, inputs: wanted } of planned) {
   const report = await runCampaign(entry, { inputs: wanted, seed, from, watchdog });
   total += report.inputs;
-  console.log(reportText(report));
+  print(reportText(report));
   if (!isClean(report)) process.exitCode = 1;
 }
-console.log(`${total} inputs`);
+print(`${total} inputs`);

@@ -1,8 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 import { GrpcClient, inferRequest, methodsOf } from '../../gateway/faces/grpc/grpc-client.ts';
-import type { Entry, Verdict } from '../entry.ts';
-import { FuzzedGateway } from '../fuzzed-gateway.ts';
+import type { Entry } from '../entry.ts';
+import { ACCEPTED } from '../verdict.ts';
+import type { Verdict } from '../verdict.ts';
+import { gatewayFor } from '../fuzzed-gateway.ts';
 
 /** What says that the gateway itself is at fault. */
 const FAULTS: ReadonlySet<status> = new Set([
@@ -15,8 +17,8 @@ const FAULTS: ReadonlySet<status> = new Set([
 /** Messages of ModelInfer as bytes, well-formed and not. */
 export const grpcInfer: Entry = {
   name: 'grpc-infer',
-  async open() {
-    const gateway = await FuzzedGateway.start();
+  async open(shared) {
+    const { gateway, release } = await gatewayFor(shared);
     const client = new GrpcClient(gateway.addresses.grpc);
     const serialize = methodsOf('inference.proto', 'inference.GRPCInferenceService').ModelInfer
       ?.requestSerialize;
@@ -25,11 +27,11 @@ export const grpcInfer: Entry = {
     const judge = async (input: Buffer): Promise<Verdict> => {
       try {
         await client.sendBytes('ModelInfer', input);
-        return { kind: 'accepted' };
+        return ACCEPTED;
       } catch (error) {
         const { code, details } = error as ServiceError;
         if (gateway.end !== undefined) return { kind: 'finding', reason: gateway.end };
-        return FAULTS.has(code) && !/^the message is no /.test(details)
+        return FAULTS.has(code) && !details.startsWith('the message is no ')
           ? { kind: 'finding', reason: `answered ${status[code]}: ${details}` }
           : { kind: 'refused', as: status[code] };
       }
@@ -87,7 +89,7 @@ export const grpcInfer: Entry = {
       memoryBytes: () => gateway.memoryBytes(),
       async [Symbol.asyncDispose]() {
         client[Symbol.dispose]();
-        await gateway[Symbol.asyncDispose]();
+        await release();
       },
     };
   },

@@ -1,6 +1,11 @@
 import { connect } from 'node:net';
-import type { Entry, Verdict } from '../entry.ts';
-import { FuzzedGateway } from '../fuzzed-gateway.ts';
+import type { Entry } from '../entry.ts';
+import { ACCEPTED } from '../verdict.ts';
+import type { Verdict } from '../verdict.ts';
+import { gatewayFor } from '../fuzzed-gateway.ts';
+
+/** Long for an answer, and short for a caller who says nothing more. */
+const IDLE_MS = 500;
 
 const BODY = JSON.stringify({
   inputs: [{ name: 'INPUT', shape: [1, 4], datatype: 'FP32', data: [1, 2, 3, 4] }],
@@ -13,24 +18,25 @@ function request(head: string, body = BODY): Buffer {
 /** Whole requests as bytes: request lines, headers, chunks. */
 export const httpHeads: Entry = {
   name: 'http-heads',
-  async open() {
-    const gateway = await FuzzedGateway.start();
+  async open(shared) {
+    const { gateway, release } = await gatewayFor(shared);
     const colon = gateway.addresses.http.lastIndexOf(':');
     const [host, port] = [
       gateway.addresses.http.slice(0, colon),
       Number(gateway.addresses.http.slice(colon + 1)),
     ];
-    /** All that comes back until the connection ends; the head of the input may say anything, so that it is ended from here too. */
+    /** All that comes back until the connection ends. What waits for more than was sent is hung up on. */
     const exchange = (input: Buffer): Promise<string> =>
       new Promise((resolve) => {
         const socket = connect({ host, port });
         const chunks: Buffer[] = [];
+        socket.setTimeout(IDLE_MS, () => socket.destroy());
         socket.on('data', (chunk) => chunks.push(chunk));
         socket.on('error', () => undefined);
         socket.on('close', () => {
           resolve(Buffer.concat(chunks).toString('latin1'));
         });
-        socket.end(input);
+        socket.write(input);
       });
     let calls = 0;
     return {
@@ -73,7 +79,8 @@ export const httpHeads: Entry = {
         ',',
         '\u0000',
       ],
-      concurrency: 24,
+      // Most of them wait for what never comes.
+      concurrency: 200,
       async attempt(input): Promise<Verdict> {
         const [answer, wrong] = await Promise.all([
           exchange(input),
@@ -86,10 +93,10 @@ export const httpHeads: Entry = {
         if (statuses.some((code) => code >= 500 && code !== 501 && code !== 503))
           return { kind: 'finding', reason: `answered ${statuses.join()}: ${answer.slice(0, 500)}` };
         if (first === undefined) return { kind: 'refused', as: 'hung up' };
-        return first < 300 ? { kind: 'accepted' } : { kind: 'refused', as: String(first) };
+        return first < 300 ? ACCEPTED : { kind: 'refused', as: String(first) };
       },
       memoryBytes: () => gateway.memoryBytes(),
-      [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: release,
     };
   },
 };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { DEMO_FOLDER } from '../../gateway/running-gateway.ts';
 import type { Entry } from '../entry.ts';
-import { FuzzedGateway } from '../fuzzed-gateway.ts';
+import { gatewayFor } from '../fuzzed-gateway.ts';
 import type { Exchange } from '../fuzzed-gateway.ts';
 
 interface HttpEntryOptions {
@@ -16,15 +16,18 @@ interface HttpEntryOptions {
 function httpEntry(name: string, options: () => Promise<HttpEntryOptions> | HttpEntryOptions): Entry {
   return {
     name,
-    async open() {
-      const [gateway, { seeds, tokens, exchange }] = await Promise.all([FuzzedGateway.start(), options()]);
+    async open(shared) {
+      const [{ gateway, release }, { seeds, tokens, exchange }] = await Promise.all([
+        gatewayFor(shared),
+        options(),
+      ]);
       return {
         seeds,
         tokens,
         concurrency: 24,
         attempt: (input) => gateway.attempt(exchange(input)),
         memoryBytes: () => gateway.memoryBytes(),
-        [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
+        [Symbol.asyncDispose]: release,
       };
     },
   };
@@ -191,8 +194,7 @@ export const v2BinaryStrings = httpEntry('v2-binary-strings', () => {
 async function pictures(): Promise<readonly Buffer[]> {
   const scan = await readFile(join(DEMO_FOLDER, 'images/0001.png'));
   const noise = sharp({ create: { width: 24, height: 16, channels: 3, background: '#338855' } });
-  return Promise.all([
-    scan,
+  const made = await Promise.all([
     noise.clone().jpeg().toBuffer(),
     noise
       .clone()
@@ -203,6 +205,7 @@ async function pictures(): Promise<readonly Buffer[]> {
     noise.clone().png({ palette: true }).toBuffer(),
     noise.clone().greyscale().png().toBuffer(),
   ]);
+  return [scan, ...made];
 }
 
 export const images = httpEntry('images', async () => ({

@@ -17,7 +17,7 @@ import { readConfig } from '../../../gateway/config/config.ts';
 import { interpolate } from '../../../gateway/config/interpolate.ts';
 import { readKeys } from '../../../gateway/trust/keys-file.ts';
 import { torchArchive } from '../../models/zip-file.ts';
-import { ACCEPTED, reader } from '../entry.ts';
+import { reader } from '../entry.ts';
 import type { Entry } from '../entry.ts';
 
 const text = (input: Buffer): string => input.toString('utf8');
@@ -183,7 +183,7 @@ export const predictionIds: Entry = reader('prediction-ids', {
     const verified = ids.verify(id, decision.issuedMs, Infinity);
     if (verified.kind === 'valid') {
       if (!issued.includes(id)) throw new Error(`what was never issued is valid: ${id}`);
-      return ACCEPTED;
+      return;
     }
     throw new RangeError(verified.kind);
   },

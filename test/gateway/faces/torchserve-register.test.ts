@@ -202,7 +202,7 @@ describe('what can’t be registered is refused by name, and nothing is left of 
       /differs in max_batch_size/,
     ],
   ])('%j', async (query, status, type, message) => {
-    const answer = await refusal(query as Record<string, string>);
+    const answer = await refusal(query);
     expect(answer).toMatchObject({ status, body: { code: status, type } });
     expect(answer.body.message).toMatch(message);
   });
