@@ -14,7 +14,7 @@ const REDIS_START_MS = 3000;
 /**
  * Opens a store. Redis may be away: then its calls are refused until it is there.
  *
- * @throws Error where a file can't be opened
+ * @throws Error where a file can't be opened, or a newer release has written what is there
  */
 export async function openStore(address: StateAddress): Promise<StateStore> {
   switch (address.kind) {
@@ -25,9 +25,16 @@ export async function openStore(address: StateAddress): Promise<StateStore> {
       return SqliteStore.open(address.file);
     }
     case 'redis': {
-      const { RedisStore } = await import('./redis-store.ts');
+      const { NewerState, RedisStore } = await import('./redis-store.ts');
       const store = new RedisStore(address.url);
-      await store.ready(REDIS_START_MS);
+      try {
+        if (await store.ready(REDIS_START_MS)) await store.expectReadable();
+      } catch (error) {
+        // Gone again in between: as away.
+        if (!(error instanceof NewerState)) return store;
+        await store.close();
+        throw error;
+      }
       return store;
     }
   }

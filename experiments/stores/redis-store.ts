@@ -15,6 +15,13 @@ const DOCUMENTS_CHANNEL = 'signalbox:documents';
 
 /** The braces put documents, leases and the audit log into one slot of a cluster: a write looks at all three in one step. */
 const AUDIT_KEY = 'signalbox:{state}:audit';
+const FORMAT_KEY = 'signalbox:{state}:format';
+
+/** The form of all that is kept. A release that changes it counts up, and brings what an older one wrote forward. */
+const STATE_FORMAT = 1;
+
+/** What is in Redis was written by a newer release: this one would misread it. */
+export class NewerState extends StoreUnavailable {}
 const documentKey = (key: string): string => `signalbox:{state}:document:${key}`;
 const leaseKey = (name: string): string => `signalbox:{state}:lease:${name}`;
 const claimKey = (key: string): string => `signalbox:claim:${key}`;
@@ -33,6 +40,8 @@ export class RedisStore implements StateStore {
   readonly #clock: RedisClock;
   readonly #watchers = new Map<string, Set<() => void>>();
   #subscriber: RedisConnection | undefined;
+  /** Settles once it is known whether this release can read what is there; undefined: not asked over this connection. */
+  #readable: Promise<void> | undefined;
 
   /**
    * Connects in the background: {@link ready} tells when, calls before it are refused.
@@ -45,6 +54,15 @@ export class RedisStore implements StateStore {
     this.#redis = connectRedis(url);
     this.#data = new RedisExperimentData(this.#redis);
     this.#clock = new RedisClock(this.#redis);
+    // A server may come back with another state.
+    this.#redis.on('ready', () => {
+      this.#readable = undefined;
+    });
+  }
+
+  /** @throws NewerState where a newer release has written what is there; StoreUnavailable where Redis is away */
+  expectReadable(): Promise<void> {
+    return this.#ask(() => Promise.resolve());
   }
 
   nowMs(): number {
@@ -202,11 +220,28 @@ export class RedisStore implements StateStore {
 
   async #ask<Value>(work: () => Promise<Value>): Promise<Value> {
     try {
+      await (this.#readable ??= this.#checkFormat());
       return await work();
     } catch (cause) {
       if (cause instanceof StoreUnavailable || cause instanceof LeaseLost) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new StoreUnavailable(`Redis: ${reason}`, { cause });
+    }
+  }
+
+  async #checkFormat(): Promise<void> {
+    try {
+      await this.#redis.setnx(FORMAT_KEY, STATE_FORMAT);
+      const found = Number(await this.#redis.get(FORMAT_KEY));
+      if (found <= STATE_FORMAT) return;
+      throw new NewerState(
+        `the state in Redis was written by a newer release (its format is ${found}, this one knows ${STATE_FORMAT}); ` +
+          'run that release, or name another database',
+      );
+    } catch (error) {
+      // Whoever asks next tries again; what a newer release wrote stays refused until the server is another one.
+      if (!(error instanceof NewerState)) this.#readable = undefined;
+      throw error;
     }
   }
 }

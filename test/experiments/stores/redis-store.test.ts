@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { openStore } from '../../../experiments/stores/open-store.ts';
 import { RedisStore } from '../../../experiments/stores/redis-store.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import { findRedis, startRedis } from '../../servers/redis-server.ts';
@@ -95,6 +96,34 @@ describe.skipIf(found.kind === 'missing')(
       await vi.waitFor(async () => {
         expect(await store.readDocument('x')).toBeUndefined();
       });
+      await store.close();
+    });
+
+    test('what a newer release wrote is refused, at the start and after it came meanwhile', async () => {
+      await using own = await startRedis(program);
+      const store = new RedisStore(own.url);
+      expect(await store.ready(10_000)).toBe(true);
+      await store.writeDocument('x', 1, 0);
+      const client = new Redis(own.url);
+      expect(await client.get('signalbox:{state}:format')).toBe('1');
+      await client.set('signalbox:{state}:format', 2);
+      await expect(openStore({ kind: 'redis', url: own.url })).rejects.toThrow(
+        'the state in Redis was written by a newer release (its format is 2, this one knows 1); run that release',
+      );
+      // The state of another release comes while the store is open, as by a restore.
+      await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await vi.waitFor(() => expect(store.readDocument('x')).rejects.toThrow('written by a newer release'), {
+        timeout: 10_000,
+      });
+      await client.set('signalbox:{state}:format', 1);
+      await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await vi.waitFor(
+        async () => {
+          expect(await store.readDocument('x')).toEqual({ version: 1, value: 1 });
+        },
+        { timeout: 10_000 },
+      );
+      client.disconnect();
       await store.close();
     });
 
