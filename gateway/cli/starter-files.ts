@@ -12,6 +12,7 @@ listen:
   http: 127.0.0.1:8000 # inference over HTTP
   grpc: 127.0.0.1:8001 # inference over gRPC
   metrics: 127.0.0.1:8002 # GET /metrics, for Prometheus
+  admin: 127.0.0.1:8003 # what \`signalbox status\`, \`results\` and \`promote\` ask, and the console
 models:
   # models/<name>/<version>/model.onnx; versions are whole numbers above 0. New ones are taken up while it runs.
   repository: ./models
@@ -19,6 +20,8 @@ models:
   # defaultModel: ${model}
 # One file an experiment; edits take effect while it runs.
 experiments: ./experiments
+# Where what was counted is kept; with several replicas redis://host:6379/0.
+state: sqlite:./signalbox.db
 # Without keys everybody who reaches an address may call it. \`signalbox keys --help\` makes them.
 # auth: { keys: ./keys.yaml }
 # timeouts: { inference: 30s, grace: 1s, drain: 30s }
