@@ -216,6 +216,9 @@ export class Gateway {
       random: Math.random,
       nowMs: Date.now,
       flush: () => state.exposures.flush(),
+      onTurn: (experiment, result) => {
+        metrics.recordBanditTurn(experiment, result);
+      },
     });
     const load = new MainThreadLoad();
     this.#mirrors = new Mirrors({

@@ -7,6 +7,7 @@ import type { Situation } from '../../experiments/standing/in-force.ts';
 import type { Outcome } from '../../experiments/standing/command.ts';
 import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import type { Claims, ExperimentData } from '../../experiments/stores/state-store.ts';
+import type { BanditTurn } from '../telemetry/metrics.ts';
 import type { StandingBook } from '../standing/standing-book.ts';
 
 /** How often it is looked whether an experiment's turn has come. */
@@ -20,6 +21,8 @@ export interface BanditsOptions {
   readonly random: () => number;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
+  /** Told what each turn that this process took came to. */
+  readonly onTurn: (experiment: string, result: BanditTurn) => void;
   /** Told of exposures that this process still has, so that they are counted. */
   readonly flush: () => Promise<void>;
 }
@@ -66,8 +69,20 @@ export class Bandits {
   async #takeTurn({ experiment: written, standing }: Situation): Promise<void> {
     const { allocation, key, phase } = written;
     if (allocation === undefined || standing.split.status !== 'running') return;
-    const { book, store, flush, nowMs, random, log } = this.#options;
+    const { store, onTurn } = this.#options;
     if (!(await store.claim(`reweigh ${key} ${phase}`, allocation.everyMs))) return;
+    try {
+      onTurn(key, (await this.#reweigh(written, allocation)) ? 'moved' : 'kept');
+    } catch (error) {
+      onTurn(key, 'failed');
+      throw error;
+    }
+  }
+
+  /** @returns whether the weights are others now */
+  async #reweigh(written: Experiment, { metric }: NonNullable<Experiment['allocation']>): Promise<boolean> {
+    const { key, phase } = written;
+    const { book, store, flush, nowMs, random, log } = this.#options;
     await flush();
     const tallies = await store.tallies(key, phase, countedMetrics(written.metrics), nowMs());
     const decide = (situation: Situation): Outcome => {
@@ -80,13 +95,14 @@ export class Bandits {
     const changed = await book.change(key, decide, {
       cause: {
         action: 'reweigh',
-        reason: `Thompson sampling on ${allocation.metric}`,
+        reason: `Thompson sampling on ${metric}`,
         actor: { kind: 'gateway', id: '', name: 'bandit', address: '' },
         at: new Date(nowMs()).toISOString(),
       },
     });
-    if (changed.kind === 'changed')
-      log.info({ experiment: key, weights: changed.after.split.weights }, 'a bandit moved the weights');
+    if (changed.kind !== 'changed') return false;
+    log.info({ experiment: key, weights: changed.after.split.weights }, 'a bandit moved the weights');
+    return true;
   }
 }
 

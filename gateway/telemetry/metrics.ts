@@ -25,6 +25,10 @@ export type { GaugeSources, UpstreamState } from './measures/gauges.ts';
  */
 export type MirrorOutcome = 'agree' | 'disagree' | 'compared' | 'failed' | 'dropped';
 
+/** What a bandit's turn came to: other weights, the same, or that it could not be taken. */
+const BANDIT_TURNS = ['moved', 'kept', 'failed'] as const;
+export type BanditTurn = (typeof BANDIT_TURNS)[number];
+
 /**
  * The gateway's metrics, under the contract's names. Label values come from the configuration, never from a request. What takes more
  * than a counter stands in `measures/`, how it is written in `exposition/`.
@@ -57,6 +61,10 @@ export class Metrics {
   readonly #mirrorRequests = CellFamily.counter(
     'signalbox_mirror_requests_total',
     'Copies of requests to shadows, by what became of them.',
+  );
+  readonly #banditTurns = CellFamily.counter(
+    'signalbox_bandit_turns_total',
+    'Times that a bandit drew weights, by what came of it.',
   );
   readonly #upstreamTries = CellFamily.counter(
     'signalbox_upstream_tries_total',
@@ -103,6 +111,7 @@ export class Metrics {
       this.#limits,
       this.#limitFallbacks,
       this.#mirrorRequests,
+      this.#banditTurns,
       this.#upstreamTries,
       this.#upstreamRetries,
       this.#shed,
@@ -182,6 +191,12 @@ export class Metrics {
   /** @param variant the shadow's */
   recordMirror(experiment: string, variant: string, result: MirrorOutcome): void {
     this.#mirrorRequests.cell({ experiment, variant, result }).add(1);
+  }
+
+  recordBanditTurn(experiment: string, result: BanditTurn): void {
+    // A series that begins with its first event would not be seen to rise.
+    for (const known of BANDIT_TURNS) this.#banditTurns.cell({ experiment, result: known });
+    this.#banditTurns.cell({ experiment, result }).add(1);
   }
 
   recordUpstreamTry(experiment: string, variant: string, result: string): void {

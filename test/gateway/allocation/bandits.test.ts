@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { PublishedResults } from '../../../experiments/results/experiment-results.ts';
 import { identityModel } from '../../models/onnx-graph.ts';
 import { predict, sendOutcomes } from '../faces/predictions.ts';
-import { eventually, experimentFile, startGateway } from '../running-gateway.ts';
+import { eventually, experimentFile, metricValue, startGateway } from '../running-gateway.ts';
 
 test('a bandit moves the weights to the better variant, and units stay where they first landed', async () => {
   await using gateway = await startGateway({
@@ -36,6 +36,12 @@ test('a bandit moves the weights to the better variant, and units stay where the
   // A change that the draws alone could bring opens no epoch, so 90 may not be reached to the point.
   await eventually(async () => ((await results()).allocation?.weights.v2 ?? 0) >= 88);
 
+  const turns = { experiment: 'digits-cnn' };
+  const metrics = await gateway.metrics();
+  expect(metricValue(metrics, 'signalbox_bandit_turns_total', { ...turns, result: 'moved' })).toBeGreaterThan(
+    0,
+  );
+  expect(metricValue(metrics, 'signalbox_bandit_turns_total', { ...turns, result: 'failed' })).toBe(0);
   for (const [user, variant] of landed) expect((await predict(gateway, user)).variant).toBe(variant);
   let toBetter = 0;
   for (let user = 0; user < 100; user++)
