@@ -1,7 +1,8 @@
 /** A worker thread that turns uploads into tensors, one at a time. */
 import { parentPort } from 'node:worker_threads';
+import { CLOSE } from '../thread-pool.ts';
 import { InvalidImage } from './invalid-image.ts';
-import type { FromImageWorker, ImageJob, ToImageWorker } from './messages.ts';
+import type { FromImageWorker, ImageJob } from './messages.ts';
 import { imageToTensor } from './preprocess.ts';
 
 const port = parentPort;
@@ -16,8 +17,8 @@ async function read({ file, spec, maxPixels }: ImageJob): Promise<FromImageWorke
   }
 }
 
-port.on('message', (message: ToImageWorker) => {
-  if (message.kind === 'close') {
+port.on('message', (message: ImageJob | typeof CLOSE) => {
+  if (message === CLOSE) {
     port.close();
     return;
   }

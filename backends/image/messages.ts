@@ -4,13 +4,10 @@ import type { ImageTensor } from './normalise.ts';
 
 /** One upload for a worker to read; it reads one at a time. */
 export interface ImageJob {
-  readonly kind: 'read';
   readonly file: Uint8Array;
   readonly spec: ImageSpec;
   readonly maxPixels: number;
 }
-
-export type ToImageWorker = ImageJob | { readonly kind: 'close' };
 
 export type FromImageWorker =
   | { readonly kind: 'tensor'; readonly tensor: ImageTensor }

@@ -53,18 +53,22 @@ export async function torchserveInferenceRoutes(app: FastifyInstance, gateway: G
     const path = { model, ...(pinned !== undefined && { version: versionOfPath(pinned) }) };
     const call = httpCall(request, path, ANSWERABLE_BY);
     const body = await imageBody(request, bodyLimitBytes, mayPassOn);
+    const patience = { deadlineMs: call.arrivalMs + config.timeouts.inferenceMs, signal: call.signal };
     let read: Promise<readonly Uint8Array[]> | undefined;
     const uploads = (): Promise<readonly Uint8Array[]> =>
       (read ??= readUploads(request, body, bodyLimitBytes, FIELDS));
     const answered = await pipeline.infer<ImageCall | V2Request, string | V2Response | UpstreamAnswer>(call, {
       decode: async (version) => {
         const bytes = request.isMultipart() ? undefined : await body.bytes();
-        if (bytes !== undefined && isJson(bytes)) return decoder.decode(bytes, jsonBytesOf(request));
+        if (bytes !== undefined && isJson(bytes))
+          return decoder.decode(bytes, jsonBytesOf(request), patience);
         return decodeImages(gateway, uploads, call, version);
       },
       decodeUnrouted: () => {
         const { held } = body;
-        return held !== undefined && isJson(held) ? decoder.decode(held, jsonBytesOf(request)) : undefined;
+        return held !== undefined && isJson(held)
+          ? decoder.decode(held, jsonBytesOf(request), patience)
+          : undefined;
       },
       forward: (version) => {
         const { definition } = version;

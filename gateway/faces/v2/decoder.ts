@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { ThreadDied, ThreadPool } from '../../../backends/thread-pool.ts';
 import { GatewayError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { readV2Request } from './request.ts';
@@ -10,79 +10,74 @@ const OFFLOAD_FROM_JSON_BYTES = 1024 * 1024;
 /** 64-bit integers beyond 2^53 take some ten times as long, so JSON that may have them goes there from this size on. */
 const OFFLOAD_INTEGERS_FROM_JSON_BYTES = 64 * 1024;
 
+/** Two, so that one very large body doesn't hold up all others. */
+const THREADS = 2;
+
+/** Bodies that may wait for a thread; the budget for bodies bounds their memory. */
+const MOST_WAITING = 4096;
+
 export interface DecodeJob {
-  readonly id: number;
   readonly body: Uint8Array;
   readonly jsonBytes: number | undefined;
 }
 
 export type DecodeResult =
-  | { readonly id: number; readonly kind: 'read'; readonly request: V2Request }
-  | { readonly id: number; readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
+  | { readonly kind: 'read'; readonly request: V2Request }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
 
-interface Waiting {
-  resolve(request: V2Request): void;
-  reject(error: Error): void;
+/** How long the caller of a large body waits for it to be read. */
+export interface DecodePatience {
+  /** When the request is of no more use, in `performance.now()` milliseconds. */
+  readonly deadlineMs: number;
+  /** Aborted when the caller hangs up. */
+  readonly signal: AbortSignal | undefined;
 }
 
-/** Reads v2 requests: small ones in place, large JSON on a worker thread, which is started when it is first needed. */
+/** Reads v2 requests: small ones in place, large JSON on worker threads, which are started when they are first needed. */
 export class V2Decoder {
-  #worker: Worker | undefined;
-  #nextId = 0;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #threads = new ThreadPool<DecodeJob, DecodeResult>({
+    script: new URL('./decode-worker.ts', import.meta.url),
+    size: THREADS,
+    mostWaiting: MOST_WAITING,
+  });
 
-  /** @throws GatewayError */
-  decode(body: Uint8Array | undefined, jsonBytes: number | undefined): V2Request | Promise<V2Request> {
+  /** @throws GatewayError, BackendError `cancelled`, `expired_in_queue`, `queue_full` or `unavailable` */
+  decode(
+    body: Uint8Array | undefined,
+    jsonBytes: number | undefined,
+    patience: DecodePatience,
+  ): V2Request | Promise<V2Request> {
     const bytes = body ?? new Uint8Array();
     return isHeavy(bytes, jsonBytes ?? bytes.length)
-      ? this.#offload(bytes, jsonBytes)
+      ? this.#offload(bytes, jsonBytes, patience)
       : readV2Request(bytes, jsonBytes);
   }
 
-  /** Ends the worker once what it reads has been read. */
-  async close(): Promise<void> {
-    const worker = this.#worker;
-    this.#worker = undefined;
-    if (worker === undefined) return;
-    const exited = new Promise((resolve) => worker.once('exit', resolve));
-    worker.postMessage('close');
-    await exited;
+  /** Ends the threads once what they read has been read. */
+  close(): Promise<void> {
+    return this.#threads.close();
   }
 
-  #offload(body: Uint8Array, jsonBytes: number | undefined): Promise<V2Request> {
-    this.#worker ??= this.#start();
-    const worker = this.#worker;
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      const job: DecodeJob = { id, body, jsonBytes };
-      // A body that has its block to itself is handed over; nobody else reads it.
-      const { buffer } = body;
-      const owns = buffer instanceof ArrayBuffer && buffer.byteLength === body.byteLength;
-      worker.postMessage(job, owns ? [buffer] : []);
-    });
-  }
-
-  #start(): Worker {
-    const worker = new Worker(new URL('./decode-worker.ts', import.meta.url));
-    worker.on('message', (result: DecodeResult) => {
-      const waiting = this.#waiting.get(result.id);
-      this.#waiting.delete(result.id);
-      if (result.kind === 'read') waiting?.resolve(result.request);
-      else waiting?.reject(new GatewayError(result.code, result.message));
-    });
-    worker.on('error', (cause) => {
-      // Out of heap: the requests it held are lost to it, and the next one starts another.
-      if (this.#worker === worker) this.#worker = undefined;
-      const error = new GatewayError(
-        'invalid_request',
-        'the JSON needs more memory than there is to read it',
-        { cause },
-      );
-      for (const waiting of this.#waiting.values()) waiting.reject(error);
-      this.#waiting.clear();
-    });
-    return worker;
+  async #offload(
+    body: Uint8Array,
+    jsonBytes: number | undefined,
+    patience: DecodePatience,
+  ): Promise<V2Request> {
+    // A copy: another version may be asked about the same body.
+    const toJob = (): readonly [DecodeJob, readonly ArrayBuffer[]] => {
+      const copy = Uint8Array.from(body);
+      return [{ body: copy, jsonBytes }, [copy.buffer]];
+    };
+    let result: DecodeResult;
+    try {
+      result = await this.#threads.run({ toJob, ...patience });
+    } catch (error) {
+      if (!(error instanceof ThreadDied)) throw error;
+      const message = 'the JSON needs more memory than there is to read it';
+      throw new GatewayError('invalid_request', message, { cause: error });
+    }
+    if (result.kind === 'read') return result.request;
+    throw new GatewayError(result.code, result.message);
   }
 }
 

@@ -58,37 +58,36 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     reply: FastifyReply,
   ): Promise<void> => {
     const body = new CallBody(request.body as Uint8Array | IncomingMessage | undefined, bodyLimitBytes);
+    const call = httpCall(request, request.params, ANSWERABLE_BY);
+    const patience = { deadlineMs: call.arrivalMs + config.timeouts.inferenceMs, signal: call.signal };
     const decode = (bytes: Uint8Array | undefined, version: Servable): V2Request | Promise<V2Request> => {
       const jsonBytes = jsonBytesOf(request);
       // No JSON at all: the body is the only input's own bytes.
       if (jsonBytes === 0) return readRawRequest(bytes ?? new Uint8Array(), version);
-      return decoder.decode(bytes, jsonBytes);
+      return decoder.decode(bytes, jsonBytes, patience);
     };
-    const answered = await pipeline.infer<V2Request, V2Response | UpstreamAnswer>(
-      httpCall(request, request.params, ANSWERABLE_BY),
-      {
-        decode: (version) => {
-          const bytes = body.bytes();
-          return bytes instanceof Promise
-            ? bytes.then((received) => decode(received, version))
-            : decode(bytes, version);
-        },
-        decodeUnrouted: () => {
-          const jsonBytes = jsonBytesOf(request);
-          const bytes = body.bytes();
-          if (jsonBytes === 0) return undefined;
-          return bytes instanceof Promise
-            ? bytes.then((received) => decoder.decode(received, jsonBytes))
-            : decoder.decode(bytes, jsonBytes);
-        },
-        forward: (version) => ({
-          request: forwardedRequest(request, body, version, `${v2ModelPath(version.definition)}/infer`),
-          encode: (answer) => answer,
-        }),
-        isSpent: () => body.isSpent,
-        encode: (read, answer, target) => writeV2Response(read, target.version, answer.outputs),
+    const answered = await pipeline.infer<V2Request, V2Response | UpstreamAnswer>(call, {
+      decode: (version) => {
+        const bytes = body.bytes();
+        return bytes instanceof Promise
+          ? bytes.then((received) => decode(received, version))
+          : decode(bytes, version);
       },
-    );
+      decodeUnrouted: () => {
+        const jsonBytes = jsonBytesOf(request);
+        const bytes = body.bytes();
+        if (jsonBytes === 0) return undefined;
+        return bytes instanceof Promise
+          ? bytes.then((received) => decoder.decode(received, jsonBytes, patience))
+          : decoder.decode(bytes, jsonBytes, patience);
+      },
+      forward: (version) => ({
+        request: forwardedRequest(request, body, version, `${v2ModelPath(version.definition)}/infer`),
+        encode: (answer) => answer,
+      }),
+      isSpent: () => body.isSpent,
+      encode: (read, answer, target) => writeV2Response(read, target.version, answer.outputs),
+    });
     const { encoded } = answered;
     if ('status' in encoded) {
       passHead(reply, encoded);

@@ -19,7 +19,7 @@ function requestOf(files: readonly Uint8Array[], fields: Partial<ImageRequest> =
   };
 }
 
-/** A grey picture of one shade, as a file whose memory can be handed over. */
+/** A grey picture of one shade, as a file that has its memory to itself. */
 async function shade(value: number, side = 20): Promise<Uint8Array> {
   const background = { r: value, g: value, b: value };
   const image = sharp({ create: { width: side, height: side, channels: 3, background } });
@@ -65,6 +65,13 @@ test('several files come back in their order, although one takes longer than the
   const files = await Promise.all([shade(10, 1500), shade(20), shade(30), shade(40)]);
   const tensors = await pool.toTensors(requestOf(files));
   expect(tensors.map(({ data }) => data[0])).toEqual([10, 20, 30, 40]);
+});
+
+test('a file stays with its caller, and can be read again', async () => {
+  const file = await shade(9, 200);
+  const [first] = await pool.toTensors(requestOf([file]));
+  expect(file.length).toBeGreaterThan(0);
+  expect(await pool.toTensors(requestOf([file]))).toEqual([first]);
 });
 
 test('a file that is a part of a larger block is read, and the block stays', async () => {
@@ -117,9 +124,17 @@ describe('a file that is refused', () => {
       Buffer.from('no image'),
       ...(await Promise.all([1, 2, 3, 4].map((value) => shade(value)))),
     ];
-    await expect(pool.toTensors(requestOf(files))).rejects.toMatchObject({ fault: 'undecodable' });
-    // A file that was handed to a worker is empty here.
-    expect(files.slice(2).map(({ length }) => length > 0)).toEqual([true, true, true]);
+    const read: number[] = [];
+    const watched = new Proxy(files, {
+      get: (target, property) => {
+        read.push(Number(property));
+        return Reflect.get(target, property) as unknown;
+      },
+    });
+    const request = requestOf(watched);
+    await expect(pool.toTensors(request)).rejects.toMatchObject({ fault: 'undecodable' });
+    expect(read).toContain(0);
+    expect(read).not.toContain(4);
   });
 });
 

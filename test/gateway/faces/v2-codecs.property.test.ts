@@ -140,14 +140,16 @@ test('a whole number of 64 bits is read however JSON writes it', () => {
   );
 });
 
+const PATIENT = { deadlineMs: Infinity, signal: undefined };
+
 test('JSON with long lists of 64-bit integers is read off the main thread, other JSON of that size is not', async () => {
   const decoder = new V2Decoder();
   const body = (datatype: string): Buffer =>
     Buffer.from(
       JSON.stringify({ inputs: [{ name: 'x', datatype, shape: [40_000], data: Array(40_000).fill(1) }] }),
     );
-  expect(decoder.decode(body('INT32'), undefined)).not.toBeInstanceOf(Promise);
-  const integers = decoder.decode(body('UINT64'), undefined);
+  expect(decoder.decode(body('INT32'), undefined, PATIENT)).not.toBeInstanceOf(Promise);
+  const integers = decoder.decode(body('UINT64'), undefined, PATIENT);
   expect(integers).toBeInstanceOf(Promise);
   expect((await integers).inputs[0]?.data).toEqual(new BigUint64Array(40_000).fill(1n));
   await decoder.close();

@@ -54,7 +54,11 @@ export function json(response: ServerResponse, status: number, value: unknown): 
   response.end(body);
 }
 
-export async function startVariantServer(behaviour: Behaviour = answers42): Promise<VariantServer> {
+/** @param metadata what it says of its model */
+export async function startVariantServer(
+  behaviour: Behaviour = answers42,
+  metadata: object = METADATA,
+): Promise<VariantServer> {
   const arrived: Arrived[] = [];
   const hungUp = Promise.withResolvers<undefined>();
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -63,7 +67,7 @@ export async function startVariantServer(behaviour: Behaviour = answers42): Prom
       if (!response.writableFinished) hungUp.resolve(undefined);
     });
     if (request.method === 'GET') {
-      json(response, server.isHealthy ? 200 : 503, METADATA);
+      json(response, server.isHealthy ? 200 : 503, metadata);
       return;
     }
     const chunks: Buffer[] = [];
