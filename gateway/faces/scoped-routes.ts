@@ -83,11 +83,24 @@ export function admitByScope(app: FastifyInstance, admission: Admission): void {
         if (admission.isOpen) refuseForeignNames(head);
       }
       const admitted = admission.admit(head, needed, 'http', spends);
-      if (admitted instanceof Promise) {
-        admitted.then(welcome, (error: unknown) => {
+      if (!(admitted instanceof Promise)) {
+        welcome(admitted);
+        return;
+      }
+      let isGone = false;
+      reply.raw.once('close', () => {
+        isGone = true;
+      });
+      admitted.then(
+        (late) => {
+          // Nobody would be told of its end any more, so it must not begin.
+          if (isGone) late.leave?.();
+          else welcome(late);
+        },
+        (error: unknown) => {
           done(asError(error));
-        });
-      } else welcome(admitted);
+        },
+      );
     } catch (error) {
       done(asError(error));
     }
