@@ -379,10 +379,12 @@ export class Gateway {
     // Not waited for: a large model takes long to load, and an edited experiment must not wait for it.
     if (this.config.models.control !== 'none') void this.#refreshModels();
     const { changed, refused } = await this.#files.refresh();
-    // Neither is waited for: a store that is slow must not hold up the next edit.
-    if (changed.length > 0)
-      void this.experiments.takeFiles().then(() => this.upstreams.follow(this.experiments.current));
-    else if (this.state.store.kind === 'redis' || this.experiments.isStoreAway)
+    // Nothing is waited for: a store or a server that is slow must not hold up the next edit.
+    if (changed.length > 0) {
+      void this.experiments.takeFiles();
+      // In the same turn: a variant that is in force without its server would be missed by every call meanwhile.
+      void this.upstreams.follow(this.experiments.current);
+    } else if (this.state.store.kind === 'redis' || this.experiments.isStoreAway)
       void this.experiments.refresh();
     // What other replicas did, and what could not be kept before.
     if (this.state.store.kind === 'redis') void this.#audit.keep();
