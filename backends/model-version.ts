@@ -114,6 +114,8 @@ export class ModelVersion implements Servable {
   readonly #instances = new Map<OnnxInstance, FaultIsolatingRunner>();
   /** Those whose run goes on past its limit. */
   readonly #hung = new Set<OnnxInstance>();
+  /** Instances that were taken away while they hung. */
+  readonly #leaving = new Set<Promise<void>>();
   readonly #samples: readonly PreparedSample[];
   readonly #reshapes: Reshapes | undefined;
   readonly #closing = Promise.withResolvers<undefined>();
@@ -289,7 +291,7 @@ export class ModelVersion implements Servable {
     this.#isClosing = true;
     this.#closing.resolve(undefined);
     await this.#resizing;
-    await Promise.all([...this.#instances.keys()].map((instance) => instance.close()));
+    await Promise.all([...this.#leaving, ...[...this.#instances.keys()].map((instance) => instance.close())]);
   }
 
   /** Starts a worker and warms it up. */
@@ -313,11 +315,19 @@ export class ModelVersion implements Servable {
     }
     while (this.#wantedInstances > count) {
       this.#wantedInstances -= 1;
-      const [last] = [...this.#instances].toReversed();
+      const newestFirst = [...this.#instances].toReversed();
+      // One that hangs serves nobody, so it goes first.
+      const leaving = newestFirst.find(([instance]) => this.#hung.has(instance)) ?? newestFirst[0];
       // Where a worker has died, the one that would replace it is the one that goes.
-      if (last === undefined || this.#instances.size <= this.#wantedInstances) continue;
-      const [instance, runner] = last;
+      if (leaving === undefined || this.#instances.size <= this.#wantedInstances) continue;
+      const [instance, runner] = leaving;
       this.#instances.delete(instance);
+      if (this.#hung.delete(instance)) {
+        this.#tellHang();
+        // A thread can't be stopped in the middle of a run, and the next change must not wait for one that may never end.
+        this.#leaving.add(instance.close());
+        continue;
+      }
       await this.#batcher.retireRunner(runner);
       await instance.close();
     }
@@ -338,7 +348,7 @@ export class ModelVersion implements Servable {
           if (this.#hung.size >= this.#wantedInstances) this.#batcher.failQueued(this.#allHang());
         },
         onRecovered: () => {
-          this.#hung.delete(instance);
+          if (!this.#hung.delete(instance)) return;
           this.#tellHang();
           this.#batcher.addRunner(runner);
         },

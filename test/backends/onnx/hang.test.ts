@@ -1,7 +1,7 @@
 /** Runs that go on past their limit: products of large squares, which take the runtime longer than the test lets them. */
 import { expect, test, vi } from 'vitest';
 import type { InferRequest } from '../../../backends/inference.ts';
-import { slowModel } from '../../models/small-models.ts';
+import { lingeringModel, slowModel } from '../../models/small-models.ts';
 import { loadVersion } from '../load-version.ts';
 
 const SIDE = 256;
@@ -62,4 +62,32 @@ test('when all hang, those that wait and those that come are told at once', asyn
     expect(waits).rejects.toMatchObject(told),
   ]);
   await expect(version.infer(request())).rejects.toMatchObject(told);
+});
+
+test('of two instances the one that hangs is taken away, and the other serves on; the change does not wait for the run', async () => {
+  // What a run costs is what its input says.
+  const limit = { runLimitMs: 300 };
+  await using loaded = await loadVersion(
+    lingeringModel(12),
+    { maxBatchSize: 1, instances: 2 },
+    undefined,
+    limit,
+  );
+  const { version, events } = loaded;
+  const ask = async (cost: number): Promise<void> => {
+    const input = { name: 'INPUT', datatype: 'FP32', shape: [1, 1], data: Float32Array.of(cost) } as const;
+    (await version.infer({ inputs: [input], deadlineMs: Infinity })).release();
+  };
+  // Whichever instance comes first takes a short one, so that both ways round are met.
+  for (const shortOnesFirst of [0, 1]) {
+    for (let count = 0; count < shortOnesFirst; count++) await ask(0);
+    await expect(ask(1200)).rejects.toMatchObject({ fault: 'expired_in_run' });
+    expect(version.instances).toEqual({ ready: 1, hung: 1, wanted: 2 });
+    await version.resize(1);
+    expect(version.instances).toEqual({ ready: 1, hung: 0, wanted: 1 });
+    await ask(0);
+    await version.resize(2);
+    expect(version.instances).toEqual({ ready: 2, hung: 0, wanted: 2 });
+  }
+  expect(events.onWorkerRestart).not.toHaveBeenCalled();
 });
