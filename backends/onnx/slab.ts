@@ -1,8 +1,9 @@
 /** Blocks are powers of two from here on, so that a few of them serve every batch size. */
 const SMALLEST_BYTES = 4096;
 
-/** Free blocks kept of each size; more are left to the garbage collector. */
-const KEPT_PER_SIZE = 4;
+/** Free blocks kept, and their bytes together; what was free for longest beyond that is left to the garbage collector. */
+const MOST_KEPT = 64;
+const MOST_KEPT_BYTES = 64 * 1024 * 1024;
 
 /** Where a tensor may start in a slab: a cache line, which suits every element type. */
 export const SLAB_ALIGNMENT = 64;
@@ -29,12 +30,19 @@ export class Slab {
 
 /** Keeps the memory of finished batches for the next ones. */
 export class SlabPool {
-  readonly #free = new Map<number, SharedArrayBuffer[]>();
+  /** The one that was given back last stands last. */
+  readonly #free: SharedArrayBuffer[] = [];
+  #freeBytes = 0;
   #lent = 0;
 
   /** Slabs that somebody still holds a share of. */
   get lent(): number {
     return this.#lent;
+  }
+
+  /** Bytes of the blocks that wait for their next use. */
+  get freeBytes(): number {
+    return this.#freeBytes;
   }
 
   /**
@@ -43,13 +51,21 @@ export class SlabPool {
    */
   lease(bytes: number, shares: number): Slab {
     const size = Math.max(SMALLEST_BYTES, 2 ** Math.ceil(Math.log2(bytes)));
-    const buffer = this.#free.get(size)?.pop() ?? new SharedArrayBuffer(size);
+    const at = this.#free.findLastIndex(({ byteLength }) => byteLength === size);
+    const [kept] = at < 0 ? [] : this.#free.splice(at, 1);
+    if (kept !== undefined) this.#freeBytes -= size;
     this.#lent += 1;
-    return new Slab(buffer, shares, (returned) => {
+    return new Slab(kept ?? new SharedArrayBuffer(size), shares, (returned) => {
       this.#lent -= 1;
-      const kept = this.#free.get(size) ?? [];
-      if (kept.length < KEPT_PER_SIZE) kept.push(returned);
-      this.#free.set(size, kept);
+      this.#keep(returned);
     });
+  }
+
+  /** The last one is kept whatever its size: a model whose batches are large needs it for the next one. */
+  #keep(buffer: SharedArrayBuffer): void {
+    this.#free.push(buffer);
+    this.#freeBytes += buffer.byteLength;
+    while (this.#free.length > 1 && (this.#free.length > MOST_KEPT || this.#freeBytes > MOST_KEPT_BYTES))
+      this.#freeBytes -= this.#free.shift()?.byteLength ?? 0;
   }
 }

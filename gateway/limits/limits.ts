@@ -86,6 +86,7 @@ export class Limits {
     this.#config = config;
     this.#ofCaller = new WeakMap();
     this.#ofTarget = new Map();
+    this.#refused.clear();
   }
 
   /**

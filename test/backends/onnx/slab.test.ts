@@ -45,11 +45,22 @@ test('a share that is given back twice is an error, and the memory is not lent t
   expect(pool.lease(100, 1).buffer).not.toBe(pool.lease(100, 1).buffer);
 });
 
-test('only a few free slabs of a size are kept', () => {
+const MIB = 1024 * 1024;
+
+test('free slabs are kept up to 64 MiB and 64 of them: those that were free for longest go', () => {
   const pool = new SlabPool();
-  const slabs = Array.from({ length: 10 }, () => pool.lease(100, 1));
-  const before = new Set(slabs.map((slab) => slab.buffer));
-  for (const slab of slabs) slab.release();
-  const after = Array.from({ length: 10 }, () => pool.lease(100, 1).buffer);
-  expect(after.filter((buffer) => before.has(buffer))).toHaveLength(4);
+  const large = Array.from({ length: 12 }, () => pool.lease(8 * MIB, 1));
+  for (const slab of large) slab.release();
+  expect(pool.freeBytes).toBe(64 * MIB);
+  expect(pool.lease(8 * MIB, 1).buffer).toBe(large.at(-1)?.buffer);
+  const small = Array.from({ length: 100 }, () => pool.lease(100, 1));
+  for (const slab of small) slab.release();
+  expect(pool.freeBytes).toBe(64 * 4096);
+});
+
+test('one slab is kept whatever its size', () => {
+  const pool = new SlabPool();
+  const huge = pool.lease(128 * MIB, 1);
+  huge.release();
+  expect(pool.lease(128 * MIB, 1).buffer).toBe(huge.buffer);
 });
