@@ -229,9 +229,9 @@ function readVariants({ model, variants }: ExperimentFile, refuse: Refuse): read
   return read;
 }
 
-/** A model whose variants all live elsewhere needs no folder in the repository. */
+/** A model whose variants all live elsewhere needs no folder in the repository; a draft's versions may be yet to come. */
 function checkVersions(
-  { model, variants }: ExperimentFile,
+  { model, status, variants }: ExperimentFile,
   knownVersions: KnownVersions | undefined,
   refuse: Refuse,
 ): void {
@@ -240,6 +240,7 @@ function checkVersions(
   if (knownVersions !== undefined && versions === undefined && needsRepository) {
     refuse(['model'], `is "${model}", but the model repository has no model of that name`);
   }
+  if (status === 'draft') return;
   variants.forEach(({ version }, index) => {
     if (version !== undefined && versions !== undefined && !versions.includes(version)) {
       const there =

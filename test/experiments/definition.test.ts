@@ -284,6 +284,12 @@ test('a model without versions is refused where the variants name them', async (
   ]);
 });
 
+test('the versions of a draft may be yet to come, its model may not', async () => {
+  const draft = TEXT.replace('status: running', 'status: draft');
+  expect(read(draft.replace('version: 2', 'version: 7')).status).toBe('draft');
+  expect(await refusalsOf(draft.replace('model: digits', 'model: nowhere'))).toHaveLength(1);
+});
+
 test('an empty file is told all the keys that are wanted', async () => {
   expect(await refusalsOf('')).toEqual([
     'a.yaml:1:1: is empty; expected a map with key, model, status, control and variants',
