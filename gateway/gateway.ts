@@ -194,7 +194,10 @@ export class Gateway {
     this.upstreams = upstreams;
     this.metrics = metrics;
     this.#audit = new Audit({ config, store: state.store, holder: this.replica, metrics, log });
-    experiments.onChange(() => void this.#audit.keep());
+    experiments.onChange((change) => {
+      this.#audit.note(change);
+      void this.#audit.keep();
+    });
     this.door = new Door(config, keys, metrics, log);
     const { admission, bodies, limits, shedder, keyDesk } = this.door;
     this.admission = admission;

@@ -36,6 +36,7 @@ test('docs/metrics.md names every metric with its labels', async () => {
     weightsVersions: () => [],
     gpus: () => [],
     rolloutStates: () => [],
+    recovered: () => [],
     versions: () => [],
   };
   const metrics = new Metrics(sources, sources);

@@ -23,6 +23,7 @@ export async function extractContract(version: string): Promise<Contract> {
     weightsVersions: () => [],
     gpus: () => [],
     rolloutStates: () => [],
+    recovered: () => [],
   });
   const exposed = (await metrics.render()).matchAll(/^# TYPE (\w+) (\w+)/gm);
   const names = [

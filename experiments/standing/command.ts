@@ -50,8 +50,11 @@ export function carryOut(
   rollout: RolloutCommands = NO_ROLLOUT,
 ): Outcome {
   const asked = rollout(command, situation, nowMs) ?? withoutRollout(command, situation);
+  const { split, isRecovered } = situation.standing;
+  // What the store had lost holds until somebody says that it goes on, though nothing else changes.
+  if (asked.kind === 'same' && command.action === 'resume' && isRecovered) return { kind: 'change', split };
   if (asked.kind !== 'change') return asked;
-  return isSameSplit(asked.split, situation.standing.split) ? { kind: 'same' } : asked;
+  return isSameSplit(asked.split, split) && !isRecovered ? { kind: 'same' } : asked;
 }
 
 function withoutRollout(command: Command, situation: Situation): Outcome {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { AuditLog } from '../../experiments/stores/state-store.ts';
+import type { AuditEntry, AuditLog } from '../../experiments/stores/state-store.ts';
+import type { AuditRecord } from '../../experiments/standing/audit-record.ts';
 import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import { AT_THE_BEGINNING, cursorOf, readAfter } from './audit-cursor.ts';
 import type { AuditCursor } from './audit-cursor.ts';
@@ -9,13 +10,15 @@ const READ_AT_ONCE = 500;
 
 /**
  * Copies the audit log, whoever wrote to it, into a file of this replica's. After a crash it goes on where the file ends; a log
- * that the store has lost is followed from its new beginning, behind what the file has of the old one.
+ * that the store has lost is followed from its new beginning, behind what the file has of the old one, and what was in force here of it.
  */
 export class AuditTrail {
   readonly #log: AuditLog;
   readonly #file: AuditFile;
   readonly #logger: Logger;
   #cursor: AuditCursor | undefined;
+  /** Changes that are in force here and not in the file yet, by their name: a store that loses its log takes them from nobody else. */
+  readonly #inForce = new Map<string, AuditRecord>();
   #turn: Promise<void> = Promise.resolve();
   #fault = '';
 
@@ -23,6 +26,11 @@ export class AuditTrail {
     this.#log = log;
     this.#file = file;
     this.#logger = logger;
+  }
+
+  /** A change is in force on this replica; the log has it, and its entry comes by {@link catchUp}. */
+  note(change: AuditRecord): void {
+    this.#inForce.set(change.id, change);
   }
 
   /** Copies all that is in the log when it is called; what can't be copied now is copied the next time. */
@@ -37,12 +45,15 @@ export class AuditTrail {
   }
 
   async #copy(): Promise<void> {
+    // What is in force was in the log before, so the end of the log has it.
+    const copied = [...this.#inForce.keys()];
     try {
       this.#cursor ??= await this.#file.cursor();
       for (;;) {
         const { entries, isNewLog } = await readAfter(this.#log, this.#cursor, READ_AT_ONCE);
         if (isNewLog) {
           this.#logger.error('the state store has lost its audit log; the audit file has what was before');
+          await this.#file.append(this.#lostSince(this.#cursor, entries));
           this.#cursor = AT_THE_BEGINNING;
         }
         const last = entries.at(-1);
@@ -50,6 +61,7 @@ export class AuditTrail {
         await this.#file.append(entries);
         this.#cursor = cursorOf(last);
       }
+      for (const id of copied) this.#inForce.delete(id);
       this.#fault = '';
     } catch (error) {
       // That the store is away is told by whoever changes something.
@@ -64,5 +76,13 @@ export class AuditTrail {
       // How far the file goes isn't known any more.
       this.#cursor = undefined;
     }
+  }
+
+  /** What was in force here and went with the old log, under the numbers that it had there. */
+  #lostSince({ sequence }: AuditCursor, entries: readonly AuditEntry[]): readonly AuditEntry[] {
+    const known = new Set(entries.map((entry) => cursorOf(entry).id));
+    return [...this.#inForce.values()]
+      .filter(({ id }) => !known.has(id))
+      .map((entry, index) => ({ sequence: sequence + index + 1, entry }));
   }
 }

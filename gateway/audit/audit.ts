@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
+import { auditRecord } from '../../experiments/standing/audit-record.ts';
 import type { StateStore } from '../../experiments/stores/state-store.ts';
 import type { Config } from '../config/config.ts';
+import type { StandingChange } from '../standing/standing-book.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { AuditFile } from './audit-file.ts';
 import { AuditTrail } from './audit-trail.ts';
@@ -37,6 +39,12 @@ export class Audit {
   start(): void {
     this.#webhooks.start();
     void this.keep();
+  }
+
+  /** A change is in force here. What this replica didn't see change itself is an older entry of the log. */
+  note({ experiment, before, after }: StandingChange): void {
+    if (before === undefined || before.id === after.id || after.isRecovered) return;
+    this.#trail?.note(auditRecord(experiment.model, before, after));
   }
 
   /** Resolves when what is in the log now is in the file, too; webhooks are told in their own time. */

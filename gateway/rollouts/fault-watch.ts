@@ -16,7 +16,7 @@ export type OnFloor = (experiment: string, met: MetFloor) => void;
 const OUT_OF_MEMORY = /out of memory|memory limit|allocate memory|bad_alloc|OutOfMemory/i;
 
 /** A request that a worker died of; the death itself was counted. */
-const OF_A_DEATH = /worker died/;
+const OF_A_DEATH = 'worker died';
 
 /** Sees how each request of a variant that is rolled out ends, also where another one answered in its place, and counts towards its hard floors. */
 export class FaultWatch {
@@ -46,7 +46,7 @@ export class FaultWatch {
     const met = this.#counterOf(experiment, rollout).answered({
       outcome: outcomeOf(outcome),
       isNonFinite: answer === undefined ? undefined : hasNonFinite(answer.outputs),
-      isOutOfMemory: reason !== undefined && OUT_OF_MEMORY.test(reason) && !OF_A_DEATH.test(reason),
+      isOutOfMemory: reason !== undefined && OUT_OF_MEMORY.test(reason) && !reason.includes(OF_A_DEATH),
     });
     if (met !== undefined) this.#onFloor(experiment.key, met);
   }

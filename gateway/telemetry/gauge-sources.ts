@@ -42,6 +42,11 @@ export function gaugeSources(
         const kind = driven.record?.state.kind ?? 'pending';
         return [{ experiment: situation.experiment.key, state: STATE_NUMBERS[kind] }];
       }),
+    recovered: () =>
+      situations().map(({ experiment, standing: { isRecovered } }) => ({
+        experiment: experiment.key,
+        isRecovered,
+      })),
     weightsVersions: () =>
       candidates().map(({ key, weightsVersion }) => ({ experiment: key, version: weightsVersion })),
   };

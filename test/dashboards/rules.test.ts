@@ -127,6 +127,7 @@ test('panels and rules ask only for metrics that the gateway exposes', async () 
     weightsVersions: () => [],
     gpus: () => [],
     rolloutStates: () => [],
+    recovered: () => [],
   });
   const exposed = [...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name);
   const panels = publishedDashboards().flatMap(({ text }) =>

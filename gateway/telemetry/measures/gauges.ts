@@ -28,6 +28,8 @@ export interface GaugeSources {
   gpus(): Iterable<GpuUsage>;
   /** -1 taken back, 0 not begun, 1 under way, 2 paused, 3 everybody gets what was rolled out. */
   rolloutStates(): Iterable<{ readonly experiment: string; readonly state: number }>;
+  /** Whether the state store had lost where an experiment stands, and nobody has said since how it goes on. */
+  recovered(): Iterable<{ readonly experiment: string; readonly isRecovered: boolean }>;
 }
 
 /** A variant that lives on another server. */
@@ -138,6 +140,12 @@ export function gaugeFamilies(sources: GaugeSources, late: Omit<LateSources, 're
       'Which change of its weights an experiment has in force; replicas of the same version assign alike.',
       () => sources.weightsVersions(),
       one(({ experiment, version }) => [{ experiment }, version]),
+    ),
+    gauge(
+      'signalbox_experiment_recovered',
+      'Whether (1) the state store had lost where an experiment stands, and nobody has said since how it goes on.',
+      () => sources.recovered(),
+      one(({ experiment, isRecovered }) => [{ experiment }, isRecovered ? 1 : 0]),
     ),
     gauge(
       'signalbox_rollout_state',

@@ -14,7 +14,8 @@ import {
 import { sharesOf } from '../../../experiments/shares.ts';
 import { sampleCaller } from '../sample-caller.ts';
 import { sampleExperiment } from '../sample-experiment.ts';
-import { AT, standingOf, written } from './samples.ts';
+import { nextStanding } from '../../../experiments/standing/standing.ts';
+import { AT, BY_HAND, standingOf, written } from './samples.ts';
 
 const FULL: Command = { action: 'promote', full: false, variant: undefined };
 const ROLLBACK: Command = { action: 'rollback' };
@@ -147,6 +148,16 @@ describe('pause and resume', () => {
     });
     expect(asked('pause', 'paused')).toEqual({ kind: 'same' });
     expect(asked('resume', 'running')).toEqual({ kind: 'same' });
+  });
+
+  test('a resume says that what the store had lost goes on, though nothing else changes', () => {
+    const file = written();
+    const standing = { ...standingOf(file, split), isRecovered: true };
+    const outcome = carryOut({ action: 'resume' }, { experiment: file.experiment, standing }, 0);
+    expect(outcome).toEqual({ kind: 'change', split: standing.split });
+    expect(nextStanding(standing, { split: standing.split, cause: BY_HAND, id: 'next' }).isRecovered).toBe(
+      false,
+    );
   });
 
   test('what was ended by hand starts from the file’s weights again, unless the file ended it', () => {

@@ -2,15 +2,25 @@ import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { auditRecord } from '../../../experiments/standing/audit-record.ts';
+import { firstStanding } from '../../../experiments/standing/reconcile.ts';
+import type { Standing } from '../../../experiments/standing/standing.ts';
 import { MemoryStore } from '../../../experiments/stores/memory/memory-store.ts';
+import type { AuditLog } from '../../../experiments/stores/state-store.ts';
 import { AuditFile } from '../../../gateway/audit/audit-file.ts';
 import { AuditTrail } from '../../../gateway/audit/audit-trail.ts';
+import { sampleExperiment } from '../../experiments/sample-experiment.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 import { command } from '../faces/admin-client.ts';
 import { MEASURED_FILES } from '../faces/predictions.ts';
 import { startGateway } from '../running-gateway.ts';
 
 const SILENT = pino({ level: 'silent' });
+
+function standing(id: string): Standing {
+  const file = { experiment: sampleExperiment(), digest: '' };
+  return { ...firstStanding(file, undefined, '2026-11-25T12:00:00Z'), id };
+}
 
 async function idsIn(path: string): Promise<readonly string[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
@@ -50,6 +60,33 @@ test('a line that was cut off stays what it is, and its entry comes again behind
   await store.appendAudit({ id: 'b' });
   await new AuditTrail(store, new AuditFile(path), SILENT).close();
   expect(await idsIn(path)).toEqual(['a', 'torn', 'b']);
+});
+
+test('what was in force here and went with the log before it was copied is in the file all the same, once', async () => {
+  await using folder = await temporaryFolder({});
+  const path = join(folder.path, 'audit.jsonl');
+  const [before, after] = [new MemoryStore(), new MemoryStore()];
+  let store: AuditLog = before;
+  const log: AuditLog = {
+    appendAudit: (entry) => store.appendAudit(entry),
+    readAudit: (since, limit) => store.readAudit(since, limit),
+    auditLength: () => store.auditLength(),
+  };
+  const trail = new AuditTrail(log, new AuditFile(path), SILENT);
+  const change = (id: string) => auditRecord('digits', standing('before'), standing(id));
+  trail.note(change('a'));
+  await before.appendAudit(change('a'));
+  await trail.catchUp();
+  trail.note(change('lost'));
+  await before.appendAudit(change('lost'));
+  store = after;
+  trail.note(change('b'));
+  for (const id of ['recovered', 'b']) await after.appendAudit(change(id));
+  await trail.catchUp();
+  trail.note(change('c'));
+  await after.appendAudit(change('c'));
+  await trail.close();
+  expect(await idsIn(path)).toEqual(['a', 'lost', 'recovered', 'b', 'c']);
 });
 
 test('a log that the store has lost is followed from its new beginning, and the file keeps the old one', async () => {

@@ -131,7 +131,7 @@ describe.skipIf(found.kind === 'missing')('where an experiment stands, at a star
     const read = (): Promise<string> =>
       readFile(join(gateway.folder.path, 'signalbox-spool/standings.json'), 'utf8').catch(() => '');
     await eventually(async () => (await read()).includes('"winner":"v2"'));
-    return read();
+    return await read();
   }
 
   test('while Redis is away is what stood last on this machine; without that it is the file’s, and told loudly', async () => {

@@ -54,7 +54,9 @@ export function Actions({ experiment }: { readonly experiment: ExperimentShape }
 }
 
 /** What can come of something, as it stands. */
-function offeredFor({ status, rollout }: ExperimentShape): readonly ActionName[] {
+function offeredFor({ status, rollout, standing }: ExperimentShape): readonly ActionName[] {
+  // What the state store had lost holds until somebody says that it goes on.
+  if (standing?.isRecovered === true) return ['promote', 'resume', 'rollback'];
   if (rollout === undefined) return ['promote', status === 'running' ? 'pause' : 'resume', 'rollback'];
   const { state } = rollout;
   switch (state.kind) {

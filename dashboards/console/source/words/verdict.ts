@@ -68,10 +68,15 @@ export function tellVerdict(experiment: ExperimentShape, results: ResultsShape):
   }
 }
 
+const listed = (names: readonly string[]): string => new Intl.ListFormat('en-GB').format(names);
+
 /** A rollout without a goal proves nothing better; it looks whether anything is worse. */
 function tellRollout({ metrics }: ExperimentShape, { state, target }: RolloutShape): Told {
   const guardrails = metrics.filter(({ role }) => role === 'guardrail').map(({ name }) => name);
-  const judges = guardrails.length === 0 ? 'its plan' : `the guardrails ${guardrails.join(' and ')}`;
+  const judges =
+    guardrails.length === 0
+      ? 'its plan'
+      : `the guardrail${guardrails.length === 1 ? '' : 's'} ${listed(guardrails)}`;
   const why = `It is judged by ${judges}: no metric is a goal, so there is nothing to win.`;
   switch (state.kind) {
     case 'promoting':
