@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { ignoreAbort, listenToAbort } from './batching/abort-listeners.ts';
 import type { AbortListener } from './batching/abort-listeners.ts';
+import { DeadlineTimer } from './batching/deadline-timer.ts';
 import { BackendError } from './errors.ts';
 
 export interface ThreadPoolOptions {
@@ -142,7 +143,9 @@ class Waiting<Job, Answer> implements AbortListener {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
   readonly #leave: () => void;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new DeadlineTimer(() => {
+    this.giveUp(late());
+  });
 
   constructor(
     task: ThreadTask<Job>,
@@ -160,11 +163,7 @@ class Waiting<Job, Answer> implements AbortListener {
   watch(): void {
     const { signal, deadlineMs } = this.task;
     if (signal !== undefined) listenToAbort(signal, this);
-    const leftMs = deadlineMs - performance.now();
-    if (leftMs > LONGEST_TIMER_MS) return;
-    this.#timer = setTimeout(() => {
-      this.giveUp(late());
-    }, leftMs);
+    this.#timer.watch(deadlineMs);
   }
 
   onAbort(): void {
@@ -190,13 +189,10 @@ class Waiting<Job, Answer> implements AbortListener {
 
   #end(): void {
     this.#leave();
-    clearTimeout(this.#timer);
+    this.#timer.stop();
     if (this.task.signal !== undefined) ignoreAbort(this.task.signal, this);
   }
 }
-
-/** What timers of the platform count up to; none of them would be let to wait longer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 function hungUp(): BackendError {
   return new BackendError('cancelled', 'the caller hung up');
