@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, subtle } from 'node:crypto';
 import type { Servable } from '../servable.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -15,13 +15,20 @@ export function cacheScope({
   return JSON.stringify([model, version, digest, config.inputs, config.outputs, config.image]);
 }
 
+/** Parts from this size on are hashed on a thread of the platform's own: 64 MiB would hold the main thread for a tenth of a second. */
+const OFFLOAD_FROM_BYTES = 1024 * 1024;
+
 /**
  * The sha256 of all that an answer depends on, as hexadecimal: the scope, the wanted outputs in their order, and each input's name,
  * type, shape and bytes, whatever order the inputs came in. Every part has its length before it, so that no two requests meet.
  *
  * @param wanted the names of the outputs; all of them where the request names none
  */
-export function requestKey(scope: string, inputs: readonly Tensor[], wanted: readonly string[]): string {
+export function requestKey(
+  scope: string,
+  inputs: readonly Tensor[],
+  wanted: readonly string[],
+): string | Promise<string> {
   const sorted = inputs.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const parts = sorted.map((tensor) => ({ tensor, bytes: bytesOf(tensor) }));
   const head = parts.map(({ tensor: { name, datatype, shape }, bytes }) => [
@@ -37,15 +44,39 @@ export function requestKey(scope: string, inputs: readonly Tensor[], wanted: rea
 }
 
 /** The same of uploads, before they are decoded: they answer with all outputs. */
-export function uploadKey(scope: string, files: readonly Uint8Array[]): string {
+export function uploadKey(scope: string, files: readonly Uint8Array[]): string | Promise<string> {
   return keyOf(['files', scope, files.map((file) => file.length)], files);
 }
 
-function keyOf(head: readonly unknown[], parts: readonly Uint8Array[]): string {
+/** Where there are large parts, each of those enters by its own sha256. */
+function keyOf(head: readonly unknown[], parts: readonly Uint8Array[]): string | Promise<string> {
+  return parts.some(isLarge) ? keyOfLarge(head, parts) : hashOf(head, parts);
+}
+
+async function keyOfLarge(head: readonly unknown[], parts: readonly Uint8Array[]): Promise<string> {
+  const short: Uint8Array[] = [];
+  for (const part of parts) short.push(isLarge(part) ? await hashElsewhere(part) : part);
+  return hashOf(head, short);
+}
+
+function isLarge(part: Uint8Array): boolean {
+  return part.length >= OFFLOAD_FROM_BYTES;
+}
+
+function hashOf(head: readonly unknown[], parts: readonly Uint8Array[]): string {
   const text = JSON.stringify(head);
   const hash = createHash('sha256').update(`${text.length}:`).update(text);
   for (const part of parts) hash.update(part);
   return hash.digest('hex');
+}
+
+async function hashElsewhere(part: Uint8Array): Promise<Uint8Array> {
+  // Web Crypto takes no memory that threads share.
+  const own =
+    part.buffer instanceof ArrayBuffer
+      ? new Uint8Array(part.buffer, part.byteOffset, part.length)
+      : Uint8Array.from(part);
+  return new Uint8Array(await subtle.digest('SHA-256', own));
 }
 
 const encoder = new TextEncoder();

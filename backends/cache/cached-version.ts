@@ -107,8 +107,9 @@ export class CachedVersion implements Servable {
 
   async infer(request: InferRequest): Promise<InferAnswer> {
     const startMs = performance.now();
-    const key =
+    const made =
       request.cacheKey ?? requestKey(this.#scope, request.inputs, request.outputs ?? this.#allOutputs);
+    const key = made instanceof Promise ? await made : made;
     for (;;) {
       const flying = this.#flights.get(key);
       if (flying === undefined) return this.#fly(key, request, startMs);
@@ -125,7 +126,7 @@ export class CachedVersion implements Servable {
   /** Whether uploads were answered before: told without decoding them. A miss is counted by {@link infer}. */
   async recall(files: readonly Uint8Array[]): Promise<Recalled> {
     const startMs = performance.now();
-    const key = uploadKey(this.#scope, files);
+    const key = await uploadKey(this.#scope, files);
     try {
       const found = this.#flights.has(key) ? undefined : await this.#cache.store.get(key);
       return { key, answer: found && this.#answerHit(found, undefined, 'hit', startMs) };

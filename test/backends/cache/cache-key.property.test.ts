@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { requestKey, uploadKey } from '../../../backends/cache/cache-key.ts';
@@ -67,4 +68,22 @@ test('uploads are told apart by where one ends and the next begins, and are no t
   );
   expect(new Set(keys).size).toBe(5);
   expect(uploadKey('v', [])).not.toBe(requestKey('v', [], []));
+});
+
+test('large inputs have one key where they are the same, byte by byte, whatever memory they stand in; others have others', async () => {
+  const bytes = 3 * 1024 * 1024;
+  const keyOf = (data: Uint8Array): string | Promise<string> =>
+    requestKey('v', [{ name: 'x', datatype: 'UINT8', shape: [bytes], data }], []);
+  const one = new Uint8Array(bytes).fill(7);
+  const inSharedMemory = new Uint8Array(new SharedArrayBuffer(bytes)).fill(7);
+  const another = Uint8Array.from(one);
+  another[bytes - 1] = 8;
+  expect(keyOf(one)).toBeInstanceOf(Promise);
+  expect(await keyOf(inSharedMemory)).toBe(await keyOf(one));
+  expect(await keyOf(another)).not.toBe(await keyOf(one));
+  // The digest of a large one, sent as an input itself, is not that input.
+  const digest = createHash('sha256').update(one).digest();
+  expect(requestKey('v', [{ name: 'x', datatype: 'UINT8', shape: [bytes], data: digest }], [])).not.toBe(
+    await keyOf(one),
+  );
 });
