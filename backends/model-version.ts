@@ -5,13 +5,15 @@ import { checkRequest } from './check.ts';
 import { resolveSignature, statedBatchSize } from './declared-signature.ts';
 import type { GraphSignature } from './declared-signature.ts';
 import { FaultIsolatingRunner } from './batching/fault-isolating-runner.ts';
-import { BackendError } from './errors.ts';
+import { faultOf } from './fault-of.ts';
 import { Holders } from './holders.ts';
 import type { ImageSpec } from './image/image-spec.ts';
 import type { BatchReport, InferAnswer, InferRequest } from './inference.ts';
 import type { PlannedOutput } from './onnx/batch-layout.ts';
 import { OnnxInstance } from './onnx/instance.ts';
 import type { InstanceOptions } from './onnx/instance.ts';
+import { InstanceCrew } from './onnx/instance-crew.ts';
+import type { RunEvents } from './onnx/instance-crew.ts';
 import { nameOf } from './onnx/providers/execution-provider.ts';
 import type { ExecutionProvider } from './onnx/providers/execution-provider.ts';
 import type { FindGpus } from './onnx/providers/gpu-providers.ts';
@@ -83,9 +85,6 @@ interface Prepared {
   readonly reshapes: Reshapes | undefined;
 }
 
-/** Time between two tries to replace a worker that can't be started. */
-const RESTART_DELAY_MS = 1000;
-
 /** One loaded version of an ONNX model: its instances and the batcher they pull from. */
 export class ModelVersion implements Servable {
   readonly model: string;
@@ -108,21 +107,9 @@ export class ModelVersion implements Servable {
   readonly #plannedOutputs: readonly PlannedOutput[];
   readonly #threads: number;
   readonly #placement: Placement;
-  /** Instances that were ever started: each goes to the next of the placement's providers. */
-  #started = 0;
-  /** Each with what the batcher knows it by. */
-  readonly #instances = new Map<OnnxInstance, FaultIsolatingRunner>();
-  /** Those whose run goes on past its limit. */
-  readonly #hung = new Set<OnnxInstance>();
-  /** Instances that were taken away while they hung. */
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #crew: InstanceCrew;
   readonly #samples: readonly PreparedSample[];
   readonly #reshapes: Reshapes | undefined;
-  readonly #closing = Promise.withResolvers<undefined>();
-  #wantedInstances: number;
-  /** Changes of the number of instances, one after the other. */
-  #resizing: Promise<void> = Promise.resolve();
-  #isClosing = false;
   readonly #holders = new Holders();
 
   /**
@@ -166,7 +153,7 @@ export class ModelVersion implements Servable {
       for (let index = 1; index < count; index++) instances.push(await start(index));
       for (const instance of instances) await warmUp(instance, samples);
       const version = new ModelVersion(options, { placement, budget, signature, plan, samples, reshapes });
-      for (const instance of instances) version.#adopt(instance);
+      for (const instance of instances) version.#crew.adopt(instance);
       options.events.onPlacement(options.model, options.version, version.provider, placement.why);
       return version;
     } catch (error) {
@@ -183,7 +170,6 @@ export class ModelVersion implements Servable {
     this.#options = options;
     this.#threads = budget.threads;
     this.#placement = placement;
-    this.#wantedInstances = placement.instances;
     this.#samples = samples;
     this.#reshapes = reshapes;
     this.model = options.model;
@@ -209,6 +195,20 @@ export class ModelVersion implements Servable {
         events.onBatch({ model, version, rows, reason });
       },
     });
+    this.#crew = new InstanceCrew({
+      model,
+      version,
+      wanted: placement.instances,
+      batcher: this.#batcher,
+      start: (index) => this.#start(index),
+      runnerOf: (instance, runEvents) => this.#runnerOf(instance, runEvents),
+      onRestart: (reason) => {
+        events.onWorkerRestart(model, version, reason);
+      },
+      onHang: (hung, wanted) => {
+        events.onHang(model, version, hung, wanted);
+      },
+    });
   }
 
   get queued(): number {
@@ -224,8 +224,7 @@ export class ModelVersion implements Servable {
   }
 
   get instances(): InstanceCounts {
-    const hung = this.#hung.size;
-    return { ready: this.#instances.size - hung, hung, wanted: this.#wantedInstances };
+    return this.#crew.counts;
   }
 
   hasRoomFor(rows: number): boolean {
@@ -249,7 +248,7 @@ export class ModelVersion implements Servable {
   /** @throws BackendError */
   async infer(request: InferRequest): Promise<InferAnswer> {
     const checked = checkRequest(this, request);
-    if (this.#hung.size >= this.#wantedInstances) throw this.#allHang();
+    this.#crew.refuseWhereAllHang();
     const reshapes = this.#reshapes;
     const asked = reshapes === undefined ? checked.request : requestToGraph(reshapes, checked.request);
     const startMs = performance.now();
@@ -258,8 +257,7 @@ export class ModelVersion implements Servable {
       this.#statistics.recordSuccess(performance.now() - startMs, answer.queueMs);
       return reshapes === undefined ? answer : answerFromGraph(reshapes, answer);
     } catch (error) {
-      const fault = error instanceof BackendError ? error.fault : 'run_failed';
-      this.#statistics.recordFailure(fault, performance.now() - startMs);
+      this.#statistics.recordFailure(faultOf(error), performance.now() - startMs);
       throw error;
     }
   }
@@ -277,26 +275,18 @@ export class ModelVersion implements Servable {
    *   started stay) or the version is closed
    */
   resize(count: number): Promise<void> {
-    if (!Number.isInteger(count) || count < 1) {
-      return Promise.reject(new RangeError(`a version has a whole number of instances > 0, not ${count}`));
-    }
-    const resized = this.#resizing.then(() => this.#resizeTo(count));
-    this.#resizing = resized.catch(() => undefined);
-    return resized;
+    return this.#crew.resize(count);
   }
 
   async close(): Promise<void> {
     await this.#holders.left();
     await this.#batcher.drain();
-    this.#isClosing = true;
-    this.#closing.resolve(undefined);
-    await this.#resizing;
-    await Promise.all([...this.#leaving, ...[...this.#instances.keys()].map((instance) => instance.close())]);
+    await this.#crew.close();
   }
 
   /** Starts a worker and warms it up. */
-  async #start(): Promise<OnnxInstance> {
-    const provider = providerOf(this.#placement, this.#started);
+  async #start(index: number): Promise<OnnxInstance> {
+    const provider = providerOf(this.#placement, index);
     const instance = await OnnxInstance.start(instanceOptions(this.#options, this.#threads, provider));
     try {
       await warmUp(instance, this.#samples);
@@ -307,107 +297,17 @@ export class ModelVersion implements Servable {
     }
   }
 
-  async #resizeTo(count: number): Promise<void> {
-    while (this.#wantedInstances < count) {
-      if (this.#isClosing) throw new Error(`version ${this.version} of '${this.model}' is closed`);
-      this.#adopt(await this.#start());
-      this.#wantedInstances += 1;
-    }
-    while (this.#wantedInstances > count) {
-      this.#wantedInstances -= 1;
-      const newestFirst = [...this.#instances].toReversed();
-      // One that hangs serves nobody, so it goes first.
-      const leaving = newestFirst.find(([instance]) => this.#hung.has(instance)) ?? newestFirst[0];
-      // Where a worker has died, the one that would replace it is the one that goes.
-      if (leaving === undefined || this.#instances.size <= this.#wantedInstances) continue;
-      const [instance, runner] = leaving;
-      this.#instances.delete(instance);
-      if (this.#hung.delete(instance)) {
-        this.#tellHang();
-        // A thread can't be stopped in the middle of a run, and the next change must not wait for one that may never end.
-        this.#leaving.add(instance.close());
-        continue;
-      }
-      await this.#batcher.retireRunner(runner);
-      await instance.close();
-    }
-  }
-
-  #adopt(instance: OnnxInstance): void {
-    this.#started += 1;
-    const runner = new FaultIsolatingRunner(
+  #runnerOf(instance: OnnxInstance, events: RunEvents): FaultIsolatingRunner {
+    return new FaultIsolatingRunner(
       new OnnxRunner(instance, {
         slabs: this.#slabs,
         outputs: this.#plannedOutputs,
         batches: this.maxBatchSize > 0,
         statistics: this.#statistics,
         runLimitMs: this.#options.faults?.runLimitMs,
-        onHung: () => {
-          this.#hung.add(instance);
-          this.#tellHang();
-          if (this.#hung.size >= this.#wantedInstances) this.#batcher.failQueued(this.#allHang());
-        },
-        onRecovered: () => {
-          if (!this.#hung.delete(instance)) return;
-          this.#tellHang();
-          this.#batcher.addRunner(runner);
-        },
+        ...events,
       }),
     );
-    this.#instances.set(instance, runner);
-    this.#batcher.addRunner(runner);
-    void instance.died.then((reason) => {
-      this.#instances.delete(instance);
-      this.#hung.delete(instance);
-      this.#batcher.removeRunner(runner);
-      return this.#replace(reason);
-    });
-  }
-
-  #tellHang(): void {
-    const { model, version, events } = this.#options;
-    events.onHang(model, version, this.#hung.size, this.#wantedInstances);
-  }
-
-  #allHang(): BackendError {
-    return new BackendError(
-      'unavailable',
-      `model '${this.model}' version ${this.version} is not ready: a run of each of its instances hangs`,
-    );
-  }
-
-  /** Starts a worker in the place of one that died, until it succeeds, or is not wanted any more, or the version is closed. */
-  async #replace(reason: string): Promise<void> {
-    const { model, version, events } = this.#options;
-    let why = reason;
-    while (this.#isWanted()) {
-      events.onWorkerRestart(model, version, why);
-      try {
-        const instance = await this.#start();
-        // While the worker started, the version may have been closed, or may have come to want fewer.
-        if (this.#isWanted()) this.#adopt(instance);
-        else await instance.close();
-        return;
-      } catch (error) {
-        why = error instanceof Error ? error.message : String(error);
-        if (this.instances.ready === 0) this.#batcher.failQueued(new BackendError('unavailable', why));
-        await this.#pauseBeforeRestart();
-      }
-    }
-  }
-
-  #isWanted(): boolean {
-    return !this.#isClosing && this.#instances.size < this.#wantedInstances;
-  }
-
-  /** Ends early when the version is closed. */
-  async #pauseBeforeRestart(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const waited = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, RESTART_DELAY_MS);
-    });
-    await Promise.race([waited, this.#closing.promise]);
-    clearTimeout(timer);
   }
 }
 

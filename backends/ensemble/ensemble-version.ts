@@ -1,7 +1,6 @@
 import { checkRequest } from '../check.ts';
-import { BackendError } from '../errors.ts';
+import { faultOf } from '../fault-of.ts';
 import { Holders } from '../holders.ts';
-import { InvalidImage } from '../image/invalid-image.ts';
 import type { ImageSpec } from '../image/image-spec.ts';
 import type { InferAnswer, InferRequest } from '../inference.ts';
 import type { ModelConfig } from '../repository/model-config.ts';
@@ -135,9 +134,4 @@ function outputOf(tensors: ReadonlyMap<string, Tensor>, name: string): Tensor {
   const tensor = tensors.get(name);
   if (tensor === undefined) throw new Error(`no step made the output "${name}"`);
   return tensor;
-}
-
-function faultOf(error: unknown): BackendError['fault'] {
-  if (error instanceof InvalidImage) return 'invalid_input';
-  return error instanceof BackendError ? error.fault : 'run_failed';
 }

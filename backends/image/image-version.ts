@@ -1,6 +1,7 @@
 import type { ModelSignature } from '../check.ts';
 import { checkRequest } from '../check.ts';
 import { BackendError } from '../errors.ts';
+import { faultOf } from '../fault-of.ts';
 import { Holders } from '../holders.ts';
 import type { InferAnswer, InferRequest } from '../inference.ts';
 import { newBatchId } from '../batching/batch-id.ts';
@@ -117,8 +118,7 @@ export class ImageVersion implements Servable {
         release: () => undefined,
       };
     } catch (error) {
-      const fault = faultOf(error);
-      this.#statistics.recordFailure(fault, performance.now() - startMs);
+      this.#statistics.recordFailure(faultOf(error), performance.now() - startMs);
       throw error;
     } finally {
       this.#waiting -= rows;
@@ -142,11 +142,6 @@ export class ImageVersion implements Servable {
         `'${this.model}' is [${this.#output.shape.join(',')}]; set signalbox.image.resize and crop, or its dims`,
     );
   }
-}
-
-function faultOf(error: unknown): BackendError['fault'] {
-  if (error instanceof InvalidImage) return 'invalid_input';
-  return error instanceof BackendError ? error.fault : 'run_failed';
 }
 
 const encoder = new TextEncoder();
