@@ -61,7 +61,13 @@ export class RotatingFile implements LineTarget {
   async #append(text: string, bytes: number): Promise<void> {
     if (bytes === 0) return;
     const handle = (this.#handle ??= await this.#open());
-    await handle.appendFile(text);
+    try {
+      await handle.appendFile(text);
+    } catch (error) {
+      // A disk that fills up takes a part of it, and the next line would be written onto half of another.
+      await handle.truncate(this.#bytes).catch(() => this.close());
+      throw error;
+    }
     this.#bytes += bytes;
   }
 

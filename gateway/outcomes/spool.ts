@@ -56,9 +56,16 @@ export class OutcomeSpool {
     const bytes = Buffer.byteLength(text);
     if (this.#bytes + bytes > MAX_SPOOL_BYTES)
       throw new Error(`${MAX_SPOOL_BYTES} bytes of outcomes wait in ${this.#folder}, as many as may`);
-    this.#handle ??= await this.#create();
-    await this.#handle.appendFile(text);
-    await this.#handle.sync();
+    const handle = (this.#handle ??= await this.#create());
+    const { size } = await handle.stat();
+    try {
+      await handle.appendFile(text);
+      await handle.sync();
+    } catch (error) {
+      // A disk that fills up takes a part of it: what is acknowledged next must not be written onto half a line.
+      await handle.truncate(size).catch(() => this.#setAside());
+      throw error;
+    }
     this.#outcomes += outcomes.length;
     this.#bytes += bytes;
   }
