@@ -21,7 +21,7 @@ interface SchemaError {
  * Reads `document` as the schema's type.
  *
  * A schema may carry `expected`, the words that finish the sentence "expected …"; without it JSON Schema's own
- * words stand in.
+ * words stand in. With `secret: true` what stands there is not repeated.
  *
  * @throws InvalidDocuments with every problem of the document, each at its line and column
  */
@@ -69,7 +69,11 @@ function explain(document: SourceDocument, schema: TSchema): readonly Problem[] 
         break; // The companion of `additionalProperties`, which says more.
       default: {
         const found = valueAt(document.data, path);
-        add(path, `is ${show(found)}; expected ${expectedAt(schema, error.schemaPath, error.message)}`);
+        const isSecret = schemaAt(schema, error.schemaPath)?.secret === true;
+        add(
+          path,
+          `is ${isSecret ? showSecret(found) : show(found)}; expected ${expectedAt(schema, error.schemaPath, error.message)}`,
+        );
       }
     }
   }
@@ -126,4 +130,9 @@ function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === 'number') return String(value);
   return value === null ? 'empty' : JSON.stringify(value);
+}
+
+/** Of a value that nobody is to see, as much as helps to find the mistake. */
+function showSecret(value: unknown): string {
+  return typeof value === 'string' ? `a text of ${value.length} characters, which is not shown` : `no text`;
 }

@@ -128,7 +128,9 @@ function refuseForeignKeys(file: UpstreamFile, protocol: UpstreamProtocol, path:
 function readUrl(text: string, path: Path, refuse: Refuse): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    refuse(path, `is ${JSON.stringify(text)}; expected an address as http://triton:8000`);
+    // A password may stand in it, so then it is not repeated.
+    const shown = text.includes('@') ? 'no address' : JSON.stringify(text);
+    refuse(path, `is ${shown}; expected an address as http://triton:8000`);
     return '';
   }
   if (url.username !== '' || url.password !== '')
@@ -147,7 +149,7 @@ function readHeaders(
   for (const [name, value] of Object.entries(file)) {
     const lower = name.toLowerCase();
     if (FRAMING.has(lower)) refuse([...path, name], 'is written by the gateway itself; leave it out');
-    if (lower in headers) refuse([...path, name], 'is there twice, in another spelling');
+    if (Object.hasOwn(headers, lower)) refuse([...path, name], 'is there twice, in another spelling');
     headers[lower] = value;
   }
   return headers;

@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 import { loadConfig } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
 import type { Bound } from '../server.ts';
+import { ServiceManager } from '../supervisor/service-manager.ts';
+import { withAllElse } from '../config/start-problems.ts';
 import { openLog } from '../telemetry/log-sink.ts';
 import { renderDemoHints } from './demo-hints.ts';
 
@@ -36,31 +38,46 @@ async function serveUntilSignal(file: string, supervised: boolean): Promise<Boun
   if (supervised && !hasSupervisor) {
     log.warn('sockets can not be handed over on Windows: it serves without a supervisor');
   }
-  const bound = await (hasSupervisor ? serveSupervised(config, log) : serveAlone(config, log));
+  const manager = ServiceManager.of(process.env, log);
+  const bound = await (
+    hasSupervisor ? serveSupervised(config, log, manager) : serveAlone(config, log, manager)
+  ).catch(async (error: unknown) => {
+    throw await withAllElse(error, config);
+  });
   process.stdout.write(`ready ${describe(bound)} pid=${process.pid}\n`);
   return bound;
 }
 
-async function serveSupervised(config: Config, log: Logger): Promise<Bound> {
+async function serveSupervised(
+  config: Config,
+  log: Logger,
+  manager: ServiceManager | undefined,
+): Promise<Bound> {
   const { Supervisor } = await import('../supervisor/supervisor.ts');
   const supervisor = await Supervisor.start(config, log, { ...process.env });
   onStopSignal(config, log, (graceMs) => {
+    void manager?.stopping();
     supervisor.stop(graceMs);
   });
-  process.on('SIGHUP', () => {
-    supervisor.reload();
-  });
+  onReloadSignal(manager, () => supervisor.reload());
   void supervisor.ended.then((code) => {
     process.exitCode = code;
   });
-  return supervisor.ready;
+  const bound = await supervisor.ready.catch(async (error: unknown) => {
+    // Until then it holds the addresses, and nobody could tell whether they are free.
+    await supervisor.ended;
+    throw error;
+  });
+  manager?.ready(describe(bound), () => supervisor.isAlive());
+  return bound;
 }
 
-async function serveAlone(config: Config, log: Logger): Promise<Bound> {
+async function serveAlone(config: Config, log: Logger, manager: ServiceManager | undefined): Promise<Bound> {
   const { serve } = await import('../server.ts');
   const server = await serve(config, log, { environment: process.env });
-  process.on('SIGHUP', () => void server.reload());
+  onReloadSignal(manager, () => server.reload());
   onStopSignal(config, log, (graceMs) => {
+    void manager?.stopping();
     void server.stop(graceMs).then((clean) => {
       if (clean) return;
       log.error('the drain deadline has passed with calls unanswered');
@@ -69,7 +86,17 @@ async function serveAlone(config: Config, log: Logger): Promise<Bound> {
       setTimeout(() => process.exit(1), 1000).unref();
     });
   });
+  manager?.ready(describe(server.bound), () => Promise.resolve(true));
   return server.bound;
+}
+
+function onReloadSignal(manager: ServiceManager | undefined, reload: () => Promise<void>): void {
+  process.on('SIGHUP', () => {
+    manager?.reloading();
+    void reload().then(() => {
+      manager?.reloaded();
+    });
+  });
 }
 
 function onStopSignal(config: Config, log: Logger, stop: (graceMs: number) => void): void {

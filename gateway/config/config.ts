@@ -62,7 +62,12 @@ export interface Config {
     /** The control plane. Undefined: it is off. */
     readonly admin: Address | undefined;
   };
-  readonly server: { readonly name: string; readonly bodyLimitBytes: number };
+  readonly server: {
+    readonly name: string;
+    readonly bodyLimitBytes: number;
+    /** Proxies of one's own that a call passes before it comes here; 0: the address at the other end is the caller's. */
+    readonly trustedProxies: number;
+  };
   readonly models: {
     /** Absolute paths. */
     readonly roots: readonly string[];
@@ -102,10 +107,12 @@ export interface Config {
   /** Where exposures are written; undefined: nowhere but the state store. */
   readonly events: EventsConfig | undefined;
   readonly timeouts: {
-    /** To receive a whole request. */
+    /** To receive a whole request; and then, for the caller, to take a long answer. */
     readonly requestMs: number;
     /** To receive a request's headers. */
     readonly headersMs: number;
+    /** To receive a request's body, after its headers. */
+    readonly bodyMs: number;
     /** An idle connection is closed after that. */
     readonly keepAliveMs: number;
     /** From a request's arrival to its answer. */
@@ -189,6 +196,7 @@ export function readConfig(document: YamlDocument, vulkanDriver: boolean): Confi
   const timeouts: Config['timeouts'] = {
     requestMs: duration('request', '60s'),
     headersMs: duration('headers', '10s'),
+    bodyMs: duration('body', read.timeouts?.request ?? '60s'),
     keepAliveMs: duration('keepAlive', '72s'),
     inferenceMs: duration('inference', '30s'),
     // Nobody waits any longer for a run that has taken as long as an answer may.
@@ -270,7 +278,7 @@ export function readConfig(document: YamlDocument, vulkanDriver: boolean): Confi
       return undefined;
     }
     if (!URL.canParse(otlp.endpoint))
-      refuse(['telemetry', 'otlp', 'endpoint'], `is ${otlp.endpoint}, which is no URL`);
+      refuse(['telemetry', 'otlp', 'endpoint'], 'is no URL; expected one as http://127.0.0.1:4318');
     const { headers = {}, serviceName = DEFAULT_NAME } = otlp;
     const endpoint = otlp.endpoint.endsWith('/') ? otlp.endpoint : `${otlp.endpoint}/`;
     return { otlp: { endpoint, headers, serviceName }, sampleRatio: sampleRatio ?? DEFAULT_SAMPLE_RATIO };
@@ -287,6 +295,11 @@ export function readConfig(document: YamlDocument, vulkanDriver: boolean): Confi
     if (sink === 'otlp') {
       const shared = tracing?.otlp;
       const url = file.endpoint ?? (shared && `${shared.endpoint}v1/logs`);
+      if (file.endpoint !== undefined && !URL.canParse(file.endpoint))
+        refuse(
+          ['telemetry', 'events', 'endpoint'],
+          'is no URL; expected one as http://collector:4318/v1/logs',
+        );
       if (url === undefined)
         refuse(
           ['telemetry', 'events'],
@@ -338,6 +351,7 @@ export function readConfig(document: YamlDocument, vulkanDriver: boolean): Confi
     server: {
       name: read.server?.name ?? DEFAULT_NAME,
       bodyLimitBytes,
+      trustedProxies: read.server?.trustProxy ?? 0,
     },
     models: {
       roots: [models.repository].flat().map(absolute),

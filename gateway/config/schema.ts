@@ -20,7 +20,9 @@ const RateText = () => Type.String({ pattern: RATE_PATTERN, expected: RATE_EXPEC
 const Count = (what: string) =>
   Type.Integer({ minimum: 1, maximum: 1e15, expected: `a whole number above 0: ${what}` });
 
-const HttpUrl = (expected: string) => Type.String({ pattern: '^https?://[^\\s]+$', expected });
+/** It may have a password in it. */
+const SecretUrl = (expected: string) =>
+  Type.String({ pattern: '^https?://[^\\s]+$', expected, secret: true });
 const PemFile = (what: string) => Type.String({ minLength: 1, expected: `the path of a PEM file, ${what}` });
 
 const TlsFiles = () =>
@@ -35,8 +37,13 @@ const TlsFiles = () =>
       expected: 'a map of cert, key and, where callers must show a certificate, ca',
     },
   );
+const HeaderValue = () => Type.String({ expected: 'the text of a header', secret: true });
 const Secret = () =>
-  Type.String({ minLength: MIN_SECRET_CHARACTERS, expected: 'a secret of 16 characters at least' });
+  Type.String({
+    minLength: MIN_SECRET_CHARACTERS,
+    expected: 'a secret of 16 characters at least',
+    secret: true,
+  });
 
 /** `signalbox.yaml`. A key that is not here is refused: nothing that a file says is passed over in silence. */
 export const ConfigSchema = Type.Object(
@@ -59,8 +66,15 @@ export const ConfigSchema = Type.Object(
           bodyLimit: Type.Optional(
             Type.String({ pattern: '^[0-9]+(B|KiB|MiB|GiB)$', expected: 'a size as 512KiB or 64MiB' }),
           ),
+          trustProxy: Type.Optional(
+            Type.Integer({
+              minimum: 0,
+              maximum: 16,
+              expected: 'the number of proxies that calls pass before they come here, 0 to 16',
+            }),
+          ),
         },
-        { additionalProperties: false, expected: 'a map of name and bodyLimit' },
+        { additionalProperties: false, expected: 'a map of name, bodyLimit and trustProxy' },
       ),
     ),
     models: Type.Object(
@@ -88,9 +102,9 @@ export const ConfigSchema = Type.Object(
           jwt: Type.Optional(
             Type.Object(
               {
-                issuer: HttpUrl("the issuer's URL, as its tokens have it in iss"),
+                issuer: SecretUrl("the issuer's URL, as its tokens have it in iss"),
                 audience: Type.String({ minLength: 1, expected: 'what tokens have in aud' }),
-                jwks: Type.Optional(HttpUrl("the URL of the issuer's keys")),
+                jwks: Type.Optional(SecretUrl("the URL of the issuer's keys")),
                 scopesClaim: Type.Optional(Type.String({ minLength: 1, expected: "a claim's name" })),
                 rate: Type.Optional(RateText()),
               },
@@ -120,6 +134,7 @@ export const ConfigSchema = Type.Object(
     secret: Type.Optional(
       Type.Union([Secret(), Type.Array(Secret(), { minItems: 1, maxItems: 2 })], {
         expected: 'a secret of 16 characters at least, or a list of the new and the old one',
+        secret: true,
       }),
     ),
     spool: Type.Optional(Folder()),
@@ -128,6 +143,7 @@ export const ConfigSchema = Type.Object(
         {
           request: Type.Optional(Duration()),
           headers: Type.Optional(Duration()),
+          body: Type.Optional(Duration()),
           keepAlive: Type.Optional(Duration()),
           inference: Type.Optional(Duration()),
           run: Type.Optional(Duration()),
@@ -197,9 +213,9 @@ export const ConfigSchema = Type.Object(
           otlp: Type.Optional(
             Type.Object(
               {
-                endpoint: HttpUrl("an OTLP receiver's URL over HTTP, as http://127.0.0.1:4318"),
+                endpoint: SecretUrl("an OTLP receiver's URL over HTTP, as http://127.0.0.1:4318"),
                 headers: Type.Optional(
-                  Type.Record(Type.String({ pattern: '^[A-Za-z0-9-]+$' }), Type.String(), {
+                  Type.Record(Type.String({ pattern: '^[A-Za-z0-9-]+$' }), HeaderValue(), {
                     expected: 'a map of header names to values',
                   }),
                 ),
@@ -245,10 +261,10 @@ export const ConfigSchema = Type.Object(
                   Type.Integer({ minimum: 1, maximum: 1000, expected: 'a whole number from 1 to 1000' }),
                 ),
                 endpoint: Type.Optional(
-                  HttpUrl("the receiver's URL for logs, as http://collector:4318/v1/logs"),
+                  SecretUrl("the receiver's URL for logs, as http://collector:4318/v1/logs"),
                 ),
                 headers: Type.Optional(
-                  Type.Record(Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$" }), Type.String(), {
+                  Type.Record(Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$" }), HeaderValue(), {
                     expected: 'a map of request headers, as { authorization: "Bearer ${TOKEN}" }',
                   }),
                 ),

@@ -2,6 +2,7 @@ import type { CallerLimits } from '../limits/caller-limits.ts';
 import { formatRate } from '../limits/rate.ts';
 import type { Rate } from '../limits/rate.ts';
 import type { Address, Config } from './config.ts';
+import type { EventsConfig } from './state-config.ts';
 
 /** Stands for what nobody is shown. */
 export const REDACTED = '[redacted]';
@@ -17,7 +18,11 @@ export function shownConfig(config: Config): object {
       metrics: listen.metrics && addressText(listen.metrics),
       admin: listen.admin && addressText(listen.admin),
     },
-    server: { name: server.name, bodyLimit: `${server.bodyLimitBytes}B` },
+    server: {
+      name: server.name,
+      bodyLimit: `${server.bodyLimitBytes}B`,
+      trustProxy: server.trustedProxies,
+    },
     models: {
       repository: models.roots,
       control: models.control,
@@ -28,9 +33,9 @@ export function shownConfig(config: Config): object {
     auth: {
       keys: auth.keys?.kind === 'file' ? auth.keys.file : auth.keys?.kind,
       jwt: auth.tokens && {
-        issuer: auth.tokens.issuer,
+        issuer: withoutCredentials(auth.tokens.issuer),
         audience: auth.tokens.audience,
-        jwks: auth.tokens.jwks,
+        jwks: auth.tokens.jwks && withoutCredentials(auth.tokens.jwks),
         scopesClaim: auth.tokens.scopesClaim,
         rate: rateText(auth.tokens.rate),
       },
@@ -50,17 +55,19 @@ export function shownConfig(config: Config): object {
     webhooks:
       config.webhooks.length === 0
         ? undefined
-        : config.webhooks.map(({ name, type, secret, events: wanted }) => ({
+        : config.webhooks.map(({ name, type, secret, events: wanted, timeoutMs }) => ({
             name,
             url: REDACTED,
             type,
             ...(secret !== undefined && { secret: REDACTED }),
             ...(wanted !== undefined && { events: wanted }),
+            timeout: msText(timeoutMs),
           })),
     spool: config.spool,
     timeouts: {
       request: msText(timeouts.requestMs),
       headers: msText(timeouts.headersMs),
+      body: msText(timeouts.bodyMs),
       keepAlive: msText(timeouts.keepAliveMs),
       inference: msText(timeouts.inferenceMs),
       run: msText(timeouts.runMs),
@@ -87,33 +94,56 @@ export function shownConfig(config: Config): object {
     telemetry: {
       logs: { level: config.logLevel, access: config.accessLogShare },
       otlp: tracing && {
-        endpoint: tracing.otlp.endpoint,
-        headers: Object.fromEntries(Object.keys(tracing.otlp.headers).map((name) => [name, REDACTED])),
+        endpoint: withoutCredentials(tracing.otlp.endpoint),
+        headers: withoutValues(tracing.otlp.headers),
         serviceName: tracing.otlp.serviceName,
       },
       sampleRatio: tracing?.sampleRatio,
       tritonMetrics: config.tritonMetrics,
       audit: config.auditFile === undefined ? undefined : { file: config.auditFile },
-      events:
-        events &&
-        (events.kind === 'file'
-          ? {
-              sink: 'file',
-              file: events.path,
-              maxSize: `${events.maxBytes}B`,
-              maxFiles: events.maxFiles,
-            }
-          : events.kind === 'redis'
-            ? { sink: 'redis', maxLength: events.maxLength }
-            : { sink: 'otlp' }),
+      events: events && shownEvents(events),
     },
   };
   return pruned(shown) ?? {};
 }
 
+function shownEvents(events: EventsConfig): object {
+  switch (events.kind) {
+    case 'file':
+      return {
+        sink: 'file',
+        file: events.path,
+        maxSize: `${events.maxBytes}B`,
+        maxFiles: events.maxFiles,
+      };
+    case 'redis':
+      return { sink: 'redis', maxLength: events.maxLength };
+    case 'otlp':
+      return {
+        sink: 'otlp',
+        endpoint: withoutCredentials(events.url),
+        headers: withoutValues(events.headers),
+        timeout: msText(events.timeoutMs),
+      };
+  }
+}
+
 /** A Redis address whose password is not shown. */
 export function withoutPassword(url: string): string {
-  return url.replace(/:\/\/([^:@/]*):[^@/]*@/, `://$1:${REDACTED}@`);
+  return withoutQueryValues(url.replace(/:\/\/([^:@/]*):[^/]*@/, `://$1:${REDACTED}@`));
+}
+
+/** The address of a receiver: whoever is named in it may be a token. */
+function withoutCredentials(url: string): string {
+  return withoutQueryValues(url.replace(/:\/\/[^/]*@/, `://${REDACTED}@`));
+}
+
+function withoutQueryValues(url: string): string {
+  return url.replace(/([?&][^=&#]*=)[^&#]*/g, `$1${REDACTED}`);
+}
+
+function withoutValues(headers: Readonly<Record<string, string>>): object {
+  return Object.fromEntries(Object.keys(headers).map((name) => [name, REDACTED]));
 }
 
 function addressText({ host, port }: Address): string {

@@ -27,12 +27,17 @@ export const WebhookSchema = Type.Object(
       pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
       expected: 'a name of small letters, digits and "-", 63 characters at most',
     }),
-    url: Type.String({ pattern: '^https?://[^\\s]+$', expected: 'an address as https://example.com/hook' }),
+    url: Type.String({
+      pattern: '^https?://[^\\s]+$',
+      expected: 'an address as https://example.com/hook',
+      secret: true,
+    }),
     type: Type.Optional(Type.Enum(['generic', 'slack'])),
     secret: Type.Optional(
       Type.String({
         minLength: MIN_SECRET_CHARACTERS,
         expected: `a secret of ${MIN_SECRET_CHARACTERS} characters at least`,
+        secret: true,
       }),
     ),
     events: Type.Optional(

@@ -123,7 +123,9 @@ export function changedKeys(before: Config, after: Config): readonly string[] {
     ['state', before.state, after.state],
     ['webhooks', before.webhooks, after.webhooks],
     ['cache.redis', before.cache, after.cache],
-    ['telemetry.otlp.headers', before.tracing, after.tracing],
+    ['telemetry.otlp', before.tracing, after.tracing],
+    ['telemetry.events', before.events, after.events],
+    ['auth.jwt', before.auth.tokens, after.auth.tokens],
   ] as const;
   for (const [key, was, is] of redacted) {
     if (!isDeepStrictEqual(was, is) && changed.every((known) => !known.startsWith(key))) changed.push(key);

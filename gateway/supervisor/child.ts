@@ -20,10 +20,19 @@ process.on('SIGTERM', () => undefined);
 process.on('SIGHUP', () => undefined);
 
 process.on('message', (message: ToChild) => {
-  if (message.kind === 'start') void start(message);
-  else if (stopping) return;
-  else if (message.kind === 'reload') void server?.reload();
-  else void stop(message.graceMs);
+  switch (message.kind) {
+    case 'start':
+      void start(message);
+      break;
+    case 'ping':
+      send({ kind: 'pong' });
+      break;
+    case 'reload':
+      if (!stopping) void reload();
+      break;
+    case 'stop':
+      if (!stopping) void stop(message.graceMs);
+  }
 });
 
 process.once('disconnect', () => {
@@ -55,6 +64,11 @@ async function start({ config, environment, sockets, journal, suspects }: StartM
     stopping = true;
     send({ kind: 'refused', message, problems }, leave);
   }
+}
+
+async function reload(): Promise<void> {
+  await server?.reload();
+  send({ kind: 'reload_ended' });
 }
 
 /** @returns whether all was answered before the drain deadline */

@@ -21,6 +21,8 @@ export type ToChild =
   | StartMessage
   /** Read the configuration's file and the certificates again. */
   | { readonly kind: 'reload' }
+  /** Say that the event loop turns. */
+  | { readonly kind: 'ping' }
   /** Fail readiness, go on for `graceMs`, answer what is in flight, and end. */
   | { readonly kind: 'stop'; readonly graceMs: number };
 
@@ -28,6 +30,9 @@ export type FromChild =
   | { readonly kind: 'ready'; readonly bound: Bound }
   /** Another configuration is in force: the next process is to start with it. */
   | { readonly kind: 'reloaded'; readonly config: Config }
+  /** What it was told to read again it has read, whatever came of it. */
+  | { readonly kind: 'reload_ended' }
+  | { readonly kind: 'pong' }
   /** It can't serve what it was given, and ends; the problems are those of files, where it is them. */
   | { readonly kind: 'refused'; readonly message: string; readonly problems: readonly Problem[] }
   /** All instances of a version hang; what could still be answered was, and it is to be replaced. */

@@ -93,9 +93,14 @@ export class Supervisor {
     return this.#ended.promise;
   }
 
-  /** Has the configuration's file and the certificates read again. */
-  reload(): void {
-    if (this.#state.kind === 'serving') tell(this.#state.child, { kind: 'reload' });
+  /** Has the configuration's file and the certificates read again; resolves when that is done, or nobody is there to do it. */
+  reload(): Promise<void> {
+    return this.#ask({ kind: 'reload' }, 'reload_ended').then(() => undefined);
+  }
+
+  /** Whether what serves answers; while it is being started again, whether that goes on. */
+  isAlive(): Promise<boolean> {
+    return this.#state.kind === 'serving' ? this.#ask({ kind: 'ping' }, 'pong') : Promise.resolve(true);
   }
 
   /** @param graceMs how long calls are still taken while readiness fails */
@@ -124,6 +129,26 @@ export class Supervisor {
       this.#state = { kind: 'stopping', deadline, verdict: 0 };
       child.kill('SIGKILL');
     }
+  }
+
+  /** @returns whether it said so before it ended; it is waited for without limit */
+  #ask(question: ToChild, answer: FromChild['kind']): Promise<boolean> {
+    if (this.#state.kind !== 'serving') return Promise.resolve(false);
+    const { child } = this.#state;
+    return new Promise((resolve) => {
+      const settle = (said: boolean): void => {
+        child.off('message', onMessage).off('exit', onExit);
+        resolve(said);
+      };
+      const onMessage = (message: unknown): void => {
+        if ((message as FromChild).kind === answer) settle(true);
+      };
+      const onExit = (): void => {
+        settle(false);
+      };
+      child.on('message', onMessage).once('exit', onExit);
+      tell(child, question);
+    });
   }
 
   #spawn(sinceMs: number): State {
@@ -191,6 +216,10 @@ export class Supervisor {
         setTimeout(() => {
           this.#giveUp(child);
         }, LEAVE_MS).unref();
+        break;
+      case 'pong':
+      case 'reload_ended':
+      // Who asked hears it too.
     }
   }
 

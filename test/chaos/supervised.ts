@@ -79,7 +79,7 @@ export async function startSupervised({
   };
 }
 
-async function childOf(pid: number): Promise<number> {
+export async function childOf(pid: number): Promise<number> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
   const child = Number(children.trim().split(' ')[0]);
   if (!(child > 0)) throw new Error(`process ${pid} has no child`);

@@ -1,0 +1,49 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { experimentFile } from '../gateway/running-gateway.ts';
+import { identityModel } from '../models/onnx-graph.ts';
+import { temporaryFolder } from '../models/temporary-folder.ts';
+import { signalbox } from './cli.ts';
+
+async function takenPort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { port, [Symbol.dispose]: () => server.close() };
+}
+
+test.each([
+  ['under its parent', []],
+  ['in one process', ['--no-supervisor']],
+])('all that keeps it from starting is told at once, %s', async (_, options) => {
+  using http = await takenPort();
+  using admin = await takenPort();
+  await using folder = await temporaryFolder({
+    'signalbox.yaml':
+      `listen: { http: "127.0.0.1:${http.port}", grpc: "127.0.0.1:0", admin: "127.0.0.1:${admin.port}" }\n` +
+      'models: { repository: ./models }\nexperiments: ./experiments\nauth: { keys: ./keys.yaml }\n' +
+      'tls: { grpc: { cert: ./none.pem, key: ./none.key } }\n',
+    'models/digits/1/model.onnx': identityModel('FP32', ['batch', 1]),
+    'experiments/a.yaml': experimentFile({ model: 'nobody' }),
+    'experiments/b.yaml': experimentFile({ key: 'b', status: 'begun' }),
+    'keys.yaml': 'keys: [{ id: a }]\n',
+  });
+  await using server = signalbox('serve', ...options, '--config', join(folder.path, 'signalbox.yaml'));
+  expect(await server.ended).toBe(1);
+  const told = server.stderr();
+  for (const problem of [
+    new RegExp(`signalbox\\.yaml: listen\\.http: listen EADDRINUSE 127\\.0\\.0\\.1:${http.port}: another process`),
+    new RegExp(`signalbox\\.yaml: listen\\.admin: listen EADDRINUSE 127\\.0\\.0\\.1:${admin.port}: another process`),
+    /tls\.grpc\.cert: .*none\.pem can't be read/,
+    /keys\.yaml:\d+:\d+: keys\[0\]/,
+    /a\.yaml:\d+:\d+: model: .*nobody/,
+    /b\.yaml:\d+:\d+: status: .*begun/,
+  ])
+    expect(told).toMatch(problem);
+  const [, count] = /^(\d+) problems; nothing was started$/m.exec(told) ?? [];
+  expect(Number(count)).toBe(told.trim().split('\n').length - 1);
+  expect(server.stdout()).toBe('');
+});
