@@ -1,4 +1,3 @@
-import { createServer } from 'node:https';
 import type { RequestListener, Server } from 'node:http';
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
@@ -10,6 +9,17 @@ import { liveRoutes } from './faces/admin/live/routes.ts';
 import { keyRoutes } from './faces/admin/keys.ts';
 import { modelRoutes } from './faces/admin/models.ts';
 import { rolloutRoutes } from './faces/admin/rollout.ts';
+import { edgeAnswerHeaders } from './faces/edge/answer-headers.ts';
+import { answerClientError } from './faces/edge/client-errors.ts';
+import { dropConnectionHeaders } from './faces/edge/http2-answers.ts';
+import { screenRequests } from './faces/edge/screen-requests.ts';
+import {
+  CHECK_CONNECTIONS_EVERY_MS,
+  idleMs,
+  receiveWithinMs,
+  secureServer,
+} from './faces/edge/secure-server.ts';
+import { cutOffSlowReaders } from './faces/edge/slow-readers.ts';
 import { answerErrors } from './faces/error-answers.ts';
 import { holdBodies } from './faces/held-bodies.ts';
 import { healthRoutes } from './faces/health.ts';
@@ -24,20 +34,12 @@ import { torchserveManagementRoutes } from './faces/torchserve/management-routes
 import { torchservePing } from './faces/torchserve/ping.ts';
 import { v2Routes } from './faces/v2/routes.ts';
 import { hangUpOnUnused } from './faces/unused-connections.ts';
-import type { Config } from './config/config.ts';
 import type { Gateway } from './gateway.ts';
 import type { TlsCredentials } from './tls.ts';
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** When its headers had arrived, in `performance.now()` milliseconds. */
-    arrivalMs: number;
-  }
-}
-
 /** The data plane's HTTP application; it listens to nothing yet. */
 export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Promise<FastifyInstance> {
-  const app = baseApp(gateway, tls);
+  const app = baseApp(gateway, 'data', tls);
   holdBodies(app, gateway.bodies);
   await app.register((scope) => {
     v2Routes(scope, gateway);
@@ -58,14 +60,14 @@ export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Pr
 
 /** The metrics plane's HTTP application. */
 export function buildMetricsPlane(gateway: Gateway): FastifyInstance {
-  const app = baseApp(gateway);
+  const app = baseApp(gateway, 'data');
   metricsRoutes(app, gateway.metrics);
   return app;
 }
 
 /** The control plane's HTTP application. */
 export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): Promise<FastifyInstance> {
-  const app = baseApp(gateway, tls);
+  const app = baseApp(gateway, 'control', tls);
   await app.register((scope) => {
     healthRoutes(scope, gateway);
     experimentRoutes(scope, gateway);
@@ -91,18 +93,26 @@ export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): P
   return app;
 }
 
-function baseApp({ config, log, admission }: Gateway, tls?: TlsCredentials): FastifyInstance {
-  const { requestMs, headersMs, keepAliveMs } = config.timeouts;
+function baseApp(gateway: Gateway, kind: 'data' | 'control', tls?: TlsCredentials): FastifyInstance {
+  const { config, log, admission } = gateway;
+  const { timeouts } = config;
   const app = fastify<Server>({
     // Fastify's own logging makes a child logger for every request; what is worth a line is logged by name instead.
     logger: false,
     bodyLimit: config.server.bodyLimitBytes,
-    requestTimeout: requestMs,
-    keepAliveTimeout: keepAliveMs,
-    http: { headersTimeout: headersMs },
+    requestTimeout: receiveWithinMs(timeouts),
+    keepAliveTimeout: timeouts.keepAliveMs,
+    connectionTimeout: idleMs(timeouts),
+    http: {
+      headersTimeout: timeouts.headersMs,
+      connectionsCheckingInterval: CHECK_CONNECTIONS_EVERY_MS,
+      // Its absence is answered as every other error.
+      requireHostHeader: false,
+    },
     ...(tls !== undefined && {
-      serverFactory: (handler: RequestListener) => httpsServer(handler, tls, config.timeouts),
+      serverFactory: (handler: RequestListener) => secureServer(handler, tls, timeouts, kind === 'data'),
     }),
+    clientErrorHandler: answerClientError,
     // What arrives on an open connection while it stops is answered, and the connection closed after it.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -111,31 +121,9 @@ function baseApp({ config, log, admission }: Gateway, tls?: TlsCredentials): Fas
   hangUpOnUnused(app, tls !== undefined);
   app.server.maxConnections = config.limits.connections;
   answerErrors(app, log);
-  app.decorateRequest('arrivalMs', 0);
-  app.addHook('onRequest', (request, _reply, done) => {
-    request.arrivalMs = performance.now();
-    done();
-  });
+  screenRequests(app, gateway, edgeAnswerHeaders(kind, tls !== undefined));
+  cutOffSlowReaders(app, timeouts.requestMs);
+  if (tls !== undefined && kind === 'data') dropConnectionHeaders(app);
   admitByScope(app, admission);
   return app;
-}
-
-/** What the framework would make, over TLS. */
-function httpsServer(
-  handler: RequestListener,
-  { cert, key, ca }: TlsCredentials,
-  { headersMs, requestMs, keepAliveMs }: Config['timeouts'],
-): Server {
-  return createServer(
-    {
-      cert,
-      key,
-      ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: true }),
-      headersTimeout: headersMs,
-      requestTimeout: requestMs,
-      keepAliveTimeout: keepAliveMs,
-      handshakeTimeout: headersMs,
-    },
-    handler,
-  );
 }

@@ -17,7 +17,11 @@ export function mapValues(value: unknown, change: (value: unknown) => unknown): 
 export function described(schema: unknown): unknown {
   const inner = mapValues(schema, described);
   if (!isRecord(inner)) return inner;
-  const { expected, ...rest } = inner;
+  const { expected } = inner;
+  // What a terminal doesn't repeat, an editor shows to whoever writes it.
+  const rest = Object.fromEntries(
+    Object.entries(inner).filter(([key]) => key !== 'expected' && key !== 'secret'),
+  );
   const worded =
     typeof expected === 'string' && !('description' in rest)
       ? { description: expected, ...rest }

@@ -26,32 +26,6 @@ function publish(file: string, title: string, schema: unknown): PublishedSchema 
   return { file, text: `${JSON.stringify(document, undefined, 2)}\n` };
 }
 
-<<<<<<< HEAD
-=======
-type Json = Readonly<Record<string, unknown>>;
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function mapValues(value: unknown, change: (value: unknown) => unknown): unknown {
-  if (Array.isArray(value)) return value.map(change);
-  if (!isRecord(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, change(inner)]));
-}
-
-function describe(schema: unknown): unknown {
-  const inner = mapValues(schema, describe);
-  if (!isRecord(inner) || typeof inner.expected !== 'string') return inner;
-  const { expected } = inner;
-  // What a terminal doesn't repeat, an editor shows to whoever writes it.
-  const rest = Object.fromEntries(
-    Object.entries(inner).filter(([key]) => key !== 'expected' && key !== 'secret'),
-  );
-  return 'description' in rest ? rest : { description: expected, ...rest };
-}
-
->>>>>>> ff3f49f (Tell systemd how the service is, and everything that keeps it from starting at once; show the configuration whole, without a secret)
 /** What may stand in a file before `${NAME}` and `${NAME:-default}` are replaced. */
 function widen(schema: unknown): unknown {
   const inner = mapValues(schema, widen);

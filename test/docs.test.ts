@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { ModelConfigSchema } from '../backends/repository/model-config.ts';
 import { ExperimentSchema } from '../experiments/experiment-schema.ts';
@@ -81,3 +81,42 @@ function keysOf(schema: object, prefix = ''): readonly string[] {
     keysOf(inner, prefix === '' ? key : `${prefix}.${key}`),
   );
 }
+
+describe('docs/security.md', () => {
+  const OWASP = [
+    'API1:2023 Broken Object Level Authorization',
+    'API2:2023 Broken Authentication',
+    'API3:2023 Broken Object Property Level Authorization',
+    'API4:2023 Unrestricted Resource Consumption',
+    'API5:2023 Broken Function Level Authorization',
+    'API6:2023 Unrestricted Access to Sensitive Business Flows',
+    'API7:2023 Server Side Request Forgery',
+    'API8:2023 Security Misconfiguration',
+    'API9:2023 Improper Inventory Management',
+    'API10:2023 Unsafe Consumption of APIs',
+  ];
+
+  test('has every item of the list with what answers it, and a test of that name', async () => {
+    const text = await read('docs/security.md');
+    const cells = text
+      .split('\n')
+      .filter((line) => line.startsWith('| API'))
+      .map((line) => line.split('|').map((cell) => cell.trim()));
+    expect(cells.map(([, item]) => item)).toEqual(OWASP);
+    const proofs = await read('test/security/owasp.test.ts');
+    for (const [, item = '', answer = '', shown = ''] of cells) {
+      expect(answer.length).toBeGreaterThan(20);
+      expect(shown).toMatch(/`test\/.+\.test\.ts`/);
+      expect(proofs).toContain(`describe('${item}'`);
+    }
+  });
+
+  test('names tests that are there, and all of test/security', async () => {
+    const text = await read('docs/security.md');
+    const named = [...new Set([...text.matchAll(/`(test\/[^`]+\.test\.ts)`/g)].map(([, file = '']) => file))];
+    for (const file of named) expect(await read(file)).toContain('test');
+    const files = await readdir(new URL('../test/security/', import.meta.url));
+    const own = files.filter((file) => file.endsWith('.test.ts')).map((file) => `test/security/${file}`);
+    expect(own.filter((file) => !named.includes(file))).toEqual([]);
+  });
+});

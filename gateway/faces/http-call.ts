@@ -29,16 +29,19 @@ export function httpCall(request: FastifyRequest, path: ModelPath, answerableBy:
 }
 
 /** What admission looks at. */
-export function callerHead({ raw, params }: FastifyRequest): CallerHead {
-  const { headers, socket } = raw;
+export function callerHead({ raw, params, clientAddress }: FastifyRequest): CallerHead {
+  const { headers } = raw;
   const { model } = params as { readonly model?: string };
-  return { header: (name) => headerOf(headers, name), address: socket.remoteAddress ?? '', model };
+  return { header: (name) => headerOf(headers, name), address: clientAddress, model };
 }
 
 export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
-  const value = headers[name];
+  const value = headers[name] ?? (name === 'host' ? headers[AUTHORITY] : undefined);
   return value === undefined ? undefined : utf8Of(typeof value === 'string' ? value : value.join(', '));
 }
+
+/** What HTTP/2 has in the place of Host. */
+export const AUTHORITY = ':authority';
 
 /** Node reads headers as Latin-1; what a unit is called is hashed as the UTF-8 that was sent. */
 function utf8Of(value: string): string {
@@ -49,7 +52,7 @@ const BEYOND_ASCII = /[\u0080-\u00ff]/;
 
 const hangUps = new WeakMap<Socket, AbortSignal>();
 
-/** Aborted when the caller's connection closes; made once for a connection, as most carry many calls. */
+/** Aborted when the caller's connection closes; made once for a connection, as most carry many calls. Over HTTP/2 it is the call's own stream. */
 function hangUpSignal(socket: Socket): AbortSignal {
   const known = hangUps.get(socket);
   if (known !== undefined) return known;

@@ -12,10 +12,15 @@ const WAIT_MS = 500;
  */
 export function hangUpOnUnused(app: FastifyInstance, isTls: boolean): void {
   const unused = new Set<Socket>();
-  app.server.on(isTls ? 'secureConnection' : 'connection', (socket: Socket) => {
-    unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
-  });
+  app.server.on(
+    isTls ? 'secureConnection' : 'connection',
+    (socket: Socket & { readonly alpnProtocol?: unknown }) => {
+      // Those of HTTP/2 are closed by their own protocol.
+      if (socket.alpnProtocol === 'h2') return;
+      unused.add(socket);
+      socket.once('close', () => unused.delete(socket));
+    },
+  );
   app.server.on('request', ({ socket }) => {
     unused.delete(socket);
   });

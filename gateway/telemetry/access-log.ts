@@ -38,6 +38,7 @@ export class AccessLog {
       queue_ms: times && rounded(times.queueMs),
       compute_ms: times && rounded(times.computeMs),
       prediction_id: predictionId,
+      request_id: call.header('x-request-id'),
       key: key === '' ? undefined : key,
       trace_id: identity?.traceId,
       span_id: identity?.spanId,
@@ -59,6 +60,7 @@ interface AccessLine {
   readonly queue_ms: number | undefined;
   readonly compute_ms: number | undefined;
   readonly prediction_id: string | undefined;
+  readonly request_id: string | undefined;
   readonly key: string | undefined;
   readonly trace_id: string | undefined;
   readonly span_id: string | undefined;

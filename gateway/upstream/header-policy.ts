@@ -92,8 +92,10 @@ export function forwardedHeaders(
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? '').toLowerCase();
     const value = rawHeaders[at + 1] ?? '';
-    if (name === 'host') host = value;
+    if (name === 'host' || name === ':authority') host = value;
     else if (name === 'x-forwarded-for') before += `${value}, `;
+    // What HTTP/2 has in the place of the request line.
+    if (name.startsWith(':')) continue;
     if (OWN_IN_REQUEST.has(name) || (keepsCredentials && CREDENTIALS.has(name))) continue;
     if (name in added || without?.has(name) === true || dropped.includes(name)) continue;
     headers.push(name, value);

@@ -35,8 +35,12 @@ test.each([
   expect(await server.ended).toBe(1);
   const told = server.stderr();
   for (const problem of [
-    new RegExp(`signalbox\\.yaml: listen\\.http: listen EADDRINUSE 127\\.0\\.0\\.1:${http.port}: another process`),
-    new RegExp(`signalbox\\.yaml: listen\\.admin: listen EADDRINUSE 127\\.0\\.0\\.1:${admin.port}: another process`),
+    new RegExp(
+      `signalbox\\.yaml: listen\\.http: listen EADDRINUSE 127\\.0\\.0\\.1:${http.port}: another process`,
+    ),
+    new RegExp(
+      `signalbox\\.yaml: listen\\.admin: listen EADDRINUSE 127\\.0\\.0\\.1:${admin.port}: another process`,
+    ),
     /tls\.grpc\.cert: .*none\.pem can't be read/,
     /keys\.yaml:\d+:\d+: keys\[0\]/,
     /a\.yaml:\d+:\d+: model: .*nobody/,

@@ -35,7 +35,7 @@ export function commandRoutes(app: FastifyInstance, gateway: Gateway): void {
         const { isChanged, standing } = await gateway.control.carryOut(key, {
           command: readCommand(action, body),
           reason: readReason(body),
-          actor: actorOf(request.principal, request.raw.socket.remoteAddress ?? ''),
+          actor: actorOf(request.principal, request.clientAddress),
           requestKey: readRequestKey(request),
           isDryRun,
         });

@@ -8,7 +8,8 @@ const BUNDLE = fileURLToPath(new URL('../../../dashboards/console/bundle/', impo
 
 /**
  * The page runs its own script and style, talks to its own address, and nothing else; nobody may put it into a frame. The key that it holds
- * while its tab is open could be read by a foreign script only, and there is no way for one to get in.
+ * while its tab is open could be read by a foreign script only, and there is no way for one to get in. What every answer of the plane says stands
+ * in `edge/answer-headers.ts`.
  */
 const HEADERS = {
   'content-security-policy': [
@@ -25,11 +26,7 @@ const HEADERS = {
     "trusted-types 'none'",
   ].join('; '),
   'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
   'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
   // Its files have no version in their names: browsers ask each time, and are told that nothing changed.
   'cache-control': 'no-cache',
 } as const;

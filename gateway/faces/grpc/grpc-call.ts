@@ -1,8 +1,14 @@
 import type { Metadata, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
+import { headersRead } from '../../../experiments/headers-read.ts';
+import { GatewayError } from '../../errors.ts';
+import type { Gateway } from '../../gateway.ts';
 import type { Call } from '../../pipeline/call.ts';
-import type { Admission, Admitted, Spends } from '../../trust/admission.ts';
+import type { Admitted, Spends } from '../../trust/admission.ts';
+import { whyMisspelled } from '../../trust/ambiguous-headers.ts';
+import { clientAddress } from '../../trust/client-address.ts';
 import type { Principal } from '../../trust/principal.ts';
 import type { RouteScope } from '../../trust/scopes.ts';
+import { REQUEST_ID, checkedRequestId } from '../edge/request-id.ts';
 import type { InferMessage } from './infer-message.ts';
 
 /** A call of gRPC, of one request or of a stream of them. */
@@ -41,18 +47,31 @@ export function callerOf(call: GrpcServerCall): Caller {
  */
 export function admit(
   call: Pick<GrpcServerCall, 'metadata' | 'getPeer'>,
-  admission: Admission,
+  { admission, config, experiments }: Pick<Gateway, 'admission' | 'config' | 'experiments'>,
   scope: RouteScope,
   { model, spends }: { readonly model?: string | undefined; readonly spends?: Spends } = {},
 ): Admitted | Promise<Admitted> {
   const { metadata } = call;
-  const address = call.getPeer().replace(/:\d+$/, '');
-  return admission.admit(
-    { header: (name) => headerOf(metadata, name), address, model },
-    scope,
-    'grpc',
-    spends,
-  );
+  const header = (name: string): string | undefined => headerOf(metadata, name);
+  const read = headersRead(experiments.current);
+  for (const name in metadata.getMap()) {
+    const misspelled = whyMisspelled(name, (known) => read.has(known));
+    if (misspelled !== undefined) throw new GatewayError('invalid_request', misspelled);
+  }
+  requestIdOf(metadata);
+  const peer = call.getPeer().replace(/:\d+$/, '');
+  const address = clientAddress(peer, header('x-forwarded-for'), config.server.trustedProxies);
+  return admission.admit({ header, address, model }, scope, 'grpc', spends);
+}
+
+/**
+ * What a caller calls its request; undefined where it doesn't.
+ *
+ * @throws GatewayError
+ */
+export function requestIdOf(metadata: Metadata): string | undefined {
+  const id = headerOf(metadata, REQUEST_ID);
+  return id === undefined ? undefined : checkedRequestId(id);
 }
 
 function headerOf(metadata: Metadata, name: string): string | undefined {

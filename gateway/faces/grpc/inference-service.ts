@@ -58,7 +58,7 @@ export function inferenceService(gateway: Gateway, open: OpenStreams): UntypedSe
     (...[call, answer]: Parameters<handleUnaryCall<Request, object>>): void => {
       // In a promise, so that what is thrown at once is answered too.
       Promise.resolve(call)
-        .then(() => admit(call, admission, scope, { model: modelIn(call.request) }))
+        .then(() => admit(call, gateway, scope, { model: modelIn(call.request) }))
         .then(async ({ principal, leave }) => {
           try {
             return await handle(call.request, principal);

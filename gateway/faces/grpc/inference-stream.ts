@@ -88,8 +88,7 @@ class InferenceStream {
     let leave: (() => void) | undefined;
     const hold = this.#gateway.bodies.hold();
     try {
-      const { admission } = this.#gateway;
-      const admitted = await admit(this.#call, admission, 'infer', { spends: 'rows' });
+      const admitted = await admit(this.#call, this.#gateway, 'infer', { spends: 'rows' });
       const { principal } = admitted;
       leave = admitted.leave;
       hold.grow(bytes.length);

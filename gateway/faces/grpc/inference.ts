@@ -2,14 +2,16 @@ import { Metadata } from '@grpc/grpc-js';
 import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { Gateway } from '../../gateway.ts';
 import { describeAnswer } from '../answer-headers.ts';
-import { admit, callerOf, inferCall } from './grpc-call.ts';
+import { REQUEST_ID } from '../edge/request-id.ts';
+import { admit, callerOf, inferCall, requestIdOf } from './grpc-call.ts';
 import { readInferMessage } from './infer-message.ts';
 import { readGrpcRequest } from './infer-request.ts';
 import { writeInferResponse } from './infer-response.ts';
 import { toGatewayError, toStatus } from './status.ts';
 
 /** ModelInfer: one request, one answer; the answer's headers are its initial metadata. */
-export function modelInfer({ pipeline, admission, bodies, log }: Gateway): handleUnaryCall<Buffer, Buffer> {
+export function modelInfer(gateway: Gateway): handleUnaryCall<Buffer, Buffer> {
+  const { pipeline, bodies, log } = gateway;
   const infer: (...call: Parameters<handleUnaryCall<Buffer, Buffer>>) => Promise<void> = async (
     call,
     answer,
@@ -17,7 +19,7 @@ export function modelInfer({ pipeline, admission, bodies, log }: Gateway): handl
     let leave: (() => void) | undefined;
     const hold = bodies.hold();
     try {
-      const admitting = admit(call, admission, 'infer', { spends: 'rows' });
+      const admitting = admit(call, gateway, 'infer', { spends: 'rows' });
       const admitted = admitting instanceof Promise ? await admitting : admitting;
       const { principal } = admitted;
       leave = admitted.leave;
@@ -30,6 +32,8 @@ export function modelInfer({ pipeline, admission, bodies, log }: Gateway): handl
       });
       const metadata = new Metadata();
       describeAnswer({ header: metadata.set.bind(metadata) }, answered);
+      const requestId = requestIdOf(call.metadata);
+      if (requestId !== undefined) metadata.set(REQUEST_ID, requestId);
       call.sendMetadata(metadata);
       answer(null, answered.encoded);
     } catch (error) {

@@ -3,7 +3,7 @@
  * that the digits that were sent have to be read once more, and written digit by digit.
  */
 import type { NumericDatatype } from '../../../backends/tensor/datatype.ts';
-import { isObject, misfit, own } from './json-values.ts';
+import { invalid, isObject, misfit, own } from './json-values.ts';
 
 declare global {
   // ECMAScript's source text access, which TypeScript's libraries do not have yet.
@@ -34,17 +34,32 @@ export class WholeNumbers {
     this.#list = list;
   }
 
-  /** The `data` of a tensor, in which whole numbers from 2^52 on are bigints. */
+  /**
+   * The `data` of a tensor, in which whole numbers from 2^52 on are bigints.
+   *
+   * @throws GatewayError where the JSON is nested too deeply to be read so
+   */
   dataOf(tensor: number): readonly unknown[] {
-    this.#root ??= JSON.parse(this.#text, (_key, value, { source }) =>
-      typeof value === 'number' && Math.abs(value) >= INEXACT_FROM && source !== undefined
-        ? (wholeNumber(source) ?? value)
-        : value,
-    );
+    this.#root ??= readExactly(this.#text);
     const tensors: unknown = isObject(this.#root) ? own(this.#root, this.#list) : undefined;
     const found: unknown = Array.isArray(tensors) ? tensors[tensor] : undefined;
     const data = isObject(found) ? own(found, 'data') : undefined;
     return Array.isArray(data) ? data : [];
+  }
+}
+
+function readExactly(text: string): unknown {
+  try {
+    return JSON.parse(text, (_key, value, { source }) =>
+      typeof value === 'number' && Math.abs(value) >= INEXACT_FROM && source !== undefined
+        ? (wholeNumber(source) ?? value)
+        : value,
+    );
+  } catch (cause) {
+    // Read plainly it was valid; with a look at each value the reader calls itself at each level.
+    if (cause instanceof RangeError)
+      throw invalid('the request JSON is nested too deeply for whole numbers beyond 2^52 beside it');
+    throw cause;
   }
 }
 

@@ -27,7 +27,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
   expect(config).toEqual({
     file: join(folder, 'signalbox.yaml'),
     listen: { http: { host: '127.0.0.1', port: 8000 }, grpc: undefined, metrics: undefined },
-    server: { name: 'signalbox', bodyLimitBytes: 64 * 1024 * 1024 },
+    server: { name: 'signalbox', bodyLimitBytes: 64 * 1024 * 1024, trustedProxies: 0 },
     models: {
       roots: [join(folder, 'models')],
       control: 'poll',
@@ -46,6 +46,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
     timeouts: {
       requestMs: 60_000,
       headersMs: 10_000,
+      bodyMs: 60_000,
       keepAliveMs: 72_000,
       inferenceMs: 30_000,
       runMs: 30_000,
@@ -80,7 +81,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
 test('every key of a file is read', async () => {
   const config = await load(`\
 listen: { http: 0.0.0.0:80, grpc: '[::1]:81', metrics: localhost:0 }
-server: { name: triton, bodyLimit: 512KiB }
+server: { name: triton, bodyLimit: 512KiB, trustProxy: 2 }
 models: { repository: [/srv/models, more], control: none, defaultModel: digits }
 experiments: experiments
 auth:
@@ -91,7 +92,7 @@ limits:
     shedding: { wait: 2s, eventLoopDelay: 300ms, heapPercent: 80, bodies: 2GiB },
     models: { digits: 100/s }, experiments: { digits-cnn: 10/s } }
 tls: { http: { cert: a.pem, key: b.pem }, grpc: { cert: /c.pem, key: d.pem, ca: e.pem } }
-timeouts: { request: 1m, headers: 5s, keepAlive: 1h, inference: 500ms, run: 400ms, grace: 0s, drain: 1.5s }
+timeouts: { request: 1m, headers: 5s, body: 20s, keepAlive: 1h, inference: 500ms, run: 400ms, grace: 0s, drain: 1.5s }
 cache: { memory: 2MiB, ttl: 10m }
 state: sqlite:state/signalbox.db
 secret: [a new secret of a test, an old secret of a test]
@@ -107,7 +108,7 @@ telemetry: { logs: { level: warn, access: 0.25 }, events: { file: log/e.jsonl, m
       grpc: { host: '::1', port: 81 },
       metrics: { host: 'localhost', port: 0 },
     },
-    server: { name: 'triton', bodyLimitBytes: 524_288 },
+    server: { name: 'triton', bodyLimitBytes: 524_288, trustedProxies: 2 },
     models: {
       roots: ['/srv/models', join(folder, 'more')],
       control: 'none',
@@ -126,6 +127,7 @@ telemetry: { logs: { level: warn, access: 0.25 }, events: { file: log/e.jsonl, m
     timeouts: {
       requestMs: 60_000,
       headersMs: 5000,
+      bodyMs: 20_000,
       keepAliveMs: 3_600_000,
       inferenceMs: 500,
       runMs: 400,

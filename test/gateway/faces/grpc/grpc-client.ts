@@ -34,8 +34,14 @@ export interface Answer {
 export class GrpcClient implements Disposable {
   readonly #client: Client;
 
-  constructor(address: string, channel: ChannelCredentials = credentials.createInsecure()) {
+  /** @param options of the channel, beside those that take messages of any size */
+  constructor(
+    address: string,
+    channel: ChannelCredentials = credentials.createInsecure(),
+    options: Readonly<Record<string, string | number>> = {},
+  ) {
     this.#client = new Client(address, channel, {
+      ...options,
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
     });
