@@ -7,6 +7,7 @@ import { ERRORS } from '../../gateway/errors.ts';
 import { Metrics } from '../../gateway/telemetry/metrics.ts';
 
 const PROTOS = new URL('../../gateway/faces/grpc/protos/', import.meta.url);
+const OPENAPI = new URL('../../docs/openapi/', import.meta.url);
 
 /** The names that callers, dashboards and files rely on, as the code has them. */
 export interface Contract {
@@ -33,6 +34,7 @@ export async function extractContract(version: string): Promise<Contract> {
     ...keysOf(ModelConfigSchema).map((key) => `key config.yaml ${key}`),
     ...keysOf(ExperimentSchema).map((key) => `key experiment ${key}`),
     ...(await remoteCalls()),
+    ...(await httpCalls()),
   ];
   return { version, names: [...new Set(names)].toSorted() };
 }
@@ -54,6 +56,23 @@ export function brokenNames(released: Contract, next: Contract): readonly string
 async function remoteCalls(): Promise<readonly string[]> {
   const text = await readFile(new URL('inference.proto', PROTOS), 'utf8');
   return [...text.matchAll(/^\s*rpc (\w+)/gm)].map(([, name]) => `rpc ${name ?? ''}`);
+}
+
+/** As `call data POST /v2/models/{model}/infer`, from the documents that are held equal to the routes. */
+async function httpCalls(): Promise<readonly string[]> {
+  const planes = await Promise.all(
+    ['data', 'admin'].map(async (plane) => {
+      const document = JSON.parse(await readFile(new URL(`${plane}.json`, OPENAPI), 'utf8')) as OpenApiPaths;
+      return Object.entries(document.paths).flatMap(([path, methods]) =>
+        Object.keys(methods).map((method) => `call ${plane} ${method.toUpperCase()} ${path}`),
+      );
+    }),
+  );
+  return planes.flat();
+}
+
+interface OpenApiPaths {
+  readonly paths: Readonly<Record<string, object>>;
 }
 
 interface SchemaNode {

@@ -19,6 +19,8 @@ describe('the release check', () => {
         'key config.yaml dynamic_batching.max_queue_delay_microseconds',
         'key experiment variants.weight',
         'rpc ModelInfer',
+        'call data POST /v2/models/{model}/infer',
+        'call admin POST /models',
       ]),
     );
   });
