@@ -55,6 +55,7 @@ export class UpstreamVersion implements Servable {
   #metadata: V2Metadata | undefined;
   #holders = 0;
   #unheld: PromiseWithResolvers<undefined> | undefined;
+  #closed: Promise<void> | undefined;
 
   constructor(options: UpstreamOptions) {
     const { definition, model, keepsCredentials, answerBytes, events } = options;
@@ -177,7 +178,11 @@ export class UpstreamVersion implements Servable {
     };
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     this.#health.close();
     if (this.#holders > 0) {
       this.#unheld = Promise.withResolvers<undefined>();
