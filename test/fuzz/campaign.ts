@@ -71,6 +71,7 @@ export async function runCampaign(
     }
   };
   await Promise.all(Array.from({ length: open.concurrency }, worker));
+  watchdog?.rest();
   return {
     entry: entry.name,
     seed,

@@ -19,6 +19,10 @@ const gateway = await startGateway({
 const { http = '', grpc = '' } = gateway.server.bound;
 const addresses: GatewayAddresses = { http, grpc };
 process.send?.(addresses);
+// Whoever started it may be killed.
+process.once('disconnect', () => {
+  process.exit();
+});
 process.on('message', (message) => {
   if (message === 'memory') {
     globalThis.gc?.();

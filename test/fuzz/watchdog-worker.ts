@@ -1,4 +1,6 @@
+import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import { RESTING } from './watchdog.ts';
 
 const { beats, silentMs } = workerData as { readonly beats: Int32Array; readonly silentMs: number };
 let entry = '';
@@ -6,13 +8,12 @@ parentPort?.on('message', (name: string) => {
   entry = name;
 });
 
-let last = -1;
+let last: number = RESTING;
 setInterval(() => {
   const now = Atomics.load(beats, 0);
-  if (now === last) {
-    process.stderr.write(
-      `${entry}: input ${Atomics.load(beats, 1)} was not answered in ${silentMs / 1000} s\n`,
-    );
+  if (now === last && now !== RESTING) {
+    // The streams of a worker go through the thread that is stuck.
+    writeSync(2, `${entry}: input ${Atomics.load(beats, 1)} was not answered in ${silentMs / 1000} s\n`);
     process.kill(process.pid, 'SIGKILL');
   }
   last = now;
