@@ -63,6 +63,19 @@ export function lookupModel(): Uint8Array {
   });
 }
 
+/** Gives back `[batch, 1]`, for 0 to 3; fails while it runs where a value is beyond. */
+export function fragileModel(): Uint8Array {
+  return encodeModel({
+    inputs: [{ name: 'INPUT', datatype: 'FP32', shape: ['batch', 1] }],
+    outputs: [{ name: 'OUTPUT', datatype: 'FP32', shape: ['batch', 1] }],
+    nodes: [
+      { op: 'Cast', inputs: ['INPUT'], outputs: ['index'], attributes: { to: 7 } },
+      { op: 'Gather', inputs: ['table', 'index'], outputs: ['OUTPUT'] },
+    ],
+    initializers: [{ name: 'table', shape: [4], data: Float32Array.of(0, 1, 2, 3) }],
+  });
+}
+
 /** Multiplies `[batch, side, side]` by itself, again and again: a run takes as long as `side` and `times` say. */
 export function slowModel(side: number, times: number): Uint8Array {
   const names = Array.from({ length: times }, (_, index) => `step${index}`);

@@ -1,0 +1,254 @@
+/**
+ * A rollout that moves by itself, on three gateways that share a real Redis, one of them with its clock an hour ahead. Whatever happens to them:
+ * one writes at a time, no step is skipped, done twice or lost, and the weights are those of the last one.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RolloutState, RolloutStateKind } from '../../experiments/rollouts/state.ts';
+import { MEASURED_FILES } from '../gateway/faces/predictions.ts';
+import { eventually, experimentFile } from '../gateway/running-gateway.ts';
+import { fragileModel } from '../models/small-models.ts';
+import { startCuttableLink } from '../servers/cuttable-link.ts';
+import type { CuttableLink } from '../servers/cuttable-link.ts';
+import { findFaketime, offBy } from '../servers/faketime.ts';
+import { findRedis, startRedis } from '../servers/redis-server.ts';
+import type { RunningRedis } from '../servers/redis-server.ts';
+import { Replica, USERS } from './replica.ts';
+import type { AuditLine } from './replica.ts';
+import { expectWhole } from './whole-history.ts';
+
+const found = await findRedis();
+const faketime = await findFaketime();
+const program = found.kind === 'found' ? found.program : '';
+
+const WEIGHTS = [2, 10, 20, 30, 40, 50, 60, 70, 80, 90];
+const PAUSE_MS = 500;
+const FLOOR = 5;
+/** What two replicas may be apart in what they take the Redis' time to be. */
+const CLOCK_ERROR_MS = 100;
+
+const FILES = {
+  ...MEASURED_FILES,
+  'models/digits/2/model.onnx': fragileModel(),
+  'experiments/digits.yaml': experimentFile({
+    variants: [
+      { name: 'v1', version: 1, weight: 100 },
+      { name: 'v2', version: 2, weight: 0 },
+    ],
+    rollout: {
+      hardFloor: { consecutiveErrors: FLOOR },
+      steps: WEIGHTS.flatMap((setWeight) => [{ setWeight }, { pause: { duration: `${PAUSE_MS}ms` } }]),
+    },
+  }),
+};
+
+const ALL_V1 = USERS.map(() => '200 digits-cnn=v1');
+const ALL_V2 = USERS.map(() => '200 digits-cnn=v2');
+
+describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one Redis', () => {
+  let redis: RunningRedis;
+  let client: Redis;
+  let links: readonly CuttableLink[] = [];
+  let replicas: Replica[] = [];
+
+  const leader = async (): Promise<number> => {
+    const [holder, expires] = await client.hmget('signalbox:{state}:lease:rollouts', 'holder', 'expires');
+    const [seconds] = await client.time();
+    if (Number(expires) <= Number(seconds) * 1000) return -1;
+    return replicas.findIndex(({ pid }) => pid === Number(holder?.split(':')[1]));
+  };
+  const at = (index: number): Replica => {
+    const replica = replicas[index];
+    if (replica === undefined) throw new Error(`there is no replica ${index}`);
+    return replica;
+  };
+  const stateOf = async (replica: Replica): Promise<RolloutState | undefined> =>
+    (await replica.told()).standing.rollout?.state;
+  const all = async (kind: RolloutStateKind): Promise<boolean> =>
+    (await Promise.all(replicas.map(stateOf))).every((state) => state?.kind === kind);
+  const stepOf = (state: RolloutState | undefined): number =>
+    state !== undefined && 'at' in state ? state.at.step : -1;
+  /** Waits until a replica is told to stand at that step, or further. */
+  const reaches = (replica: Replica, step: number): Promise<void> =>
+    eventually(async () => stepOf(await stateOf(replica)) >= step);
+
+  /** A new walk through the plan, once there is a leader. */
+  const begin = async (): Promise<number> => {
+    await at(0).command('rollback', 'before the next');
+    await eventually(async () => (await all('aborted')) || (await all('rolled_back')));
+    await eventually(async () => (await leader()) !== -1);
+    const { body } = await at(0).command('resume', 'again');
+    return body.weightsVersion;
+  };
+
+  /** The history since a version, once every replica has all of it in its file; it has to be in order. */
+  const historySince = async (version: number): Promise<readonly AuditLine[]> => {
+    const { weightsVersion } = await at(0).told();
+    const histories = await Promise.all(
+      replicas.map(async (replica) => {
+        await eventually(async () => (await replica.history()).at(-1)?.after.version === weightsVersion);
+        return replica.history();
+      }),
+    );
+    for (const history of histories) {
+      expectWhole(history.filter(({ action }) => action !== 'recover'));
+      expectInOrder(history.filter(({ after }) => after.version > version));
+    }
+    return (histories[0] ?? []).filter(({ after }) => after.version > version);
+  };
+
+  beforeAll(async () => {
+    redis = await startRedis(program);
+    client = new Redis(redis.url);
+    links = await Promise.all([0, 1, 2].map(() => startCuttableLink(() => redis.port)));
+    replicas = await Promise.all(
+      links.map(({ port }, index) =>
+        Replica.start({
+          state: `redis://127.0.0.1:${port}/0`,
+          files: FILES,
+          ...(index === 2 && faketime.kind === 'found' && { env: offBy(faketime.program, 3600) }),
+        }),
+      ),
+    );
+  }, 180_000);
+  afterAll(async () => {
+    await Promise.all(replicas.map((replica) => replica.end()));
+    await Promise.all(links.map((link) => link[Symbol.asyncDispose]()));
+    client.disconnect();
+    await redis[Symbol.asyncDispose]();
+  });
+
+  test('a hard floor that is met on a follower takes the version back from all of them', async () => {
+    const version = await begin();
+    await reaches(at(0), 3);
+    const leading = await leader();
+    const follower = at((leading + 1) % 3);
+    let wrong = 0;
+    while (wrong < FLOOR)
+      if ((await follower.infer({ 'x-user-id': 'ada', 'x-experiment': 'v2' }, 9)).startsWith('500'))
+        wrong += 1;
+    const metMs = performance.now();
+    await eventually(async () =>
+      (await Promise.all(replicas.map((replica) => replica.assignment()))).every((assignment) =>
+        isDeepStrictEqual(assignment, ALL_V1),
+      ),
+    );
+    const everywhereMs = performance.now() - metMs;
+    await eventually(() => all('rolled_back'));
+    const history = await historySince(version);
+    const back = history.find(({ action }) => action === 'rollout.rolling_back');
+    expect(back).toMatchObject({
+      reason: `hard_floor: v2: ${FLOOR} requests in a row failed`,
+      actor: { kind: 'rollout', id: expect.stringContaining(`:${follower.pid}:`) as string },
+    });
+    process.stdout.write(
+      `a floor that was met on a follower: all three were back after ${Math.round(everywhereMs)} ms\n`,
+    );
+  }, 60_000);
+
+  test('a leader that is killed is followed, and the walk goes on to its end', async () => {
+    const version = await begin();
+    await reaches(at(0), 3);
+    const first = await leader();
+    const watcher = at((first + 1) % 3);
+    const before = stepOf(await stateOf(watcher));
+    await at(first).kill();
+    const killedMs = performance.now();
+    await reaches(watcher, before + 2);
+    const followedMs = performance.now() - killedMs;
+    replicas[first] = await at(first).again();
+    await eventually(() => all('succeeded'));
+    for (const replica of replicas) expect(await replica.assignment()).toEqual(ALL_V2);
+    const history = await historySince(version);
+    expect(leadersOf(history)).toHaveLength(2);
+    expect(history.filter(({ action }) => action === 'rollout.paused').map(stepAfter)).toEqual(
+      WEIGHTS.map((_, index) => 2 * index + 1),
+    );
+    process.stdout.write(`a killed leader was followed by a step after ${Math.round(followedMs)} ms\n`);
+  }, 120_000);
+
+  test.each([
+    [
+      'stopped',
+      (index: number) => {
+        at(index).signal('SIGSTOP');
+      },
+      (index: number) => {
+        at(index).signal('SIGCONT');
+      },
+    ],
+    [
+      'cut off from Redis',
+      (index: number) => {
+        links[index]?.cut();
+      },
+      (index: number) => {
+        links[index]?.mend();
+      },
+    ],
+  ])(
+    'a leader that is %s for longer than its lease writes nothing when it is back',
+    async (_, take, giveBack) => {
+      const version = await begin();
+      await reaches(at(0), 1);
+      const first = await leader();
+      const watcher = at((first + 1) % 3);
+      const before = stepOf(await stateOf(watcher));
+      take(first);
+      await reaches(watcher, before + 2);
+      giveBack(first);
+      await eventually(() => all('succeeded'));
+      const history = await historySince(version);
+      const leaders = leadersOf(history);
+      expect(leaders).toHaveLength(2);
+      expect(leaders[0]).toContain(`:${at(first).pid}:`);
+    },
+    120_000,
+  );
+
+  test('while Redis hangs the weights stay and no step is taken; it goes on where it stood', async () => {
+    const version = await begin();
+    await reaches(at(0), 3);
+    redis.freeze();
+    const held = await Promise.all(replicas.map((replica) => replica.assignment()));
+    const toldBefore = replicas.map(({ running }) => running.stderr().length);
+    await eventually(() =>
+      replicas.some(({ running }, index) =>
+        running.stderr().slice(toldBefore[index]).includes('so the rollouts hold'),
+      ),
+    );
+    expect(await Promise.all(replicas.map((replica) => replica.assignment()))).toEqual(held);
+    redis.thaw();
+    await eventually(() => all('succeeded'));
+    await historySince(version);
+  }, 60_000);
+});
+
+function stepAfter({ after }: AuditLine): number {
+  const state = after.rollout?.state;
+  return state !== undefined && 'at' in state ? state.at.step : -1;
+}
+
+/** Who took the steps that a leader takes, each once for a row of them. */
+function leadersOf(history: readonly AuditLine[]): readonly string[] {
+  return history
+    .filter(({ actor, reason }) => actor.kind === 'rollout' && !reason.startsWith('hard_floor'))
+    .map(({ actor }) => actor.id)
+    .filter((id, index, ids) => id !== ids[index - 1]);
+}
+
+/** Each entry begins where the one before ended; who no longer leads never writes again; a pause leads to the next one, and lasts. */
+function expectInOrder(history: readonly AuditLine[]): void {
+  const leaders = leadersOf(history);
+  expect(leaders).toEqual([...new Set(leaders)]);
+  history.slice(1).forEach((entry, index) => {
+    const before = history[index];
+    if (before === undefined || entry.action === 'recover') return;
+    expect(entry.before?.rollout).toEqual(before.after.rollout);
+    if (!entry.reason.startsWith('pause_over')) return;
+    const next = stepAfter(entry);
+    if (entry.action === 'rollout.paused') expect(next).toBe(stepAfter(before) + 2);
+    expect(Date.parse(entry.at) - Date.parse(before.at)).toBeGreaterThanOrEqual(PAUSE_MS - CLOCK_ERROR_MS);
+  });
+}
