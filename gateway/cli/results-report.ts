@@ -89,6 +89,7 @@ function metricTable(metrics: readonly MetricResult[]): readonly string[] {
 
 /** Where traffic is not known yet, as on the first day, what is lacking is told in units. */
 function daysText({ daysToGo, unitsToGo }: MetricResult['power']): string {
+  if (unitsToGo === 0) return '0';
   if (daysToGo !== null) return daysToGo < 1 && daysToGo > 0 ? '<1' : String(Math.ceil(daysToGo));
   return unitsToGo === null ? '-' : `${figure(unitsToGo)} units`;
 }
