@@ -131,26 +131,15 @@ function judge(
 }
 
 function outcomeOf(
-  plan: MetricPlan,
-  { result }: Measured,
+  { role, direction }: MetricPlan,
+  { change, isBeyondMargin }: Measured,
   adjustedP: number,
   alpha: number,
 ): MetricResult['outcome'] {
-  if (adjustedP >= alpha) return 'open';
-  const change = result.difference?.estimate ?? result.lift ?? 0;
-  if (change > 0 === (plan.direction === 'increase')) return 'better';
-  const margin = plan.role === 'guardrail' ? (plan.margin ?? 0) : 0;
-  return margin === 0 || isBeyond(result, plan.direction, margin) ? 'worse' : 'open';
-}
-
-/** Whether the whole interval of the lift is worse than the margin. */
-function isBeyond(
-  { anytime }: Measured['result'],
-  direction: MetricPlan['direction'],
-  margin: number,
-): boolean {
-  const [low, high] = anytime.interval ?? [null, null];
-  return direction === 'increase' ? high !== null && high < -margin : low !== null && low > margin;
+  if (role === 'guardrail' && isBeyondMargin) return 'worse';
+  if (adjustedP >= alpha || change === 0) return 'open';
+  if (change > 0 === (direction === 'increase')) return 'better';
+  return role === 'guardrail' ? 'open' : 'worse';
 }
 
 function variantResult({ epochs, control }: AnalysisInput, name: string): VariantResult {

@@ -4,6 +4,7 @@ import {
   compareArms,
   difference,
   effectiveUnitsToBelieve,
+  excessOver,
   liftInterval,
   relativeLift,
 } from '../estimates/comparison.ts';
@@ -47,16 +48,15 @@ export function measureMean(
   const toBelieve = effectiveUnitsToBelieve(comparison);
   const believed = effectiveUnits >= toBelieve;
   const sequence = believed ? confidenceSequence(effect, effectiveUnits, alpha, tuning) : undefined;
-  const interval = knownInterval(
-    sequence === undefined
-      ? undefined
-      : liftInterval(comparison, sequenceBoundary(effectiveUnits, alpha, tuning)),
-  );
+  const reach = sequence === undefined ? Infinity : sequenceBoundary(effectiveUnits, alpha, tuning);
+  const interval = knownInterval(sequence === undefined ? undefined : liftInterval(comparison, reach));
   const fixed = welch(effect, degreesOfFreedom, alpha);
 
   return {
     believed,
     futile: isFutile(interval, plan.direction, minimumEffectOf(plan)),
+    change: effect.estimate,
+    isBeyondMargin: isBeyondMargin(plan, comparison, reach),
     result: {
       name: plan.name,
       role: plan.role,
@@ -79,6 +79,13 @@ export function measureMean(
       power: powerOf(plan, comparison, toBelieve, context),
     },
   };
+}
+
+/** @param reach of the sequence's interval, in standard errors */
+function isBeyondMargin({ direction, margin = 0 }: MeanPlan, comparison: Comparison, reach: number): boolean {
+  const worsening = direction === 'increase' ? -1 : 1;
+  const { estimate, standardError } = excessOver(comparison, worsening * margin);
+  return worsening * estimate > reach * standardError;
 }
 
 function powerOf(

@@ -2,7 +2,8 @@ import { normalPosterior } from '../bayesian/normal-posterior.ts';
 import { logQuantileError, quantileOf } from '../estimates/quantile.ts';
 import { welch } from '../estimates/welch.ts';
 import type { Interval } from '../estimates/welch.ts';
-import { compareQuantiles } from '../sequential/quantile-sequence.ts';
+import { compareQuantiles, shiftBeyond } from '../sequential/quantile-sequence.ts';
+import type { QuantileComparison } from '../sequential/quantile-sequence.ts';
 import { histogramSize } from '../states/log-histogram.ts';
 import type { LogHistogram } from '../states/log-histogram.ts';
 import { forecast, NO_FORECAST } from './forecast.ts';
@@ -54,7 +55,8 @@ export function measureQuantile(
     effect === undefined
       ? undefined
       : normalPosterior(effect, plan.direction, settings.alpha, settings.prior);
-  const interval = knownInterval(sequence.interval);
+  // Zero has no ratio to anything, nor anything a ratio to zero.
+  const interval = estimate === 0 || baseline === 0 ? null : knownInterval(sequence.interval);
   const toLift = ([low, high]: Interval): Interval => [Math.expm1(low), Math.expm1(high)];
   const ahead =
     effect === undefined
@@ -78,6 +80,8 @@ export function measureQuantile(
     // The sequence is exact at any number of units.
     believed: true,
     futile: isFutile(interval, plan.direction, minimumEffectOf(plan)),
+    change: estimate - baseline,
+    isBeyondMargin: isBeyondMargin(plan, estimate - baseline, sequence, alpha),
     result: {
       name: plan.name,
       role: plan.role,
@@ -104,6 +108,18 @@ export function measureQuantile(
             },
     },
   };
+}
+
+/** Ratios up to the margin's are ruled out, and equality, which zero has with every ratio, as well. */
+function isBeyondMargin(
+  { direction, margin = 0 }: QuantilePlan,
+  change: number,
+  { p, pOf }: QuantileComparison,
+  alpha: number,
+): boolean {
+  const worsening = direction === 'increase' ? -1 : 1;
+  if (worsening * change <= 0 || p >= alpha) return false;
+  return margin === 0 || pOf(shiftBeyond(worsening * margin)) < alpha;
 }
 
 function weighted(plan: QuantilePlan, { control, variant }: StatePair): readonly WeightedStratum[] {

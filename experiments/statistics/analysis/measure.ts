@@ -19,6 +19,10 @@ export interface Measured {
   /** Whether there are enough units for the sequence to be believed. */
   readonly believed: boolean;
   readonly futile: boolean;
+  /** What it changed by, on the metric's own scale. */
+  readonly change: number;
+  /** Whether it is surely worse by more than its margin. */
+  readonly isBeyondMargin: boolean;
 }
 
 /** The smallest relative change worth finding, where a metric doesn't say. */

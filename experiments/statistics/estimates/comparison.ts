@@ -164,3 +164,19 @@ export function liftInterval(
   const [low, high] = [(product - root) / a - 1, (product + root) / a - 1];
   return control > 0 ? [low, high] : [-high, -low];
 }
+
+/**
+ * The variant against a limit that moves with control: how far it is above control's mean raised by that share of it, and how far that may be
+ * from the truth. Zero lies outside of the effect's interval exactly where the share lies outside of Fieller's, and here nothing is divided
+ * by control, so it says something at a control of zero too.
+ *
+ * @param share of control's size, as 0.1 for a limit of 10 % above control; below zero for one below it
+ */
+export function excessOver(comparison: Comparison, share: number): Effect {
+  const { control, variant, controlVariance, variantVariance } = comparison;
+  const factor = control < 0 ? 1 - share : 1 + share;
+  return {
+    estimate: variant - factor * control,
+    standardError: Math.sqrt(variantVariance + factor * factor * controlVariance),
+  };
+}

@@ -16,6 +16,8 @@ export interface QuantileComparison {
   readonly interval: Interval;
   /** Of equal quantiles. */
   readonly p: number;
+  /** Of the variant's quantile being that many buckets above control's. */
+  readonly pOf: (shift: number) => number;
 }
 
 /** Evidence against x as an arm's quantile, for the buckets x at which it changes; between two it is that of the lower. */
@@ -72,10 +74,14 @@ export function compareQuantiles(
     return centre + direction * (inside + 1);
   };
   const ratio = (shift: number): number => BUCKET_RATIO ** shift - 1;
-  return {
-    interval: [ratio(furthest(-1)), ratio(furthest(1))],
-    p: Math.min(1, Math.exp(-against(0))),
-  };
+  const pOf = (shift: number): number => Math.min(1, Math.exp(-against(shift)));
+  return { interval: [ratio(furthest(-1)), ratio(furthest(1))], p: pOf(0), pOf };
+}
+
+/** The first shift that is beyond a lift for sure, as values are known to a bucket: above a lift over zero, below one under it. */
+export function shiftBeyond(lift: number): number {
+  const buckets = Math.floor(Math.abs(Math.log1p(Math.max(lift, -1))) / Math.log(BUCKET_RATIO));
+  return Math.sign(lift) * Math.min(buckets + 1, LARGEST_SHIFT);
 }
 
 /** What speaks against each ratio of both quantiles. */

@@ -187,6 +187,54 @@ describe('guardrails', () => {
     expect(verdictAt(1)).toBe('ship v2');
   });
 
+  test.each([0, 1, 5])(
+    'stop a variant whose errors were unheard of: %d of 20,000 under control',
+    (errors) => {
+      const guarded = {
+        ...withErrors(errors / 20_000, 0.2),
+        metrics: [ACCEPTED, { ...ERRORS, margin: 0.1 }],
+      };
+      const results = analyse(guarded);
+      expect(metricOf(results, 'errors').outcome).toBe('worse');
+      expect(results.verdict).toBe('keep v1');
+    },
+  );
+
+  test('fall where all succeeded under control, and a tenth of less is put up with', () => {
+    const metrics: readonly MetricPlan[] = [
+      ACCEPTED,
+      { ...ERRORS, direction: 'increase' as const, margin: 0.1 },
+    ];
+    expect(analyse({ ...withErrors(1, 0.95), metrics }).verdict).toBe('ship v2');
+    expect(analyse({ ...withErrors(1, 0.85), metrics }).verdict).toBe('keep v1');
+  });
+
+  test('are worse where all of the interval of the lift is beyond the margin, wherever there is one', () => {
+    const counts = new Map<string, number>();
+    for (const direction of ['increase', 'decrease'] as const)
+      for (const sign of [1, -1])
+        for (let change = -0.6; change <= 0.6; change += 0.02) {
+          const mean = (value: number): MetricState => ({
+            kind: 'mean',
+            moments: { n: 2000, mean: value, m2: 2000 * 9, m3: 0 },
+          });
+          const variants = {
+            v1: arm(2000, { value: mean(sign) }),
+            v2: arm(2000, { value: mean(sign + change) }),
+          };
+          const metrics: readonly MetricPlan[] = [
+            { name: 'value', role: 'guardrail', direction, type: 'mean', margin: 0.1 },
+          ];
+          const results = analyse(inputOf([{ weights: { v1: 1, v2: 1 }, variants }], { metrics }));
+          const { anytime, outcome } = metricOf(results, 'value');
+          const [low, high] = [anytime.interval?.[0] ?? Number.NaN, anytime.interval?.[1] ?? Number.NaN];
+          const isBeyond = direction === 'increase' ? high < -0.1 : low > 0.1;
+          expect(outcome === 'worse', `${direction} ${sign} ${change}`).toBe(isBeyond);
+          counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+        }
+    expect([...counts.values()].every((count) => count > 5)).toBe(true);
+  });
+
   test('stop a variant whose p99 is worse', () => {
     const withLatency = (variantSeconds: number): string =>
       analyse({
@@ -321,6 +369,40 @@ describe('a metric', () => {
     expect([lift, welch]).toEqual([null, null]);
     expect(difference?.estimate).toBeCloseTo(0.01, 12);
     expect(outcome).toBe('better');
+  });
+
+  test('that is a quantile of zero under control is worse where it rises and less is better', () => {
+    const retries = (zeros: number, units: number): MetricState => ({
+      kind: 'histogram',
+      histogram: { zeros, counts: histogramOf(Array.from({ length: units - zeros }, () => 5)).counts },
+    });
+    const median = (
+      control: number,
+      variant: number,
+      more: Partial<Pick<MetricPlan, 'role' | 'direction' | 'margin'>> = {},
+    ): MetricResult => {
+      const plan = {
+        name: 'retries',
+        role: 'goal',
+        direction: 'decrease',
+        type: 'quantile',
+        quantile: 0.5,
+      } as const;
+      const metrics: readonly MetricPlan[] = [{ ...plan, ...more }];
+      const variants = {
+        v1: arm(10_000, { retries: retries(control, 10_000) }),
+        v2: arm(10_000, { retries: retries(variant, 10_000) }),
+      };
+      return metricOf(analyse(inputOf([{ weights: { v1: 1, v2: 1 }, variants }], { metrics })), 'retries');
+    };
+    const worse = median(6000, 1000);
+    expect([worse.control, worse.lift]).toEqual([0, null]);
+    expect([worse.outcome, worse.anytime.interval]).toEqual(['worse', null]);
+    expect(median(1000, 6000)).toMatchObject({ outcome: 'better', lift: -1, anytime: { interval: null } });
+    expect(median(6000, 1000, { direction: 'increase' }).outcome).toBe('better');
+    expect(median(6000, 6100).outcome).toBe('open');
+    expect(median(6000, 1000, { role: 'guardrail', margin: 0.5 }).outcome).toBe('worse');
+    expect(median(1000, 6000, { role: 'guardrail', margin: 0.5 }).outcome).toBe('better');
   });
 
   test('in a state of another kind is refused', () => {
