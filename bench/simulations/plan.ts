@@ -1,6 +1,7 @@
 import { banditScenario } from './bandits.ts';
 import { burnInScenario } from './burn-in.ts';
 import { meanScenarios } from './mean-scenarios.ts';
+import { movedUnits } from './moved-units.ts';
 import { powerScenarios } from './powers.ts';
 import { quantileScenario } from './quantiles.ts';
 import { returningUnits } from './returning-units.ts';
@@ -23,6 +24,7 @@ export function longPlan(): readonly Planned[] {
     ...times(2000, [burnInScenario(20_000, 0.1, 0.01), burnInScenario(20_000, 0.1, 0.001)]),
     ...times(2000, [banditScenario(20_000, 0), banditScenario(20_000, 0.02)]),
     ...times(2000, [returningUnits(5000)]),
+    ...times(200, [movedUnits(9000)]),
     ...times(2000, [
       quantileScenario(5000, 0.5, 0.5, 0),
       quantileScenario(5000, 0.99, 0.1, 0),

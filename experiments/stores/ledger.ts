@@ -68,7 +68,7 @@ export interface Outcome extends Scope {
   readonly windowsMs: readonly number[];
 }
 
-/** What became of an outcome; `not_counted`: its unit had been given another variant before. */
+/** What became of an outcome; `not_counted`: its unit had been given another variant before, and the metric has no window. */
 export type OutcomeStatus = 'accepted' | 'duplicate' | 'not_counted';
 
 /** What is kept of a unit in a phase. Names are short because there are as many of these as units. */
@@ -133,7 +133,12 @@ export function expose(unit: UnitState | undefined, exposure: UnitExposure): Ste
   return { deltas: [] };
 }
 
-/** The outcome of a prediction is counted; its claim, once for each prediction and metric, is the store's to make. */
+/**
+ * The outcome of a prediction is counted; its claim, once for each prediction and metric, is the store's to make.
+ *
+ * What comes within a window is the unit's, whichever variant it has by then, and counts for the variant that it had first: analysed as it was
+ * assigned. Left out, a unit that a change of weights moved would close its window with less than happened, and only units of the variants that shrank are moved.
+ */
 export function settle(
   unit: UnitState | undefined,
   outcome: Outcome,
@@ -153,8 +158,11 @@ export function settle(
     opens: entered.opens,
     status,
   });
-  if (state.v !== variant) return finish(state, [untested('switched', 1)], 'not_counted');
   if (metric.windowMs === undefined) {
+    if (state.v !== variant) return finish(state, [untested('switched', 1)], 'not_counted');
+    // A claim that ran out doesn't make the same outcome another one.
+    if (state.u === uid && valueIn(state, metric)?.[2] === 1)
+      return finish(state, countDuplicate(outcome), 'duplicate');
     if (state.u !== uid) return finish(state, [untested('later', 1), untested('laterSumX', value.x)]);
     const final: UnitValue = [value.x, value.y, 1];
     const next = withValue(state, metric, final);

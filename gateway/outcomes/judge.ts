@@ -115,7 +115,7 @@ export function statusMessage(status: Exclude<OutcomeStatus, 'accepted'>): strin
     case 'duplicate':
       return 'an outcome of this prediction and metric was taken before';
     case 'not_counted':
-      return 'its unit had been given another variant before, where it counts';
+      return 'its unit had been given another variant before, whose first prediction counts';
   }
 }
 

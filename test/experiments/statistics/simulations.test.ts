@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { banditScenario } from '../../../bench/simulations/bandits.ts';
 import { exactInterval } from '../../../bench/simulations/exact-binomial.ts';
 import { meanScenarios } from '../../../bench/simulations/mean-scenarios.ts';
+import { movedUnits } from '../../../bench/simulations/moved-units.ts';
 import { powerScenario } from '../../../bench/simulations/powers.ts';
 import { quantileScenario } from '../../../bench/simulations/quantiles.ts';
 import { returningUnits } from '../../../bench/simulations/returning-units.ts';
@@ -40,6 +41,11 @@ describe('over many experiments, the claims hold:', () => {
   test('a unit is one observation, and requests taken for observations raise false alarms', () => {
     const outcomes = expectToHold(returningUnits(1500), 60);
     expect(rateOf(outcomes, 'each request is one: false alarm at some look')).toBeGreaterThan(0.3);
+  });
+
+  test('a unit that is moved keeps what it does in its window, and without that there are false winners', () => {
+    const outcomes = expectToHold(movedUnits(9000), 12);
+    expect(rateOf(outcomes, 'outcomes after the move left out: false alarm at the end')).toBeGreaterThan(0.5);
   });
 
   test('a bandit that moves the weights by what it sees', () => {

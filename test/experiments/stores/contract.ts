@@ -349,6 +349,21 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       expect(tallies.untested.v2?.correct?.switched).toBe(1);
     });
 
+    test('the same outcome of a first prediction is a duplicate, however long it was remembered', async () => {
+      const name = newExperiment();
+      await store.recordExposures(batch(name, exposure(name)));
+      const one = outcome(name, { expiresMs: START_MS + 1001 });
+      expect(await store.recordOutcomes([one])).toEqual(['accepted']);
+      const again = {
+        ...one,
+        receivedMs: START_MS + 8 * 24 * HOUR_MS,
+        expiresMs: START_MS + 30 * 24 * HOUR_MS,
+      };
+      for (let turn = 0; turn < 3; turn += 1)
+        expect(await store.recordOutcomes([again])).toEqual(['duplicate']);
+      expect(await metricOf(name, CORRECT, START_MS)).toMatchObject({ units: 1, sumX: 1 });
+    });
+
     test('an outcome of a request without a unit is shown, not tested', async () => {
       const name = newExperiment();
       const unitless = outcome(name, { unit: undefined });
@@ -386,6 +401,22 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
           sumX3: 1_000_000,
         });
       }
+    });
+
+    test('what a unit does within its window counts for its first variant, also after it was moved to another', async () => {
+      const name = newExperiment();
+      await store.recordExposures(batch(name, exposure(name)));
+      const moved = { epoch: 8, variant: 'v2', uid: '0000000000000002' };
+      await store.recordExposures(batch(name, exposure(name, moved)));
+      expect(await store.recordOutcomes([amount(name, 1, 10), amount(name, 2, 30, 1, moved)])).toEqual([
+        'accepted',
+        'accepted',
+      ]);
+      const nowMs = START_MS + HOUR_MS;
+      expect(await metricOf(name, REVENUE, nowMs)).toMatchObject({ units: 1, sumX: 40 });
+      const tallies = await talliesAt(name, nowMs);
+      expect(tallies.epochs.map(({ epoch }) => epoch)).toEqual([7]);
+      expect(await metricOf(name, REVENUE, nowMs, 'v2')).toBeUndefined();
     });
 
     test('many looks at once close each window once', async () => {
