@@ -30,8 +30,12 @@ export function drivenRollout({ experiment, standing }: Situation): DrivenRollou
   };
 }
 
-/** @returns version 0 for a server elsewhere that is asked for no version of its own */
-function targetOf(experiment: Experiment, plan: RolloutPlan): RolloutTarget {
+/**
+ * What an experiment rolls out.
+ *
+ * @returns version 0 for a server elsewhere that is asked for no version of its own
+ */
+export function targetOf(experiment: Experiment, plan: RolloutPlan): RolloutTarget {
   const { version, upstream } = variantOf(experiment, plan);
   return { variant: plan.variant, version: version ?? upstream.version ?? 0, phase: experiment.phase };
 }

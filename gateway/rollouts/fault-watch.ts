@@ -5,12 +5,14 @@ import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { FaultCounter } from '../../experiments/rollouts/fault-counter.ts';
 import type { Answered, MetFloor } from '../../experiments/rollouts/fault-counter.ts';
 import type { RolloutPlan } from '../../experiments/rollouts/plan.ts';
+import { targetOf } from '../../experiments/rollouts/rollout-step.ts';
+import type { RolloutTarget } from '../../experiments/rollouts/state.ts';
 import type { Target } from '../pipeline/call.ts';
 import type { Outcome } from '../telemetry/metrics.ts';
 import { hasNonFinite } from './non-finite.ts';
 
-/** Told of each hard floor that a variant meets, at the request that meets it. */
-export type OnFloor = (experiment: string, met: MetFloor) => void;
+/** Told of each hard floor that is met, at the request that meets it, and by what. */
+export type OnFloor = (experiment: string, met: MetFloor, target: RolloutTarget) => void;
 
 /** Of workers and of ONNX Runtime: a heap that is full, and an allocation that fails. */
 const OUT_OF_MEMORY = /out of memory|memory limit|allocate memory|bad_alloc|OutOfMemory/i;
@@ -21,7 +23,7 @@ const OF_A_DEATH = 'worker died';
 /** Sees how each request of a variant that is rolled out ends, also where another one answered in its place, and counts towards its hard floors. */
 export class FaultWatch {
   readonly #onFloor: OnFloor;
-  /** By experiment; a counter lasts as long as the weights stand still. */
+  /** By experiment; a counter lasts as long as the weights stand still and the same is rolled out. */
   readonly #counters = new Map<string, { readonly stage: string; readonly counter: FaultCounter }>();
 
   constructor(onFloor: OnFloor) {
@@ -48,7 +50,7 @@ export class FaultWatch {
       isNonFinite: answer === undefined ? undefined : hasNonFinite(answer.outputs),
       isOutOfMemory: reason !== undefined && OUT_OF_MEMORY.test(reason) && !reason.includes(OF_A_DEATH),
     });
-    if (met !== undefined) this.#onFloor(experiment.key, met);
+    if (met !== undefined) this.#onFloor(experiment.key, met, targetOf(experiment, rollout));
   }
 
   /** A worker of a version died. */
@@ -58,16 +60,17 @@ export class FaultWatch {
       if (rollout === undefined || status !== 'running' || experiment.model !== model) continue;
       if (variants.find(({ name }) => name === rollout.variant)?.version !== version) continue;
       const met = this.#counterOf(experiment, rollout).workerDied(OUT_OF_MEMORY.test(reason));
-      if (met !== undefined) this.#onFloor(experiment.key, met);
+      if (met !== undefined) this.#onFloor(experiment.key, met, targetOf(experiment, rollout));
     }
   }
 
-  #counterOf(experiment: Experiment, { hardFloor }: RolloutPlan): FaultCounter {
-    const { key, phase } = experiment;
-    const stage = `${phase} ${epochOf(experiment).epoch}`;
+  #counterOf(experiment: Experiment, plan: RolloutPlan): FaultCounter {
+    const { key } = experiment;
+    const { variant, version, phase } = targetOf(experiment, plan);
+    const stage = `${phase} ${epochOf(experiment).epoch} ${version} ${variant}`;
     const known = this.#counters.get(key);
     if (known?.stage === stage) return known.counter;
-    const counter = new FaultCounter(hardFloor);
+    const counter = new FaultCounter(plan.hardFloor);
     this.#counters.set(key, { stage, counter });
     return counter;
   }

@@ -12,7 +12,7 @@ import type { QueryCheck, WebhookCheck } from '../../experiments/rollouts/plan.t
 import { drivenRollout, stepRollout, variantOf } from '../../experiments/rollouts/rollout-step.ts';
 import type { DrivenRollout, RolloutStep } from '../../experiments/rollouts/rollout-step.ts';
 import { rolloutSplit } from '../../experiments/rollouts/split.ts';
-import { givesMore, isOver, trafficOf } from '../../experiments/rollouts/state.ts';
+import { givesMore, isOver, isSameTarget, trafficOf } from '../../experiments/rollouts/state.ts';
 import type { RolloutRecord, RolloutTarget } from '../../experiments/rollouts/state.ts';
 import type { Outcome } from '../../experiments/standing/command.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
@@ -58,11 +58,18 @@ export interface DryRun {
   readonly step: RolloutStep | undefined;
 }
 
+/** A floor that was met, and by what: what is rolled out may be something else by the time that it is heard of. */
+export interface TargetFloor extends MetFloor {
+  readonly target: RolloutTarget;
+}
+
 /** What is remembered of a rollout between looks; all of it may be forgotten at any moment. */
 interface Memory {
   analysedMs: number;
   /** A floor that was met, and is not stored yet. */
-  floor: MetFloor | undefined;
+  floor: TargetFloor | undefined;
+  /** The way back from a floor that is under way, beside whatever else is. */
+  retreat: Promise<void> | undefined;
   /** The replica that holds it, as it was told last. */
   objector: string | undefined;
   /** What is under way. */
@@ -101,7 +108,7 @@ export class RolloutController {
 
   /** Resolves when nothing is under way. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#memory.values()].flatMap(({ work }) => work ?? []));
+    await Promise.all([...this.#memory.values()].flatMap(({ work, retreat }) => [work, retreat]));
   }
 
   /** Looks at every rollout, and begins what is due. */
@@ -112,15 +119,14 @@ export class RolloutController {
     }
   }
 
-  /** A hard floor was met on this replica. It rolls back at once, as a person could: no lease is needed to go back. */
-  meetFloor(key: string, floor: MetFloor): void {
+  /**
+   * A hard floor was met on this replica. It rolls back at once, as a person could: no lease is needed to go back, and an analysis that is under way, which
+   * may wait for others, isn't waited for. What that decides of a rollout that has gone back since is not stored.
+   */
+  meetFloor(key: string, floor: TargetFloor): void {
     const memory = this.#memoryOf(key);
     memory.floor = floor;
-    // What is under way judged by what was known before.
-    const work = (memory.work ?? Promise.resolve()).then(() =>
-      this.#guarded(key, () => this.#takeFloor(key, memory)),
-    );
-    this.#run(memory, work);
+    this.#retreat(key, memory);
   }
 
   /** @returns undefined where the experiment has no rollout that is driven */
@@ -138,14 +144,11 @@ export class RolloutController {
   #begin(situation: Situation, driven: DrivenRollout): void {
     const { key } = situation.experiment;
     const memory = this.#memoryOf(key);
-    if (memory.work !== undefined) return;
     if (memory.floor !== undefined) {
-      this.#run(
-        memory,
-        this.#guarded(key, () => this.#takeFloor(key, memory)),
-      );
+      this.#retreat(key, memory);
       return;
     }
+    if (memory.work !== undefined) return;
     // What was counted is lost where the store was: a person has to say how it goes on.
     if (situation.standing.isRecovered || this.#options.lead() === undefined) return;
     const due = this.#due(situation, driven, memory);
@@ -198,44 +201,56 @@ export class RolloutController {
       memory.objector = replica;
       if (replica !== undefined) return;
     }
-    await this.#take(key, record, event, step);
+    await this.#take(key, { judgedOn: record }, event, step);
+  }
+
+  #retreat(key: string, memory: Memory): void {
+    memory.retreat ??= this.#guarded(key, () => this.#takeFloor(key, memory)).finally(() => {
+      memory.retreat = undefined;
+    });
   }
 
   async #takeFloor(key: string, memory: Memory): Promise<void> {
     const { floor } = memory;
     if (floor === undefined) return;
+    const { target, ...met } = floor;
     const situation = this.#options.experiments.situation(key);
     const driven = situation && drivenRollout(situation);
-    const event: RolloutEvent = { kind: 'hard_floor', ...floor };
-    const step = driven && stepRollout(driven, event, this.#surroundings(situation));
+    const event: RolloutEvent = { kind: 'hard_floor', ...met };
+    const step =
+      driven && isSameTarget(driven.target, target)
+        ? stepRollout(driven, event, this.#surroundings(situation))
+        : undefined;
     // Kept where the store is away: then this throws.
-    if (step !== undefined) await this.#take(key, undefined, event, step, true);
-    memory.floor = undefined;
+    if (step !== undefined) await this.#take(key, { whateverBecameOf: target }, event, step);
+    // Another may have been met meanwhile.
+    if (memory.floor === floor) memory.floor = undefined;
   }
 
   /**
    * Stores a step, unless the rollout has moved on since.
    *
-   * @param judgedOn what the step was decided on
-   * @param anyway whatever the rollout has become: for what has to roll back
+   * @param basis what the step was decided on; or the target of what has to roll back, whatever has become of its rollout
    */
   async #take(
     key: string,
-    judgedOn: RolloutRecord | undefined,
+    basis: { readonly judgedOn: RolloutRecord | undefined } | { readonly whateverBecameOf: RolloutTarget },
     event: RolloutEvent,
     { record, cause }: RolloutStep,
-    anyway = false,
   ): Promise<void> {
     const { experiments, lead, log } = this.#options;
+    const stands = (driven: DrivenRollout): boolean =>
+      'judgedOn' in basis
+        ? isDeepStrictEqual(driven.record, basis.judgedOn)
+        : isSameTarget(driven.target, basis.whateverBecameOf);
     const decide = (situation: Situation): Outcome => {
       const driven = drivenRollout(situation);
-      if (driven === undefined || (!anyway && !isDeepStrictEqual(driven.record, judgedOn)))
-        return { kind: 'same' };
+      if (driven === undefined || !stands(driven)) return { kind: 'same' };
       const step = stepRollout(driven, event, this.#surroundings(situation));
       if (step === undefined) return { kind: 'same' };
       return { kind: 'change', split: rolloutSplit(situation.experiment, driven.plan, step.record) };
     };
-    const fence = anyway ? 'alone' : lead();
+    const fence = 'judgedOn' in basis ? lead() : 'alone';
     if (fence === undefined) return;
     const changed = await experiments.change(key, decide, {
       cause: this.#standingCause(record, cause),
@@ -322,7 +337,13 @@ export class RolloutController {
   #memoryOf(key: string): Memory {
     let memory = this.#memory.get(key);
     if (memory === undefined) {
-      memory = { analysedMs: -Infinity, floor: undefined, objector: undefined, work: undefined };
+      memory = {
+        analysedMs: -Infinity,
+        floor: undefined,
+        retreat: undefined,
+        objector: undefined,
+        work: undefined,
+      };
       this.#memory.set(key, memory);
     }
     return memory;

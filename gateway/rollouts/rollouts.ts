@@ -89,9 +89,9 @@ export class Rollouts {
       nowMs: () => store.nowMs(),
       log,
     });
-    this.#watch = new FaultWatch((experiment, met) => {
+    this.#watch = new FaultWatch((experiment, met, target) => {
       log.error({ experiment, ...met }, 'what is rolled out met a hard floor');
-      this.#controller.meetFloor(experiment, met);
+      this.#controller.meetFloor(experiment, { ...met, target });
     });
   }
 
