@@ -126,10 +126,11 @@ function beliefs(
   { prior, alpha }: AnalysisSettings,
 ): Pick<MetricResult, 'chanceToWin' | 'expectedLoss'> {
   const baseline = comparison.control;
-  if (plan.type === 'proportion' && plan.covariate !== true && prior === 'flat' && baseline > 0) {
-    // A stratified proportion is worth as many units of one epoch as have its variance.
+  if (plan.type === 'proportion' && plan.covariate !== true && prior === 'flat') {
+    // A stratified proportion is worth as many units of one epoch as have its variance; where all did or none, as many as there are.
     const posteriorOf = (mean: number, variance: number, units: number): ReturnType<typeof betaPosterior> => {
-      const worth = variance > 0 ? (mean * (1 - mean)) / variance : units;
+      const spread = mean * (1 - mean);
+      const worth = spread > 0 && variance > 0 ? spread / variance : units;
       return betaPosterior(worth, worth * mean);
     };
     const { chanceToWin, expectedLoss } = compareProportions(
@@ -137,7 +138,7 @@ function beliefs(
       posteriorOf(comparison.variant, comparison.variantVariance, comparison.variantUnits),
       plan.direction,
     );
-    return { chanceToWin, expectedLoss: expectedLoss / baseline };
+    return { chanceToWin, expectedLoss: baseline > 0 ? expectedLoss / baseline : null };
   }
   const lift = relativeLift(comparison);
   const posterior = lift === undefined ? undefined : normalPosterior(lift, plan.direction, alpha, prior);

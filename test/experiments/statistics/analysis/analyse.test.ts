@@ -371,6 +371,22 @@ describe('a metric', () => {
     expect(outcome).toBe('better');
   });
 
+  test('in which all succeeded, or none, is believed as its Beta posteriors say', () => {
+    // With V ~ Beta(1001, 1) and C ~ Beta(991, 11): P(V < C) = E[C^1001], E[max(C - V, 0)] = E[C^1002] / 1002, and the moments of a Beta are products.
+    const momentOfControl = (k: number): number =>
+      Array.from({ length: 11 }, (_, j) => (991 + j) / (991 + k + j)).reduce((a, b) => a * b, 1);
+    const all = metricOf(analyse(inputOf([epoch(1000, 0.99, 1)])));
+    expect(all.chanceToWin).toBeCloseTo(1 - momentOfControl(1001), 9);
+    expect(all.chanceToWin).toBeCloseTo(0.9995, 4);
+    expect(all.expectedLoss).toBeCloseTo(momentOfControl(1002) / 1002 / 0.99, 9);
+    const metrics: readonly MetricPlan[] = [{ ...ACCEPTED, direction: 'decrease' }];
+    const none = metricOf(analyse(inputOf([epoch(1000, 0.01, 0)], { metrics })));
+    expect(none.chanceToWin).toBeCloseTo(all.chanceToWin ?? 0, 9);
+    const unheardOf = metricOf(analyse(inputOf([epoch(1000, 0, 0.01)])));
+    expect(unheardOf.chanceToWin).toBeCloseTo(all.chanceToWin ?? 0, 9);
+    expect(unheardOf.expectedLoss).toBeNull();
+  });
+
   test('that is a quantile of zero under control is worse where it rises and less is better', () => {
     const retries = (zeros: number, units: number): MetricState => ({
       kind: 'histogram',
