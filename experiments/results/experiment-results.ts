@@ -87,7 +87,8 @@ export function guardrailResults(
 ): Results {
   const planned = planMetrics(experiment).filter(({ plan }) => plan.role === 'guardrail');
   const all = inForceLast(tallies.epochs, experiment);
-  const epochs = wanted === 'all' ? all : all.slice(-1);
+  // One epoch alone is the first of its analysis.
+  const epochs = wanted === 'all' ? all : all.slice(-1).map((epoch) => ({ ...epoch, position: 0 }));
   const { fit } = analysable(planned, epochs);
   const input = withMetrics(inputOf(experiment, epochs, nowMs), fit, epochs);
   return analyse({ ...input, settings: { ...DEFAULT_SETTINGS, alpha, prior: UNASKED_PRIOR } });
@@ -102,15 +103,22 @@ export function analysisInput(experiment: Experiment, tallies: Tallies, nowMs: n
 
 interface KnownEpoch extends EpochTally {
   readonly split: NonNullable<EpochTally['split']>;
+  /** Its place in the order in which epochs were first seen, which it keeps when it comes back. */
+  readonly position: number;
 }
 
 /** The epochs whose shares are known; the one in force comes last, though it may have been there before. */
 function inForceLast(epochs: readonly EpochTally[], experiment: Experiment): readonly KnownEpoch[] {
   const { epoch, ...split } = epochOf(experiment);
-  const known = epochs.flatMap((tally) =>
-    tally.split === undefined ? [] : [{ ...tally, split: tally.split }],
+  const known = epochs.flatMap((tally, position): readonly KnownEpoch[] =>
+    tally.split === undefined ? [] : [{ ...tally, split: tally.split, position }],
   );
-  const current = known.find((tally) => tally.epoch === epoch) ?? { epoch, split, variants: {} };
+  const current = known.find((tally) => tally.epoch === epoch) ?? {
+    epoch,
+    split,
+    position: epochs.length,
+    variants: {},
+  };
   return [...known.filter((tally) => tally.epoch !== epoch), current];
 }
 
@@ -168,7 +176,8 @@ function withMetrics(
   return {
     ...input,
     metrics: metrics.map(({ plan }) => plan),
-    epochs: epochs.map(({ split, variants }): EpochState => ({
+    epochs: epochs.map(({ split, position, variants }): EpochState => ({
+      position,
       weights: split.weights,
       variants: Object.fromEntries(
         Object.entries(variants).map(([name, tally]) => [name, variantState(tally, metrics)]),

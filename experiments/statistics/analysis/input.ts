@@ -75,6 +75,8 @@ export interface VariantState {
 
 /** A time in which the weights stood still. */
 export interface EpochState {
+  /** Its place in the order in which the phase's epochs were first seen, from 0; left out: its place in the list. */
+  readonly position?: number;
   /** By variant. */
   readonly weights: Readonly<Record<string, number>>;
   /** By variant; one that saw nothing may be missing. */
@@ -122,7 +124,7 @@ export interface AnalysisInput {
   /** Control too. */
   readonly variants: readonly string[];
   readonly metrics: readonly MetricPlan[];
-  /** In the order of time. */
+  /** The one in force comes last. */
   readonly epochs: readonly EpochState[];
   /** Requests that carried an override, of all requests to the experiment. */
   readonly requests: { readonly all: number; readonly overridden: number };

@@ -19,6 +19,7 @@ export type QuantilePlan = Extract<MetricPlan, { readonly type: 'quantile' }>;
 interface WeightedStratum {
   readonly control: LogHistogram;
   readonly variant: LogHistogram;
+  readonly position: number;
   readonly weight: number;
   readonly units: number;
 }
@@ -35,7 +36,7 @@ export function measureQuantile(
   context: MeasureContext,
 ): Measured | undefined {
   const { settings, alpha, variant } = context;
-  const strata = pairs.flatMap((pair) => weighted(plan, pair));
+  const strata = pairs.flatMap((pair, index) => weighted(plan, pair, pair.position ?? index));
   const armOf = (arm: 'control' | 'variant'): { histogram: LogHistogram; weight: number }[] =>
     strata.map((stratum) => ({ histogram: stratum[arm], weight: stratum.weight }));
   const [control, challenger] = [armOf('control'), armOf('variant')];
@@ -122,13 +123,23 @@ function isBeyondMargin(
   return margin === 0 || pOf(shiftBeyond(worsening * margin)) < alpha;
 }
 
-function weighted(plan: QuantilePlan, { control, variant }: StatePair): readonly WeightedStratum[] {
+function weighted(
+  plan: QuantilePlan,
+  { control, variant }: StatePair,
+  position: number,
+): readonly WeightedStratum[] {
   if (control.kind !== 'histogram' || variant.kind !== 'histogram') {
     throw new TypeError(`metric "${plan.name}" of type quantile has a state of kind ${control.kind}`);
   }
   const [a, b] = [histogramSize(control.histogram), histogramSize(variant.histogram)];
   if (a === 0 || b === 0) return [];
   return [
-    { control: control.histogram, variant: variant.histogram, weight: (a * b) / (a + b), units: a + b },
+    {
+      control: control.histogram,
+      variant: variant.histogram,
+      position,
+      weight: (a * b) / (a + b),
+      units: a + b,
+    },
   ];
 }

@@ -12,6 +12,8 @@ import type { EpochState, MetricPlan } from './input.ts';
 export interface StatePair {
   readonly control: MetricState;
   readonly variant: MetricState;
+  /** The epoch's place in the order in which epochs were first seen; left out: its place in the list. */
+  readonly position?: number;
 }
 
 /** The epochs in which both arms have a state of the metric. */
@@ -21,14 +23,14 @@ export function statePairs(
   control: string,
   variant: string,
 ): readonly StatePair[] {
-  return epochs.flatMap((epoch) => {
+  return epochs.flatMap((epoch, index) => {
     const pair = {
       control: epoch.variants[control]?.metrics[metric],
       variant: epoch.variants[variant]?.metrics[metric],
     };
     return pair.control === undefined || pair.variant === undefined
       ? []
-      : [{ control: pair.control, variant: pair.variant }];
+      : [{ control: pair.control, variant: pair.variant, position: epoch.position ?? index }];
   });
 }
 

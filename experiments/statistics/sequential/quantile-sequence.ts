@@ -8,6 +8,8 @@ import { leastEvidence, logEvidence, quantileMixture } from './quantile-mixture.
 export interface QuantileStratum {
   readonly control: LogHistogram;
   readonly variant: LogHistogram;
+  /** The epoch's place in the order in which epochs were first seen, from 0; left out: its place in the list. */
+  readonly position?: number;
 }
 
 /** A quantile of a variant against control's, at all looks together. */
@@ -33,6 +35,13 @@ interface EvidenceCurve {
   readonly best: number;
 }
 
+/** Both arms of one epoch. */
+interface Curves {
+  readonly control: EvidenceCurve;
+  readonly variant: EvidenceCurve;
+  readonly position: number;
+}
+
 /** No shift is looked for beyond a factor of 1.01^1400, about a million. */
 const LARGEST_SHIFT = 1400;
 
@@ -43,7 +52,8 @@ const LARGEST_SHIFT = 1400;
  *
  * The values have to be independent: one request per unit, one row per batch and interval. Epochs are tested apart, as
  * latency differs between them for reasons other than the variant; the evidence is the mean of theirs with weights
- * 1/(k(k+1)), which sum to 1 over all there may be.
+ * 1/(k(k+1)), which sum to 1 over all there may be. The weight is that of an epoch's place when it was first seen: one that comes back keeps it,
+ * as a weight that followed what came since would make the mean no e-process.
  *
  * Source: Howard and Ramdas, Bernoulli 28 (2022), section 5 (sequential A/B tests of quantiles); the mean of
  * e-processes is one: V. Vovk and R. Wang, "E-values: calibration, combination and applications", Annals of Statistics 49 (2021), section 3.
@@ -119,16 +129,21 @@ export function quantileEvidence(
     });
     return { indexes, inside, above, below: logEvidence(mixture, 0, n), best };
   };
-  const curves = strata
-    .map(({ control, variant }) => ({ control: curveOf(control), variant: curveOf(variant) }))
-    .filter(
-      (pair): pair is { control: EvidenceCurve; variant: EvidenceCurve } =>
-        pair.control !== undefined && pair.variant !== undefined,
-    );
+  const curves = strata.flatMap((stratum, index): readonly Curves[] => {
+    const [control, variant] = [curveOf(stratum.control), curveOf(stratum.variant)];
+    return control === undefined || variant === undefined
+      ? []
+      : [{ control, variant, position: stratum.position ?? index }];
+  });
   if (curves.length === 0) return undefined;
 
   const against = (shift: number): number =>
-    logMean(curves.map(({ control, variant }) => leastTogether(control, variant, shift)));
+    logMean(
+      curves.map(({ control, variant, position }) => ({
+        position,
+        log: leastTogether(control, variant, shift),
+      })),
+    );
   return { against, centre: bestShift(curves, against) };
 }
 
@@ -143,18 +158,18 @@ function leastTogether(control: EvidenceCurve, variant: EvidenceCurve, shift: nu
   const high = Math.max(control.best, variant.best - shift);
   consider(low);
   consider(high);
-  if (Number.isFinite(low)) {
-    // Between occupied buckets the evidence is constant: what has to be looked at are buckets, and gaps before and after them.
-    for (const [curve, offset] of [
-      [control, 0],
-      [variant, shift],
-    ] as const) {
-      for (let i = positionAtMost(curve.indexes, low + offset); i < curve.indexes.length; i += 1) {
-        const index = (curve.indexes[i] ?? Infinity) - offset;
-        if (index - 1 > high) break;
-        for (const near of [index - 1, index, index + 1]) {
-          if (near >= low && near <= high) consider(near);
-        }
+  // Between occupied buckets the evidence is constant: what has to be looked at are buckets, and gaps before and after them. Zeros lie
+  // infinitely far below all other buckets, and what is between counts all the same.
+  for (const [curve, offset] of [
+    [control, 0],
+    [variant, shift],
+  ] as const) {
+    const from = Math.max(0, positionAtMost(curve.indexes, low + offset));
+    for (let i = from; i < curve.indexes.length; i += 1) {
+      const index = (curve.indexes[i] ?? Infinity) - offset;
+      if (index - 1 > high) break;
+      for (const near of [index - 1, index, index + 1]) {
+        if (near >= low && near <= high) consider(near);
       }
     }
   }
@@ -179,10 +194,7 @@ function positionAtMost(sorted: Float64Array, value: number): number {
 }
 
 /** The shift of the epoch with the least evidence for any other: where the search for the interval's ends starts. */
-function bestShift(
-  curves: readonly { readonly control: EvidenceCurve; readonly variant: EvidenceCurve }[],
-  against: (shift: number) => number,
-): number {
+function bestShift(curves: readonly Curves[], against: (shift: number) => number): number {
   let [best, least] = [0, Infinity];
   for (const { control, variant } of curves) {
     const shift = variant.best - control.best;
@@ -193,10 +205,18 @@ function bestShift(
   return best;
 }
 
-/** The logarithm of the mean with weights 1/(k(k+1)); what they lack to 1 belongs to epochs that may come, with evidence 1. */
-function logMean(logs: readonly number[]): number {
-  const terms = logs.map((log, k) => log - Math.log((k + 1) * (k + 2)));
-  terms.push(-Math.log(logs.length + 1));
+/**
+ * The logarithm of the mean with weights 1/(k(k+1)), where k is an epoch's place from 1; what they lack to 1 belongs to epochs that have no values yet, with
+ * evidence 1.
+ */
+function logMean(parts: readonly { readonly position: number; readonly log: number }[]): number {
+  const weighted = parts.map(({ position, log }) => ({
+    log,
+    weight: 1 / ((position + 1) * (position + 2)),
+  }));
+  const rest = 1 - weighted.reduce((sum, { weight }) => sum + weight, 0);
+  const terms = weighted.map(({ log, weight }) => log + Math.log(weight));
+  terms.push(Math.log(rest));
   const largest = Math.max(...terms);
   return largest + Math.log(terms.reduce((sum, term) => sum + Math.exp(term - largest), 0));
 }

@@ -171,6 +171,31 @@ describe('a quantile', () => {
     ).toBeUndefined();
   });
 
+  test.each([
+    [530, 430],
+    [540, 420],
+    [450, 550],
+  ])('of which zeros may be is tested as it is with the smallest value in place of zero: %d, %d', (c, v) => {
+    const spread = (n: number): number[] => Array.from({ length: n }, (_, i) => Math.exp((5 * (i + 1)) / n));
+    const armOf = (small: number, value: number): LogHistogram =>
+      histogramOf([...Array.from({ length: small }, () => value), ...spread(1000 - small)]);
+    const pOf = (value: number): number | undefined =>
+      compareQuantiles([{ control: armOf(c, value), variant: armOf(v, value) }], 0.5, 0.05, CONFSEQ)?.p;
+    expect(pOf(0)).toBeCloseTo(pOf(0.5) ?? Number.NaN, 12);
+  });
+
+  test('gives an epoch the weight of the place in which it was first seen, whichever comes last', () => {
+    const shifted = { control: ladder(-500), variant: ladder(-400), position: 0 };
+    const same = { control: ladder(-500), variant: ladder(-500), position: 1 };
+    const pOf = (...strata: readonly (typeof same)[]): number =>
+      compareQuantiles(strata, 0.5, 0.05, CONFSEQ)?.p ?? Number.NaN;
+    expect(pOf(same, shifted)).toBeCloseTo(pOf(shifted, same), 14);
+    const seenLater = { ...shifted, position: 5 };
+    // Weights 1/2 and 1/42: nearly all of the evidence is that epoch's.
+    expect(pOf(seenLater) / pOf(shifted)).toBeGreaterThan(10);
+    expect(pOf(seenLater) / pOf(shifted)).toBeLessThan(21);
+  });
+
   test('is not better for having had its traffic in a fast epoch', () => {
     const times = (scale: number, n: number): LogHistogram =>
       histogramOf(Array.from({ length: n }, (_, i) => scale * (1 + i / n)));
