@@ -41,7 +41,7 @@ export function analyse(input: AnalysisInput): Results {
     settings,
     goals.every(({ measured: found }) => found?.believed === true),
   );
-  const results = judge(known, settings);
+  const results = judge(known, metrics, challengers.length, settings);
   const decision = decide(
     health,
     control,
@@ -100,9 +100,14 @@ interface Judged {
   readonly futile: boolean;
 }
 
-/** Corrects the p-values of each role's metrics over metrics and variants, and says what each came to. */
+/**
+ * Corrects the p-values of each role's metrics over metrics and variants, and says what each came to. Those that have no values yet count too: how many there
+ * are must not depend on what was seen.
+ */
 function judge(
   known: readonly { readonly plan: MetricPlan; readonly measured: Measured }[],
+  planned: readonly MetricPlan[],
+  challengers: number,
   settings: AnalysisSettings,
 ): readonly Judged[] {
   const adjusted = new Map<Measured, number>();
@@ -110,7 +115,11 @@ function judge(
   for (const role of roles) {
     const family = known.filter(({ plan }) => plan.role === role).map(({ measured }) => measured);
     // Guardrails are split evenly, so that each has a margin's interval of its own level.
-    const pValues = family.map(({ result }) => result.anytime.p);
+    const tests = planned.filter((plan) => plan.role === role).length * challengers;
+    const pValues = [
+      ...family.map(({ result }) => result.anytime.p),
+      ...Array.from({ length: tests - family.length }, () => 1),
+    ];
     const corrected =
       role === 'guardrail'
         ? family.map(({ result }) => Math.min(1, (result.anytime.p * settings.alpha) / result.alpha))

@@ -1,6 +1,7 @@
-import { compareArms, difference } from '../estimates/comparison.ts';
+import { compareArms, difference, effectiveUnitsToBelieve } from '../estimates/comparison.ts';
 import { sampleOfProportion } from '../estimates/sample.ts';
 import { confidenceSequence } from '../sequential/confidence-sequence.ts';
+import { equalSharesP } from '../sequential/equal-shares.ts';
 import {
   chiSquareSampleRatio,
   mismatchedSegments,
@@ -80,25 +81,12 @@ function outcomeHealth(input: AnalysisInput, settings: AnalysisSettings): Health
     }
     if (units >= LEAST_UNITS) worstShare = Math.min(worstShare, outcomes / units);
     for (const challenger of challengers) {
-      const comparison = compareArms(
-        input.epochs.map((epoch) => ({
-          control: sampleOfProportion(...armOf(epoch, input.control)),
-          variant: sampleOfProportion(...armOf(epoch, challenger)),
-        })),
-      );
-      if (
-        comparison === undefined ||
-        Math.min(comparison.controlUnits, comparison.variantUnits) < LEAST_UNITS
-      ) {
-        continue;
-      }
-      const sequence = confidenceSequence(
-        difference(comparison),
-        comparison.effectiveUnits,
-        settings.healthAlpha,
-        { plannedTime: settings.plannedUnits, alpha: settings.healthAlpha },
-      );
-      smallestP = Math.min(smallestP, sequence?.p ?? 1);
+      const arms = input.epochs.map((epoch) => ({
+        control: armOf(epoch, input.control),
+        variant: armOf(epoch, challenger),
+      }));
+      // Each of the two tests has half of the level. The exact one has no burn-in; the other loses nothing to epochs, of which there may be many.
+      smallestP = Math.min(smallestP, 2 * equalSharesP(arms), 2 * asymptoticP(arms, settings));
     }
   }
   const p = Math.min(1, smallestP * Math.max(1, goals.length * challengers.length));
@@ -107,4 +95,25 @@ function outcomeHealth(input: AnalysisInput, settings: AnalysisSettings): Health
     p,
     ok: worstShare >= settings.leastOutcomes && p >= settings.healthAlpha,
   };
+}
+
+interface ArmCounts {
+  readonly control: readonly [units: number, withOutcome: number];
+  readonly variant: readonly [units: number, withOutcome: number];
+}
+
+/** 1 before its burn-in is over: where nearly all units have an outcome, a small arm shows no variance at first. */
+function asymptoticP(
+  arms: readonly ArmCounts[],
+  { healthAlpha: alpha, plannedUnits }: AnalysisSettings,
+): number {
+  const comparison = compareArms(
+    arms.map(({ control, variant }) => ({
+      control: sampleOfProportion(...control),
+      variant: sampleOfProportion(...variant),
+    })),
+  );
+  if (comparison === undefined || comparison.effectiveUnits < effectiveUnitsToBelieve(comparison)) return 1;
+  const tuning = { plannedTime: plannedUnits, alpha };
+  return confidenceSequence(difference(comparison), comparison.effectiveUnits, alpha, tuning)?.p ?? 1;
 }

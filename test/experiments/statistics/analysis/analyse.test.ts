@@ -152,6 +152,23 @@ describe('the verdict', () => {
     expect(analyse(inputOf([withOutcomes(9000, 8970)])).health.outcomes.ok).toBe(true);
   });
 
+  test('is not broken by a small arm that happens to lack no outcome, and is by one that lacks most', () => {
+    const withOutcomes = (control: number, variant: number): EpochState => ({
+      weights: { v1: 9, v2: 1 },
+      variants: {
+        v1: arm(1800, { accepted: proportion(control, 0.1) }),
+        v2: arm(200, { accepted: proportion(variant, 0.1) }),
+      },
+    });
+    // A share of 97 %: 200 of 200 happen once in 440 experiments, which is no alarm at one in a thousand.
+    const chance = analyse(inputOf([withOutcomes(1746, 200)]));
+    expect(chance.health.outcomes.ok).toBe(true);
+    expect(chance.health.outcomes.p).toBeGreaterThan(0.001);
+    const lost = analyse(inputOf([withOutcomes(1746, 150)]));
+    expect(lost.health.outcomes.p).toBeLessThan(0.001);
+    expect(lost.verdict).toBe('broken: exposures without outcomes');
+  });
+
   test('is that overrides are too many', () => {
     const results = analyse(
       inputOf([epoch(10_000, 0.1, 0.13)], { requests: { all: 1000, overridden: 200 } }),
@@ -316,6 +333,18 @@ describe('a metric', () => {
     expect(small).toBeLessThan(large);
     expect(adjusted('holm')).toEqual([Math.min(1, 2 * small), Math.min(1, Math.max(2 * small, large))]);
     expect(adjusted('benjamini-hochberg')).toEqual([Math.min(2 * small, large), large]);
+  });
+
+  test('is corrected for goals without values too, so that the level holds whichever has some', () => {
+    const goals = ['accepted', 'second', 'third'].map((name) => ({
+      ...ACCEPTED,
+      name,
+      entersByItself: true,
+    }));
+    const results = analyse(inputOf([epoch(10_000, 0.1, 0.116)], { metrics: goals }));
+    const { anytime, adjustedP, alpha } = metricOf(results);
+    expect(adjustedP).toBeCloseTo(3 * anytime.p, 12);
+    expect(alpha).toBeCloseTo(0.05 / 3, 12);
   });
 
   test('with a covariate has its variance reduced and its interval narrowed', () => {
