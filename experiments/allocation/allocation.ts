@@ -54,10 +54,12 @@ export function readAllocation(
   if (arms.length < 2 || arms.every(({ name }) => name !== context.control)) {
     refuse(path, 'has nothing to weigh; expected a weight above 0 for the control and for another variant');
   }
-  if (floor * arms.length > 1) {
+  const [least, most] = [Math.ceil(floor * TOTAL_WEIGHT - 1e-9), Math.floor(ceiling * TOTAL_WEIGHT + 1e-9)];
+  if (least * arms.length > TOTAL_WEIGHT) {
+    const whole = Math.floor(TOTAL_WEIGHT / arms.length) / TOTAL_WEIGHT;
     refuse(
       [...path, 'floor'],
-      `is ${floor} for each of ${arms.length} variants, which is more than there is`,
+      `is ${floor} for each of ${arms.length} variants, which is more than there is in whole percents; expected at most ${whole}`,
     );
   }
   if (floor > ceiling) refuse([...path, 'floor'], `is ${floor}, above the ceiling of ${ceiling}`);
@@ -73,8 +75,8 @@ export function readAllocation(
     kind: 'thompson',
     metric: metricOf(file, context, refuse),
     everyMs: Number.parseInt(every, 10) * MS[every.slice(-1) as keyof typeof MS],
-    floor: Math.ceil(floor * TOTAL_WEIGHT - 1e-9),
-    ceiling: Math.floor(ceiling * TOTAL_WEIGHT + 1e-9),
+    floor: least,
+    ceiling: most,
     minUnits: file.minUnits ?? DEFAULTS.minUnits,
   };
 }

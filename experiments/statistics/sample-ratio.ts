@@ -137,15 +137,23 @@ export interface SegmentRatio {
  */
 export function mismatchedSegments(segments: readonly Segment[], alpha: number): readonly SegmentRatio[] {
   const factors = segments.map(({ epochs }) => sequentialSampleRatio(epochs).logBayesFactor);
+  // Epochs multiply, so the rest is all without one's own; a segment that nothing random explains is infinite, and counted apart.
+  const infinite = factors.filter((factor) => factor === Infinity).length;
+  const finite = factors.reduce((total, factor) => (factor === Infinity ? total : total + factor), 0);
+  const ofRest = (own: number): number => {
+    if (own === Infinity) return infinite > 1 ? Infinity : finite;
+    return infinite > 0 ? Infinity : finite - own;
+  };
   return segments
-    .map(({ name, epochs }, index) => ({
-      name,
-      units: epochs.reduce((total, epoch) => total + sum(epoch.units), 0),
-      p: Math.min(1, segments.length * Math.exp(-(factors[index] ?? 0))),
-      pWithout: sequentialSampleRatio(
-        segments.filter((_, other) => other !== index).flatMap((segment) => segment.epochs),
-      ).p,
-    }))
+    .map(({ name, epochs }, index) => {
+      const own = factors[index] ?? 0;
+      return {
+        name,
+        units: epochs.reduce((total, epoch) => total + sum(epoch.units), 0),
+        p: Math.min(1, segments.length * Math.exp(-own)),
+        pWithout: Math.min(1, Math.exp(-ofRest(own))),
+      };
+    })
     .filter(({ p }) => p < alpha)
     .sort((a, b) => a.p - b.p);
 }

@@ -17,14 +17,16 @@ import type { Interval } from '../estimates/welch.ts';
  */
 export function bernoulliSequence(successes: number, trials: number, alpha: number): Interval {
   const failures = trials - successes;
+  // The upper end is one less the lower end of failures, which is exact where it is within a rounding of 1.
+  return [lowerEnd(successes, failures, alpha), 1 - lowerEnd(failures, successes, alpha)];
+}
+
+function lowerEnd(successes: number, failures: number, alpha: number): number {
+  if (successes === 0) return 0;
   const marginal = logBeta(1 + successes, 1 + failures);
   const beyond = (p: number): number =>
-    marginal - times(successes, Math.log(p)) - times(failures, Math.log1p(-p)) + Math.log(alpha);
-  const seen = trials === 0 ? 0.5 : successes / trials;
-  return [
-    successes === 0 ? 0 : findRoot(beyond, Number.MIN_VALUE, seen, 1e-12),
-    failures === 0 ? 1 : 1 - findRoot((q) => beyond(1 - q), 2 ** -53, 1 - seen, 1e-12),
-  ];
+    marginal - successes * Math.log(p) - times(failures, Math.log1p(-p)) + Math.log(alpha);
+  return findRoot(beyond, Number.MIN_VALUE, successes / (successes + failures), 1e-12);
 }
 
 /** Zero times the logarithm of zero is zero. */

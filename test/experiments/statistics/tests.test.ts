@@ -138,6 +138,29 @@ describe('the sequential test of the sample ratio', () => {
     expect(cause?.units).toBe(2700);
     expect(cause?.pWithout).toBeGreaterThan(0.1);
   });
+
+  test('tells of each part what the others say without it, also where several are beyond chance', () => {
+    const stray = counts([5, 3], [1, 0]);
+    const segments = [
+      { name: 'a', epochs: [counts([2000, 700], [9, 1]), counts([100, 40], [1, 1])] },
+      { name: 'b', epochs: [counts([2000, 800], [9, 1])] },
+      { name: 'c', epochs: [counts([900, 100], [9, 1])] },
+    ];
+    const withoutOf = (all: typeof segments, name: string): number =>
+      sequentialSampleRatio(all.filter((segment) => segment.name !== name).flatMap(({ epochs }) => epochs)).p;
+    for (const all of [
+      segments,
+      [...segments, { name: 'd', epochs: [stray] }],
+      [...segments, { name: 'd', epochs: [stray] }, { name: 'e', epochs: [stray] }],
+    ]) {
+      const found = mismatchedSegments(all, 0.001);
+      expect(found.length).toBe(all.length - 1);
+      for (const { name, pWithout } of found) {
+        const direct = withoutOf(all, name);
+        expect(Math.abs(pWithout - direct)).toBeLessThanOrEqual(1e-9 * direct);
+      }
+    }
+  });
 });
 
 describe('power', () => {

@@ -20,6 +20,18 @@ test('its ends are where the evidence is 1 / alpha', () => {
   expect(high).toBeGreaterThan(0.3);
 });
 
+test.each([1e6, 3e7, 1e9])(
+  'one failure in %d, and one success, have ends that mirror each other',
+  (trials) => {
+    const [low, high] = bernoulliSequence(trials - 1, trials, 0.05);
+    const [mirroredLow, mirroredHigh] = bernoulliSequence(1, trials, 0.05);
+    expect(low).toBe(1 - mirroredHigh);
+    expect(high).toBe(1 - mirroredLow);
+    expect(low).toBeLessThan(1 - 1 / trials);
+    expect(high).toBeGreaterThanOrEqual(1 - 1 / trials);
+  },
+);
+
 test.each([0.5, 0.02, 0.99])(
   'looked at after every trial it leaves out a probability of %f seldom enough',
   (p) => {
