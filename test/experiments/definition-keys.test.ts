@@ -216,12 +216,13 @@ test.each([
   expect(await refusalsOf(text)).toEqual([expect.stringContaining(message)]);
 });
 
-test('a floor that is too high in whole percents for the variants is refused', () => {
+test('a floor that is too high in whole percents for the variants is refused', async () => {
   const third = '{ name: v2, version: 2, weight: 1 }, { name: v3, version: 3, weight: 1 }';
   const withFloor = (floor: number): string =>
     `${BASE.replace('{ name: v2, version: 2, weight: 1 }', third)}allocation: { kind: thompson, floor: ${floor} }\n` +
     'metrics: [{ name: a, kind: mean, role: goal }]\n';
-  expect(refusals(() => readExperiment(parseYaml(withFloor(0.333), 'a.yaml'), undefined)).join()).toContain(
+  const refused = await refusals(() => readExperiment(parseYaml(withFloor(0.333), 'a.yaml'), undefined));
+  expect(refused.join()).toContain(
     'allocation.floor: is 0.333 for each of 3 variants, which is more than there is in whole percents; expected at most 0.33',
   );
   expect(readExperiment(parseYaml(withFloor(0.33), 'a.yaml'), undefined).allocation?.floor).toBe(33);
