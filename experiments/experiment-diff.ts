@@ -180,8 +180,12 @@ function diffMetrics(
   for (const metric of before) {
     const now = next.get(metric.name);
     if (now === undefined) {
-      if (metric.role === 'goal')
-        note(['metrics'], 'new_phase', `${metric.name} is a goal: it was to decide before it was seen`);
+      if (metric.role !== 'secondary')
+        note(
+          ['metrics'],
+          'new_phase',
+          `${metric.name} is a ${metric.role}: it was to decide before it was seen`,
+        );
       else note(['metrics'], 'safe', `${metric.name} is no longer shown`);
     } else if (!isSame({ ...metric, minimumEffect: 0 }, { ...now.metric, minimumEffect: 0 })) {
       const why = `what was counted of ${metric.name} was counted otherwise`;
@@ -193,11 +197,11 @@ function diffMetrics(
   const had = new Set(before.map(({ name }) => name));
   for (const { metric, index } of next.values()) {
     if (had.has(metric.name)) continue;
-    if (metric.role === 'goal')
+    if (metric.role !== 'secondary')
       note(
         ['metrics', index],
         'new_phase',
-        `${metric.name} is a goal, and is chosen after results were seen`,
+        `${metric.name} is a ${metric.role}, and is chosen after results were seen`,
       );
     else note(['metrics', index], 'safe', `${metric.name} is counted from now on`);
   }

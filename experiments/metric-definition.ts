@@ -145,10 +145,10 @@ function readMetric(
     const known = ['outcome', ...BUILT_IN[kind]].join(', ');
     refuse([...path, 'source'], `is ${source}, which is no ${kind}; expected one of ${known}`);
   }
-  if (source === 'drift' && file.role === 'goal') {
+  if (source === 'drift' && file.role !== undefined && file.role !== 'secondary') {
     refuse(
       [...path, 'role'],
-      'is goal, and drift is a size that is not tested; expected guardrail or secondary',
+      `is ${file.role}, and drift is a size that is not tested; expected secondary (a rollout holds copies to mirror.maxDrift)`,
     );
   }
   // Their sums would be added up under one name.

@@ -54,7 +54,10 @@ export function experimentResults(
   const input = inputOf(experiment, epochs, nowMs);
   const thresholds = allThresholdResults(experiment, tallies);
   const breached = thresholds.filter(({ outcome }) => outcome === 'beyond').map(({ variant }) => variant);
-  const results = analyse({ ...withMetrics(input, own.fit, epochs), breached });
+  const unfitGuardrails = own.leftOut
+    .map(({ metric }) => metric)
+    .filter((name) => planned.some(({ plan }) => plan.name === name && plan.role === 'guardrail'));
+  const results = analyse({ ...withMetrics(input, own.fit, epochs), breached, unfitGuardrails });
   const drift = driftResults(experiment.metrics, experiment.control.name, results.variants);
   return {
     ...results,

@@ -191,6 +191,10 @@ test.each([
     'metrics[0].covariate: is "b", a mean with a window',
   ],
   [
+    'metrics: [{ name: a, kind: mean, source: drift, role: guardrail }]',
+    'metrics[0].role: is guardrail, and drift is a size that is not tested; expected secondary',
+  ],
+  [
     'metrics: [{ name: a, kind: mean, source: drift, role: goal }]',
     'metrics[0].role: is goal, and drift is a size that is not tested',
   ],

@@ -61,6 +61,8 @@ test.each<[string, Changes, Changes, readonly string[]]>([
   ['a metric more', {}, metric({}), ['safe metrics.0']],
   ['a goal more', {}, metric({ role: 'goal' }), ['new_phase metrics.0']],
   ['a goal less', metric({ role: 'goal' }), {}, ['new_phase metrics']],
+  ['a guardrail more', {}, metric({ role: 'guardrail' }), ['new_phase metrics.0']],
+  ['a guardrail less', metric({ role: 'guardrail' }), {}, ['new_phase metrics']],
   ['a metric less', metric({}), {}, ['safe metrics']],
   ['what a metric means', metric({}), metric({ window: '24h' }), ['new_phase metrics.0']],
   ['what makes a metric a goal', metric({}), metric({ role: 'goal' }), ['new_phase metrics.0']],

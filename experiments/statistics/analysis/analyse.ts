@@ -52,6 +52,14 @@ export function analyse(input: AnalysisInput): Results {
       futile,
     })),
     input.breached,
+    (variant) => [
+      ...measured
+        .filter(
+          (one) => one.variant === variant && one.plan.role === 'guardrail' && one.measured === undefined,
+        )
+        .map(({ plan }) => plan.name),
+      ...(input.unfitGuardrails ?? []),
+    ],
   );
   return {
     experiment: input.experiment,

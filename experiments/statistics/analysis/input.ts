@@ -132,6 +132,8 @@ export interface AnalysisInput {
   readonly breakdowns?: Readonly<Record<string, Breakdown>>;
   /** Variants that are beyond a fixed value of a guardrail for sure; left out: none is. */
   readonly breached?: readonly string[];
+  /** Guardrails whose values can't be analysed. */
+  readonly unfitGuardrails?: readonly string[];
   /** New units a day, at today's traffic. */
   readonly unitsPerDay?: number;
   readonly settings?: AnalysisSettings;

@@ -90,6 +90,8 @@ export type Verdict =
       readonly kind: 'keep_running';
       /** Units of all variants; null when it can't be told. */
       readonly unitsToGo: number | null;
+      /** Guardrails that nothing is known of yet, where they alone hold back a variant that would be shipped. */
+      readonly unknownGuardrails?: readonly string[];
     };
 
 /** What an experiment says, in the contract's words. */

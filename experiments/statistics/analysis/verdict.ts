@@ -23,6 +23,7 @@ type Standing =
  * worse, when it is beyond a fixed value of a guardrail, or when each goal surely lacks its minimum effect. Control stays when all are out.
  *
  * @param breached variants that are beyond a fixed value for sure
+ * @param unknownOf guardrails of a variant that nothing is known of: it doesn't ship
  */
 export function decide(
   health: Health,
@@ -30,6 +31,7 @@ export function decide(
   challengers: readonly string[],
   metrics: readonly JudgedMetric[],
   breached: readonly string[] = [],
+  unknownOf: (variant: string) => readonly string[] = () => [],
 ): Verdict {
   if (!health.srm.ok) return { kind: 'broken', cause: 'sample_ratio' };
   if (!health.outcomes.ok) return { kind: 'broken', cause: 'missing_outcomes' };
@@ -44,11 +46,17 @@ export function decide(
   let winner: { readonly variant: string; readonly lift: number } | undefined;
   let unitsToGo: number | null = 0;
   let open = false;
+  const unknownGuardrails = new Set<string>();
   const reasons = new Set<KeepReason>();
   for (const { variant, standing } of standings) {
     switch (standing.kind) {
       case 'winner':
-        if (winner === undefined || standing.lift > winner.lift) winner = { variant, lift: standing.lift };
+        if (unknownOf(variant).length > 0) {
+          for (const guardrail of unknownOf(variant)) unknownGuardrails.add(guardrail);
+          open = true;
+          unitsToGo = null;
+        } else if (winner === undefined || standing.lift > winner.lift)
+          winner = { variant, lift: standing.lift };
         break;
       case 'open':
         open = true;
@@ -61,6 +69,8 @@ export function decide(
     }
   }
   if (winner !== undefined) return { kind: 'ship', variant: winner.variant };
+  if (unknownGuardrails.size > 0)
+    return { kind: 'keep_running', unitsToGo: null, unknownGuardrails: [...unknownGuardrails] };
   if (open || challengers.length === 0) return { kind: 'keep_running', unitsToGo: open ? unitsToGo : null };
   return { kind: 'keep', variant: control, why: REASONS.find((why) => reasons.has(why)) ?? 'worse' };
 }
@@ -89,6 +99,8 @@ export function verdictText(verdict: Verdict): string {
     case 'keep':
       return `keep ${verdict.variant}`;
     case 'keep_running':
+      if (verdict.unknownGuardrails !== undefined)
+        return `keep running (nothing is known of guardrail ${verdict.unknownGuardrails.join(', ')})`;
       return verdict.unitsToGo === null
         ? 'keep running'
         : `keep running (needs ~${roundUnits(verdict.unitsToGo)} more units)`;

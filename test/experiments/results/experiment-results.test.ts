@@ -137,7 +137,7 @@ describe('from what a store has', () => {
 
   test('what answers said gives the drift of each variant, and a metric of that source is its size', async () => {
     const experiment = experimentWith(
-      'metrics: [{ name: drift, kind: mean, source: drift, role: guardrail }, { name: sure, kind: mean, source: confidence }]',
+      'metrics: [{ name: drift, kind: mean, source: drift, role: secondary }, { name: sure, kind: mean, source: confidence }]',
     );
     const units = both(100, (index, variant) => ({
       category: index < (variant === 'v2' ? 40 : 50) ? 'cat' : 'dog',

@@ -62,6 +62,10 @@ export function tellVerdict(experiment: ExperimentShape, results: ResultsShape):
     case 'keep_running':
       if (experiment.rollout !== undefined && !experiment.metrics.some(({ role }) => role === 'goal'))
         return tellRollout(experiment, experiment.rollout);
+      if (decision.unknownGuardrails !== undefined) {
+        const why = `A goal is better for sure, but nothing is known yet of ${decision.unknownGuardrails.join(' and ')}, which must not get worse.`;
+        return { tone, headline: 'Keep running', why };
+      }
       return { tone, headline: 'Keep running', why: whyOpen(experiment, metrics, decision.unitsToGo) };
     case 'broken':
       return { tone, headline: 'Don’t believe this yet', why: whyBroken(decision.cause, results) };

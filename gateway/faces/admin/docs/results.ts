@@ -101,6 +101,12 @@ const Decision = Type.Union(
     Type.Object({
       kind: Type.Literal('keep_running'),
       unitsToGo: nullable(Type.Number(), "Null: can't be told."),
+      unknownGuardrails: Type.Optional(
+        Type.Array(Type.String(), {
+          description:
+            'Guardrails that nothing is known of, where they alone hold back a variant that would be shipped.',
+        }),
+      ),
     }),
   ],
   { $id: 'Decision' },

@@ -273,6 +273,23 @@ describe('guardrails', () => {
     expect(withLatency(0.014)).toBe('keep v1');
   });
 
+  test('hold back a variant while nothing is known of one of them, and say which', () => {
+    const metrics = [ACCEPTED, ERRORS];
+    const better = epoch(20_000, 0.1, 0.13);
+    expect(analyse(inputOf([better], { metrics })).decision).toEqual({
+      kind: 'keep_running',
+      unitsToGo: null,
+      unknownGuardrails: ['errors'],
+    });
+    expect(analyse(inputOf([better], { metrics })).verdict).toBe(
+      'keep running (nothing is known of guardrail errors)',
+    );
+    expect(analyse(inputOf([better], { unfitGuardrails: ['odd'] })).verdict).toBe(
+      'keep running (nothing is known of guardrail odd)',
+    );
+    expect(analyse(inputOf([epoch(20_000, 0.13, 0.1)], { metrics })).verdict).toBe('keep v1');
+  });
+
   test('split their error budget over guardrails and variants', () => {
     const results = analyse(withErrors(0.01, 0.01));
     expect(metricOf(results, 'errors').alpha).toBe(0.05);
