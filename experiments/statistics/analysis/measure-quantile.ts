@@ -82,7 +82,7 @@ export function measureQuantile(
     believed: true,
     futile: isFutile(interval, plan.direction, minimumEffectOf(plan)),
     change: estimate - baseline,
-    isBeyondMargin: isBeyondMargin(plan, estimate - baseline, sequence, alpha),
+    isBeyondMargin: isBeyondMargin(plan, estimate, baseline, sequence, alpha),
     result: {
       name: plan.name,
       role: plan.role,
@@ -114,12 +114,13 @@ export function measureQuantile(
 /** Ratios up to the margin's are ruled out, and equality, which zero has with every ratio, as well. */
 function isBeyondMargin(
   { direction, margin = 0 }: QuantilePlan,
-  change: number,
+  estimate: number,
+  baseline: number,
   { p, pOf }: QuantileComparison,
   alpha: number,
 ): boolean {
   const worsening = direction === 'increase' ? -1 : 1;
-  if (worsening * change <= 0 || p >= alpha) return false;
+  if (worsening * (estimate - baseline * (1 + worsening * margin)) <= 0 || p >= alpha) return false;
   return margin === 0 || pOf(shiftBeyond(worsening * margin)) < alpha;
 }
 

@@ -21,7 +21,7 @@ control: v1
 variants: [{ name: v1, version: 1, weight: 100 }, { name: v2, version: 3, weight: 0 }]
 metrics: [{ name: errors, kind: proportion, source: error_rate, role: guardrail }]
 rollout:
-  interval: 1ms
+  interval: 100ms
   analysis: { webhooks: [{ name: smoke, url: 'http://127.0.0.1:9/', timeout: 10m }] }
   steps: [{ setWeight: 10 }, { pause: {} }]
 `;
@@ -63,6 +63,7 @@ rollout:
   return {
     controller,
     stateOf,
+    weights: () => experiments.situation('classes')?.standing.split.weights,
     answer: () => {
       said.resolve(undefined);
     },
@@ -72,14 +73,17 @@ rollout:
 const VERSION_3 = { variant: 'v2', version: 3, phase: 1 };
 
 test('a hard floor waits for no analysis that waits for others, and what that says afterwards changes nothing', async () => {
-  const { controller, stateOf, answer } = await controlled();
+  const { controller, stateOf, weights, answer } = await controlled();
   controller.meetFloor('classes', { ...FLOOR, target: VERSION_3 });
+  await vi.waitFor(() => {
+    expect(stateOf()).toBe('rolling_back');
+  });
+  expect(weights()).toEqual({ v1: 100, v2: 0 });
+  answer();
   await vi.waitFor(() => {
     expect(stateOf()).toBe('rolled_back');
   });
-  answer();
   await controller.stop();
-  expect(stateOf()).toBe('rolled_back');
 });
 
 test('a hard floor that another version met, or another phase, takes nothing back', async () => {
