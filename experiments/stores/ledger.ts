@@ -86,8 +86,11 @@ export interface UnitState {
   readonly m?: Readonly<Record<string, UnitValue>>;
 }
 
-/** A unit's value of a metric: x and y as outcomes added them up, and whether it has entered the test. */
-type UnitValue = readonly [x: number, y: number, entered: 0 | 1];
+/**
+ * A unit's value of a metric: x and y as outcomes added them up, and whether it has entered the test: 0 not yet, 1 it has, 2 its window closed without
+ * a value of a distribution, which may still come from where it was kept.
+ */
+type UnitValue = readonly [x: number, y: number, entered: 0 | 1 | 2];
 
 /** A step from one state of a unit to the next, and what it changes elsewhere; written together or not at all. */
 export interface Step {
@@ -172,10 +175,8 @@ export function settle(
   const before = valueIn(state, metric);
   const after = accumulate(metric, before, value);
   // A value that came in time, and was kept elsewhere while the window closed, takes the place of what was entered without it.
-  const replaced =
-    before?.[2] === 1
-      ? [...contribution(state, metric, before, -1), ...contribution(state, metric, after, 1)]
-      : [];
+  const left = before?.[2] === 1 ? contribution(state, metric, before, -1) : [];
+  const replaced = after[2] === 1 ? [...left, ...contribution(state, metric, after, 1)] : [];
   return finish(withValue(state, metric, after), replaced);
 }
 
@@ -200,8 +201,12 @@ export function closeWindow(
   for (const metric of metrics) {
     if (metric.windowMs !== windowMs) continue;
     const value = valueIn(state, metric);
+    if (value !== undefined && value[2] !== 0) continue;
     // Nothing happened: that is 0 of a sum, but no value of a distribution.
-    if (value?.[2] === 1 || (value === undefined && metric.kind === 'quantile')) continue;
+    if (value === undefined && metric.kind === 'quantile') {
+      state = withValue(state, metric, [0, 1, 2]);
+      continue;
+    }
     const final: UnitValue = [value?.[0] ?? 0, value?.[1] ?? (metric.kind === 'ratio' ? 0 : 1), 1];
     state = withValue(state, metric, final);
     deltas.push(...contribution(state, metric, final, 1));
@@ -238,7 +243,8 @@ function builtInDeltas(unit: UnitState, { values, category }: UnitExposure): rea
 
 /** A proportion is whether anything happened; everything else adds up. */
 function accumulate(metric: CountedMetric, before: UnitValue | undefined, value: MetricValue): UnitValue {
-  const [x, y, entered] = before ?? [0, metric.kind === 'ratio' ? 0 : 1, 0];
+  const [x, y, was] = before ?? [0, metric.kind === 'ratio' ? 0 : 1, 0];
+  const entered = was === 0 ? 0 : 1;
   switch (metric.kind) {
     case 'proportion':
       return [Math.max(x, value.x), y, entered];

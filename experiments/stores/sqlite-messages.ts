@@ -29,12 +29,13 @@ export type SqliteRequest =
   | { readonly kind: 'recordExposures'; readonly batch: ExposureBatch }
   | { readonly kind: 'recordOutcomes'; readonly outcomes: readonly Outcome[] }
   | {
-      readonly kind: 'tallies';
+      readonly kind: 'closeWindows';
       readonly experiment: string;
       readonly phase: number;
       readonly metrics: readonly CountedMetric[];
       readonly nowMs: number;
     }
+  | { readonly kind: 'tallies'; readonly experiment: string; readonly phase: number }
   | { readonly kind: 'recordMirrors'; readonly batch: MirrorBatch }
   | { readonly kind: 'mirrors'; readonly experiment: string; readonly phase: number }
   | {

@@ -113,13 +113,15 @@ export class SqliteStore implements StateStore {
     return this.#ask({ kind: 'recordOutcomes', outcomes });
   }
 
-  tallies(
+  async tallies(
     experiment: string,
     phase: number,
     metrics: readonly CountedMetric[],
     nowMs: number,
   ): Promise<Tallies> {
-    return this.#ask({ kind: 'tallies', experiment, phase, metrics, nowMs });
+    // Apart, so that what others write gets its turn between them.
+    while (await this.#ask<boolean>({ kind: 'closeWindows', experiment, phase, metrics, nowMs }));
+    return this.#ask({ kind: 'tallies', experiment, phase });
   }
 
   recordMirrors(batch: MirrorBatch): Promise<void> {

@@ -13,6 +13,9 @@ import type { Tallies, TallyDelta } from './tallies.ts';
 /** Expired claims that are deleted together, so that no transaction is long for it. */
 const PURGED_AT_ONCE = 1000;
 
+/** Windows that are closed in one transaction: others' writes wait for it. */
+const CLOSED_AT_ONCE = 500;
+
 /** An experiment's data in SQLite's tables. Its methods run inside a transaction that the caller opens. */
 export class SqliteTables {
   readonly #database: DatabaseSync;
@@ -69,11 +72,16 @@ export class SqliteTables {
     });
   }
 
-  tallies(experiment: string, phase: number, metrics: readonly CountedMetric[], nowMs: number): Tallies {
+  /**
+   * Closes windows that are due, as many as don't make a transaction long.
+   *
+   * @returns whether there may be more
+   */
+  closeWindows(experiment: string, phase: number, metrics: readonly CountedMetric[], nowMs: number): boolean {
     const scope = this.#scopeId({ experiment, phase });
     const due = this.prepare(
-      'SELECT closes_ms, unit, window_ms FROM open_window WHERE scope = ? AND closes_ms <= ?',
-    ).all(scope, nowMs);
+      'SELECT closes_ms, unit, window_ms FROM open_window WHERE scope = ? AND closes_ms <= ? LIMIT ?',
+    ).all(scope, nowMs, CLOSED_AT_ONCE);
     for (const { closes_ms: closesMs, unit: name, window_ms: windowMs } of due) {
       const unit = this.#unit(scope, String(name));
       if (unit !== undefined) this.#take(scope, String(name), closeWindow(unit, Number(windowMs), metrics));
@@ -81,6 +89,11 @@ export class SqliteTables {
         'DELETE FROM open_window WHERE scope = ? AND closes_ms = ? AND unit = ? AND window_ms = ?',
       ).run(scope, Number(closesMs), String(name), Number(windowMs));
     }
+    return due.length === CLOSED_AT_ONCE;
+  }
+
+  tallies(experiment: string, phase: number): Tallies {
+    const scope = this.#scopeId({ experiment, phase });
     const sums = this.prepare('SELECT field, sum FROM tally WHERE scope = ?').all(scope);
     const epochs = this.prepare('SELECT json FROM epoch WHERE scope = ? ORDER BY rowid').all(scope);
     return readTallies(

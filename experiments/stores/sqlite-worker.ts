@@ -113,8 +113,10 @@ function answer(request: SqliteRequest): unknown {
       return undefined;
     case 'recordOutcomes':
       return tables.recordOutcomes(request.outcomes);
+    case 'closeWindows':
+      return tables.closeWindows(request.experiment, request.phase, request.metrics, request.nowMs);
     case 'tallies':
-      return tables.tallies(request.experiment, request.phase, request.metrics, request.nowMs);
+      return tables.tallies(request.experiment, request.phase);
     case 'recordMirrors':
       tables.recordMirrors(request.batch);
       return undefined;

@@ -3,12 +3,13 @@ import { grown, KeyIndex, keyText, parseKey } from './key-index.ts';
 
 /** Values of one metric, a row for each unit. */
 interface ValueColumn {
-  /** 0: no value; 1: one that has not entered the test; 2: one that has. */
+  /** 0: no value; else one more than the unit's own mark of whether the value has entered the test. */
   entered: Uint8Array<ArrayBuffer>;
   x: Float64Array<ArrayBuffer>;
   y: Float64Array<ArrayBuffer>;
 }
 
+const MARKS = [0, 1, 2] as const;
 const IS_EXPOSED = 1;
 const IS_SWITCHED = 2;
 
@@ -54,7 +55,8 @@ export class UnitTable {
     const flags = this.#flags[row] ?? 0;
     const values = [...this.#values].flatMap(([name, { entered, x, y }]) => {
       const state = entered[row] ?? 0;
-      return state === 0 ? [] : [[name, [x[row] ?? 0, y[row] ?? 0, state === 2 ? 1 : 0] as const] as const];
+      const mark = MARKS[state - 1];
+      return mark === undefined ? [] : [[name, [x[row] ?? 0, y[row] ?? 0, mark] as const] as const];
     });
     return {
       ...entry,
@@ -85,7 +87,7 @@ export class UnitTable {
         const column = this.#columnOf(name);
         column.x[row] = valueX;
         column.y[row] = valueY;
-        column.entered[row] = hasEntered === 1 ? 2 : 1;
+        column.entered[row] = hasEntered + 1;
       }
     }
     return row;

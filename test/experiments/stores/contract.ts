@@ -432,6 +432,32 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       expect(await metricOf(name, BOUGHT, START_MS + HOUR_MS)).toMatchObject({ units: 50, sumX: 0 });
     });
 
+    test('one look closes as many windows as are due', async () => {
+      const name = newExperiment();
+      const units = Array.from({ length: 1203 }, (_, index) =>
+        exposure(name, {
+          unit: (index + 1).toString(16).padStart(16, '0'),
+          uid: (index + 1).toString(16).padStart(16, '0'),
+          windowsMs: [HOUR_MS],
+        }),
+      );
+      await store.recordExposures(batch(name, ...units));
+      expect(await metricOf(name, BOUGHT, START_MS + HOUR_MS)).toMatchObject({ units: 1203, sumX: 0 });
+    });
+
+    test('a value of a distribution that came in time, and was kept elsewhere while the window closed, enters', async () => {
+      const name = newExperiment();
+      await store.recordExposures(batch(name, exposure(name)));
+      const nowMs = START_MS + 25 * HOUR_MS;
+      expect(await metricOf(name, SCORE, nowMs)).toBeUndefined();
+      expect(await store.recordOutcomes([amount(name, 1, 3, 1, { metric: SCORE })])).toEqual(['accepted']);
+      expect(await metricOf(name, SCORE, nowMs)).toMatchObject({ units: 1, sumX: 3 });
+      await store.recordOutcomes([amount(name, 2, 4, 1, { metric: SCORE })]);
+      const score = await metricOf(name, SCORE, nowMs);
+      expect(score).toMatchObject({ units: 1, sumX: 7 });
+      expect(Object.values(score?.histogram.counts ?? {})).toEqual([1]);
+    });
+
     test('a proportion is whether anything happened, a ratio adds both its sides, a quantile needs a value', async () => {
       const name = newExperiment();
       await store.recordExposures(
