@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { newBatchId } from '../../backends/batching/batch-id.ts';
 import type { InferAnswer, InferRequest } from '../../backends/inference.ts';
 import { DEFAULT_MODEL_CONFIG } from '../../backends/repository/model-config.ts';
 import type { Servable } from '../../backends/servable.ts';
@@ -30,9 +31,6 @@ export interface UpstreamOptions {
 export interface UpstreamEvents extends ServerEvents {
   onReadiness(isReady: boolean, reason: string): void;
 }
-
-/** Batches are the server's own affair: what is here of one is the request itself. */
-let nextBatchId = 1;
 
 /** A variant that a server elsewhere answers for. */
 export class UpstreamVersion implements Servable {
@@ -160,7 +158,8 @@ export class UpstreamVersion implements Servable {
       queueMs: 0,
       computeMs,
       batchRows: request.inputs[0]?.shape[0] ?? 1,
-      batchId: nextBatchId++,
+      // Batches are the server's own affair: what is here of one is the request itself.
+      batchId: newBatchId(),
       release: () => undefined,
     };
   }

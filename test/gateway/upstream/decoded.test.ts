@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { newBatchId } from '../../../backends/batching/batch-id.ts';
 import { GrpcClient, inferRequest } from '../faces/grpc/grpc-client.ts';
 import { infer, startUpstreamGateway } from './upstream-gateway.ts';
 import { answers42, json, startVariantServer } from './variant-server.ts';
@@ -23,6 +24,15 @@ test('a caller of gRPC is answered by a v2 server over HTTP, in binary, under it
   const [arrived] = server.arrived;
   expect(arrived?.headers).toMatchObject({ traceparent, 'content-type': 'application/octet-stream' });
   expect(arrived?.body.subarray(-4).readFloatLE(0)).toBe(7);
+});
+
+test('its answer is a batch of its own among those of all variants: their times are counted once for each', async () => {
+  await using server = await startVariantServer();
+  await using gateway = await startUpstreamGateway(server.url, { grpc: true });
+  using client = new GrpcClient(gateway.server.bound.grpc ?? '');
+  const before = newBatchId();
+  await client.call('ModelInfer', ASKED);
+  expect(newBatchId()).toBe(before + 2);
 });
 
 test.each([
