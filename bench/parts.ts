@@ -110,6 +110,7 @@ const calls = Array.from({ length: USERS }, (_, user): Call => {
     header: (name) => headers[name],
     principal: ANYBODY,
     arrivalMs: 0,
+    receivedMs: 0,
     signal,
   };
 });

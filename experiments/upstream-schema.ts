@@ -42,8 +42,12 @@ export const UpstreamSchema = Type.Object(
       Type.Object(
         {
           connect: Type.Optional(Duration('the time to connect')),
-          headers: Type.Optional(Duration("the time from the request to the answer's headers")),
-          total: Type.Optional(Duration('the time from the request to the end of the answer')),
+          headers: Type.Optional(
+            Duration("the time from the request, with its body, to the answer's headers"),
+          ),
+          total: Type.Optional(
+            Duration('the time from the request, with its body, to the end of the answer'),
+          ),
         },
         { ...only, expected: 'a map of connect, headers and total' },
       ),

@@ -115,7 +115,7 @@ export interface Config {
     readonly bodyMs: number;
     /** An idle connection is closed after that. */
     readonly keepAliveMs: number;
-    /** From a request's arrival to its answer. */
+    /** From a request, with all of its body, to its answer. */
     readonly inferenceMs: number;
     /** A run of a model that takes longer counts as hung. */
     readonly runMs: number;

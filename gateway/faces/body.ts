@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GatewayError } from '../errors.ts';
 import type { BodyHold } from '../overload/body-budget.ts';
-import { inflated } from './content-coding.ts';
+import { bodyFailure, inflated } from './content-coding.ts';
 
 /**
  * Takes bodies of any content type, or of none, as bytes: Triton's clients send JSON as `application/octet-stream`.
@@ -33,10 +33,16 @@ export function isLong({ headers }: IncomingMessage, limitBytes: number): boolea
   return !(announced <= HOLD_BYTES) && !(announced > limitBytes);
 }
 
-/** Receives a body that was left on its connection. */
+/**
+ * Receives a body that was left on its connection.
+ *
+ * @param hold counts a body of unknown length as it comes
+ * @param inflating where somebody began to inflate it
+ */
 export function receiveBody(
   payload: IncomingMessage,
   limitBytes: number,
+  hold: BodyHold | null,
   inflating?: Readable,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
@@ -48,6 +54,7 @@ export function receiveBody(
         else reject(error);
       },
       inflating,
+      hold,
     );
   });
 }
@@ -109,20 +116,19 @@ function receive(
     const [first] = chunks;
     done(null, block ?? (chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)));
   });
-  const onError = (cause: Error): void => {
-    if (!isCompressed || payload.errored !== null) {
-      done(cause);
-      return;
-    }
+  const onError = (cause: Error | undefined): void => {
     stopReading(payload, source);
-    const message = `the body is not what its Content-Encoding says: ${cause.message}`;
-    done(new GatewayError('invalid_request', message, { cause }));
+    done(bodyFailure(cause));
   };
-  source.on('error', onError);
+  // It may have broken off before it was asked for.
+  if (source.destroyed) {
+    source.on('error', ignore);
+    onError(source.errored ?? undefined);
+  } else source.on('error', onError);
 }
 
 /** Lets the rest of a body pass unread. */
-function stopReading(payload: IncomingMessage, source: Readable): void {
+export function stopReading(payload: IncomingMessage, source: Readable): void {
   if (source !== payload) {
     payload.unpipe();
     source.destroy();

@@ -49,6 +49,16 @@ const CODINGS: Readonly<Partial<Record<string, ContentCoding>>> = {
   deflate: 'deflate',
 };
 
+/** What an error of a body says of its caller: that it isn't what its Content-Encoding says, or that the connection ended. */
+export function bodyFailure(cause: Error | undefined): GatewayError {
+  const code = cause !== undefined && 'code' in cause ? String(cause.code) : '';
+  if (cause !== undefined && code.startsWith('Z_')) {
+    const message = `the body is not what its Content-Encoding says: ${cause.message}`;
+    return new GatewayError('invalid_request', message, { cause });
+  }
+  return new GatewayError('cancelled', 'the caller hung up in the middle of its body', { cause });
+}
+
 /**
  * The body as it was before its sender compressed it, inflated off the main thread and piece by piece, so that whoever
  * reads it can stop at a limit. The payload itself where it isn't compressed.

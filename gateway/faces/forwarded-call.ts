@@ -6,8 +6,9 @@ import { forwardedHeaders, passAnswerHeaders } from '../upstream/header-policy.t
 import { StreamedBody } from '../upstream/streamed-body.ts';
 import type { UpstreamRequest } from '../upstream/upstream-server.ts';
 import type { UpstreamVersion } from '../upstream/upstream-version.ts';
-import { receiveBody } from './body.ts';
-import { inflated } from './content-coding.ts';
+import type { BodyHold } from '../overload/body-budget.ts';
+import { receiveBody, stopReading } from './body.ts';
+import { bodyFailure, inflated } from './content-coding.ts';
 
 /** Headers that say how the body was coded on the way here; it is passed on as it was before. */
 const CODED: ReadonlySet<string> = new Set(['content-encoding']);
@@ -16,12 +17,15 @@ const CODED: ReadonlySet<string> = new Set(['content-encoding']);
 export class CallBody {
   readonly #received: Uint8Array | IncomingMessage | undefined;
   readonly #limitBytes: number;
+  readonly #hold: BodyHold | null;
   #streamed: StreamedBody | undefined;
   #bytes: Promise<Uint8Array> | undefined;
 
-  constructor(received: Uint8Array | IncomingMessage | undefined, limitBytes: number) {
+  /** @param hold counts what is received later of a body that was left on its connection */
+  constructor(received: Uint8Array | IncomingMessage | undefined, limitBytes: number, hold: BodyHold | null) {
     this.#received = received;
     this.#limitBytes = limitBytes;
+    this.#hold = hold;
   }
 
   /** Whether a part of it went to a server, so that nobody else can be given it. */
@@ -38,7 +42,7 @@ export class CallBody {
   bytes(): Uint8Array | undefined | Promise<Uint8Array> {
     const received = this.#received;
     if (received === undefined || received instanceof Uint8Array) return received;
-    this.#bytes ??= receiveBody(received, this.#limitBytes, this.#streamed?.source);
+    this.#bytes ??= receiveBody(received, this.#limitBytes, this.#hold, this.#streamed?.stream);
     return this.#bytes;
   }
 
@@ -46,7 +50,7 @@ export class CallBody {
   forwarded(): UpstreamRequest['body'] {
     const received = this.#received;
     if (received === undefined || received instanceof Uint8Array) return received;
-    this.#streamed ??= new StreamedBody(inflated(received), this.#limitBytes);
+    this.#streamed ??= streamedBody(received, this.#limitBytes);
     return this.#streamed;
   }
 
@@ -58,6 +62,14 @@ export class CallBody {
       ? received.headers['content-length']
       : undefined;
   }
+}
+
+function streamedBody(received: IncomingMessage, limitBytes: number): StreamedBody {
+  const stream = inflated(received);
+  const discard = (): void => {
+    stopReading(received, stream);
+  };
+  return new StreamedBody({ stream, failure: bodyFailure, discard }, limitBytes);
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Call } from '../pipeline/call.ts';
 import type { CallerHead } from '../trust/admission.ts';
@@ -14,6 +14,7 @@ export interface ModelPath {
 /** The head of an HTTP call. */
 export function httpCall(request: FastifyRequest, path: ModelPath, answerableBy: Call['answerableBy']): Call {
   const { headers } = request.raw;
+  const received = endOfBody(request.raw);
   return {
     protocol: 'http',
     answerableBy,
@@ -24,8 +25,24 @@ export function httpCall(request: FastifyRequest, path: ModelPath, answerableBy:
     // Fastify has parsed them already.
     query: request.query as Readonly<Record<string, unknown>>,
     arrivalMs: request.arrivalMs,
+    get receivedMs() {
+      return received.ms ?? performance.now();
+    },
     signal: hangUpSignal(request.raw.socket),
   };
+}
+
+/** When the last of a body was here; `ms` is undefined while one that was left on its connection is still coming. */
+function endOfBody(raw: IncomingMessage): { readonly ms: number | undefined } {
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = raw.headers;
+  const isComing = !raw.readableEnded && (coding !== undefined || length !== '0');
+  const end: { ms: number | undefined } = { ms: isComing ? undefined : performance.now() };
+  if (isComing) {
+    raw.once('end', () => {
+      end.ms = performance.now();
+    });
+  }
+  return end;
 }
 
 /** What admission looks at. */

@@ -118,12 +118,13 @@ export class CallRecord {
     this.#isOver = true;
     this.#onEnd();
     const [target, prediction, times] = [this.#target, this.#prediction, this.#times];
-    const { arrivalMs, principal, protocol } = this.#call;
+    const { receivedMs, principal, protocol } = this.#call;
     const { metrics, predictions, tracing, accessLog, onEnd } = this.#options;
     const answer = times !== undefined && 'outputs' in times ? times : undefined;
     if (target !== undefined) onEnd(target, outcome, answer, error);
     const endMs = performance.now();
-    const totalMs = endMs - arrivalMs;
+    // A slow uplink says nothing of the variant.
+    const totalMs = Math.max(0, endMs - receivedMs);
     if (tracing !== undefined || accessLog !== undefined) {
       const identity = this.#identity;
       const request: RecordedRequest = {

@@ -26,6 +26,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, unknown>>;
   /** When it arrived, in `performance.now()` milliseconds. */
   readonly arrivalMs: number;
+  /** When the last of its body was here, in `performance.now()` milliseconds; while it is still coming, that is now. */
+  readonly receivedMs: number;
   /** When its caller stops waiting, in `performance.now()` milliseconds; left out: it didn't say. */
   readonly deadlineMs?: number;
   /** Aborted when the caller hangs up. */

@@ -24,7 +24,7 @@ export interface PipelineOptions extends RecordOptions {
   readonly limits: Limits;
   readonly shedder: LoadShedder;
   readonly mirrors: Mirrors;
-  /** From a request's arrival to its answer, in milliseconds. */
+  /** From a request, with all of its body, to its answer, in milliseconds. */
   readonly inferenceTimeoutMs: number;
   /** Told of errors that are the gateway's own or the model's, not the caller's. */
   readonly onFault: (error: GatewayError) => void;
@@ -97,15 +97,11 @@ export class Pipeline {
   async #answer<Read extends Decoded, Encoded>(routed: Routed<Read, Encoded>): Promise<Answered<Encoded>> {
     const { call, face, record, target, prediction, unrouted } = routed;
     const { version } = target;
-    const deadlineMs = Math.min(
-      call.arrivalMs + this.#options.inferenceTimeoutMs,
-      call.deadlineMs ?? Infinity,
-    );
     if (version instanceof UpstreamVersion && unrouted === undefined) {
       const forwarding = await face.forward?.(version);
       if (forwarding !== undefined) {
         await this.#take(routed, 1);
-        return this.#forward(routed, version, forwarding, deadlineMs);
+        return this.#forward(routed, version, forwarding);
       }
     }
     const decoded = unrouted ?? face.decode(version);
@@ -122,7 +118,7 @@ export class Pipeline {
         timeoutMs: read.timeoutMs,
         cacheKey: read.cacheKey,
         ...(version instanceof UpstreamVersion && { traceContext: record.traceContext }),
-        deadlineMs,
+        deadlineMs: this.#deadlineOf(call),
         signal: call.signal,
       }));
     record.answered(answer);
@@ -139,6 +135,11 @@ export class Pipeline {
     record.finish('ok');
     const { standing } = record;
     return { encoded, target, predictionId: prediction.id, standing, cache: answer.cache, timings };
+  }
+
+  /** A model's time begins when the body is there: how long that took is between the caller and timeouts.request. */
+  #deadlineOf({ receivedMs, deadlineMs = Infinity }: Call): number {
+    return Math.min(receivedMs + this.#options.inferenceTimeoutMs, deadlineMs);
   }
 
   /** Counts a call against the limits, once whoever answers it. */
@@ -159,14 +160,14 @@ export class Pipeline {
 
   /** The named branch: the variant's own server answers, and nothing is decoded in between. */
   #forward<Encoded>(
-    { call: { signal }, record, target, prediction }: Routed<Decoded, Encoded>,
+    { call, record, target, prediction }: Routed<Decoded, Encoded>,
     version: UpstreamVersion,
     forwarding: Forwarding<Encoded>,
-    deadlineMs: number,
   ): Promise<Answered<Encoded>> {
     record.decoded();
     const request = withTraceContext(forwarding.request, record.traceContext);
-    return version.forward(request, { deadlineMs, signal }, (answer) => {
+    const limits = { deadlineMs: () => this.#deadlineOf(call), signal: call.signal };
+    return version.forward(request, limits, (answer) => {
       const times = { queueMs: 0, computeMs: answer.computeMs };
       const encoded = forwarding.encode(answer, target);
       record.answered(times);

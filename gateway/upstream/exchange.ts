@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { ignoreAbort, listenToAbort } from '../../backends/batching/abort-listeners.ts';
 import type { AbortListener } from '../../backends/batching/abort-listeners.ts';
+import type { BodyListener, StreamedBody } from './streamed-body.ts';
 import { UpstreamFailure, failureOf } from './upstream-failure.ts';
 
 /** An answer of a variant's server, as it came. */
@@ -11,17 +12,17 @@ export interface UpstreamAnswer {
   readonly headers: IncomingHttpHeaders;
   /** All of it; or, of a large one that is passed on, its stream, which is destroyed with an error where it breaks off. */
   readonly body: Uint8Array | Readable;
-  /** From the request to what is here of the answer, in milliseconds. */
+  /** From the request, with all of its body, to what is here of the answer, in milliseconds. */
   readonly computeMs: number;
 }
 
 export interface ExchangeLimits {
-  /** From the request to the answer's headers, in milliseconds. */
+  /** From the request, with all of its body, to the answer's headers, in milliseconds. */
   readonly headersMs: number;
-  /** From the request to the end of the answer, in milliseconds. */
+  /** From the request, with all of its body, to the end of the answer, in milliseconds. */
   readonly totalMs: number;
-  /** When the caller stops waiting, in `performance.now()` milliseconds. */
-  readonly deadlineMs: number;
+  /** When the caller stops waiting, in `performance.now()` milliseconds; later the later it sends the end of its body. */
+  readonly deadlineMs: () => number;
   /** Aborted when the caller hangs up. */
   readonly signal: AbortSignal | undefined;
   /** An answer of up to so many bytes is received whole before it is passed on; a longer one is passed on as it comes. */
@@ -31,12 +32,15 @@ export interface ExchangeLimits {
 }
 
 /** One try at a request, as undici reports on it. It resolves once, and after it nothing of it counts. */
-export class Exchange implements Dispatcher.DispatchHandler, AbortListener {
+export class Exchange implements Dispatcher.DispatchHandler, AbortListener, BodyListener {
   readonly answer: Promise<UpstreamAnswer>;
   readonly #limits: ExchangeLimits;
   readonly #settle: PromiseWithResolvers<UpstreamAnswer>;
   readonly #startMs = performance.now();
-  readonly #endMs: number;
+  /** The caller's body that is passed on; undefined where all of the request was there from the start. */
+  readonly #streamed: StreamedBody | undefined;
+  /** When all of the request had been sent. */
+  #sentMs: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #failure: UpstreamFailure | undefined;
@@ -47,21 +51,25 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener {
   #stream: Readable | undefined;
   #isOver = false;
 
-  /** @param isSent whether the whole request is there to be sent; a streamed one says so by {@link requestSent} */
-  constructor(limits: ExchangeLimits, isSent: boolean) {
+  /** @param streamed the body, where it isn't there whole; it says by {@link requestSent} that it is */
+  constructor(limits: ExchangeLimits, streamed?: StreamedBody) {
     this.#limits = limits;
+    this.#streamed = streamed;
     this.#settle = Promise.withResolvers();
     this.answer = this.#settle.promise;
-    this.#endMs = Math.min(this.#startMs + limits.totalMs, limits.deadlineMs);
     if (limits.signal !== undefined) listenToAbort(limits.signal, this);
-    this.#arm(isSent ? Math.min(this.#startMs + limits.headersMs, this.#endMs) : this.#endMs);
+    if (streamed === undefined) this.requestSent();
+    else this.#arm(this.#startMs + limits.totalMs);
     if (limits.signal?.aborted === true) this.onAbort();
   }
 
-  /** The caller's body has been passed on to its end: the server's time for its headers begins. */
+  /** The caller's body has been passed on to its end: the server's time begins. */
   requestSent(): void {
-    if (this.#status === 0 && !this.#isOver)
-      this.#arm(Math.min(performance.now() + this.#limits.headersMs, this.#endMs));
+    if (this.#isOver) return;
+    const now = performance.now();
+    this.#sentMs = now;
+    const { headersMs, totalMs } = this.#limits;
+    this.#arm(Math.min(now + (this.#status === 0 ? headersMs : totalMs), this.#endMs(now)));
   }
 
   /** The caller hung up. */
@@ -82,7 +90,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener {
     if (status < 200 || this.#isOver) return;
     this.#status = status;
     this.#headers = headers;
-    this.#arm(this.#endMs);
+    this.#arm(this.#endMs(this.#sentMs ?? performance.now()));
     const announced = Number(headers['content-length']);
     const { holdBytes, wholeBytes } = this.#limits;
     if (wholeBytes !== undefined && announced > wholeBytes) {
@@ -147,12 +155,25 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener {
     this.#timer = setTimeout(this.#onTime, Math.max(0, Math.ceil(atMs - performance.now())));
   }
 
+  #endMs(sentMs: number): number {
+    return Math.min(sentMs + this.#limits.totalMs, this.#limits.deadlineMs());
+  }
+
   readonly #onTime = (): void => {
-    const isCallers = performance.now() >= this.#limits.deadlineMs;
-    const what = this.#status === 0 ? 'sent no answer' : 'did not end its answer';
+    const now = performance.now();
+    if (this.#sentMs === undefined && this.#streamed?.isAwaited === true) {
+      // The server waits as the gateway does; what a caller may take for its request, timeouts.request says.
+      this.#arm(now + this.#limits.headersMs);
+      return;
+    }
+    const isSilent = this.#status === 0;
+    const what = isSilent ? 'sent no answer' : 'did not end its answer';
+    const waitedMs = now - (this.#sentMs ?? this.#startMs);
     this.#fail(
-      isCallers
-        ? new UpstreamFailure('expired', `the variant's server ${what} within the caller's time`)
+      now >= this.#limits.deadlineMs()
+        ? new UpstreamFailure('expired', `the variant's server ${what} within the caller's time`, {
+            ...(isSilent && { waitedMs }),
+          })
         : new UpstreamFailure(
             'slow',
             `the variant's server ${what} within the time that upstream.timeouts gives it`,
@@ -176,7 +197,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener {
   }
 
   #elapsedMs(): number {
-    return performance.now() - this.#startMs;
+    return performance.now() - (this.#sentMs ?? this.#startMs);
   }
 }
 

@@ -55,18 +55,26 @@ const UNAVAILABLE: ReadonlySet<FailureKind> = new Set([
 export interface UpstreamFailureOptions extends ErrorOptions {
   /** The status of the answer, where there was one. */
   readonly status?: number;
+  /** For how long its headers were waited for in vain, in milliseconds, where the caller's time ended before them. */
+  readonly waitedMs?: number;
 }
 
 /** A call of a variant's server that went wrong. The message goes to the caller, so it never names the server's address. */
 export class UpstreamFailure extends GatewayError {
   readonly kind: FailureKind;
   readonly upstreamStatus: number | undefined;
+  readonly waitedMs: number | undefined;
 
-  constructor(kind: FailureKind, message: string, { status, ...options }: UpstreamFailureOptions = {}) {
+  constructor(
+    kind: FailureKind,
+    message: string,
+    { status, waitedMs, ...options }: UpstreamFailureOptions = {},
+  ) {
     super(CODES[kind], message, options);
     this.name = 'UpstreamFailure';
     this.kind = kind;
     this.upstreamStatus = status;
+    this.waitedMs = waitedMs;
   }
 
   /** Whether the variant can't answer, so that the experiment says who does. */

@@ -1,11 +1,13 @@
-import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
-import type { CircuitBreakerPolicy } from 'cockatiel';
 import { Pool } from 'undici';
 import type { UpstreamDefinition } from '../../experiments/upstream-definition.ts';
+import { GatewayError } from '../errors.ts';
+import { Breaker } from './breaker.ts';
+import type { Verdict } from './breaker.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeLimits, UpstreamAnswer } from './exchange.ts';
+import { Patience } from './patience.ts';
 import { RetryBudget } from './retry-budget.ts';
-import type { StreamedBody } from './streamed-body.ts';
+import { StreamedBody } from './streamed-body.ts';
 import { UpstreamFailure, failureOf } from './upstream-failure.ts';
 import type { FailureKind } from './upstream-failure.ts';
 
@@ -48,7 +50,8 @@ export class UpstreamServer {
   readonly #side: Pool;
   readonly #prefix: string;
   readonly #budget = new RetryBudget(RETRY_SHARE);
-  readonly #breaker: CircuitBreakerPolicy;
+  readonly #breaker: Breaker;
+  readonly #patience = new Patience();
 
   /** @param wholeBytes bytes of an answer that is received whole */
   constructor(definition: UpstreamDefinition, wholeBytes: number, events: ServerEvents) {
@@ -67,24 +70,14 @@ export class UpstreamServer {
     };
     this.#pool = new Pool(origin, { ...options, connections });
     this.#side = new Pool(origin, { ...options, connections: 1 });
-    this.#breaker = circuitBreaker(
-      handleWhen(
-        (error) => error instanceof UpstreamFailure && error.isUnavailable && error.kind !== 'too_large',
-      ),
-      { halfOpenAfter: breaker.openForMs, breaker: new ConsecutiveBreaker(breaker.failures) },
-    );
-  }
-
-  /** Whether it is left alone for a while, because it failed. */
-  get isOpen(): boolean {
-    return this.#breaker.state === CircuitState.Open;
+    this.#breaker = new Breaker(breaker);
   }
 
   /**
    * Sends a request, again where that may help, the budget allows it and nothing of the answer has been passed on.
    *
    * @param read takes an answer of status 2xx, or one that blames the request; what it can't read counts as the server's failure
-   * @throws UpstreamFailure
+   * @throws UpstreamFailure; a GatewayError of another kind where the caller's body can't be had
    */
   async call<Read>(
     request: UpstreamRequest,
@@ -94,16 +87,16 @@ export class UpstreamServer {
     this.#budget.deposit();
     for (let tries = 1; ; tries++) {
       try {
-        const answer = await this.#throughBreaker(async () => {
-          const { status, ...got } = await this.#try(request, limits);
-          return { status, read: read({ status, ...got }) };
-        });
+        const answer = await this.#throughBreaker(request, limits, read);
         this.#events.onTry(answer.status < 400 ? 'ok' : 'rejected');
         return answer.read;
       } catch (error) {
-        const failure = asRefusal(request, failureOf(error));
-        this.#events.onTry(failure instanceof UpstreamFailure ? failure.kind : 'rejected');
-        if (!(failure instanceof UpstreamFailure) || !this.#mayRetry(request, failure, tries)) throw failure;
+        if (!(error instanceof UpstreamFailure)) {
+          this.#events.onTry(isCancelled(error) ? 'cancelled' : 'rejected');
+          throw error;
+        }
+        this.#events.onTry(error.kind);
+        if (!this.#mayRetry(request, error, tries)) throw error;
         this.#events.onRetry();
       }
     }
@@ -115,7 +108,7 @@ export class UpstreamServer {
    * @throws UpstreamFailure for everything but a status of 2xx
    */
   async get(path: string, timeoutMs: number, signal: AbortSignal): Promise<UpstreamAnswer> {
-    const deadlineMs = Infinity;
+    const deadlineMs = (): number => Infinity;
     const limits = {
       headersMs: timeoutMs,
       totalMs: timeoutMs,
@@ -124,7 +117,7 @@ export class UpstreamServer {
       holdBytes: 0,
       wholeBytes: SMALL_BYTES,
     };
-    const exchange = new Exchange(limits, true);
+    const exchange = new Exchange(limits);
     const headers = Object.entries(this.#definition.headers).flat();
     this.#side.dispatch({ method: 'GET', path: this.#prefix + path, headers }, exchange);
     const answer = await exchange.answer;
@@ -144,14 +137,34 @@ export class UpstreamServer {
     return failure.isTransient && isReplayable && tries <= this.#definition.retries && this.#budget.take();
   }
 
-  async #throughBreaker<Result>(run: () => Promise<Result>): Promise<Result> {
-    // While one request tries whether it is back, the others don't wait for that.
-    if (this.#breaker.state === CircuitState.HalfOpen) throw left();
+  /** @throws UpstreamFailure, or the refusal of the caller's body, of which the breaker learns nothing */
+  async #throughBreaker<Read>(
+    request: UpstreamRequest,
+    limits: CallLimits,
+    read: (answer: UpstreamAnswer) => Read,
+  ): Promise<{ readonly status: number; readonly read: Read }> {
+    const judge = this.#breaker.admit();
+    if (judge === undefined) throw left();
     try {
-      return await this.#breaker.execute(run);
+      const answer = await this.#try(request, limits);
+      const result = { status: answer.status, read: read(answer) };
+      this.#patience.answered(answer.computeMs);
+      judge('works');
+      return result;
     } catch (error) {
-      throw error instanceof BrokenCircuitError ? left() : error;
+      const failure = asRefusal(request, failureOf(error));
+      judge(this.#verdictOn(failure));
+      throw failure;
     }
+  }
+
+  #verdictOn(failure: GatewayError): Verdict {
+    if (!(failure instanceof UpstreamFailure) || failure.kind === 'cancelled') return 'undecided';
+    const { kind, waitedMs } = failure;
+    // A server that hangs shows in nothing else where its callers wait for less than its own times.
+    if (kind === 'expired')
+      return waitedMs !== undefined && this.#patience.isEnough(waitedMs) ? 'fails' : 'undecided';
+    return failure.isUnavailable && kind !== 'too_large' ? 'fails' : 'works';
   }
 
   async #try(
@@ -159,7 +172,7 @@ export class UpstreamServer {
     limits: CallLimits,
   ): Promise<UpstreamAnswer> {
     const { headersMs, totalMs } = this.#definition.timeouts;
-    const isStreamed = body !== undefined && !(body instanceof Uint8Array);
+    const streamed = body instanceof StreamedBody ? body : undefined;
     const exchange = new Exchange(
       {
         headersMs,
@@ -168,13 +181,9 @@ export class UpstreamServer {
         holdBytes: HOLD_BYTES,
         wholeBytes: whole === true ? this.#wholeBytes : undefined,
       },
-      !isStreamed,
+      streamed,
     );
-    const opened = isStreamed
-      ? body.open(() => {
-          exchange.requestSent();
-        })
-      : body;
+    const opened = body instanceof StreamedBody ? body.open(exchange) : body;
     try {
       this.#pool.dispatch(
         { method, path: this.#prefix + path, headers, ...(opened !== undefined && { body: opened }) },
@@ -202,9 +211,13 @@ function left(): UpstreamFailure {
   );
 }
 
-/** What the gateway itself broke off is the caller's mistake. */
-function asRefusal({ body }: UpstreamRequest, failure: UpstreamFailure): UpstreamFailure | Error {
-  return body === undefined || body instanceof Uint8Array ? failure : (body.refusal ?? failure);
+/** Where the caller's body can't be had, the failure is the caller's. */
+function asRefusal({ body }: UpstreamRequest, failure: UpstreamFailure): GatewayError {
+  return body instanceof StreamedBody ? (body.refusal ?? failure) : failure;
+}
+
+function isCancelled(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'cancelled';
 }
 
 /** Undefined for an answer to be passed on: a success, or a refusal that is the caller's mistake. */

@@ -9,6 +9,7 @@ import { v2ModelPath } from '../../experiments/upstream-definition.ts';
 import type { UpstreamDefinition, UpstreamProtocol } from '../../experiments/upstream-definition.ts';
 import type { UpstreamAnswer } from './exchange.ts';
 import { HealthCheck } from './health-check.ts';
+import { StreamedBody } from './streamed-body.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 import { UpstreamServer } from './upstream-server.ts';
 import type { CallLimits, ServerEvents, UpstreamRequest } from './upstream-server.ts';
@@ -127,14 +128,18 @@ export class UpstreamVersion implements Servable {
   /**
    * Has the server answer a request that is not decoded here.
    *
-   * @throws UpstreamFailure
+   * @throws UpstreamFailure; a GatewayError of another kind where the caller's body can't be had
    */
   forward<Read>(
     request: UpstreamRequest,
     limits: CallLimits,
     read: (answer: UpstreamAnswer) => Read,
   ): Promise<Read> {
-    return this.#measured(() => this.#server.call(request, limits, read));
+    const { body } = request;
+    return this.#measured(
+      () => this.#server.call(request, limits, read),
+      body instanceof StreamedBody ? body : undefined,
+    );
   }
 
   /** @throws UpstreamFailure */
@@ -146,7 +151,7 @@ export class UpstreamVersion implements Servable {
     const { outputs, computeMs } = await this.#measured(() =>
       this.#server.call(
         { method: 'POST', path, headers, body, whole: true },
-        { deadlineMs, signal },
+        { deadlineMs: () => deadlineMs, signal },
         (answer) => ({
           outputs: decodeV2Answer(answer, request.outputs),
           computeMs: answer.computeMs,
@@ -190,15 +195,17 @@ export class UpstreamVersion implements Servable {
     await this.#server.close();
   }
 
-  async #measured<Read>(call: () => Promise<Read>): Promise<Read> {
+  /** @param streamed what the caller goes on sending meanwhile, for which the server can't be blamed */
+  async #measured<Read>(call: () => Promise<Read>, streamed?: StreamedBody): Promise<Read> {
     const startMs = performance.now();
+    const elapsedMs = (): number => performance.now() - (streamed?.endedMs ?? startMs);
     try {
       const answer = await call();
-      this.#statistics.recordSuccess(performance.now() - startMs, 0);
+      this.#statistics.recordSuccess(elapsedMs(), 0);
       return answer;
     } catch (error) {
-      const isCallers = error instanceof UpstreamFailure && error.kind === 'rejected';
-      this.#statistics.recordFailure(isCallers ? 'invalid_input' : 'run_failed', performance.now() - startMs);
+      const isCallers = !(error instanceof UpstreamFailure) || error.kind === 'rejected';
+      this.#statistics.recordFailure(isCallers ? 'invalid_input' : 'run_failed', elapsedMs());
       throw error;
     }
   }

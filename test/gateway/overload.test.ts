@@ -4,6 +4,8 @@ import { expect, test } from 'vitest';
 import { createKey } from '../../gateway/trust/api-key.ts';
 import { addingModel, slowModel } from '../models/small-models.ts';
 import { eventually, metricValue, startGateway } from './running-gateway.ts';
+import { startUpstreamGateway } from './upstream/upstream-gateway.ts';
+import { startVariantServer } from './upstream/variant-server.ts';
 
 test('beyond the wait that callers bear, requests are refused at once, the low before the high, and the others are answered', async () => {
   const [low, high] = [createKey(), createKey()];
@@ -66,4 +68,24 @@ test('the bodies under way take no more memory than they may, whether or not the
   await eventually(() => bodies.usedBytes === 64 * 1024);
   streamed.destroy();
   await eventually(() => bodies.usedBytes === 0);
+});
+
+test('a body of unknown length is counted where a server elsewhere might have been sent it, and the control reads it', async () => {
+  await using server = await startVariantServer();
+  server.isHealthy = false;
+  await using gateway = await startUpstreamGateway(server.url, { config: 'server: { bodyLimit: 1MiB }' });
+  const { bodies } = gateway.server.gateway;
+  const asking = request(gateway.url('/v2/models/digits/infer'), {
+    method: 'POST',
+    headers: { 'transfer-encoding': 'chunked' },
+  });
+  asking.on('error', () => undefined);
+  asking.write(Buffer.alloc(256 * 1024));
+  await eventually(() => bodies.usedBytes === 256 * 1024);
+  asking.destroy();
+  await eventually(() => bodies.usedBytes === 0);
+  const labels = { outcome: 'cancelled' };
+  await eventually(
+    async () => metricValue(await gateway.metrics(), 'signalbox_requests_total', labels) === 1,
+  );
 });

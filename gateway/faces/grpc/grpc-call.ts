@@ -93,6 +93,7 @@ export function inferCall(
     header: (name) => headerOf(metadata, name),
     principal,
     arrivalMs: performance.now(),
+    receivedMs: performance.now(),
     deadlineMs,
     signal,
   };

@@ -52,7 +52,7 @@ export async function imageBody(
   mayPassOn: MayPassOn,
 ): Promise<CallBody> {
   const received = request.isMultipart() ? await formOf(request, limitBytes, mayPassOn) : request.body;
-  return new CallBody(received as Uint8Array | IncomingMessage | undefined, limitBytes);
+  return new CallBody(received as Uint8Array | IncomingMessage | undefined, limitBytes, request.bodyHold);
 }
 
 /** A form of the size that is held, where it may have to be sent and then be read here after all; else its connection. */
@@ -62,7 +62,7 @@ function formOf(
   mayPassOn: MayPassOn,
 ): Promise<Uint8Array> | IncomingMessage {
   const isHeld = mayPassOn(request) && !isLong(request.raw, limitBytes);
-  return isHeld ? receiveBody(request.raw, limitBytes) : request.raw;
+  return isHeld ? receiveBody(request.raw, limitBytes, request.bodyHold) : request.raw;
 }
 
 /**
@@ -73,7 +73,7 @@ function formOf(
 export async function decodeImages(
   { config, repository }: Gateway,
   uploads: () => Promise<readonly Uint8Array[]>,
-  { arrivalMs, signal }: Call,
+  call: Call,
   version: Servable,
 ): Promise<ImageCall> {
   const { image: spec, inputs } = version;
@@ -93,8 +93,8 @@ export async function decodeImages(
     files,
     spec,
     maxPixels: config.limits.imagePixels,
-    deadlineMs: arrivalMs + config.timeouts.inferenceMs,
-    signal,
+    deadlineMs: call.receivedMs + config.timeouts.inferenceMs,
+    signal: call.signal,
   });
   return { spec, inputs: [stackImages(input, images)], cacheKey };
 }

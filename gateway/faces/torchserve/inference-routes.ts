@@ -12,6 +12,7 @@ import { readUploads } from '../predict/uploads.ts';
 import type { FieldNames } from '../predict/uploads.ts';
 import { scope } from '../scoped-routes.ts';
 import { V2Decoder } from '../v2/decoder.ts';
+import type { DecodePatience } from '../v2/decoder.ts';
 import { jsonBytesOf, sendV2Response } from '../v2/http-body.ts';
 import type { V2Request } from '../v2/request.ts';
 import { writeV2Response } from '../v2/response.ts';
@@ -53,7 +54,10 @@ export async function torchserveInferenceRoutes(app: FastifyInstance, gateway: G
     const path = { model, ...(pinned !== undefined && { version: versionOfPath(pinned) }) };
     const call = httpCall(request, path, ANSWERABLE_BY);
     const body = await imageBody(request, bodyLimitBytes, mayPassOn);
-    const patience = { deadlineMs: call.arrivalMs + config.timeouts.inferenceMs, signal: call.signal };
+    const patience = (): DecodePatience => ({
+      deadlineMs: call.receivedMs + config.timeouts.inferenceMs,
+      signal: call.signal,
+    });
     let read: Promise<readonly Uint8Array[]> | undefined;
     const uploads = (): Promise<readonly Uint8Array[]> =>
       (read ??= readUploads(request, body, bodyLimitBytes, FIELDS));
@@ -61,13 +65,13 @@ export async function torchserveInferenceRoutes(app: FastifyInstance, gateway: G
       decode: async (version) => {
         const bytes = request.isMultipart() ? undefined : await body.bytes();
         if (bytes !== undefined && isJson(bytes))
-          return decoder.decode(bytes, jsonBytesOf(request), patience);
+          return decoder.decode(bytes, jsonBytesOf(request), patience());
         return decodeImages(gateway, uploads, call, version);
       },
       decodeUnrouted: () => {
         const { held } = body;
         return held !== undefined && isJson(held)
-          ? decoder.decode(held, jsonBytesOf(request), patience)
+          ? decoder.decode(held, jsonBytesOf(request), patience())
           : undefined;
       },
       forward: (version) => {

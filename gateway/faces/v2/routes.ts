@@ -13,6 +13,7 @@ import type { ModelPath } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
 import { v2ControlRoutes } from './control-routes.ts';
 import { V2Decoder } from './decoder.ts';
+import type { DecodePatience } from './decoder.ts';
 import {
   ALL_STATISTICS_DOCS,
   INFER_DOCS,
@@ -57,14 +58,21 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     request: FastifyRequest<{ Params: ModelPath }>,
     reply: FastifyReply,
   ): Promise<void> => {
-    const body = new CallBody(request.body as Uint8Array | IncomingMessage | undefined, bodyLimitBytes);
+    const body = new CallBody(
+      request.body as Uint8Array | IncomingMessage | undefined,
+      bodyLimitBytes,
+      request.bodyHold,
+    );
     const call = httpCall(request, request.params, ANSWERABLE_BY);
-    const patience = { deadlineMs: call.arrivalMs + config.timeouts.inferenceMs, signal: call.signal };
+    const patience = (): DecodePatience => ({
+      deadlineMs: call.receivedMs + config.timeouts.inferenceMs,
+      signal: call.signal,
+    });
     const decode = (bytes: Uint8Array | undefined, version: Servable): V2Request | Promise<V2Request> => {
       const jsonBytes = jsonBytesOf(request);
       // No JSON at all: the body is the only input's own bytes.
       if (jsonBytes === 0) return readRawRequest(bytes ?? new Uint8Array(), version);
-      return decoder.decode(bytes, jsonBytes, patience);
+      return decoder.decode(bytes, jsonBytes, patience());
     };
     const answered = await pipeline.infer<V2Request, V2Response | UpstreamAnswer>(call, {
       decode: (version) => {
@@ -78,8 +86,8 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
         const bytes = body.bytes();
         if (jsonBytes === 0) return undefined;
         return bytes instanceof Promise
-          ? bytes.then((received) => decoder.decode(received, jsonBytes, patience))
-          : decoder.decode(bytes, jsonBytes, patience);
+          ? bytes.then((received) => decoder.decode(received, jsonBytes, patience()))
+          : decoder.decode(bytes, jsonBytes, patience());
       },
       forward: (version) => ({
         request: forwardedRequest(request, body, version, `${v2ModelPath(version.definition)}/infer`),

@@ -201,6 +201,51 @@ test('a server that fails again and again is left alone, and tried again by a si
   expect(server.arrived).toHaveLength(4);
 });
 
+test('a server that hangs is left alone, though its callers stop waiting before its own times are over', async () => {
+  server.behaviour = () => undefined;
+  await using gateway = await startUpstreamGateway(server.url, {
+    config: 'timeouts: { inference: 150ms }',
+    upstream: { retries: 0, breaker: { failures: 3, openFor: '1h' } },
+  });
+  for (let request = 0; request < 3; request++) expect(await infer(gateway)).toMatchObject({ status: 504 });
+  expect(await infer(gateway)).toMatchObject({ status: 200, reason: 'fallback' });
+  expect(server.arrived).toHaveLength(3);
+});
+
+test('a caller that hangs up on the request that tries again decides nothing: one more tries, and no others', async () => {
+  server.behaviour = (response) => {
+    json(response, 503, {});
+  };
+  await using gateway = await startUpstreamGateway(server.url, {
+    upstream: { retries: 0, breaker: { failures: 2, openFor: '50ms' } },
+  });
+  for (let request = 0; request < 2; request++)
+    expect(await infer(gateway)).toMatchObject({ reason: 'fallback' });
+  server.behaviour = () => undefined;
+  const controller = new AbortController();
+  const ask = (): Promise<unknown> => infer(gateway, { signal: controller.signal }).catch(() => undefined);
+  await eventually(() => {
+    void ask();
+    return server.arrived.length === 3;
+  });
+  controller.abort();
+  const labels = { variant: 'v3', result: 'cancelled' };
+  await eventually(
+    async () => metricValue(await gateway.metrics(), 'signalbox_upstream_tries_total', labels) === 1,
+  );
+  const others = new AbortController();
+  const reasons: unknown[] = [];
+  for (let request = 0; request < 3; request++) {
+    infer(gateway, { signal: others.signal }).then(
+      ({ reason }) => reasons.push(reason),
+      () => undefined,
+    );
+  }
+  await eventually(() => reasons.length === 2 && server.arrived.length === 4);
+  expect(reasons).toEqual(['fallback', 'fallback']);
+  others.abort();
+});
+
 test('checks make the variant ready or not, and both are told', async () => {
   server.isHealthy = false;
   await using gateway = await startUpstreamGateway(server.url, {
@@ -241,7 +286,7 @@ test('a caller that hangs up ends its request at the server', async () => {
   );
 });
 
-test('the caller’s own deadline ends it too, and is no fault of the server', async () => {
+test('the caller’s own deadline ends it too, and a server that gave nothing until then has failed once', async () => {
   server.behaviour = () => undefined;
   await using gateway = await startUpstreamGateway(server.url, { config: 'timeouts: { inference: 200ms }' });
   expect(await infer(gateway)).toMatchObject({ status: 504 });

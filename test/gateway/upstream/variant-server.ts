@@ -17,6 +17,8 @@ export interface VariantServer extends AsyncDisposable {
   readonly url: string;
   /** Requests to predict something, in the order in which they came. */
   readonly arrived: readonly Arrived[];
+  /** How many of them began to come, whether or not they came to their end. */
+  readonly begun: number;
   /** Told when a caller ends a connection in the middle of an exchange. */
   readonly hungUp: Promise<void>;
   behaviour: Behaviour;
@@ -60,6 +62,7 @@ export async function startVariantServer(
   metadata: object = METADATA,
 ): Promise<VariantServer> {
   const arrived: Arrived[] = [];
+  let begun = 0;
   const hungUp = Promise.withResolvers<undefined>();
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { url: path = '', headers } = request;
@@ -70,6 +73,7 @@ export async function startVariantServer(
       json(response, server.isHealthy ? 200 : 503, metadata);
       return;
     }
+    begun += 1;
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const call = { path, headers, body: Buffer.concat(chunks) };
@@ -94,6 +98,9 @@ export async function startVariantServer(
   const server: VariantServer = {
     url: `http://127.0.0.1:${port}`,
     arrived,
+    get begun() {
+      return begun;
+    },
     hungUp: hungUp.promise,
     behaviour,
     isHealthy: true,
