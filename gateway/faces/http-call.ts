@@ -34,8 +34,10 @@ export function httpCall(request: FastifyRequest, path: ModelPath, answerableBy:
 
 /** When the last of a body was here; `ms` is undefined while one that was left on its connection is still coming. */
 function endOfBody(raw: IncomingMessage): { readonly ms: number | undefined } {
-  const { 'content-length': length = '0', 'transfer-encoding': coding } = raw.headers;
-  const isComing = !raw.readableEnded && (coding !== undefined || length !== '0');
+  const { 'content-length': length, 'transfer-encoding': coding } = raw.headers;
+  // HTTP/2 has bodies that neither header tells of.
+  const hasBody = length === undefined ? coding !== undefined || raw.httpVersionMajor > 1 : length !== '0';
+  const isComing = hasBody && !raw.readableEnded;
   const end: { ms: number | undefined } = { ms: isComing ? undefined : performance.now() };
   if (isComing) {
     raw.once('end', () => {

@@ -118,6 +118,20 @@ export class Admission {
     if (!principal.scopes.has(scope)) throw lacksScope(principal, scope, this.isOpen);
   }
 
+  /**
+   * Asks for a model of somebody who was let in before it was known which.
+   *
+   * @param model undefined where none is named
+   * @throws GatewayError `forbidden`
+   */
+  requireModel(principal: Principal, model: string | undefined, protocol: Protocol): void {
+    try {
+      if (model !== undefined) requireModel(principal, model);
+    } catch (error) {
+      throw this.#refuse(error, protocol);
+    }
+  }
+
   /** Whether somebody who was let in would be again: for an answer that goes on for long. Spends nothing of their rate. */
   async stillAdmits(head: CallerHead, scope: Scope): Promise<boolean> {
     try {

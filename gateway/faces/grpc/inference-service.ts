@@ -3,7 +3,6 @@ import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { RELEASE } from '../../release.ts';
 import type { Principal } from '../../trust/principal.ts';
-import type { RouteScope } from '../../trust/scopes.ts';
 import type { ModelPath } from '../http-call.ts';
 import type { JsonObject } from '../v2/json-values.ts';
 import { changeLogSettings } from '../v2/log-settings.ts';
@@ -20,7 +19,7 @@ import {
 } from '../v2/repository-control.ts';
 import { modelStatistics } from '../v2/statistics.ts';
 import { TRACE_SETTINGS, changeTraceSettings } from '../v2/trace-settings.ts';
-import { admit } from './grpc-call.ts';
+import type { CallAdmission } from './call-admission.ts';
 import { modelInfer } from './inference.ts';
 import { modelStreamInfer } from './inference-stream.ts';
 import type { OpenStreams } from './open-streams.ts';
@@ -47,24 +46,22 @@ interface TraceRequest {
 }
 
 /** `inference.GRPCInferenceService`: the Open Inference Protocol over gRPC, over the same pipeline as HTTP. */
-export function inferenceService(gateway: Gateway, open: OpenStreams): UntypedServiceImplementation {
+export function inferenceService(
+  gateway: Gateway,
+  calls: CallAdmission,
+  open: OpenStreams,
+): UntypedServiceImplementation {
   const { admission, config, repository, log } = gateway;
 
   const unary =
-    <Request>(
-      scope: RouteScope,
-      handle: (request: Request, principal: Principal) => object | Promise<object>,
-    ) =>
+    <Request>(handle: (request: Request, principal: Principal) => object | Promise<object>) =>
     (...[call, answer]: Parameters<handleUnaryCall<Request, object>>): void => {
       // In a promise, so that what is thrown at once is answered too.
       Promise.resolve(call)
-        .then(() => admit(call, gateway, scope, { model: modelIn(call.request) }))
-        .then(async ({ principal, leave }) => {
-          try {
-            return await handle(call.request, principal);
-          } finally {
-            leave?.();
-          }
+        .then(({ request }) => {
+          const { principal } = calls.of(call);
+          admission.requireModel(principal, modelIn(request), 'grpc');
+          return handle(request, principal);
         })
         .then(
           (message) => {
@@ -77,42 +74,37 @@ export function inferenceService(gateway: Gateway, open: OpenStreams): UntypedSe
     };
 
   return {
-    ServerLive: unary('open', () => ({ live: true })),
-    ServerReady: unary('open', () => ({ ready: gateway.isReady })),
-    ModelReady: unary('open', (request: NamedModel) => ({ ready: isReady(gateway, pathOf(request)) })),
-    ServerMetadata: unary('infer', () => ({
+    ServerLive: unary(() => ({ live: true })),
+    ServerReady: unary(() => ({ ready: gateway.isReady })),
+    ModelReady: unary((request: NamedModel) => ({ ready: isReady(gateway, pathOf(request)) })),
+    ServerMetadata: unary(() => ({
       name: config.server.name,
       version: RELEASE,
       extensions: EXTENSIONS,
     })),
-    ModelMetadata: unary('infer', (request: NamedModel) =>
-      modelMetadata(describedModel(gateway, pathOf(request))),
-    ),
-    ModelConfig: unary('infer', (request: NamedModel) => ({
+    ModelMetadata: unary((request: NamedModel) => modelMetadata(describedModel(gateway, pathOf(request)))),
+    ModelConfig: unary((request: NamedModel) => ({
       config: modelConfigJson(readyVersion(repository, pathOf(request))),
     })),
-    ModelStatistics: unary('infer', (request: NamedModel) =>
+    ModelStatistics: unary((request: NamedModel) =>
       modelStatistics(repository, request.name === '' ? undefined : pathOf(request)),
     ),
-    RepositoryIndex: unary(
-      'infer',
-      ({ repository_name, ready }: { repository_name: string; ready: boolean }) => {
-        requireOneRepository(repository_name);
-        return { models: repositoryIndex(repository, { ready }) };
-      },
-    ),
-    RepositoryModelLoad: unary('admin:write', async (request: ControlRequest) => {
+    RepositoryIndex: unary(({ repository_name, ready }: { repository_name: string; ready: boolean }) => {
+      requireOneRepository(repository_name);
+      return { models: repositoryIndex(repository, { ready }) };
+    }),
+    RepositoryModelLoad: unary(async (request: ControlRequest) => {
       requireOneRepository(request.repository_name);
       const override = readLoadOverride(valuesOf(request.parameters), bytesIn);
       await loadModel(repository, request.model_name, override);
       return {};
     }),
-    RepositoryModelUnload: unary('admin:write', async (request: ControlRequest) => {
+    RepositoryModelUnload: unary(async (request: ControlRequest) => {
       requireOneRepository(request.repository_name);
       await unloadModel(repository, request.model_name, readUnload(valuesOf(request.parameters)));
       return {};
     }),
-    TraceSetting: unary('infer', ({ model_name, settings }: TraceRequest, principal) => {
+    TraceSetting: unary(({ model_name, settings }: TraceRequest, principal) => {
       if (model_name !== '') servedModel(repository, model_name);
       const changes = Object.fromEntries(
         Object.entries(settings).map(([name, { value }]) => [name, value.length === 0 ? null : value]),
@@ -124,13 +116,13 @@ export function inferenceService(gateway: Gateway, open: OpenStreams): UntypedSe
         settings: Object.fromEntries(entries.map(([name, value]) => [name, { value: [value].flat() }])),
       };
     }),
-    LogSettings: unary('infer', ({ settings }: { settings: Readonly<Record<string, Choice>> }, principal) => {
+    LogSettings: unary(({ settings }: { settings: Readonly<Record<string, Choice>> }, principal) => {
       const changes = valuesOf(settings);
       if (Object.keys(changes).length > 0) admission.require(principal, 'admin:write');
       const entries = Object.entries<string | number | boolean>({ ...changeLogSettings(log, changes) });
       return { settings: Object.fromEntries(entries.map(([name, value]) => [name, choiceOf(value)])) };
     }),
-    ModelInfer: modelInfer(gateway),
+    ModelInfer: modelInfer(gateway, calls),
     ModelStreamInfer: modelStreamInfer(gateway, open),
   };
 }

@@ -3,26 +3,25 @@ import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { Gateway } from '../../gateway.ts';
 import { describeAnswer } from '../answer-headers.ts';
 import { REQUEST_ID } from '../edge/request-id.ts';
-import { admit, callerOf, inferCall, requestIdOf } from './grpc-call.ts';
+import type { CallAdmission } from './call-admission.ts';
+import { callerOf, inferCall, requestIdOf } from './grpc-call.ts';
 import { readInferMessage } from './infer-message.ts';
 import { readGrpcRequest } from './infer-request.ts';
 import { writeInferResponse } from './infer-response.ts';
 import { toGatewayError, toStatus } from './status.ts';
 
 /** ModelInfer: one request, one answer; the answer's headers are its initial metadata. */
-export function modelInfer(gateway: Gateway): handleUnaryCall<Buffer, Buffer> {
-  const { pipeline, bodies, log } = gateway;
+export function modelInfer(
+  { pipeline, bodies, log }: Gateway,
+  calls: CallAdmission,
+): handleUnaryCall<Buffer, Buffer> {
   const infer: (...call: Parameters<handleUnaryCall<Buffer, Buffer>>) => Promise<void> = async (
     call,
     answer,
   ) => {
-    let leave: (() => void) | undefined;
     const hold = bodies.hold();
     try {
-      const admitting = admit(call, gateway, 'infer', { spends: 'rows' });
-      const admitted = admitting instanceof Promise ? await admitting : admitting;
-      const { principal } = admitted;
-      leave = admitted.leave;
+      const { principal } = calls.of(call);
       hold.grow(call.request.length);
       const message = readInferMessage(call.request);
       const answered = await pipeline.infer(inferCall(callerOf(call), message, principal), {
@@ -39,7 +38,6 @@ export function modelInfer(gateway: Gateway): handleUnaryCall<Buffer, Buffer> {
     } catch (error) {
       answer(toStatus(toGatewayError(error, log)));
     } finally {
-      leave?.();
       hold.release();
     }
   };

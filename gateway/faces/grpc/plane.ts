@@ -6,9 +6,11 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Address } from '../../config/config.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { TlsCredentials } from '../../tls.ts';
+import { CallAdmission } from './call-admission.ts';
 import { HEALTH, INFERENCE, REFLECTIONS } from './definitions.ts';
 import { healthService } from './health.ts';
 import { inferenceService } from './inference-service.ts';
+import { methodAccess } from './method-access.ts';
 import { OpenStreams } from './open-streams.ts';
 import { reflectionService } from './reflection.ts';
 
@@ -18,8 +20,8 @@ const HEAD_BYTES = 64 * 1024;
 /** Bytes that a connection may have under way: with HTTP/2's own 64 KiB a large tensor waits for an answer every few packets. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
-/** Calls that one connection may have under way at once. */
-const MOST_CALLS = 1024;
+/** Calls that one connection may have under way at once: each may have a message of the largest size half received. */
+const MOST_CALLS = 256;
 
 /** A caller whose machine is gone is found out by pings at this distance, and given that long to answer one. */
 const PING_EVERY_MS = 60_000;
@@ -105,7 +107,9 @@ function credentialsOf(tls: TlsCredentials | undefined): ServerCredentials {
 }
 
 function grpcServer(gateway: Gateway, open: OpenStreams): Server {
+  const calls = new CallAdmission(gateway, methodAccess());
   const server = new Server({
+    interceptors: [calls.interceptor],
     'grpc.max_receive_message_length': gateway.config.server.bodyLimitBytes + HEAD_BYTES,
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': MOST_CALLS,
@@ -115,7 +119,7 @@ function grpcServer(gateway: Gateway, open: OpenStreams): Server {
     // Its registry of calls and sockets would be kept for nobody.
     'grpc.enable_channelz': 0,
   });
-  server.addService(INFERENCE.service, inferenceService(gateway, open));
+  server.addService(INFERENCE.service, inferenceService(gateway, calls, open));
   server.addService(HEALTH.service, healthService(gateway, open));
   const reflection = reflectionService([INFERENCE, HEALTH, ...REFLECTIONS], open);
   for (const { service } of REFLECTIONS) server.addService(service, reflection);

@@ -74,7 +74,7 @@ export function toGatewayError(error: unknown, log: Logger): GatewayError {
   });
 }
 
-export function toStatus(error: GatewayError): Partial<StatusObject> {
+export function toStatus(error: GatewayError): StatusObject {
   const metadata = new Metadata();
   setAll(metadata, error.headers);
   return { code: GRPC_STATUS[error.code], details: error.message, metadata };
