@@ -7,7 +7,7 @@ import type { MetricResult, Results } from '../statistics/analysis/results.ts';
 import type { AssignmentCounts } from '../statistics/sample-ratio.ts';
 import type { EpochTally, Tallies, UntestedTally, VariantTally } from '../stores/tallies.ts';
 import type { MirrorResult } from './mirror-results.ts';
-import { metricState, UnfitTally } from './metric-states.ts';
+import { metricState, refuseFlattened, UnfitTally } from './metric-states.ts';
 import { allocationResult } from './allocation-result.ts';
 import type { AllocationResult } from './allocation-result.ts';
 import { driftResults } from './drift-results.ts';
@@ -132,11 +132,13 @@ function analysable(
   const leftOut: LeftOut[] = [];
   const fit = metrics.filter((metric) => {
     try {
-      for (const { variants } of epochs)
-        for (const { metrics: tallied } of Object.values(variants)) {
+      const states = epochs.flatMap(({ variants }) =>
+        Object.values(variants).flatMap(({ metrics: tallied }) => {
           const tally = tallied[metric.tally];
-          if (tally !== undefined) metricState(metric, tally);
-        }
+          return tally === undefined ? [] : [metricState(metric, tally)];
+        }),
+      );
+      refuseFlattened(metric, states);
       return true;
     } catch (error) {
       if (!(error instanceof UnfitTally)) throw error;

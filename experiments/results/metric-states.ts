@@ -1,5 +1,5 @@
 import { stateKindOf } from '../statistics/analysis/input.ts';
-import { momentsCappedAt } from '../statistics/estimates/winsorise.ts';
+import { bucketOfPercentile, momentsCappedAt } from '../statistics/estimates/winsorise.ts';
 import type { LogHistogram } from '../statistics/states/log-histogram.ts';
 import type { MeanState } from '../statistics/states/mean-state.ts';
 import type { MetricState } from '../statistics/states/metric-state.ts';
@@ -36,6 +36,25 @@ export function metricState({ plan, cap }: PlannedMetric, tally: MetricTally): M
       };
     case 'histogram':
       return { kind, histogram: unsigned(tally.histogram) };
+  }
+}
+
+/**
+ * A percentile of values that are nearly all zero is zero, and capped at it every value is the same.
+ *
+ * @param states of all variants and epochs, as they have one cap
+ * @throws UnfitTally where winsorising would leave nothing to compare
+ */
+export function refuseFlattened({ plan }: PlannedMetric, states: readonly MetricState[]): void {
+  const share = 'winsorise' in plan ? plan.winsorise : undefined;
+  if (share === undefined) return;
+  const histograms = states.flatMap((state) => (state.kind === 'histogram' ? [state.histogram] : []));
+  const hasValues = histograms.some(({ counts }) => Object.values(counts).some((count) => count > 0));
+  if (hasValues && bucketOfPercentile(histograms, share) === -Infinity) {
+    throw new UnfitTally(
+      `winsorize: ${share} would cap every value at 0, as fewer than ${((1 - share) * 100).toPrecision(2)} % of the units have one above; ` +
+        'write a higher quantile, or an absolute cap',
+    );
   }
 }
 

@@ -217,6 +217,21 @@ describe('from what a store has', () => {
   });
 });
 
+test('a metric that winsorising would make the same for all is left out, and its result says why', async () => {
+  const experiment = experimentWith('metrics: [{ name: revenue, kind: mean, role: goal, winsorize: 0.99 }]');
+  const paying = (share: number) =>
+    both(1000, (index) => ({ outcomes: { revenue: index < 1000 * share ? 50 : 0 } }));
+  const { metrics, leftOut } = await resultsOf(experiment, paying(0.008));
+  expect(metrics).toEqual([]);
+  expect(leftOut).toEqual([
+    {
+      metric: 'revenue',
+      reason: expect.stringContaining('winsorize: 0.99 would cap every value at 0') as string,
+    },
+  ]);
+  expect((await resultsOf(experiment, paying(0.02))).metrics).toMatchObject([{ name: 'revenue' }]);
+});
+
 describe('units without a value', () => {
   test('are lost outcomes, where outcomes are sent', async () => {
     const { verdict, health } = await resultsOf(
