@@ -108,7 +108,9 @@ export class RolloutController {
 
   /** Resolves when nothing is under way. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#memory.values()].flatMap(({ work, retreat }) => [work, retreat]));
+    await Promise.all(
+      [...this.#memory.values()].flatMap(({ work, retreat }) => [work ?? [], retreat ?? []].flat()),
+    );
   }
 
   /** Looks at every rollout, and begins what is due. */

@@ -1,19 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { CountedMetric } from '../../../experiments/counted-metric.ts';
-import type { Outcome } from '../../../experiments/stores/ledger.ts';
 import { LeaseLost } from '../../../experiments/stores/state-store.ts';
 import type { Fence, StateStore } from '../../../experiments/stores/state-store.ts';
 import type { EpochTally, MetricTally, Tallies } from '../../../experiments/stores/tallies.ts';
 import {
-  BEFORE,
-  BOUGHT,
-  CLICKS,
   CORRECT,
   HOUR_MS,
   METRICS,
   REVENUE,
-  SCORE,
-  SPENT,
   START_MS,
   batch,
   exposure,
@@ -21,6 +15,7 @@ import {
   outcome,
 } from './samples.ts';
 import { mirrorContract } from './mirror-contract.ts';
+import { windowContract } from './window-contract.ts';
 
 /** What every state store does, whichever it is. */
 export function stateStoreContract(open: () => Promise<StateStore>): void {
@@ -375,149 +370,5 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
   });
 
   mirrorContract(() => store);
-
-  describe('windows', () => {
-    const amount = (name: string, uid: number, x: number, y = 1, changes: Partial<Outcome> = {}): Outcome =>
-      outcome(name, {
-        uid: uid.toString(16).padStart(16, '0'),
-        metric: REVENUE,
-        value: { x, y },
-        ...changes,
-      });
-
-    test('a unit enters when its window has closed, once, with what added up, at most the cap', async () => {
-      const name = newExperiment();
-      await store.recordExposures(
-        batch(name, exposure(name), exposure(name, { unit: 'aaaaaaaa00000002', uid: '0000000000000009' })),
-      );
-      await store.recordOutcomes([amount(name, 1, 80), amount(name, 2, 40)]);
-      expect(await metricOf(name, REVENUE, START_MS + HOUR_MS - 1)).toBeUndefined();
-      for (const laterMs of [HOUR_MS, HOUR_MS, 5 * HOUR_MS]) {
-        // One unit with 120, which is cut to 100, and one with nothing, which is 0.
-        expect(await metricOf(name, REVENUE, START_MS + laterMs)).toMatchObject({
-          units: 2,
-          sumX: 100,
-          sumX2: 10_000,
-          sumX3: 1_000_000,
-        });
-      }
-    });
-
-    test('what a unit does within its window counts for its first variant, also after it was moved to another', async () => {
-      const name = newExperiment();
-      await store.recordExposures(batch(name, exposure(name)));
-      const moved = { epoch: 8, variant: 'v2', uid: '0000000000000002' };
-      await store.recordExposures(batch(name, exposure(name, moved)));
-      expect(await store.recordOutcomes([amount(name, 1, 10), amount(name, 2, 30, 1, moved)])).toEqual([
-        'accepted',
-        'accepted',
-      ]);
-      const nowMs = START_MS + HOUR_MS;
-      expect(await metricOf(name, REVENUE, nowMs)).toMatchObject({ units: 1, sumX: 40 });
-      const tallies = await talliesAt(name, nowMs);
-      expect(tallies.epochs.map(({ epoch }) => epoch)).toEqual([7]);
-      expect(await metricOf(name, REVENUE, nowMs, 'v2')).toBeUndefined();
-    });
-
-    test('many looks at once close each window once', async () => {
-      const name = newExperiment();
-      const units = Array.from({ length: 50 }, (_, index) =>
-        exposure(name, {
-          unit: index.toString(16).padStart(16, '0'),
-          uid: index.toString(16).padStart(16, '0'),
-        }),
-      );
-      await store.recordExposures(batch(name, ...units));
-      await Promise.all(Array.from({ length: 5 }, () => talliesAt(name, START_MS + HOUR_MS)));
-      expect(await metricOf(name, BOUGHT, START_MS + HOUR_MS)).toMatchObject({ units: 50, sumX: 0 });
-    });
-
-    test('one look closes as many windows as are due', async () => {
-      const name = newExperiment();
-      const units = Array.from({ length: 1203 }, (_, index) =>
-        exposure(name, {
-          unit: (index + 1).toString(16).padStart(16, '0'),
-          uid: (index + 1).toString(16).padStart(16, '0'),
-          windowsMs: [HOUR_MS],
-        }),
-      );
-      await store.recordExposures(batch(name, ...units));
-      expect(await metricOf(name, BOUGHT, START_MS + HOUR_MS)).toMatchObject({ units: 1203, sumX: 0 });
-    });
-
-    test('a value of a distribution that came in time, and was kept elsewhere while the window closed, enters', async () => {
-      const name = newExperiment();
-      await store.recordExposures(batch(name, exposure(name)));
-      const nowMs = START_MS + 25 * HOUR_MS;
-      expect(await metricOf(name, SCORE, nowMs)).toBeUndefined();
-      expect(await store.recordOutcomes([amount(name, 1, 3, 1, { metric: SCORE })])).toEqual(['accepted']);
-      expect(await metricOf(name, SCORE, nowMs)).toMatchObject({ units: 1, sumX: 3 });
-      await store.recordOutcomes([amount(name, 2, 4, 1, { metric: SCORE })]);
-      const score = await metricOf(name, SCORE, nowMs);
-      expect(score).toMatchObject({ units: 1, sumX: 7 });
-      expect(Object.values(score?.histogram.counts ?? {})).toEqual([1]);
-    });
-
-    test('a proportion is whether anything happened, a ratio adds both its sides, a quantile needs a value', async () => {
-      const name = newExperiment();
-      await store.recordExposures(
-        batch(name, exposure(name), exposure(name, { unit: 'aaaaaaaa00000002', uid: '0000000000000009' })),
-      );
-      await store.recordOutcomes([
-        amount(name, 1, 1, 1, { metric: BOUGHT }),
-        amount(name, 2, 1, 1, { metric: BOUGHT }),
-        amount(name, 1, 2, 10, { metric: CLICKS }),
-        amount(name, 2, 1, 5, { metric: CLICKS }),
-        amount(name, 1, 3, 1, { metric: SCORE }),
-      ]);
-      const nowMs = START_MS + 24 * HOUR_MS;
-      expect(await metricOf(name, BOUGHT, nowMs)).toMatchObject({ units: 2, sumX: 1, sumX2: 1 });
-      expect(await metricOf(name, CLICKS, nowMs)).toMatchObject({
-        units: 2,
-        sumX: 3,
-        sumX2: 9,
-        sumY: 15,
-        sumY2: 225,
-        sumXY: 45,
-      });
-      const score = await metricOf(name, SCORE, nowMs);
-      expect(score).toMatchObject({ units: 1, sumX: 3 });
-      expect(Object.values(score?.histogram.counts ?? {})).toEqual([1]);
-    });
-
-    test('a covariate stands beside the value that enters, whichever comes first, and only that of the first exposure', async () => {
-      for (const covariateFirst of [true, false]) {
-        const name = newExperiment();
-        await store.recordExposures(batch(name, exposure(name)));
-        const before = outcome(name, { metric: BEFORE, value: { x: 3, y: 1 } });
-        const own = outcome(name, { metric: SPENT, value: { x: 10, y: 1 } });
-        const later = outcome(name, { uid: '0000000000000002', metric: BEFORE, value: { x: 9, y: 1 } });
-        await store.recordOutcomes(covariateFirst ? [before, own, later] : [own, later, before]);
-        const both = { units: 1, sumX: 10, sumY: 3, sumY2: 9, sumXY: 30 };
-        expect(await metricOf(name, SPENT, START_MS)).toMatchObject(both);
-        expect(await store.recordOutcomes([before])).toEqual(['duplicate']);
-        expect(await metricOf(name, SPENT, START_MS)).toMatchObject(both);
-      }
-    });
-
-    test('an outcome after the window is late: shown, not tested', async () => {
-      const name = newExperiment();
-      await store.recordExposures(batch(name, exposure(name)));
-      const late = amount(name, 2, 7, 1, { receivedMs: START_MS + HOUR_MS + 1 });
-      expect(await store.recordOutcomes([late])).toEqual(['accepted']);
-      const nowMs = START_MS + 2 * HOUR_MS;
-      expect(await metricOf(name, REVENUE, nowMs)).toMatchObject({ units: 1, sumX: 0 });
-      expect((await talliesAt(name, nowMs)).untested.v1?.revenue?.late).toBe(1);
-    });
-
-    test('an outcome that came in time and was kept elsewhere while the window closed takes its place', async () => {
-      const name = newExperiment();
-      await store.recordExposures(batch(name, exposure(name)));
-      await store.recordOutcomes([amount(name, 1, 10)]);
-      const nowMs = START_MS + 2 * HOUR_MS;
-      expect(await metricOf(name, REVENUE, nowMs)).toMatchObject({ units: 1, sumX: 10, sumX2: 100 });
-      await store.recordOutcomes([amount(name, 2, 5)]);
-      expect(await metricOf(name, REVENUE, nowMs)).toMatchObject({ units: 1, sumX: 15, sumX2: 225 });
-    });
-  });
+  windowContract(() => store);
 }
