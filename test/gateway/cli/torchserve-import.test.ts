@@ -80,7 +80,7 @@ describe('TorchServe’s config.properties', () => {
     ]);
   });
 
-  test('with encrypted addresses brings their certificate, or says what it needs', async () => {
+  test('with encrypted addresses brings their certificate, or says what it needs', () => {
     const { yaml } = converted(
       'inference_address=https://0.0.0.0:8443\ncertificate_file=cert.pem\nprivate_key_file=key.pem\n',
     );
