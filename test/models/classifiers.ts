@@ -72,6 +72,30 @@ export function slowClassifier(width = 384, times = 40): Uint8Array {
   );
 }
 
+/** Right, and takes a second or more: squares that are made of the input, so that none of them is prepared before, are multiplied. */
+export function stuckClassifier(): Uint8Array {
+  const width = 512;
+  const times = 200;
+  const into = { name: 'into', shape: [CLASSES, width], data: new Float32Array(CLASSES * width) };
+  const out = { name: 'out', shape: [width, CLASSES], data: new Float32Array(CLASSES * width) };
+  return classifier(
+    [
+      { op: 'MatMul', inputs: ['SCORES', 'into'], outputs: ['wide'] },
+      { op: 'Transpose', inputs: ['wide'], outputs: ['high'] },
+      { op: 'MatMul', inputs: ['high', 'wide'], outputs: ['square0'] },
+      ...Array.from({ length: times }, (_, index): Node => ({
+        op: 'MatMul',
+        inputs: [`square${index}`, 'square0'],
+        outputs: [`square${index + 1}`],
+      })),
+      { op: 'MatMul', inputs: ['wide', `square${times}`], outputs: ['turned'] },
+      { op: 'MatMul', inputs: ['turned', 'out'], outputs: ['nothing'] },
+      { op: 'Add', inputs: ['SCORES', 'nothing'], outputs: ['OUTPUT'] },
+    ],
+    [into, out],
+  );
+}
+
 function classifier(nodes: readonly Node[], initializers: readonly Initializer[] = []): Uint8Array {
   const shape = ['batch', CLASSES];
   return encodeModel({

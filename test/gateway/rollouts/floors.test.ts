@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, test, vi } from 'vitest';
-import { nanClassifier, rightClassifier, slowClassifier } from '../../models/classifiers.ts';
+import { nanClassifier, rightClassifier, stuckClassifier } from '../../models/classifiers.ts';
 import { identityModel } from '../../models/onnx-graph.ts';
 import { eventually } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
@@ -63,8 +63,9 @@ test('values that are not finite, three answers in a row', async () => {
 
 test('timeouts, as many in a row as the plan says', async () => {
   await using gateway = await waiting({
-    version2: slowClassifier(768, 200),
-    config: 'state: memory\ntimeouts: { inference: 100ms }',
+    version2: stuckClassifier(),
+    // A run that hung would make the others fail in another way.
+    config: 'state: memory\ntimeouts: { inference: 200ms, run: 60s }',
     rollout: { hardFloor: { consecutiveTimeouts: 4 } },
   });
   const statuses = await Promise.all(Array.from({ length: 4 }, () => askVersion2(gateway)));

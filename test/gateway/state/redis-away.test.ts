@@ -1,4 +1,4 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findRedis, startRedis } from '../../servers/redis-server.ts';
@@ -94,7 +94,9 @@ describe.skipIf(found.kind === 'missing')('while Redis is away', () => {
       files: MEASURED_FILES,
       config: `${config(own)}spool: ./blocked/spool\n`,
     });
-    await writeFile(join(gateway.folder.path, 'blocked'), 'a file where a folder should be');
+    const blocked = join(gateway.folder.path, 'blocked');
+    await rm(blocked, { recursive: true, force: true });
+    await writeFile(blocked, 'a file where a folder should be');
     const { id } = await predict(gateway, 'ada');
     await own.kill();
     const refused = await sendOutcomes(gateway, correct(id));
