@@ -33,7 +33,7 @@ test('a caller that hangs up leaves the queue, and is counted as cancelled', asy
 
 test('a call that takes longer than the configured time is a 504, and the next one is answered', async () => {
   await using gateway = await startGateway({
-    config: 'timeouts: { inference: 50ms }',
+    config: 'timeouts: { inference: 50ms, run: 30s }',
     files: { 'models/slow/1/model.onnx': slowModel() },
   });
   const body = JSON.stringify({ inputs: [{ name: 'INPUT', shape: [1, 1], datatype: 'FP32', data: [1] }] });
