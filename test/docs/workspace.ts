@@ -119,6 +119,8 @@ function terminalEnvironment(notes: string): NodeJS.ProcessEnv {
 async function freeLowPort(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 22_000);
+    // Another page has it, whose server may not have begun to listen.
+    if (given.has(port)) continue;
     const server = createServer();
     const bound = await new Promise<boolean>((resolve) => {
       server.once('error', () => {
@@ -130,6 +132,9 @@ async function freeLowPort(): Promise<number> {
     });
     if (!bound) continue;
     await new Promise((resolve) => server.close(resolve));
+    given.add(port);
     return port;
   }
 }
+
+const given = new Set<number>();
