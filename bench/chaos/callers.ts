@@ -1,0 +1,180 @@
+import { Agent, request } from 'undici';
+import { pause, until } from './finding.ts';
+
+/** How a call ended. */
+interface Seen {
+  readonly atMs: number;
+  /** The status, or `reset` where the connection broke off. */
+  readonly end: number | 'reset';
+  readonly tookMs: number;
+  readonly variant: string;
+}
+
+/** What a caller waits when its connection broke off, before it calls again. */
+const AFTER_RESET_MS = 10;
+
+/** The units of one run differ from those of every other. */
+let nextUnit = 0;
+
+/**
+ * Callers in a closed loop, each asking for a prediction and sending what came of it, until they are stopped. Each has a connection
+ * of its own, and opens another one when it breaks.
+ */
+export class Callers implements AsyncDisposable {
+  readonly #base: string;
+  readonly #agent: Agent;
+  readonly #predictions: Seen[] = [];
+  readonly #outcomes: Seen[] = [];
+  /** Outcomes whose receipt was confirmed, by the ids of their predictions. */
+  readonly #acknowledged: string[] = [];
+  readonly #callers: Promise<void>[];
+  #isOver = false;
+
+  /** @param base the data plane's URL */
+  constructor(base: string, count = 8) {
+    this.#base = base;
+    this.#agent = new Agent({
+      connections: count,
+      connect: { rejectUnauthorized: false },
+      headersTimeout: 35_000,
+    });
+    this.#callers = Array.from({ length: count }, () => this.#call());
+  }
+
+  get answers(): number {
+    return this.#predictions.length;
+  }
+
+  async #call(): Promise<void> {
+    while (!this.#isOver) {
+      const unit = `unit-${process.pid}-${nextUnit++}`;
+      const id = await this.#predict(unit);
+      if (id !== undefined) await this.#report(id);
+      if (this.#predictions.at(-1)?.end === 'reset') await pause(AFTER_RESET_MS);
+    }
+  }
+
+  async #predict(unit: string): Promise<string | undefined> {
+    const startMs = performance.now();
+    const body = JSON.stringify({
+      inputs: [{ name: 'INPUT', shape: [1, 2], datatype: 'FP32', data: [1, 2] }],
+    });
+    let end: Seen['end'] = 'reset';
+    let [id, variant]: [string | undefined, string] = [undefined, ''];
+    try {
+      const answer = await this.#post('/v2/models/adder/infer', body, { 'x-user-id': unit });
+      end = answer.status;
+      variant = answer.header('x-experiment');
+      if (end === 200) id = answer.header('x-prediction-id');
+    } catch {
+      // A connection that breaks off is what is counted.
+    }
+    const nowMs = performance.now();
+    this.#predictions.push({ atMs: nowMs, end, tookMs: nowMs - startMs, variant });
+    return id;
+  }
+
+  async #report(id: string): Promise<void> {
+    const startMs = performance.now();
+    let end: Seen['end'] = 'reset';
+    try {
+      const { status, text } = await this.#post('/v1/outcomes', outcomeOf([id]));
+      end = status;
+      if (status === 202 && (JSON.parse(text) as OutcomesAnswer).accepted === 1) this.#acknowledged.push(id);
+    } catch {
+      // As above.
+    }
+    const nowMs = performance.now();
+    this.#outcomes.push({ atMs: nowMs, end, tookMs: nowMs - startMs, variant: '' });
+  }
+
+  async #post(path: string, body: string, headers: Readonly<Record<string, string>> = {}) {
+    const answer = await request(this.#base + path, {
+      method: 'POST',
+      body,
+      headers,
+      dispatcher: this.#agent,
+    });
+    const text = await answer.body.text();
+    return {
+      status: answer.statusCode,
+      text,
+      header: (name: string) => String(answer.headers[name] ?? ''),
+    };
+  }
+
+  /** Goes on until so many more predictions were answered with 200. */
+  async more(count: number): Promise<void> {
+    const from = this.#predictions.length;
+    const good = (): number => this.#predictions.slice(from).filter(({ end }) => end === 200).length;
+    await until(`${count} more predictions were answered`, () => good() >= count);
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#callers);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    await this.#agent.destroy();
+    await Promise.all(this.#callers);
+  }
+
+  /** Sends every acknowledged outcome once more: each that isn't known any more was lost. */
+  async lostOutcomes(): Promise<number> {
+    let lost = 0;
+    for (let start = 0; start < this.#acknowledged.length; start += 1000) {
+      const part = this.#acknowledged.slice(start, start + 1000);
+      const { text } = await this.#post('/v1/outcomes', outcomeOf(part));
+      const { rejected } = JSON.parse(text) as OutcomesAnswer;
+      lost += part.length - rejected.filter(({ code }) => code === 'duplicate').length;
+    }
+    return lost;
+  }
+
+  /** When the last call failed, since a moment of `performance.now()`. */
+  lastFailureMs(sinceMs: number): number | undefined {
+    return this.#predictions.filter(({ atMs, end }) => atMs >= sinceMs && end !== 200).at(-1)?.atMs;
+  }
+
+  /** Predictions since then, by how they ended. */
+  ends(sinceMs: number): ReadonlyMap<Seen['end'], number> {
+    return countBy(this.#predictions.filter(({ atMs }) => atMs >= sinceMs).map(({ end }) => end));
+  }
+
+  variants(sinceMs: number): ReadonlyMap<string, number> {
+    return countBy(this.#predictions.filter(({ atMs }) => atMs >= sinceMs).map(({ variant }) => variant));
+  }
+
+  /** One sentence for the table. */
+  saw(sinceMs: number): string {
+    const seen = this.#predictions.filter(({ atMs }) => atMs >= sinceMs);
+    const slowest = Math.max(0, ...seen.map(({ tookMs }) => tookMs));
+    const refused = this.#outcomes.filter(({ atMs, end }) => atMs >= sinceMs && end !== 202).length;
+    const ends = [...countBy(seen.map(({ end }) => end))].map(([end, count]) => `${count} × ${end}`);
+    return (
+      `${ends.join(', ')}; slowest ${slowest.toFixed(0)} ms` +
+      (refused === 0 ? '' : `; ${refused} outcomes not acknowledged`)
+    );
+  }
+
+  get acknowledged(): number {
+    return this.#acknowledged.length;
+  }
+}
+
+interface OutcomesAnswer {
+  readonly accepted: number;
+  readonly rejected: readonly { readonly code: string }[];
+}
+
+function outcomeOf(ids: readonly string[]): string {
+  return JSON.stringify(ids.map((id) => ({ prediction_id: id, metric: 'correct', value: 1 })));
+}
+
+function countBy<Key>(keys: readonly Key[]): ReadonlyMap<Key, number> {
+  const counts = new Map<Key, number>();
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return counts;
+}
