@@ -1,113 +1,19 @@
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { signalbox } from '../e2e/cli.ts';
-import type { Running } from '../e2e/cli.ts';
 import { MEASURED_FILES } from '../gateway/faces/predictions.ts';
 import { eventually } from '../gateway/running-gateway.ts';
-import { temporaryFolder } from '../models/temporary-folder.ts';
-import type { TemporaryFolder } from '../models/temporary-folder.ts';
 import { startReceiver } from '../servers/webhook-receiver.ts';
 import type { WebhookReceiver } from '../servers/webhook-receiver.ts';
 import { findRedis, startRedis } from '../servers/redis-server.ts';
 import type { RunningRedis } from '../servers/redis-server.ts';
+import { Replica } from './replica.ts';
+import type { AuditLine } from './replica.ts';
+import { expectWhole } from './whole-history.ts';
 
 const found = await findRedis();
 const program = found.kind === 'found' ? found.program : '';
-
-const USERS = Array.from({ length: 20 }, (_, user) => `user-${user}`);
-const BODY = JSON.stringify({ inputs: [{ name: 'INPUT', shape: [1, 1], datatype: 'FP32', data: [1] }] });
-
-/** A gateway in a process of its own. */
-class Replica {
-  readonly folder: TemporaryFolder;
-  readonly running: Running;
-  readonly #ready: Readonly<Record<string, string>>;
-
-  constructor(folder: TemporaryFolder, running: Running, ready: Readonly<Record<string, string>>) {
-    this.folder = folder;
-    this.running = running;
-    this.#ready = ready;
-  }
-
-  /** @param config further lines of its configuration */
-  static async start(state: string, folder?: TemporaryFolder, config = ''): Promise<Replica> {
-    const own =
-      folder ??
-      (await temporaryFolder({
-        'signalbox.yaml':
-          'listen: { http: 127.0.0.1:0, admin: 127.0.0.1:0 }\nmodels: { repository: ./models }\n' +
-          'experiments: ./experiments\nsecret: a secret of a test, long enough\n' +
-          `telemetry: { audit: { file: audit.jsonl } }\nstate: ${state}\n${config}`,
-        ...MEASURED_FILES,
-      }));
-    const running = signalbox('serve', '--no-supervisor', '--config', join(own.path, 'signalbox.yaml'));
-    return new Replica(own, running, await running.ready());
-  }
-
-  async told(): Promise<Told> {
-    const response = await fetch(`http://${this.#ready.admin ?? ''}/api/experiments/digits-cnn`);
-    return (await response.json()) as Told;
-  }
-
-  async command(action: string, reason: string): Promise<{ readonly status: number; readonly body: Told }> {
-    const response = await fetch(`http://${this.#ready.admin ?? ''}/api/experiments/digits-cnn/${action}`, {
-      method: 'POST',
-      body: JSON.stringify({ reason }),
-    });
-    return { status: response.status, body: (await response.json()) as Told };
-  }
-
-  /** Who gets what, in the order of {@link USERS}. */
-  async assignment(): Promise<readonly string[]> {
-    return Promise.all(
-      USERS.map(async (user) => {
-        const response = await fetch(`http://${this.#ready.http ?? ''}/v2/models/digits/infer`, {
-          method: 'POST',
-          body: BODY,
-          headers: { 'x-user-id': user },
-        });
-        await response.arrayBuffer();
-        return `${response.status} ${response.headers.get('x-experiment') ?? ''}`;
-      }),
-    );
-  }
-
-  async history(): Promise<readonly AuditLine[]> {
-    const text = await readFile(join(this.folder.path, 'audit.jsonl'), 'utf8');
-    return text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as AuditLine);
-  }
-
-  async kill(): Promise<void> {
-    this.running.child.kill('SIGKILL');
-    await this.running.ended;
-  }
-
-  async end(): Promise<void> {
-    await this.kill();
-    await this.folder[Symbol.asyncDispose]();
-  }
-}
-
-interface Told {
-  readonly weightsVersion: number;
-  readonly status: string;
-  readonly winner?: string;
-  readonly changed?: boolean;
-  readonly error?: string;
-  readonly standing: { readonly isRecovered: boolean; readonly reason: string };
-}
-
-interface AuditLine {
-  readonly action: string;
-  readonly reason: string;
-  readonly before: { readonly version: number } | null;
-  readonly after: { readonly version: number };
-}
 
 describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
   let redis: RunningRedis;
@@ -131,7 +37,9 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
     redis = await startRedis(program);
     receiver = await startReceiver();
     const webhooks = `webhooks: [{ name: ops, url: "${receiver.url}" }]\n`;
-    replicas = await Promise.all([0, 1, 2].map(() => Replica.start(redis.url, undefined, webhooks)));
+    replicas = await Promise.all(
+      [0, 1, 2].map(() => Replica.start({ state: redis.url, files: MEASURED_FILES, config: webhooks })),
+    );
   }, 180_000);
   afterAll(async () => {
     await Promise.all(replicas.map((replica) => replica.end()));
@@ -187,10 +95,10 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
 
   test('a replica that was stopped while weights changed takes up the last ones when it goes on', async () => {
     const sleeper = at(2);
-    sleeper.running.child.kill('SIGSTOP');
+    sleeper.signal('SIGSTOP');
     await at(0).command('resume', 'it sleeps');
     const { body } = await at(1).command('promote', 'it still sleeps');
-    sleeper.running.child.kill('SIGCONT');
+    sleeper.signal('SIGCONT');
     await allAt(body.weightsVersion);
     expect(await sleeper.told()).toMatchObject({ winner: 'v2' });
   });
@@ -209,7 +117,7 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
     expect(new Set(await versions())).toEqual(new Set([body.weightsVersion]));
     for (const assignment of await assignments())
       expect(new Set(assignment)).toEqual(new Set(['200 digits-cnn=v1']));
-    const late = await Replica.start(redis.url);
+    const late = await Replica.start({ state: redis.url, files: MEASURED_FILES });
     expect(await late.told()).toMatchObject({ weightsVersion: body.weightsVersion, winner: 'v1' });
     await late.end();
     const next = await at(2).command('resume', 'after the loss');
@@ -246,7 +154,7 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
       const kept = await client.hget('signalbox:{state}:document:webhook:ops', 'json');
       return ((JSON.parse(kept ?? '{}') as { sequence?: number }).sequence ?? 0) >= sequence;
     });
-    at(index).running.child.kill('SIGSTOP');
+    at(index).signal('SIGSTOP');
     const stoppedMs = performance.now();
     const { body } = await at((index + 1) % 3).command('rollback', 'told by the second');
     await eventually(() => reasons().includes('told by the second'));
@@ -254,7 +162,7 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
     const second = await leader();
     expect(second).not.toBe(first);
     expect(replicas.map(({ running }) => running.child.pid)).toContain(second);
-    at(index).running.child.kill('SIGCONT');
+    at(index).signal('SIGCONT');
     await allAt(body.weightsVersion);
     await at(index).command('resume', 'told after all');
     await eventually(() => reasons().includes('told after all'));
@@ -282,52 +190,3 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
     await allAt(weightsVersion + 2);
   });
 });
-
-/** Every version once, each from the one before. */
-function expectWhole(history: readonly AuditLine[]): void {
-  const versions = history.map(({ after }) => after.version);
-  expect(versions).toEqual(versions.map((_, index) => index + 1));
-  for (const { before, after } of history) expect((before?.version ?? 0) + 1).toBe(after.version);
-}
-
-/** How often the process is killed: `SIGNALBOX_KILLS=100 npx vitest run test/chaos/replicas.test.ts -t killed` is the long form. */
-const KILLS = Number(process.env.SIGNALBOX_KILLS ?? 2);
-
-test(
-  `a gateway that is killed ${KILLS} times while it is given commands has all that it acknowledged, and its history is whole`,
-  async () => {
-    const acknowledged: { readonly reason: string; readonly version: number }[] = [];
-    let replica = await Replica.start('sqlite:./state.db');
-    let sent = 0;
-    for (let kill = 0; kill < KILLS; kill++) {
-      const current = replica;
-      // Not for a time but for a number of answers, and then at any moment of the next command.
-      const commands = 1 + Math.floor(Math.random() * 8);
-      for (let count = 0; count < commands; count++) {
-        const reason = `command ${++sent}`;
-        const { body } = await current.command(sent % 2 === 0 ? 'rollback' : 'promote', reason);
-        acknowledged.push({ reason, version: body.weightsVersion });
-      }
-      const last = current.command(++sent % 2 === 0 ? 'rollback' : 'promote', `command ${sent}`).then(
-        ({ body }) => acknowledged.push({ reason: `command ${sent}`, version: body.weightsVersion }),
-        () => undefined,
-      );
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 12));
-      await current.kill();
-      await last;
-      replica = await Replica.start('sqlite:./state.db', current.folder);
-      const { weightsVersion } = await replica.told();
-      expect(weightsVersion).toBeGreaterThanOrEqual(acknowledged.at(-1)?.version ?? 0);
-    }
-    await eventually(
-      async () => (await replica.history()).at(-1)?.after.version === (await replica.told()).weightsVersion,
-    );
-    const history = await replica.history();
-    expectWhole(history);
-    const changed = new Map(history.map(({ reason, after }) => [after.version, reason]));
-    for (const { reason, version } of acknowledged)
-      expect([reason, changed.get(version)]).toEqual([reason, reason]);
-    await replica.end();
-  },
-  120_000 + KILLS * 30_000,
-);
