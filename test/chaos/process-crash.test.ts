@@ -59,6 +59,8 @@ describe.skipIf(process.platform !== 'linux')('a crash of the serving process', 
     expect(answers).toEqual([2, 3, 4, 5]);
     expect(cut).toBe('reset');
     expect(died(gateway)).toEqual([{ cause, running: 1 }]);
+    // Callers may be answered before the parent has written that they can be.
+    await eventually(() => gateway.logged('the server is ready again').length === 1);
     const downMs = Number(gateway.logged('the server is ready again')[0]?.downMs);
     process.stdout.write(
       `${cause}: serving again after ${downMs} ms; the first start took ${gateway.startMs.toFixed(0)}\n`,
