@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Call } from '../pipeline/call.ts';
 import type { CallerHead } from '../trust/admission.ts';
 import { NOBODY } from '../trust/principal.ts';
+import type { Principal } from '../trust/principal.ts';
 
 /** The model and the version that a path names. */
 export interface ModelPath {
@@ -13,38 +14,52 @@ export interface ModelPath {
 
 /** The head of an HTTP call. */
 export function httpCall(request: FastifyRequest, path: ModelPath, answerableBy: Call['answerableBy']): Call {
-  const { headers } = request.raw;
-  const received = endOfBody(request.raw);
-  return {
-    protocol: 'http',
-    answerableBy,
-    model: path.model,
-    version: path.version,
-    header: (name) => headerOf(headers, name),
-    principal: request.principal ?? NOBODY,
-    // Fastify has parsed them already.
-    query: request.query as Readonly<Record<string, unknown>>,
-    arrivalMs: request.arrivalMs,
-    get receivedMs() {
-      return received.ms ?? performance.now();
-    },
-    signal: hangUpSignal(request.raw.socket),
-  };
+  return new HttpCall(request, path, answerableBy);
 }
 
-/** When the last of a body was here; `ms` is undefined while one that was left on its connection is still coming. */
-function endOfBody(raw: IncomingMessage): { readonly ms: number | undefined } {
+/** A class, because an accessor of an object literal is defined anew for each object, which takes microseconds. */
+class HttpCall implements Call {
+  readonly protocol = 'http';
+  readonly answerableBy: Call['answerableBy'];
+  readonly model: string;
+  readonly version: string | undefined;
+  readonly header: Call['header'];
+  readonly principal: Principal;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly arrivalMs: number;
+  readonly signal: AbortSignal;
+  /** Undefined while a body that was left on its connection is still coming. */
+  #receivedMs: number | undefined;
+
+  constructor(request: FastifyRequest, { model, version }: ModelPath, answerableBy: Call['answerableBy']) {
+    const { raw } = request;
+    const { headers } = raw;
+    this.answerableBy = answerableBy;
+    this.model = model;
+    this.version = version;
+    this.header = (name) => headerOf(headers, name);
+    this.principal = request.principal ?? NOBODY;
+    // Fastify has parsed them already.
+    this.query = request.query as Readonly<Record<string, unknown>>;
+    this.arrivalMs = request.arrivalMs;
+    this.signal = hangUpSignal(raw.socket);
+    if (isBodyComing(raw)) {
+      raw.once('end', () => {
+        this.#receivedMs = performance.now();
+      });
+    } else this.#receivedMs = performance.now();
+  }
+
+  get receivedMs(): number {
+    return this.#receivedMs ?? performance.now();
+  }
+}
+
+function isBodyComing(raw: IncomingMessage): boolean {
+  if (raw.readableEnded) return false;
   const { 'content-length': length, 'transfer-encoding': coding } = raw.headers;
   // HTTP/2 has bodies that neither header tells of.
-  const hasBody = length === undefined ? coding !== undefined || raw.httpVersionMajor > 1 : length !== '0';
-  const isComing = hasBody && !raw.readableEnded;
-  const end: { ms: number | undefined } = { ms: isComing ? undefined : performance.now() };
-  if (isComing) {
-    raw.once('end', () => {
-      end.ms = performance.now();
-    });
-  }
-  return end;
+  return length === undefined ? coding !== undefined || raw.httpVersionMajor > 1 : length !== '0';
 }
 
 /** What admission looks at. */
