@@ -10,6 +10,7 @@ const KILLS = Number(process.env.SIGNALBOX_KILLS ?? 2);
 test(
   `a gateway that is killed ${KILLS} times while it is given commands has all that it acknowledged, and its history is whole`,
   async () => {
+    // Those that changed something: after a kill that swallowed a command the next asks for what is there already.
     const acknowledged: { readonly reason: string; readonly version: number }[] = [];
     let replica = await Replica.start({ state: 'sqlite:./state.db', files: MEASURED_FILES });
     let sent = 0;
@@ -20,10 +21,13 @@ test(
       for (let count = 0; count < commands; count++) {
         const reason = `command ${++sent}`;
         const { body } = await current.command(sent % 2 === 0 ? 'rollback' : 'promote', reason);
-        acknowledged.push({ reason, version: body.weightsVersion });
+        if (body.changed === true) acknowledged.push({ reason, version: body.weightsVersion });
       }
       const last = current.command(++sent % 2 === 0 ? 'rollback' : 'promote', `command ${sent}`).then(
-        ({ body }) => acknowledged.push({ reason: `command ${sent}`, version: body.weightsVersion }),
+        ({ body }) => {
+          if (body.changed === true)
+            acknowledged.push({ reason: `command ${sent}`, version: body.weightsVersion });
+        },
         () => undefined,
       );
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 12));
