@@ -15,6 +15,8 @@ export interface AuditRecord extends Cause {
   /** Null for an experiment that is new. */
   readonly before: AuditedState | null;
   readonly after: AuditedState;
+  /** Set where the log had lost it and a replica brought it back: a copy of the log may have it from before. */
+  readonly restored?: true;
 }
 
 export function auditRecord(model: string, before: Standing | undefined, after: Standing): AuditRecord {

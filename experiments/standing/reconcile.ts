@@ -1,5 +1,6 @@
 import type { Experiment } from '../definition.ts';
 import { wishedSplit } from './in-force.ts';
+import { isSameSplit } from './standing.ts';
 import type { Cause, Standing } from './standing.ts';
 
 /** An experiment's file as this replica has it. */
@@ -31,6 +32,9 @@ export type Step =
  * Brings together what the store has and what this replica knows. The highest version is right; what the store has lost is
  * brought back; a file that nobody has seen before starts from its own weights.
  *
+ * Of replicas that bring back different versions the one that knows the highest has the last word. What was changed since holds, though:
+ * it came after what was lost, and gets a version that nothing had before, as replicas of the same version assign alike.
+ *
  * @param stored undefined: the store has none
  * @param newId a random name
  * @param at ISO 8601
@@ -45,8 +49,10 @@ export function reconcile(
     if (held === undefined) return { kind: 'write', standing: firstStanding(file, undefined, at) };
     return { kind: 'write', standing: isUnsaved ? held : recovered(held, newId, at) };
   }
-  if (held !== undefined && !isUnsaved && stored.version < held.version)
-    return { kind: 'write', standing: recovered(held, newId, at) };
+  if (held !== undefined && !isUnsaved && stored.version <= held.version) {
+    if (isOverruled(held, stored)) return { kind: 'write', standing: renumbered(stored, held, newId, at) };
+    if (stored.version < held.version) return { kind: 'write', standing: recovered(held, newId, at) };
+  }
   if (stored.fileDigest === file.digest)
     return stored.id === held?.id ? { kind: 'keep' } : { kind: 'adopt', standing: stored };
   // The store has another file's. A file that came here since is the newer one, and so is one that this replica began with.
@@ -83,6 +89,28 @@ export function firstStanding(
     cause,
     isRecovered: false,
     requests: [],
+  };
+}
+
+/** Whether the store has what was changed after it had lost what this replica holds. */
+function isOverruled(held: Standing, stored: Standing): boolean {
+  if (held.fileDigest !== stored.fileDigest || held.id === stored.id) return false;
+  if (stored.version === held.version) return !isSameSplit(stored.split, held.split);
+  return !stored.isRecovered && stored.cause.at > held.cause.at;
+}
+
+/** What the store has, under the version after the one that another change had here. */
+function renumbered(stored: Standing, { version }: Standing, id: string, at: string): Standing {
+  return {
+    ...stored,
+    id,
+    version: version + 1,
+    cause: {
+      action: 'recover',
+      reason: `the state store had lost version ${version} when version ${stored.version} was made; what was said since holds`,
+      actor: { kind: 'gateway', id: '', name: '', address: '' },
+      at,
+    },
   };
 }
 

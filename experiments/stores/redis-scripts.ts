@@ -16,7 +16,7 @@ declare module 'ioredis' {
       name: string,
       holder: string,
       token: number,
-      auditJson: string,
+      ...auditJson: string[]
     ): Result<number, Context>;
     signalboxAcquireLease(key: string, holder: string, ttlMs: number): Result<number, Context>;
     signalboxLeaseHolder(key: string): Result<string | null, Context>;
@@ -56,7 +56,7 @@ end
 local version = tonumber(redis.call('HGET', KEYS[1], 'version') or '0')
 if version ~= tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'version', version + 1, 'json', ARGV[2])
-if ARGV[7] ~= '' then redis.call('RPUSH', KEYS[3], ARGV[7]) end
+for at = 7, #ARGV do redis.call('RPUSH', KEYS[3], ARGV[at]) end
 redis.call('PUBLISH', ARGV[3], ARGV[4])
 return version + 1
 `;

@@ -98,7 +98,7 @@ export class RedisStore implements StateStore {
     key: string,
     value: unknown,
     expectedVersion: number,
-    { fence, audit }: WriteOptions = {},
+    { fence, audit = [] }: WriteOptions = {},
   ): Promise<number | undefined> {
     return this.#ask(async () => {
       const version = await this.#redis.signalboxWriteDocument(
@@ -111,7 +111,7 @@ export class RedisStore implements StateStore {
         key,
         fence?.holder ?? '',
         fence?.token ?? 0,
-        audit === undefined ? '' : JSON.stringify(audit),
+        ...audit.map((entry) => JSON.stringify(entry)),
       );
       if (version === -1) throw new LeaseLost(fence?.lease ?? '');
       return version === 0 ? undefined : version;

@@ -12,7 +12,7 @@ export type SqliteRequest =
       readonly json: string;
       readonly expectedVersion: number;
       readonly fence: Fence | undefined;
-      readonly auditJson: string | undefined;
+      readonly auditJson: readonly string[];
     }
   | { readonly kind: 'claim'; readonly key: string; readonly ttlMs: number }
   | { readonly kind: 'appendAudit'; readonly json: string }

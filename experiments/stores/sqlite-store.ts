@@ -51,7 +51,7 @@ export class SqliteStore implements StateStore {
     key: string,
     value: unknown,
     expectedVersion: number,
-    { fence, audit }: WriteOptions = {},
+    { fence, audit = [] }: WriteOptions = {},
   ): Promise<number | undefined> {
     const version = await this.#ask<number | 'lease lost' | undefined>({
       kind: 'writeDocument',
@@ -59,7 +59,7 @@ export class SqliteStore implements StateStore {
       json: JSON.stringify(value),
       expectedVersion,
       fence,
-      auditJson: audit === undefined ? undefined : JSON.stringify(audit),
+      auditJson: audit.map((entry) => JSON.stringify(entry)),
     });
     if (version === 'lease lost') throw new LeaseLost(fence?.lease ?? '');
     if (version !== undefined) for (const onChange of this.#watchers.get(key) ?? []) onChange();

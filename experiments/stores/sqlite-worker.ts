@@ -67,7 +67,7 @@ function answer(request: SqliteRequest): unknown {
               .prepare('UPDATE document SET version = version + 1, json = ? WHERE key = ? AND version = ?')
               .run(json, key, expectedVersion);
       if (Number(changes) !== 1) return undefined;
-      if (auditJson !== undefined) appendAudit(auditJson);
+      for (const entry of auditJson) appendAudit(entry);
       return expectedVersion + 1;
     }
     case 'claim':

@@ -39,8 +39,8 @@ export interface Fence {
 export interface WriteOptions {
   /** Refuses the write where the lease has run out or has another holder. */
   readonly fence?: Fence;
-  /** What the audit log says of the write, plain JSON. */
-  readonly audit?: unknown;
+  /** What the audit log says of the write, in this order, plain JSON each. */
+  readonly audit?: readonly unknown[];
 }
 
 /** Small JSON documents that many replicas read and few write. Keys are names of the gateway's own making. */

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { isAuditRecord } from '../../experiments/standing/audit-record.ts';
 import type { AuditEntry, AuditLog } from '../../experiments/stores/state-store.ts';
 
 /** How far somebody has read the audit log. */
@@ -30,10 +31,28 @@ export async function readAfter(log: AuditLog, cursor: AuditCursor, limit: numbe
   return { entries: await log.readAudit(0, limit), isNewLog: true };
 }
 
-/** The cursor at the log's end. */
-export async function cursorAtEnd(log: AuditLog): Promise<AuditCursor> {
+/** How far back a log is looked through for what was brought back into it. */
+const MAX_READ = 1000;
+
+/** For how long what was brought back counts as news. */
+const NEWS_MS = 60_000;
+
+/**
+ * Where somebody begins who is not known to have read the log before: at its end. A store that has just lost everything has lost how far
+ * somebody had read, too, so what was brought back and happened a moment ago comes after the cursor: it may be read twice, and is not missed.
+ *
+ * @param nowMs milliseconds since 1970
+ */
+export async function cursorToBeginWith(log: AuditLog, nowMs: number): Promise<AuditCursor> {
   const length = await log.auditLength();
-  const [last] = length === 0 ? [] : await log.readAudit(length - 1, 1);
+  const end = length === 0 ? [] : await log.readAudit(Math.max(0, length - MAX_READ), MAX_READ);
+  const fresh = end.findIndex(
+    ({ entry }) =>
+      isAuditRecord(entry) &&
+      (entry.restored === true || entry.action === 'recover') &&
+      nowMs - Date.parse(entry.at) < NEWS_MS,
+  );
+  const last = fresh === -1 ? end.at(-1) : end[fresh - 1];
   return last === undefined ? AT_THE_BEGINNING : cursorOf(last);
 }
 

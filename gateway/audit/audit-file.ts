@@ -7,12 +7,17 @@ import type { AuditCursor } from './audit-cursor.ts';
 /** What is read of a file's end to find its last entry: many times an entry's length. */
 const TAIL_BYTES = 1024 ** 2;
 
+/** Entries that are known by their names: many times what a replica brings back. */
+const MAX_KNOWN = 10_000;
+
 /** The audit log as JSON Lines, an entry a line. It only grows: nothing is put aside or deleted. */
 export class AuditFile {
   readonly #path: string;
   #handle: FileHandle | undefined;
   /** Whether the file ends inside a line, which a crash or a full disk cut off. */
   #isTorn = false;
+  /** The names of the last entries. */
+  readonly #known = new Set<string>();
 
   /** @param path absolute */
   constructor(path: string) {
@@ -31,11 +36,14 @@ export class AuditFile {
     await handle.read(bytes, 0, bytes.length, size - bytes.length);
     const lines = bytes.toString('utf8').split('\n');
     this.#isTorn = lines.at(-1) !== '' && size > 0;
-    for (const line of lines.slice(0, -1).reverse()) {
-      const cursor = cursorIn(line);
-      if (cursor !== undefined) return cursor;
-    }
-    return AT_THE_BEGINNING;
+    const cursors = lines.slice(0, -1).flatMap((line) => cursorIn(line) ?? []);
+    for (const cursor of cursors) this.#know(cursor);
+    return cursors.at(-1) ?? AT_THE_BEGINNING;
+  }
+
+  /** Whether an entry is among the file's last ones, under whatever number. */
+  has(entry: AuditEntry): boolean {
+    return this.#known.has(cursorOf(entry).id);
   }
 
   /** @throws Error of the file system; then part of it may be there */
@@ -47,6 +55,16 @@ export class AuditFile {
     this.#isTorn = true;
     await handle.appendFile(text);
     this.#isTorn = false;
+    for (const entry of entries) this.#know(cursorOf(entry));
+  }
+
+  #know({ id }: AuditCursor): void {
+    if (id === '') return;
+    this.#known.add(id);
+    for (const oldest of this.#known) {
+      if (this.#known.size <= MAX_KNOWN) break;
+      this.#known.delete(oldest);
+    }
   }
 
   async close(): Promise<void> {

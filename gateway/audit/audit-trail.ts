@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { AuditEntry, AuditLog } from '../../experiments/stores/state-store.ts';
+import { isAuditRecord } from '../../experiments/standing/audit-record.ts';
 import type { AuditRecord } from '../../experiments/standing/audit-record.ts';
 import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import { AT_THE_BEGINNING, cursorOf, readAfter } from './audit-cursor.ts';
@@ -58,7 +59,8 @@ export class AuditTrail {
         }
         const last = entries.at(-1);
         if (last === undefined) break;
-        await this.#file.append(entries);
+        // What was brought back into the log was in it before.
+        await this.#file.append(entries.filter((entry) => !(isRestored(entry) && this.#file.has(entry))));
         this.#cursor = cursorOf(last);
       }
       for (const id of copied) this.#inForce.delete(id);
@@ -80,9 +82,14 @@ export class AuditTrail {
 
   /** What was in force here and went with the old log, under the numbers that it had there. */
   #lostSince({ sequence }: AuditCursor, entries: readonly AuditEntry[]): readonly AuditEntry[] {
-    const known = new Set(entries.map((entry) => cursorOf(entry).id));
+    const known = new Set(entries.filter((entry) => !isRestored(entry)).map((entry) => cursorOf(entry).id));
     return [...this.#inForce.values()]
       .filter(({ id }) => !known.has(id))
-      .map((entry, index) => ({ sequence: sequence + index + 1, entry }));
+      .map((entry, index) => ({ sequence: sequence + index + 1, entry }))
+      .filter((entry) => !this.#file.has(entry));
   }
+}
+
+function isRestored({ entry }: AuditEntry): boolean {
+  return isAuditRecord(entry) && entry.restored === true;
 }

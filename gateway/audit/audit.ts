@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import { auditRecord } from '../../experiments/standing/audit-record.ts';
 import type { StateStore } from '../../experiments/stores/state-store.ts';
 import type { Config } from '../config/config.ts';
 import type { StandingChange } from '../standing/standing-book.ts';
@@ -42,9 +41,8 @@ export class Audit {
   }
 
   /** A change is in force here. What this replica didn't see change itself is an older entry of the log. */
-  note({ experiment, before, after }: StandingChange): void {
-    if (before === undefined || before.id === after.id || after.isRecovered) return;
-    this.#trail?.note(auditRecord(experiment.model, before, after));
+  note({ records }: StandingChange): void {
+    for (const record of records) this.#trail?.note(record);
   }
 
   /** Resolves when what is in the log now is in the file, too; webhooks are told in their own time. */

@@ -22,14 +22,14 @@ export function wants({ events }: WebhookConfig, action: string): boolean {
 }
 
 /**
- * The message that tells of a record; the same bytes whenever it is made, so that a receiver can tell one that comes twice by
- * its `X-Signalbox-Delivery`.
+ * The message that tells of a record. Its `X-Signalbox-Delivery` is the same whenever it is made, also of a log that was lost and brought
+ * back, where the record has another number: so a receiver can tell one that comes twice.
  *
  * The signature is as GitHub's `X-Hub-Signature-256`: `sha256=` and the HMAC-SHA-256 of the body under the secret, in hexadecimal.
  */
 export function webhookMessage(webhook: WebhookConfig, record: NumberedRecord): WebhookMessage {
   const delivery = createHash('sha256')
-    .update(`${webhook.name}\0${record.sequence}\0${record.id}`)
+    .update(`${webhook.name}\0${record.at}\0${record.id}`)
     .digest('hex')
     .slice(0, 32);
   const body = JSON.stringify(

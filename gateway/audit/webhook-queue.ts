@@ -1,11 +1,17 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { isAuditRecord } from '../../experiments/standing/audit-record.ts';
-import type { AuditEntry, AuditLog, Documents, Fence } from '../../experiments/stores/state-store.ts';
+import type {
+  AuditEntry,
+  AuditLog,
+  Documents,
+  Fence,
+  SharedClock,
+} from '../../experiments/stores/state-store.ts';
 import { LeaseLost, StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import type { WebhookConfig } from '../config/webhook-config.ts';
 import { RELEASE } from '../release.ts';
-import { AT_THE_BEGINNING, cursorAtEnd, cursorOf, readAfter, readCursor } from './audit-cursor.ts';
+import { AT_THE_BEGINNING, cursorToBeginWith, cursorOf, readAfter, readCursor } from './audit-cursor.ts';
 import type { AuditCursor } from './audit-cursor.ts';
 import { wants, webhookMessage } from './webhook-message.ts';
 import type { WebhookMessage } from './webhook-message.ts';
@@ -22,7 +28,7 @@ export type DeliveryResult = 'ok' | 'retried' | 'failed';
 
 export interface WebhookQueueOptions {
   readonly webhook: WebhookConfig;
-  readonly store: AuditLog & Documents;
+  readonly store: AuditLog & Documents & SharedClock;
   /** The right to deliver, which one of many replicas has; undefined: another one delivers. */
   readonly fence: () => Fence | undefined;
   readonly onResult: (result: DeliveryResult) => void;
@@ -103,7 +109,7 @@ export class WebhookQueue {
     const { store, fence } = this.#options;
     const kept = await store.readDocument(this.#key);
     if (kept !== undefined) return { cursor: readCursor(kept.value), version: kept.version };
-    const cursor = await cursorAtEnd(store);
+    const cursor = await cursorToBeginWith(store, store.nowMs());
     const held = fence();
     const version = await store.writeDocument(this.#key, cursor, 0, held && { fence: held });
     return { cursor, version: version ?? 0 };

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { AuditLog, Documents, Leases } from '../../experiments/stores/state-store.ts';
+import type { AuditLog, Documents, Leases, SharedClock } from '../../experiments/stores/state-store.ts';
 import type { WebhookConfig } from '../config/webhook-config.ts';
 import { LeaderElection } from '../state/leader-election.ts';
 import { WebhookQueue } from './webhook-queue.ts';
@@ -7,7 +7,7 @@ import type { DeliveryResult } from './webhook-queue.ts';
 
 export interface WebhooksOptions {
   readonly webhooks: readonly WebhookConfig[];
-  readonly store: AuditLog & Documents & Leases;
+  readonly store: AuditLog & Documents & Leases & SharedClock;
   /** Names this process; no other has the same. */
   readonly holder: string;
   readonly onResult: (webhook: string, result: DeliveryResult) => void;

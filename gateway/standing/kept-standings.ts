@@ -2,8 +2,19 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { WrittenExperiment } from '../../experiments/standing/reconcile.ts';
+import { isAuditRecord } from '../../experiments/standing/audit-record.ts';
+import type { AuditRecord } from '../../experiments/standing/audit-record.ts';
 import { readStanding } from '../../experiments/standing/standing.ts';
 import type { Standing } from '../../experiments/standing/standing.ts';
+
+/** Changes that are kept beside each standing; each costs about a kilobyte at every change. */
+const MAX_CHANGES = 8;
+
+/** Where an experiment stood, and the last changes that led there. */
+export interface Kept {
+  readonly standing: Standing;
+  readonly changes: readonly AuditRecord[];
+}
 
 /**
  * Keeps on this machine's disk where each experiment stood last, for a start at which the state store can't say: what was rolled back
@@ -14,7 +25,7 @@ import type { Standing } from '../../experiments/standing/standing.ts';
 export class KeptStandings {
   readonly #file: string;
   readonly #log: Logger;
-  readonly #standings: Map<string, Standing>;
+  readonly #kept: Map<string, Kept>;
   #writing: Promise<void> = Promise.resolve();
   #isWaiting = false;
   #fault = '';
@@ -24,21 +35,21 @@ export class KeptStandings {
     return new KeptStandings(file, log, await read(file, log));
   }
 
-  private constructor(file: string, log: Logger, standings: readonly Standing[]) {
+  private constructor(file: string, log: Logger, kept: readonly Kept[]) {
     this.#file = file;
     this.#log = log;
-    this.#standings = new Map(standings.map((standing) => [standing.experiment, standing]));
+    this.#kept = new Map(kept.map((one) => [one.standing.experiment, one]));
   }
 
   /** Where an experiment stood last; undefined where that isn't known, or was of another text of its file. */
-  of({ experiment, digest }: WrittenExperiment): Standing | undefined {
-    const standing = this.#standings.get(experiment.key);
-    return standing?.fileDigest === digest ? standing : undefined;
+  of({ experiment, digest }: WrittenExperiment): Kept | undefined {
+    const kept = this.#kept.get(experiment.key);
+    return kept?.standing.fileDigest === digest ? kept : undefined;
   }
 
   /** Keeps what is in force now; several changes in a row may be written as one. */
-  keep(standing: Standing): void {
-    this.#standings.set(standing.experiment, standing);
+  keep({ standing, changes }: Kept): void {
+    this.#kept.set(standing.experiment, { standing, changes: changes.slice(-MAX_CHANGES) });
     if (this.#isWaiting) return;
     this.#isWaiting = true;
     this.#writing = this.#writing.then(() => this.#write());
@@ -51,7 +62,7 @@ export class KeptStandings {
 
   async #write(): Promise<void> {
     this.#isWaiting = false;
-    const text = JSON.stringify([...this.#standings.values()]);
+    const text = JSON.stringify([...this.#kept.values()]);
     const fresh = `${this.#file}.new`;
     try {
       await mkdir(dirname(this.#file), { recursive: true });
@@ -77,15 +88,23 @@ export class KeptStandings {
   }
 }
 
-async function read(file: string, log: Logger): Promise<readonly Standing[]> {
+async function read(file: string, log: Logger): Promise<readonly Kept[]> {
   try {
     const kept = JSON.parse(await readFile(file, 'utf8')) as unknown;
     if (!Array.isArray(kept)) throw new Error('it has no list');
-    return kept.flatMap((entry) => readStanding(entry) ?? []);
+    return kept.flatMap((entry) => readKept(entry) ?? []);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     const fault = error instanceof Error ? error.message : String(error);
     log.warn({ file, fault }, 'the file of where experiments stood last can not be read, and is left out');
     return [];
   }
+}
+
+function readKept(entry: unknown): Kept | undefined {
+  if (typeof entry !== 'object' || entry === null || !('standing' in entry)) return undefined;
+  const standing = readStanding(entry.standing);
+  if (standing === undefined) return undefined;
+  const changes: readonly unknown[] = 'changes' in entry && Array.isArray(entry.changes) ? entry.changes : [];
+  return { standing, changes: changes.filter(isAuditRecord) };
 }

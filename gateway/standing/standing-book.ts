@@ -4,6 +4,7 @@ import type { Experiment } from '../../experiments/definition.ts';
 import { NO_EXPERIMENTS } from '../../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { auditRecord } from '../../experiments/standing/audit-record.ts';
+import type { AuditRecord } from '../../experiments/standing/audit-record.ts';
 import type { Outcome } from '../../experiments/standing/command.ts';
 import { StandingOverlay, experimentsInForce } from '../../experiments/standing/in-force.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
@@ -12,7 +13,8 @@ import type { WrittenExperiment } from '../../experiments/standing/reconcile.ts'
 import { nextStanding, readStanding, standingKey } from '../../experiments/standing/standing.ts';
 import type { Cause, Standing } from '../../experiments/standing/standing.ts';
 import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
-import type { Documents, Fence } from '../../experiments/stores/state-store.ts';
+import type { AuditLog, Documents, Fence } from '../../experiments/stores/state-store.ts';
+import { ChangeHistory } from './change-history.ts';
 import type { KeptStandings } from './kept-standings.ts';
 
 /** How often a change is tried when others change the same experiment at the same moment. */
@@ -27,7 +29,7 @@ export interface WishedExperiments {
 }
 
 export interface StandingBookOptions {
-  readonly store: Documents;
+  readonly store: AuditLog & Documents;
   readonly files: WishedExperiments;
   /** What this machine knows where the store doesn't; left out: nothing. */
   readonly kept?: KeptStandings | undefined;
@@ -42,6 +44,8 @@ export interface StandingChange {
   /** Undefined for the first that this replica has of the experiment. */
   readonly before: Standing | undefined;
   readonly after: Standing;
+  /** What the audit log says of it, and of what this replica had missed before; nothing for what was only taken up or brought back. */
+  readonly records: readonly AuditRecord[];
 }
 
 export interface ChangeRequest {
@@ -69,6 +73,8 @@ interface Entry {
   file: WrittenExperiment;
   /** What is in force here. */
   held: Standing | undefined;
+  /** What led there. */
+  readonly history: ChangeHistory;
   isUnsaved: boolean;
   /** Whether it was told that nobody knows where it stands. */
   isAdrift: boolean;
@@ -82,7 +88,7 @@ interface Entry {
  * change is in the store before it takes effect, except what a file's edit says itself.
  */
 export class StandingBook {
-  readonly #store: Documents;
+  readonly #store: AuditLog & Documents;
   readonly #files: WishedExperiments;
   readonly #kept: KeptStandings | undefined;
   readonly #log: Logger;
@@ -217,12 +223,13 @@ export class StandingBook {
     if (outcome.kind === 'same') return { kind: 'same', standing: held };
     const after = nextStanding(held, { split: outcome.split, cause, id: randomUUID(), requestKey });
     if (isDryRun) return { kind: 'changed', before: held, after };
+    const record = auditRecord(file.experiment.model, held, after);
     const written = await this.#store.writeDocument(standingKey(key), after, documentVersion, {
-      audit: auditRecord(file.experiment.model, held, after),
+      audit: [record],
       ...(fence !== undefined && { fence }),
     });
     if (written === undefined) return undefined;
-    this.#hold(entry, after);
+    this.#hold(entry, after, [record]);
     return { kind: 'changed', before: held, after };
   }
 
@@ -242,26 +249,31 @@ export class StandingBook {
         );
       const at = new Date(this.#nowMs()).toISOString();
       const { file, isUnsaved } = entry;
-      // A store that knows nothing has lost what this machine still knows.
-      const held = entry.held ?? (stored === undefined ? this.#kept?.of(file) : undefined);
+      const held = entry.held ?? this.#lostHere(entry, stored);
       const step = reconcile({ file, held, isUnsaved }, stored, randomUUID(), at);
       const version = document?.version ?? 0;
       switch (step.kind) {
         case 'keep':
           if (stored?.id !== held?.id) return undefined;
-          entry.isUnsaved = false;
+          // Another replica has stored the edit that both have read.
+          if (isUnsaved && stored !== undefined)
+            this.#hold(entry, stored, await entry.history.of(stored.version));
           return version;
-        case 'adopt':
-          this.#hold(entry, step.standing);
+        case 'adopt': {
+          const { standing } = step;
+          this.#hold(entry, standing, await entry.history.leadingTo(standing, held, file.experiment.model));
           return version;
+        }
         case 'write': {
           const { standing } = step;
           const before = stored ?? (isUnsaved ? undefined : held);
-          const audit = auditRecord(file.experiment.model, before, standing);
+          const record = auditRecord(file.experiment.model, before, standing);
+          const lost = await entry.history.lost();
+          const audit = [...lost, record];
           const written = await this.#store.writeDocument(standingKey(key), standing, version, { audit });
           if (written === undefined) continue;
-          this.#hold(entry, standing);
-          if (standing.isRecovered)
+          this.#hold(entry, standing, before?.version === standing.version ? [] : [record]);
+          if (standing.cause.action === 'recover')
             this.#log.error(
               { experiment: key, version: standing.version },
               'the state store had lost where the experiment stands; it has it again, and what was counted is gone',
@@ -294,8 +306,8 @@ export class StandingBook {
   /** Where the store was never reached: what was in force here last holds on, until the store says what is. */
   #standAsKept(key: string, entry: Entry): void {
     if (entry.held !== undefined || entry.isAdrift) return;
-    const standing = this.#kept?.of(entry.file);
-    if (standing === undefined) {
+    const kept = this.#kept?.of(entry.file);
+    if (kept === undefined) {
       entry.isAdrift = true;
       this.#log.error(
         { experiment: key },
@@ -303,10 +315,11 @@ export class StandingBook {
       );
       return;
     }
-    entry.held = standing;
+    entry.held = kept.standing;
+    entry.history.add(kept.changes);
     this.#assemble();
     this.#log.warn(
-      { experiment: key, version: standing.version },
+      { experiment: key, version: kept.standing.version },
       'the state store is away: the experiment stands as it stood last on this machine',
     );
   }
@@ -329,6 +342,7 @@ export class StandingBook {
     this.#entries.set(key, {
       file,
       held: undefined,
+      history: new ChangeHistory(this.#store, key),
       isUnsaved: false,
       isAdrift: false,
       unwatch,
@@ -344,15 +358,26 @@ export class StandingBook {
     entry.held = firstStanding(file, entry.held, new Date(this.#nowMs()).toISOString());
   }
 
-  #hold(entry: Entry, after: Standing): void {
-    const { held: before, file } = entry;
+  /** A store that knows nothing, or only what another replica brought back, has lost what this machine still knows. */
+  #lostHere({ file, history }: Entry, stored: Standing | undefined): Standing | undefined {
+    const kept = this.#kept?.of(file);
+    if (kept === undefined) return undefined;
+    if (stored !== undefined && !(stored.isRecovered && stored.version < kept.standing.version))
+      return undefined;
+    history.add(kept.changes);
+    return kept.standing;
+  }
+
+  #hold(entry: Entry, after: Standing, records: readonly AuditRecord[]): void {
+    const { held: before, file, history } = entry;
     // An edit may have come while the store was being asked.
     if (after.fileDigest !== file.digest) return;
     entry.held = after;
     entry.isUnsaved = false;
-    this.#kept?.keep(after);
+    history.add(records);
+    this.#kept?.keep({ standing: after, changes: history.known });
     if (before?.id !== after.id || before.version !== after.version) this.#assemble();
-    const change = { experiment: file.experiment, before, after };
+    const change = { experiment: file.experiment, before, after, records };
     for (const listener of this.#listeners) listener(change);
   }
 

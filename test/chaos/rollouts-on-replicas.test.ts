@@ -2,6 +2,8 @@
  * A rollout that moves by itself, on three gateways that share a real Redis, one of them with its clock an hour ahead. Whatever happens to them:
  * one writes at a time, no step is skipped, done twice or lost, and the weights are those of the last one.
  */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -22,7 +24,7 @@ const found = await findRedis();
 const faketime = await findFaketime();
 const program = found.kind === 'found' ? found.program : '';
 
-const WEIGHTS = [2, 10, 20, 30, 40, 50, 60, 70, 80, 90];
+const WEIGHTS = [2, 5, 10, 15, 20, 30, 40, 50, 55, 60, 65, 70, 80, 90];
 const PAUSE_MS = 500;
 const FLOOR = 5;
 /** What two replicas may be apart in what they take the Redis' time to be. */
@@ -58,6 +60,8 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
     if (Number(expires) <= Number(seconds) * 1000) return -1;
     return replicas.findIndex(({ pid }) => pid === Number(holder?.split(':')[1]));
   };
+  const leaseExpires = async (): Promise<number> =>
+    Number(await client.hget('signalbox:{state}:lease:rollouts', 'expires'));
   const at = (index: number): Replica => {
     const replica = replicas[index];
     if (replica === undefined) throw new Error(`there is no replica ${index}`);
@@ -67,16 +71,22 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
     (await replica.told()).standing.rollout?.state;
   const all = async (kind: RolloutStateKind): Promise<boolean> =>
     (await Promise.all(replicas.map(stateOf))).every((state) => state?.kind === kind);
-  const stepOf = (state: RolloutState | undefined): number =>
-    state !== undefined && 'at' in state ? state.at.step : -1;
+  /** A walk that came to its end has passed every step. */
+  const stepOf = (state: RolloutState | undefined): number => {
+    if (state?.kind === 'promoting' || state?.kind === 'succeeded') return Infinity;
+    return state !== undefined && 'at' in state ? state.at.step : -1;
+  };
   /** Waits until a replica is told to stand at that step, or further. */
   const reaches = (replica: Replica, step: number): Promise<void> =>
     eventually(async () => stepOf(await stateOf(replica)) >= step);
 
+  const end = async (): Promise<void> => {
+    await at(0).command('rollback', 'the test is over');
+    await eventually(async () => (await all('aborted')) || (await all('rolled_back')));
+  };
   /** A new walk through the plan, once there is a leader. */
   const begin = async (): Promise<number> => {
-    await at(0).command('rollback', 'before the next');
-    await eventually(async () => (await all('aborted')) || (await all('rolled_back')));
+    await end();
     await eventually(async () => (await leader()) !== -1);
     const { body } = await at(0).command('resume', 'again');
     return body.weightsVersion;
@@ -198,7 +208,9 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
       take(first);
       await reaches(watcher, before + 2);
       giveBack(first);
-      await eventually(() => all('succeeded'));
+      // It has looked again and again by the time at which it sees the next step.
+      await reaches(at(first), stepOf(await stateOf(watcher)) + 2);
+      await end();
       const history = await historySince(version);
       const leaders = leadersOf(history);
       expect(leaders).toHaveLength(2);
@@ -219,9 +231,76 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
       ),
     );
     expect(await Promise.all(replicas.map((replica) => replica.assignment()))).toEqual(held);
+    const stoodAt = stepOf(await stateOf(at(0)));
     redis.thaw();
-    await eventually(() => all('succeeded'));
+    await reaches(at(0), stoodAt + 2);
+    await end();
     await historySince(version);
+  }, 60_000);
+
+  test('Redis comes back empty: weights stay, the rollout holds until a person says so, and goes on where it stood', async () => {
+    const version = await begin();
+    await reaches(at(0), 3);
+    await redis.lose();
+    // Whoever is a step behind may seed first; the one that is ahead then brings back its own.
+    await eventually(async () => {
+      const told = await Promise.all(replicas.map((replica) => replica.told()));
+      return (
+        told.every(({ standing }) => standing.isRecovered) &&
+        new Set(told.map(({ weightsVersion }) => weightsVersion)).size === 1
+      );
+    });
+    const held = await at(0).told();
+    for (const replica of replicas) {
+      expect(await replica.told()).toMatchObject({
+        weightsVersion: held.weightsVersion,
+        standing: { rollout: held.standing.rollout },
+      });
+    }
+    // Who leads now has looked more than once when it renews its lease, and the pause was over by then.
+    await eventually(async () => (await leader()) !== -1);
+    const expires = await leaseExpires();
+    await eventually(async () => (await leaseExpires()) > expires);
+    expect((await at(1).told()).weightsVersion).toBe(held.weightsVersion);
+    const stoodAt = stepOf(held.standing.rollout?.state);
+    expect((await at(1).command('resume', 'it was only the store')).status).toBe(200);
+    await reaches(at(0), stoodAt + 2);
+    await end();
+    await historySince(version);
+  }, 60_000);
+
+  test('a follower that can’t answer for the version holds the rollout where it is, until it can', async () => {
+    const version = await begin();
+    await reaches(at(0), 1);
+    const leading = await leader();
+    const follower = at((leading + 1) % 3);
+    const toldBefore = at(leading).running.stderr().length;
+    await rm(join(follower.folder.path, 'models/digits/2'), { recursive: true });
+    await eventually(() => at(leading).running.stderr().slice(toldBefore).includes('nobody gets more of it'));
+    const held = await at(leading).told();
+    const expires = await leaseExpires();
+    await eventually(async () => (await leaseExpires()) > expires);
+    expect(await at(leading).told()).toEqual(held);
+    for (const answer of await follower.assignment()) expect(answer).toBe('200 digits-cnn=v1');
+    await follower.folder.write({ 'models/digits/2/model.onnx': fragileModel() });
+    await reaches(at(0), stepOf(held.standing.rollout?.state) + 2);
+    await end();
+    await historySince(version);
+  }, 60_000);
+
+  test('a version that is gone where the leader is loses its share everywhere, and gets none again', async () => {
+    const version = await begin();
+    await reaches(at(0), 3);
+    const index = await leader();
+    await rm(join(at(index).folder.path, 'models/digits/2'), { recursive: true });
+    await eventually(() => all('rolled_back'));
+    for (const replica of replicas) expect(await replica.assignment()).toEqual(ALL_V1);
+    const history = await historySince(version);
+    expect(history.at(-1)?.reason).toMatch(/^variant_not_ready: v2 can't answer/);
+    expect(await at(index).command('promote', 'anyway')).toMatchObject({
+      status: 409,
+      body: { error: expect.stringContaining("v2 can't answer") as string },
+    });
   }, 60_000);
 });
 

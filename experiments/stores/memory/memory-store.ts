@@ -75,14 +75,14 @@ export class MemoryStore implements StateStore {
     key: string,
     value: unknown,
     expectedVersion: number,
-    { fence, audit }: WriteOptions = {},
+    { fence, audit = [] }: WriteOptions = {},
   ): Promise<number | undefined> {
     return settled(() => {
       if (fence !== undefined && !this.#holds(fence)) throw new LeaseLost(fence.lease);
       const version = this.#documents.get(key)?.version ?? 0;
       if (version !== expectedVersion) return undefined;
       this.#documents.set(key, { version: version + 1, json: JSON.stringify(value) });
-      if (audit !== undefined) this.#append(audit);
+      for (const entry of audit) this.#append(entry);
       for (const onChange of this.#watchers.get(key) ?? []) queueMicrotask(onChange);
       return version + 1;
     });

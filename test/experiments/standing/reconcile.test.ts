@@ -64,10 +64,29 @@ describe('a replica that runs', () => {
     }
   });
 
-  test('of two changes of one version, made while the store had forgotten one, takes the store’s', () => {
+  test('of two changes of one version, made while the store had forgotten one, takes the store’s, under a version that nothing had', () => {
     const [held, stored] = [standingOf(FILE), standingOf(FILE, { status: 'paused' })];
     expect(held.version).toBe(stored.version);
-    expect(step({ held }, stored)).toEqual({ kind: 'adopt', standing: stored });
+    expect(step({ held }, stored)).toMatchObject({
+      kind: 'write',
+      standing: { id: 'new', version: held.version + 1, split: stored.split, isRecovered: false },
+    });
+    // Brought back by another replica, it is the same.
+    const brought = { ...held, id: 'brought back', isRecovered: true };
+    expect(step({ held }, brought)).toEqual({ kind: 'adopt', standing: brought });
+  });
+
+  test('holds to what was changed after the store had lost a later version', () => {
+    const held = standingOf(FILE, { weights: { v1: 50, v2: 50 } }, 4);
+    const before = standingOf(FILE, { status: 'paused' }, 2);
+    const stored = { ...before, cause: { ...before.cause, at: '2026-11-25T12:00:09.000Z' } };
+    expect(step({ held }, stored)).toMatchObject({
+      kind: 'write',
+      standing: { version: held.version + 1, split: stored.split, cause: { action: 'recover' } },
+    });
+    expect(step({ held }, { ...stored, isRecovered: true })).toMatchObject({
+      standing: { version: held.version, split: held.split, isRecovered: true },
+    });
   });
 
   test('keeps its weights while others have a newer file, and takes that file’s when it has it too', () => {

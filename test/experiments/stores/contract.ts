@@ -93,14 +93,17 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       expect((await store.readDocument(key))?.value).toEqual({ writer: versions.indexOf(1) });
     });
 
-    test('a write and its entry in the audit log are one step: whoever is second leaves neither', async () => {
+    test('a write and its entries in the audit log are one step: whoever is second leaves neither', async () => {
       const key = newExperiment();
       const before = await store.auditLength();
-      const audit = { who: key };
+      const audit = [{ who: key }, { and: 'then' }];
       expect(await store.writeDocument(key, 1, 0, { audit })).toBe(1);
       expect(await store.writeDocument(key, 2, 0, { audit })).toBeUndefined();
-      expect(await store.readAudit(before, 10)).toEqual([{ sequence: before + 1, entry: audit }]);
-      expect(await store.auditLength()).toBe(before + 1);
+      expect(await store.readAudit(before, 10)).toEqual([
+        { sequence: before + 1, entry: audit[0] },
+        { sequence: before + 2, entry: audit[1] },
+      ]);
+      expect(await store.auditLength()).toBe(before + 2);
     });
 
     test('a write under a lease is refused once the lease has run out or changed hands', async () => {
@@ -124,7 +127,7 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
         await expect(store.writeDocument(key, 'late', version, { fence: second })).rejects.toThrow(LeaseLost);
       });
       const third = await fenceOf('a', 60_000);
-      const audit = { who: key };
+      const audit = [{ who: key }];
       const before = await store.auditLength();
       await expect(store.writeDocument(key, 'a', 1, { fence: second, audit })).rejects.toThrow(LeaseLost);
       expect(await store.auditLength()).toBe(before);

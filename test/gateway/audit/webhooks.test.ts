@@ -130,6 +130,23 @@ describe('a webhook', () => {
     expect(results).toEqual(['failed']);
   });
 
+  test('that may not have been told of the last changes when the store lost everything is told of what was brought back', async () => {
+    const at = new Date().toISOString();
+    const entry = (id: string, made: string, more: object) => ({
+      ...auditRecord('digits', undefined, standingOf(written())),
+      id,
+      at: made,
+      ...more,
+    });
+    await store.appendAudit(entry('long ago', '2026-01-01T00:00:00.000Z', { restored: true }));
+    await store.appendAudit(entry('a moment ago', at, { action: 'pause', restored: true }));
+    await store.appendAudit(entry('back', at, { action: 'recover' }));
+    const queue = await started();
+    queue.wake();
+    await eventually(() => receiver.received.length === 2);
+    expect(events()).toEqual(['pause', 'recover']);
+  });
+
   test('a process that follows another one goes on where that one was, and tells nothing of before it was configured', async () => {
     await happens('create');
     const first = await started();
