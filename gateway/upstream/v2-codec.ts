@@ -2,7 +2,15 @@ import type { InferRequest } from '../../backends/inference.ts';
 import { isDatatype } from '../../backends/tensor/datatype.ts';
 import type { Tensor, TensorSpec } from '../../backends/tensor/tensor.ts';
 import { GatewayError } from '../errors.ts';
-import { arrayAt, objectAt, optionalObjectAt, own, parseJson, stringAt } from '../faces/v2/json-values.ts';
+import {
+  arrayAt,
+  objectAt,
+  optionalAt,
+  optionalObjectAt,
+  own,
+  parseJson,
+  stringAt,
+} from '../faces/v2/json-values.ts';
 import { tensorFromBytes, tensorToBytes } from '../faces/v2/tensor-binary.ts';
 import { tensorFromJson, tensorToJson } from '../faces/v2/tensor-json.ts';
 import { WholeNumbers } from '../faces/v2/whole-numbers.ts';
@@ -98,7 +106,7 @@ export function decodeV2Answer(
       const datatype = stringAt(output, 'datatype', where);
       if (!isDatatype(datatype)) throw garbage(`${where}.datatype is '${datatype.slice(0, 64)}'`);
       const head = { name, datatype, shape: sizesAt(output, where) };
-      const size = own(optionalObjectAt(output, 'parameters', where), 'binary_data_size');
+      const size = optionalAt(optionalObjectAt(output, 'parameters', where), 'binary_data_size');
       if (size === undefined) {
         return tensorFromJson(head, arrayAt(output, 'data', where), { where, input: index, wholeNumbers });
       }

@@ -34,6 +34,11 @@ export function own(object: JsonObject, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
+/** As {@link own}; undefined for null too, which Python's clients and servers write for what they leave out. */
+export function optionalAt(object: JsonObject, key: string): unknown {
+  return own(object, key) ?? undefined;
+}
+
 export function arrayAt(object: JsonObject, key: string, where: string): readonly unknown[] {
   const value = own(object, key);
   if (!Array.isArray(value)) throw invalid(`${where}.${key} is ${nameOf(value)}; expected a list`);
@@ -47,7 +52,7 @@ export function stringAt(object: JsonObject, key: string, where: string): string
 }
 
 export function optionalObjectAt(object: JsonObject, key: string, where: string): JsonObject {
-  const value = own(object, key);
+  const value = optionalAt(object, key);
   return value === undefined ? NOTHING : objectAt(value, `${where}.${key}`);
 }
 

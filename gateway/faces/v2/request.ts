@@ -7,8 +7,8 @@ import {
   invalid,
   nameOf,
   objectAt,
+  optionalAt,
   optionalObjectAt,
-  own,
   parseJson,
   stringAt,
 } from './json-values.ts';
@@ -68,7 +68,7 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
     readInput(input, index, binary, wholeNumbers),
   );
   binary.expectEnd();
-  const id = own(root, 'id');
+  const id = optionalAt(root, 'id');
   if (id !== undefined && typeof id !== 'string') throw invalid(`id is ${nameOf(id)}; expected a string`);
   return {
     id,
@@ -97,8 +97,8 @@ function readInput(value: unknown, index: number, binary: BinaryPart, wholeNumbe
   const head = { name, datatype, shape: readShape(input, where) };
   const parameters = optionalObjectAt(input, 'parameters', where);
   refuseUnsupported(parameters, where);
-  const size = own(parameters, 'binary_data_size');
-  const data = own(input, 'data');
+  const size = optionalAt(parameters, 'binary_data_size');
+  const data = optionalAt(input, 'data');
   if (size === undefined) {
     if (!Array.isArray(data)) throw invalid(`${where}.data is ${nameOf(data)}; expected a list`);
     return tensorFromJson(head, data, { where, input: index, wholeNumbers });
@@ -121,7 +121,7 @@ function readShape(input: JsonObject, where: string): readonly number[] {
 }
 
 function readOutputs(root: JsonObject): Pick<V2Request, 'outputs' | 'binaryByOutput' | 'classesByOutput'> {
-  if (own(root, 'outputs') === undefined) return NOTHING_SAID;
+  if (optionalAt(root, 'outputs') === undefined) return NOTHING_SAID;
   const binaryByOutput = new Map<string, boolean>();
   const classesByOutput = new Map<string, number>();
   const names = new Set<string>();
@@ -133,7 +133,7 @@ function readOutputs(root: JsonObject): Pick<V2Request, 'outputs' | 'binaryByOut
     names.add(name);
     const parameters = optionalObjectAt(output, 'parameters', where);
     refuseUnsupported(parameters, where);
-    const said = own(parameters, 'binary_data') !== undefined;
+    const said = optionalAt(parameters, 'binary_data') !== undefined;
     if (said) binaryByOutput.set(name, flagAt(parameters, 'binary_data', `${where}.parameters`));
     const classes = readClassification(parameters, where);
     if (classes > 0) classesByOutput.set(name, classes);

@@ -128,6 +128,17 @@ describe('inference', () => {
     expect(await response.json()).toMatchObject({ outputs: [{ shape: [2, 4], data: data.flat() }] });
   });
 
+  test('what a client leaves out it may write as null, as those of Python do', async () => {
+    const response = await gateway.post('/v2/models/simple/infer', {
+      id: null,
+      parameters: null,
+      inputs: [{ ...INPUT, parameters: null }],
+      outputs: null,
+    });
+    const answer = (await response.json()) as { readonly id?: string; readonly outputs: readonly unknown[] };
+    expect([response.status, answer.id, answer.outputs.length]).toEqual([200, undefined, 1]);
+  });
+
   test('binary in, binary out, at any alignment', async () => {
     const floats = Float32Array.of(1, Number.NaN, Number.POSITIVE_INFINITY, -0);
     for (const id of ['', 'x', 'xx', 'xxx']) {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { newBatchId } from '../../../backends/batching/batch-id.ts';
 import { GrpcClient, inferRequest } from '../faces/grpc/grpc-client.ts';
 import { infer, startUpstreamGateway } from './upstream-gateway.ts';
-import { answers42, json, startVariantServer } from './variant-server.ts';
+import { ANSWER, answers42, json, startVariantServer } from './variant-server.ts';
 
 const ASKED = inferRequest({
   model_name: 'digits',
@@ -24,6 +24,17 @@ test('a caller of gRPC is answered by a v2 server over HTTP, in binary, under it
   const [arrived] = server.arrived;
   expect(arrived?.headers).toMatchObject({ traceparent, 'content-type': 'application/octet-stream' });
   expect(arrived?.body.subarray(-4).readFloatLE(0)).toBe(7);
+});
+
+test('what KServe leaves out of an answer it writes as null', async () => {
+  await using server = await startVariantServer((response) => {
+    const outputs = ANSWER.outputs.map((output) => ({ ...output, parameters: null }));
+    json(response, 200, { ...ANSWER, model_version: null, parameters: null, outputs });
+  });
+  await using gateway = await startUpstreamGateway(server.url, { grpc: true });
+  using client = new GrpcClient(gateway.server.bound.grpc ?? '');
+  const { message, headers } = await client.call('ModelInfer', ASKED);
+  expect([valueIn(message), headers['x-experiment-reason']]).toEqual([42, 'split']);
 });
 
 test('its answer is a batch of its own among those of all variants: their times are counted once for each', async () => {
