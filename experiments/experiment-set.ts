@@ -95,16 +95,18 @@ export function assembleExperiments(
 }
 
 /** Why two experiments can't answer for one model. */
-function conflictOf(first: Experiment, second: Experiment): Pick<Conflict, 'path' | 'message'> | undefined {
-  const where = `is ${second.status} on model "${second.model}", where "${first.key}" is ${first.status}`;
+export function conflictOf(
+  first: Experiment,
+  second: Experiment,
+): Pick<Conflict, 'path' | 'message'> | undefined {
   if (second.status === 'completed') {
     return {
       path: ['status'],
-      message: `${where}, and nothing says whose winner answers; make one of them a draft`,
+      message: `${standing(first, second)}, and nothing says whose winner answers; make one of them a draft`,
     };
   }
   const reason = whyNotApart(first, second);
-  if (reason !== undefined) return { path: ['status'], message: `${where}, ${reason}` };
+  if (reason !== undefined) return { path: ['status'], message: `${standing(first, second)}, ${reason}` };
   if (first.control.version !== second.control.version) {
     return {
       path: ['control'],
@@ -114,4 +116,8 @@ function conflictOf(first: Experiment, second: Experiment): Pick<Conflict, 'path
     };
   }
   return undefined;
+}
+
+function standing(first: Experiment, second: Experiment): string {
+  return `is ${second.status} on model "${second.model}", where "${first.key}" is ${first.status}`;
 }

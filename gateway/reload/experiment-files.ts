@@ -9,6 +9,7 @@ import { diffExperiments, explainRefusal, refusedChanges } from '../../experimen
 import { NO_EXPERIMENTS, assembleExperiments } from '../../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import type { WrittenExperiment } from '../../experiments/standing/reconcile.ts';
+import { SideBySide } from '../../experiments/side-by-side.ts';
 import { SettledFolder } from './settled-folder.ts';
 import type { Look } from './settled-folder.ts';
 
@@ -111,6 +112,8 @@ export class ExperimentFiles {
       fresh.delete(file);
     }
     const kept = new Map([...this.#sources].filter(([file]) => files.has(file)));
+    const isIdle = fresh.size === 0 && kept.size === this.#sources.size;
+    if (isIdle) return { changed: [], refused: this.#news(refused) };
     const { accepted, clashes } = accept(kept, fresh);
     for (const [file, problems] of clashes) refused.set(file, problems);
 
@@ -119,7 +122,8 @@ export class ExperimentFiles {
     const changed = [...known].filter((file) => before.get(file) !== accepted.get(file));
     if (changed.length > 0) {
       this.#sources = accepted;
-      this.#set = assemble(accepted, this.#holdout).set;
+      const experiments = [...accepted.values()].map(({ experiment }) => experiment);
+      this.#set = assembleExperiments(experiments, this.#holdout).set;
     }
     return { changed, refused: this.#news(refused) };
   }
@@ -167,43 +171,42 @@ function accept(
   kept: Sources,
   fresh: Sources,
 ): { readonly accepted: Sources; readonly clashes: ReadonlyMap<string, readonly Problem[]> } {
-  const together = new Map([...kept, ...fresh]);
-  if (assemble(together).problems.length === 0) return { accepted: together, clashes: new Map() };
-
-  let accepted = kept;
+  const accepted = new Map(kept);
+  const placed = new SideBySide([...kept.values()].map(({ experiment }) => experiment));
+  const sourceOf = new Map(
+    [...kept.values(), ...fresh.values()].map((source) => [source.experiment, source]),
+  );
   let waiting = fresh;
   for (;;) {
     const clashes = new Map<string, readonly Problem[]>();
     for (const [file, source] of waiting) {
-      // Last, so that a clash stands in this file and names the other.
-      const next = new Map([...accepted].filter(([name]) => name !== file)).set(file, source);
-      const { problems } = assemble(next);
-      if (problems.length === 0) accepted = next;
-      else clashes.set(file, problems);
+      const before = accepted.get(file);
+      const conflict = placed.put(source.experiment, before?.experiment);
+      if (conflict === undefined) accepted.set(file, source);
+      else {
+        const { first, second, path, message } = conflict;
+        // Two others that are left without a live one between them are this file's doing too.
+        const { document } = sourceOf.get(second) ?? source;
+        const other = sourceOf.get(first)?.document.file ?? first.key;
+        clashes.set(file, [document.problemAt(path, `${message} (${other})`)]);
+      }
     }
-    if (clashes.size === 0 || clashes.size === waiting.size) return { accepted, clashes };
+    if (clashes.size === 0) return { accepted, clashes };
+    if (clashes.size === waiting.size) {
+      // Edits that take each other's place go together only.
+      const together = new Map([...kept, ...fresh]);
+      return goTogether(together) ? { accepted: together, clashes: new Map() } : { accepted, clashes };
+    }
     waiting = new Map([...waiting].filter(([file]) => clashes.has(file)));
   }
 }
 
-function assemble(
-  sources: Sources,
-  holdout?: Holdout,
-): {
-  readonly set: ExperimentSet;
-  readonly problems: readonly Problem[];
-} {
-  const files = [...sources.values()];
-  const { set, conflicts } = assembleExperiments(
-    files.map((source) => source.experiment),
-    holdout,
+function goTogether(sources: Sources): boolean {
+  const placed = new SideBySide();
+  // What is live first: beside it what is completed says nothing.
+  const experiments = [...sources.values()].map(({ experiment }) => experiment);
+  const isCompleted = ({ status }: Experiment): boolean => status === 'completed';
+  return [...experiments.filter((one) => !isCompleted(one)), ...experiments.filter(isCompleted)].every(
+    (experiment) => placed.put(experiment) === undefined,
   );
-  const sourceOf = (experiment: Experiment): Source | undefined =>
-    files.find((source) => source.experiment === experiment);
-  const problems = conflicts.flatMap(({ first, second, path, message }) => {
-    const where = sourceOf(second)?.document;
-    const other = sourceOf(first)?.document.file ?? first.key;
-    return where === undefined ? [] : [where.problemAt(path, `${message} (${other})`)];
-  });
-  return { set, problems };
 }

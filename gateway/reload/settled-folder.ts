@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileProblem } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
@@ -7,6 +7,19 @@ import type { Problem } from '../../documents/problem.ts';
 export type FileState =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'unreadable'; readonly problem: Problem };
+
+/**
+ * A file that changed this short before it was read is read again at the next look: file systems tell times in ticks, and an edit within the
+ * same tick would not show.
+ */
+const FRESH_MS = 2000;
+
+/** A file as it was read. */
+interface ReadFile {
+  readonly state: FileState;
+  /** What tells that it is the same file, unchanged; undefined where that can't be told, or was too fresh to tell. */
+  readonly mark: string | undefined;
+}
 
 /** What a look at a folder saw. */
 export interface Look {
@@ -22,16 +35,21 @@ export interface Look {
  */
 export class SettledFolder {
   readonly #path: string;
+  readonly #nowMs: () => number;
   #seen: ReadonlyMap<string, FileState> = new Map();
   #settled: ReadonlyMap<string, FileState> = new Map();
+  /** What the look before read, so that a file that nobody touched need not be. */
+  #read: ReadonlyMap<string, ReadFile> = new Map();
 
-  constructor(path: string) {
+  /** @param nowMs the clock of the file system, in milliseconds since 1970 */
+  constructor(path: string, nowMs: () => number = Date.now) {
     this.#path = path;
+    this.#nowMs = nowMs;
   }
 
   /** The first look: what is there counts at once. */
   async open(): Promise<Look> {
-    const look = await this.#read();
+    const look = await this.#readAll();
     if (look.problem === undefined) {
       this.#seen = look.files;
       this.#settled = look.files;
@@ -40,7 +58,7 @@ export class SettledFolder {
   }
 
   async look(): Promise<Look> {
-    const { files, problem } = await this.#read();
+    const { files, problem } = await this.#readAll();
     if (problem !== undefined) return { files: this.#settled, problem };
     const settled = new Map<string, FileState>();
     for (const file of [...new Set([...files.keys(), ...this.#settled.keys()])].sort()) {
@@ -53,7 +71,7 @@ export class SettledFolder {
     return { files: settled, problem: undefined };
   }
 
-  async #read(): Promise<Look> {
+  async #readAll(): Promise<Look> {
     let names: readonly string[];
     try {
       names = await readdir(this.#path);
@@ -65,18 +83,32 @@ export class SettledFolder {
       .sort()
       .map(async (name) => {
         const file = join(this.#path, name);
-        return [file, await readState(file)] as const;
+        return [file, await readAgain(file, this.#read.get(file), this.#nowMs())] as const;
       });
-    return { files: new Map(await Promise.all(states)), problem: undefined };
+    this.#read = new Map(await Promise.all(states));
+    return { files: new Map([...this.#read].map(([file, { state }]) => [file, state])), problem: undefined };
   }
 }
 
-async function readState(file: string): Promise<FileState> {
+async function readAgain(file: string, before: ReadFile | undefined, nowMs: number): Promise<ReadFile> {
   try {
-    return { kind: 'text', text: await readFile(file, 'utf8') };
+    const mark = await markOf(file, nowMs);
+    if (mark !== undefined && mark === before?.mark) return before;
+    return { state: { kind: 'text', text: await readFile(file, 'utf8') }, mark };
   } catch (error) {
-    return { kind: 'unreadable', problem: fileProblem(file, `can't be read: ${reasonOf(error)}`) };
+    const problem = fileProblem(file, `can't be read: ${reasonOf(error)}`);
+    return { state: { kind: 'unreadable', problem }, mark: undefined };
   }
+}
+
+/** Taken before the file is read, so that what is written meanwhile gives it another one. */
+async function markOf(file: string, nowMs: number): Promise<string | undefined> {
+  const stats = await stat(file, { bigint: true });
+  // A named pipe would be waited for without an end.
+  if (!stats.isFile()) throw new Error('it is not a file');
+  const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = stats;
+  const isFresh = nowMs - Number(ctimeMs) < FRESH_MS;
+  return isFresh ? undefined : [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }
 
 function same(a: FileState | undefined, b: FileState | undefined): boolean {
