@@ -34,7 +34,12 @@ export const UpstreamSchema = Type.Object(
     headers: Type.Optional(
       Type.Record(
         Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$" }),
-        Type.String({ pattern: '^[ -~]*$', maxLength: 8192, expected: "a header's value, printable ASCII" }),
+        Type.String({
+          pattern: '^[ -~]*$',
+          maxLength: 8192,
+          expected: "a header's value, printable ASCII",
+          secret: true,
+        }),
         { expected: "a map of headers that the server gets beside the caller's" },
       ),
     ),

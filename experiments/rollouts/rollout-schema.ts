@@ -22,6 +22,8 @@ const Url = () =>
   Type.String({
     pattern: '^https?://[^\\s/][^\\s]*$',
     expected: 'an address that begins with http:// or https://',
+    // It may have a password in it.
+    secret: true,
   });
 
 const Count = (what: string, minimum = 0) =>

@@ -10,6 +10,7 @@ import type {
 } from '../../experiments/stores/state-store.ts';
 import { LeaseLost, StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import type { WebhookConfig } from '../config/webhook-config.ts';
+import { fetchWithCredentials } from '../fetch-with-credentials.ts';
 import { RELEASE } from '../release.ts';
 import { AT_THE_BEGINNING, cursorToBeginWith, cursorOf, readAfter, readCursor } from './audit-cursor.ts';
 import type { AuditCursor } from './audit-cursor.ts';
@@ -142,7 +143,7 @@ export class WebhookQueue {
   async #post({ body, headers }: WebhookMessage): Promise<PostAnswer> {
     const { url, timeoutMs } = this.#options.webhook;
     try {
-      const response = await fetch(url, {
+      const response = await fetchWithCredentials(url, {
         method: 'POST',
         body,
         headers: { ...headers, 'user-agent': `signalbox/${RELEASE}` },

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { BackendError } from '../../backends/errors.ts';
 import { GatewayError } from '../errors.ts';
 import { fromFrameworkError } from './framework-error.ts';
+import { shownPath } from './shown-path.ts';
 
 /** Seconds; an estimate of more than that says that there is none. */
 const LONGEST_RETRY_AFTER = 60;
@@ -17,11 +18,11 @@ export function answerErrors(app: FastifyInstance, log: Logger, body = PLAIN): v
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const known = fromFrameworkError(error);
     if (known.code === 'internal' && known !== error)
-      log.error({ err: error, path: request.url }, 'request failed');
+      log.error({ err: error, path: shownPath(request.url) }, 'request failed');
     sendError(request, reply, known, body);
   });
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0]?.slice(0, 200) ?? '';
+    const path = shownPath(request.url).slice(0, 200);
     const error = new GatewayError('unknown_path', `there is nothing at ${request.method} ${path}`);
     sendError(request, reply, error, body);
   });

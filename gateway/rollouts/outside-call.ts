@@ -1,3 +1,5 @@
+import { fetchWithCredentials } from '../fetch-with-credentials.ts';
+
 /** The most that is read of an answer. */
 const MAX_BYTES = 1024 * 1024;
 
@@ -21,7 +23,7 @@ export async function post(
 ): Promise<OutsideAnswer> {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await fetch(url, {
+    const response = await fetchWithCredentials(url, {
       method: 'POST',
       headers: { 'content-type': contentType },
       body,

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import { GatewayError } from '../errors.ts';
+import { fetchWithCredentials } from '../fetch-with-credentials.ts';
 import type { Principal } from './principal.ts';
 import type { Rate } from '../limits/rate.ts';
 import { DEFAULT_PRIORITY } from './priority.ts';
@@ -22,7 +23,7 @@ export interface TokenIssuer {
 }
 
 export interface TokenOptions {
-  readonly fetch?: typeof fetch;
+  readonly fetch?: typeof fetchWithCredentials;
   /** Between two looks at the issuer's keys for one that is not known, in milliseconds. */
   readonly keysCooldownMs?: number;
 }
@@ -47,7 +48,7 @@ interface Remembered {
 /** Checks JSON Web Tokens (RFC 7519) against their issuer's keys, which are fetched when needed and followed as they rotate. */
 export class TokenVerifier {
   readonly #issuer: TokenIssuer;
-  readonly #fetch: typeof fetch;
+  readonly #fetch: typeof fetchWithCredentials;
   readonly #keysCooldownMs: number;
   #keys: Promise<JWTVerifyGetKey> | undefined;
   /** By the token's SHA-256: a token is not kept. */
@@ -55,7 +56,7 @@ export class TokenVerifier {
 
   constructor(issuer: TokenIssuer, options: TokenOptions = {}) {
     this.#issuer = issuer;
-    this.#fetch = options.fetch ?? fetch;
+    this.#fetch = options.fetch ?? fetchWithCredentials;
     this.#keysCooldownMs = options.keysCooldownMs ?? 30_000;
   }
 
@@ -88,7 +89,7 @@ export class TokenVerifier {
         requiredClaims: ['exp', 'sub'],
       }));
     } catch (cause) {
-      throw refusalOf(cause, this.#issuer);
+      throw refusalOf(cause);
     }
     const principal = this.#principalOf(payload);
     if (this.#remembered.size >= MAX_REMEMBERED) this.#forgetSome();
@@ -122,7 +123,7 @@ export class TokenVerifier {
     this.#keys ??= this.#discover().catch((error: unknown) => {
       // The next call tries again.
       this.#keys = undefined;
-      throw unavailable(this.#issuer, error);
+      throw unavailable(error);
     });
     return this.#keys;
   }
@@ -149,7 +150,7 @@ export class TokenVerifier {
   }
 }
 
-function refusalOf(cause: unknown, issuer: TokenIssuer): GatewayError {
+function refusalOf(cause: unknown): GatewayError {
   if (cause instanceof errors.JWTExpired) return refused('the token has expired', cause);
   if (cause instanceof errors.JWTClaimValidationFailed) {
     return refused(`the token's claim "${cause.claim}" is missing or not what is expected here`, cause);
@@ -162,17 +163,18 @@ function refusalOf(cause: unknown, issuer: TokenIssuer): GatewayError {
     cause instanceof errors.JWSSignatureVerificationFailed ||
     cause instanceof errors.JWKSNoMatchingKey ||
     cause instanceof errors.JWKSMultipleMatchingKeys;
-  return isTokens
-    ? refused('the token is not one that its issuer signed', cause)
-    : unavailable(issuer, cause);
+  return isTokens ? refused('the token is not one that its issuer signed', cause) : unavailable(cause);
 }
 
 function refused(message: string, cause: unknown): GatewayError {
   return new GatewayError('unauthorized', message, { cause });
 }
 
-function unavailable({ issuer }: TokenIssuer, cause: unknown): GatewayError {
-  return new GatewayError('issuer_unavailable', `the keys of ${issuer} can't be had; try again later`, {
-    cause,
-  });
+/** Callers have no use for the issuer's address, which may have a password in it. */
+function unavailable(cause: unknown): GatewayError {
+  return new GatewayError(
+    'issuer_unavailable',
+    "the keys of the tokens' issuer can't be had; try again later",
+    { cause },
+  );
 }

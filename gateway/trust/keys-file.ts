@@ -28,8 +28,17 @@ export const GRANT_FIELDS = {
 /** One key as it is kept: never the key itself. */
 const KeySchema = Type.Object(
   {
-    id: Type.String({ pattern: KEY_ID.source, expected: 'the part of the key between its underscores' }),
-    hash: Type.String({ pattern: '^[0-9a-f]{64}$', expected: "the key's SHA-256, 64 hexadecimal digits" }),
+    // Where somebody puts the key itself, it is not repeated.
+    id: Type.String({
+      pattern: KEY_ID.source,
+      expected: 'the part of the key between its underscores',
+      secret: true,
+    }),
+    hash: Type.String({
+      pattern: '^[0-9a-f]{64}$',
+      expected: "the key's SHA-256, 64 hexadecimal digits",
+      secret: true,
+    }),
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 100, expected: 'whose key it is' })),
     ...GRANT_FIELDS,
     expires: Type.Optional(

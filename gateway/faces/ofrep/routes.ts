@@ -6,6 +6,7 @@ import type { ErrorCode } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { acceptAnyBody } from '../body.ts';
 import { fromFrameworkError } from '../framework-error.ts';
+import { shownPath } from '../shown-path.ts';
 import { isObject, own, parseJson } from '../v2/json-values.ts';
 import type { EvaluationContext } from './context-caller.ts';
 import { FLAGS_DOCS, FLAG_DOCS } from './docs.ts';
@@ -29,7 +30,7 @@ export function ofrepRoutes(app: FastifyInstance, gateway: Gateway): void {
   app.setErrorHandler((error: FastifyError, request: FastifyRequest<{ Params: FlagPath }>, reply) => {
     const known = fromFrameworkError(error);
     if (known.code === 'internal' && known !== error)
-      log.error({ err: error, path: request.url }, 'request failed');
+      log.error({ err: error, path: shownPath(request.url) }, 'request failed');
     if (known.code === 'body_too_large') reply.header('connection', 'close');
     const { key } = request.params;
     void reply.code(known.status).send({
