@@ -5,6 +5,7 @@ import type { FilesReport } from '../config/check-files.ts';
 import { compareExperiments } from '../config/compare-experiments.ts';
 import type { ExperimentEdit } from '../config/compare-experiments.ts';
 import { loadConfig } from '../config/config.ts';
+import { planeProblems } from '../config/plane-problems.ts';
 
 export function validateCommand(): Command {
   return new Command('validate')
@@ -38,7 +39,8 @@ interface ValidateReport extends FilesReport {
 async function validate(file: string, against: string | undefined): Promise<ValidateReport> {
   try {
     const config = await loadConfig(file, process.env);
-    const report = await checkFiles(config);
+    const files = await checkFiles(config);
+    const report = { ...files, problems: [...(await planeProblems(config)), ...files.problems] };
     if (against === undefined || config.experiments === undefined) return report;
     return { ...report, edits: await compareExperiments(against, config.experiments, Date.now()) };
   } catch (error) {

@@ -1,10 +1,9 @@
 import { InvalidDocuments, fileProblem, formatProblem } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { bindSockets } from '../supervisor/bound-socket.ts';
-import { readTls } from '../tls.ts';
-import { WatchedKeys } from '../trust/watched-keys.ts';
 import { checkFiles } from './check-files.ts';
 import type { Config } from './config.ts';
+import { planeProblems, sharedAddresses } from './plane-problems.ts';
 
 /**
  * A start failed: finds what else would have kept it from serving, so that all of it can be put right at once. Nothing of that is done for
@@ -29,34 +28,20 @@ export async function withAllElse(error: unknown, config: Config): Promise<unkno
 
 /** What can be told without loading a model: addresses, certificates, keys, folders and experiments. */
 async function startProblems(config: Config): Promise<readonly Problem[]> {
-  const { listen, tls, auth, file } = config;
-  const at = (path: string, message: string): Problem => ({ ...fileProblem(file, message), path });
-  const checks: Promise<readonly Problem[]>[] = [];
-  for (const [plane, address] of Object.entries(listen)) {
-    if (address === undefined) continue;
-    checks.push(
-      bindSockets(address).then(
-        (sockets) => {
-          for (const socket of sockets) socket.close();
-          return [];
-        },
-        (error: unknown) => [at(`listen.${plane}`, messageOf(error))],
-      ),
-    );
-  }
-  for (const [plane, files] of Object.entries(tls)) {
-    if (files === undefined) continue;
-    checks.push(
-      readTls(plane, files).then(
-        () => [],
-        (error: unknown) => [fileProblem(file, messageOf(error))],
-      ),
-    );
-  }
-  if (auth.keys?.kind === 'file')
-    checks.push(WatchedKeys.open(auth.keys.file).then(() => [], problemsOf(file)));
-  checks.push(experimentProblems(config));
-  return (await Promise.all(checks)).flat();
+  const { listen, file } = config;
+  const shared = new Set(sharedAddresses(config).map(({ path }) => path));
+  const binding = Object.entries(listen).map(async ([plane, address]): Promise<readonly Problem[]> => {
+    const path = `listen.${plane}`;
+    if (address === undefined || shared.has(path)) return [];
+    try {
+      for (const socket of await bindSockets(address)) socket.close();
+      return [];
+    } catch (error) {
+      return [{ ...fileProblem(file, messageOf(error)), path }];
+    }
+  });
+  const found = await Promise.all([...binding, planeProblems(config), experimentProblems(config)]);
+  return found.flat();
 }
 
 /** A model that can't be loaded keeps nothing from starting: the repository's index tells of it. */
@@ -64,11 +49,6 @@ async function experimentProblems(config: Config): Promise<readonly Problem[]> {
   const { problems } = await checkFiles(config);
   const { experiments } = config;
   return experiments === undefined ? [] : problems.filter(({ file }) => file.startsWith(experiments));
-}
-
-function problemsOf(file: string): (error: unknown) => readonly Problem[] {
-  return (error) =>
-    error instanceof InvalidDocuments ? error.problems : [fileProblem(file, messageOf(error))];
 }
 
 function messageOf(error: unknown): string {

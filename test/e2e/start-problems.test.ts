@@ -51,3 +51,22 @@ test.each([
   expect(Number(count)).toBe(told.trim().split('\n').length - 1);
   expect(server.stdout()).toBe('');
 });
+
+test('validate tells what would keep it from starting too: keys and certificates that are missing, and two planes in one place', async () => {
+  await using folder = await temporaryFolder({
+    'signalbox.yaml':
+      'listen: { http: "127.0.0.1:8000", grpc: "127.0.0.1:8001", admin: "0.0.0.0:8000" }\n' +
+      'models: { repository: ./models }\nauth: { keys: ./keys.yaml }\n' +
+      'tls: { grpc: { cert: ./none.pem, key: ./none.key } }\n',
+    'models/digits/1/model.onnx': identityModel('FP32', ['batch', 1]),
+  });
+  await using command = signalbox('validate', join(folder.path, 'signalbox.yaml'));
+  expect(await command.ended).toBe(1);
+  const told = command.stdout();
+  expect(told).toMatch(
+    /signalbox\.yaml: listen\.admin: is 0\.0\.0\.0:8000, where listen\.http is; give each/,
+  );
+  expect(told).toMatch(/tls\.grpc\.cert: .*none\.pem can't be read/);
+  expect(told).toMatch(/keys\.yaml/);
+  expect(told).toMatch(/^3 problems$/m);
+});
