@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { formatProblem } from '../documents/problem.ts';
 import type { RunJournal } from '../backends/onnx/run-journal.ts';
@@ -136,10 +135,7 @@ export class Gateway {
       const state = await GatewayState.open(config, inForce, metrics, log);
       const { store } = state;
       // Other stores are on this machine themselves.
-      const kept =
-        store.kind === 'redis'
-          ? await KeptStandings.open(join(config.spool, 'standings.json'), log)
-          : undefined;
+      const kept = state.place && (await KeptStandings.open(state.place, log));
       experiments = await StandingBook.open({ store, files, kept, log, nowMs: () => store.nowMs() });
       await upstreams.follow(experiments.current);
       const keys = place?.kind === 'state' ? await StoredKeys.open(state.store) : fileKeys;

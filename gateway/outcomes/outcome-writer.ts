@@ -8,6 +8,7 @@ export interface OutcomeWriterOptions {
   /** Where outcomes go while the store is away; undefined for a store that is never away without the process. */
   readonly spool: OutcomeSpool | undefined;
   readonly log: { warn(fields: object, message: string): void; info(fields: object, message: string): void };
+  readonly adoptEveryMs?: number;
 }
 
 /** Outcomes that wait for the store; a request with one more is refused. */
@@ -18,6 +19,9 @@ const OUTCOMES_A_CALL = 2000;
 
 /** How long a store that was away is left alone, and how often what is on disk is offered to it. */
 const RETRY_MS = 1000;
+
+/** How often it is looked for what processes have left on disk that died beside this one. */
+const ADOPT_MS = 60_000;
 
 interface Waiting {
   readonly outcomes: readonly Outcome[];
@@ -37,6 +41,7 @@ export class OutcomeWriter {
   /** Since a call failed. */
   #isAway = false;
   #timer: NodeJS.Timeout | undefined;
+  #adoption: NodeJS.Timeout | undefined;
   #delivery: Promise<void> = Promise.resolve();
   #isClosed = false;
 
@@ -44,11 +49,26 @@ export class OutcomeWriter {
     this.#options = options;
   }
 
-  /** Takes up what an earlier process left on disk. */
+  /** Takes up what earlier processes left on disk. */
   async open(): Promise<void> {
-    const { spool } = this.#options;
-    await spool?.open();
-    if (spool !== undefined && spool.outcomes > 0) this.#deliverSoon();
+    const { spool, log, adoptEveryMs = ADOPT_MS } = this.#options;
+    if (spool === undefined) return;
+    try {
+      await spool.open();
+    } catch (error) {
+      log.warn(
+        { reason: reasonOf(error) },
+        'the folder `spool` can not be written: outcomes would be refused while the state store is away',
+      );
+    }
+    if (spool.outcomes > 0) this.#deliverSoon();
+    this.#adoption = setInterval(() => {
+      // A place that can't be looked at now is looked at the next time.
+      this.#delivery = this.#delivery.then(() => spool.adopt()).catch(() => undefined);
+      void this.#delivery.then(() => {
+        if (spool.outcomes > 0) this.#deliverSoon();
+      });
+    }, adoptEveryMs).unref();
   }
 
   /** Outcomes that are on disk. */
@@ -77,6 +97,7 @@ export class OutcomeWriter {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#adoption);
     await this.#writing;
     await this.#delivery;
     await this.#options.spool?.close();

@@ -1,11 +1,14 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { WrittenExperiment } from '../../experiments/standing/reconcile.ts';
 import { isAuditRecord } from '../../experiments/standing/audit-record.ts';
 import type { AuditRecord } from '../../experiments/standing/audit-record.ts';
 import { readStanding } from '../../experiments/standing/standing.ts';
 import type { Standing } from '../../experiments/standing/standing.ts';
+import type { SpoolPlace } from '../state/spool-place.ts';
+
+const FILE = 'standings.json';
 
 /** Changes that are kept beside each standing; each costs about a kilobyte at every change. */
 const MAX_CHANGES = 8;
@@ -20,25 +23,28 @@ export interface Kept {
  * Keeps on this machine's disk where each experiment stood last, for a start at which the state store can't say: what was rolled back
  * must not come back because a process began while the store was away, or after it had lost everything.
  *
- * The file belongs to one process at a time. It is replaced as a whole, so that a process that dies leaves the old one or the new one.
+ * Each process writes to its own place, and reads at its start what was kept in any. The file is replaced as a whole, so that a process that dies leaves the old one or the new one.
  */
 export class KeptStandings {
-  readonly #file: string;
+  readonly #place: SpoolPlace;
   readonly #log: Logger;
   readonly #kept: Map<string, Kept>;
   #writing: Promise<void> = Promise.resolve();
   #isWaiting = false;
   #fault = '';
 
-  /** @param file an absolute path; its folder is made when it is needed */
-  static async open(file: string, log: Logger): Promise<KeptStandings> {
-    return new KeptStandings(file, log, await read(file, log));
+  static async open(place: SpoolPlace, log: Logger): Promise<KeptStandings> {
+    const folders = [...(place.folder === undefined ? [] : [place.folder]), ...(await place.others())];
+    const kept = await Promise.all(folders.map((folder) => read(join(folder, FILE), log)));
+    return new KeptStandings(place, log, kept.flat());
   }
 
-  private constructor(file: string, log: Logger, kept: readonly Kept[]) {
-    this.#file = file;
+  private constructor(place: SpoolPlace, log: Logger, kept: readonly Kept[]) {
+    this.#place = place;
     this.#log = log;
-    this.#kept = new Map(kept.map((one) => [one.standing.experiment, one]));
+    // The version never goes back: of two places the one that has more of it was written later.
+    const inOrder = kept.toSorted((a, b) => a.standing.version - b.standing.version);
+    this.#kept = new Map(inOrder.map((one) => [one.standing.experiment, one]));
   }
 
   /** Where an experiment stood last; undefined where that isn't known, or was of another text of its file. */
@@ -63,9 +69,9 @@ export class KeptStandings {
   async #write(): Promise<void> {
     this.#isWaiting = false;
     const text = JSON.stringify([...this.#kept.values()]);
-    const fresh = `${this.#file}.new`;
     try {
-      await mkdir(dirname(this.#file), { recursive: true });
+      const file = join(await this.#place.hold(), FILE);
+      const fresh = `${file}.new`;
       const handle = await open(fresh, 'w', 0o600);
       try {
         await handle.writeFile(text);
@@ -73,7 +79,7 @@ export class KeptStandings {
       } finally {
         await handle.close();
       }
-      await rename(fresh, this.#file);
+      await rename(fresh, file);
       this.#fault = '';
     } catch (error) {
       const fault = error instanceof Error ? error.message : String(error);

@@ -18,11 +18,11 @@ import { MirrorRecorder } from '../mirror/mirror-recorder.ts';
 import { countAndTell } from '../telemetry/drops.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { storedSecret } from './secret.ts';
+import { SpoolPlace } from './spool-place.ts';
 
 /** The stream that exposures go to where they are kept in Redis. */
 const EXPOSURES_STREAM = 'signalbox:exposures';
 
-/** What drops are counted under. */
 /** All that outlives a request: the store, the ids that outcomes come back with, and the ways into the store. */
 export class GatewayState {
   readonly store: StateStore;
@@ -30,6 +30,8 @@ export class GatewayState {
   readonly exposures: ExposureRecorder;
   readonly outcomes: OutcomeIntake;
   readonly mirrors: MirrorRecorder;
+  /** Where this process keeps on disk what the store can't take; undefined for stores that are on this machine themselves. */
+  readonly place: SpoolPlace | undefined;
   readonly #writer: OutcomeWriter;
 
   /** @throws StoreUnavailable, Error where the store can't be opened, or has to be asked for the secret and is away */
@@ -40,6 +42,7 @@ export class GatewayState {
     log: Logger,
   ): Promise<GatewayState> {
     const store = await openStore(config.state);
+    const place = store.kind === 'redis' ? new SpoolPlace(config.spool) : undefined;
     try {
       if (store.kind === 'memory' && config.experiments !== undefined) {
         log.warn('the state is kept in memory, and is gone when the process is: set `state` to keep results');
@@ -47,7 +50,7 @@ export class GatewayState {
       const secrets = config.secrets ?? ([await storedSecret(store)] as const);
       const writer = new OutcomeWriter({
         record: (outcomes) => store.recordOutcomes(outcomes),
-        spool: store.kind === 'redis' ? new OutcomeSpool(config.spool) : undefined,
+        spool: place && new OutcomeSpool(place),
         log,
       });
       await writer.open();
@@ -55,8 +58,9 @@ export class GatewayState {
       const onDrop = countAndTell(metrics, log);
       const exposures = new ExposureRecorder(await openSinks(config, store, onDrop), onDrop);
       const ids = new PredictionIds(secrets);
-      return new GatewayState(store, ids, writer, exposures, experiments, metrics, onDrop);
+      return new GatewayState(store, place, ids, writer, exposures, experiments, metrics, onDrop);
     } catch (error) {
+      place?.release();
       await store.close();
       throw error;
     }
@@ -64,6 +68,7 @@ export class GatewayState {
 
   private constructor(
     store: StateStore,
+    place: SpoolPlace | undefined,
     ids: PredictionIds,
     writer: OutcomeWriter,
     exposures: ExposureRecorder,
@@ -72,6 +77,7 @@ export class GatewayState {
     onDrop: ReturnType<typeof countAndTell>,
   ) {
     this.store = store;
+    this.place = place;
     this.ids = ids;
     this.#writer = writer;
     this.exposures = exposures;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { RotatingFile } from '../../../gateway/exposures/rotating-file.ts';
 import { OutcomeSpool } from '../../../gateway/outcomes/spool.ts';
+import { SpoolPlace } from '../../../gateway/state/spool-place.ts';
 import { outcome } from '../../experiments/stores/samples.ts';
 import { mountSmallDisk } from '../../servers/small-disk.ts';
 
@@ -15,7 +16,7 @@ describe.skipIf(disk === undefined)('a disk that fills up in the middle of a wri
   const path = disk?.path ?? '';
 
   test('takes no outcome that is acknowledged when it has room again', async () => {
-    const spool = new OutcomeSpool(join(path, 'spool'));
+    const spool = new OutcomeSpool(new SpoolPlace(join(path, 'spool')));
     await spool.open();
     await spool.append([named('before')]);
     await disk?.fill();

@@ -12,6 +12,7 @@ import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import { AuditFile } from '../../../gateway/audit/audit-file.ts';
 import { AuditTrail } from '../../../gateway/audit/audit-trail.ts';
 import { KeptStandings } from '../../../gateway/standing/kept-standings.ts';
+import { SpoolPlace } from '../../../gateway/state/spool-place.ts';
 import { StandingBook } from '../../../gateway/standing/standing-book.ts';
 import { BY_HAND, written } from '../../experiments/standing/samples.ts';
 import { expectWhole } from '../../chaos/whole-history.ts';
@@ -48,12 +49,14 @@ class Link implements AuditLog, Documents {
 class Replica {
   readonly link: Link;
   readonly book: StandingBook;
+  readonly #place: SpoolPlace;
   readonly #path: string;
   readonly #trail: AuditTrail;
 
-  private constructor(link: Link, book: StandingBook, path: string) {
+  private constructor(link: Link, book: StandingBook, place: SpoolPlace, path: string) {
     this.link = link;
     this.book = book;
+    this.#place = place;
     this.#path = path;
     this.#trail = new AuditTrail(link, new AuditFile(path), LOG);
     book.onChange(({ records }) => {
@@ -64,10 +67,12 @@ class Replica {
   /** @param name of its own files, which an earlier process may have left */
   static async start(folder: TemporaryFolder, name: string): Promise<Replica> {
     const link = new Link();
-    const kept = await KeptStandings.open(join(folder.path, `${name}.json`), LOG);
+    const place = new SpoolPlace(join(folder.path, name));
+    await place.hold();
+    const kept = await KeptStandings.open(place, LOG);
     const files = { written: [FILE], current: assembleExperiments([FILE.experiment]).set };
     const book = await StandingBook.open({ store: link, files, kept, log: LOG, nowMs: () => nowMs });
-    const replica = new Replica(link, book, join(folder.path, `${name}.jsonl`));
+    const replica = new Replica(link, book, place, join(folder.path, `${name}.jsonl`));
     await replica.look();
     return replica;
   }
@@ -99,6 +104,7 @@ class Replica {
     this.link.isCut = true;
     await this.book.close();
     await this.#trail.close();
+    this.#place.release();
   }
 }
 
