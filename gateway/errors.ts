@@ -72,6 +72,10 @@ export const ERRORS = {
     status: 409,
     meaning: "The replica's file of the experiment is not the one that another replica has taken up since.",
   },
+  idempotency_key_reused: {
+    status: 422,
+    meaning: 'The `Idempotency-Key` was taken for another request; send this one under a key of its own.',
+  },
   targeting_key_missing: {
     status: 400,
     meaning: 'OpenFeature sent a context without `targetingKey`, which names the unit.',

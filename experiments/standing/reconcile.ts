@@ -88,7 +88,7 @@ export function firstStanding(
     split: wishedSplit(experiment),
     cause,
     isRecovered: false,
-    requests: [],
+    requests: before?.requests ?? [],
   };
 }
 

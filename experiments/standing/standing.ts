@@ -38,6 +38,23 @@ export const CauseSchema = Type.Object(
 
 export type Cause = Readonly<Static<typeof CauseSchema>>;
 
+const TakenRequestSchema = Type.Object(
+  {
+    /** The name that its sender gave it. */
+    key: Type.String(),
+    /** What it asked for; left out, with the digest, in what was kept before these were. */
+    action: Type.Optional(Type.String()),
+    /** SHA-256 of all that it asked for. */
+    digest: Type.Optional(Type.String()),
+    /** Of the standing that it made, or found to be what it asked for. */
+    version: Type.Integer(),
+  },
+  only,
+);
+
+/** A request that its sender gave a name, so that it can be sent again. */
+export type NamedRequest = Required<Omit<Readonly<Static<typeof TakenRequestSchema>>, 'version'>>;
+
 /** How an experiment splits its units: what is in force, whatever the file wishes. */
 export const SplitSchema = Type.Object(
   {
@@ -75,8 +92,8 @@ const StandingSchema = Type.Object(
      * until a person says something.
      */
     isRecovered: Type.Boolean(),
-    /** The last requests that changed something by name, so that one that is sent again changes nothing twice. */
-    requests: Type.Array(Type.Object({ key: Type.String(), version: Type.Integer() }, only)),
+    /** The last requests that were taken by name, so that one that is sent again is not taken twice. */
+    requests: Type.Array(TakenRequestSchema),
   },
   only,
 );
@@ -103,18 +120,20 @@ export interface NextStanding {
   readonly cause: Cause;
   /** A random name. */
   readonly id: string;
-  /** The name of the request that asked for it, where it has one. */
-  readonly requestKey?: string | undefined;
+  /** The request that asked for it, where it has a name. */
+  readonly request?: NamedRequest | undefined;
 }
 
 /** The standing after a change. */
-export function nextStanding(before: Standing, { split, cause, id, requestKey }: NextStanding): Standing {
-  const version = before.version + 1;
-  const requests =
-    requestKey === undefined
-      ? before.requests
-      : [...before.requests, { key: requestKey, version }].slice(-REMEMBERED_REQUESTS);
-  return { ...before, version, id, split, cause, isRecovered: false, requests };
+export function nextStanding(before: Standing, { split, cause, id, request }: NextStanding): Standing {
+  const next = { ...before, version: before.version + 1, id, split, cause, isRecovered: false };
+  return request === undefined ? next : withRequest(next, request);
+}
+
+/** The same standing, which remembers that a request was taken. */
+export function withRequest(standing: Standing, request: NamedRequest): Standing {
+  const taken = { ...request, version: standing.version };
+  return { ...standing, requests: [...standing.requests, taken].slice(-REMEMBERED_REQUESTS) };
 }
 
 /** Whether two splits are the same in every field. */

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { ModelRepository } from '../../backends/repository/repository.ts';
 import { carryOut } from '../../experiments/standing/command.ts';
 import type { Command, Outcome, RolloutCommands } from '../../experiments/standing/command.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
-import type { Actor, Standing } from '../../experiments/standing/standing.ts';
+import type { Actor, NamedRequest, Standing } from '../../experiments/standing/standing.ts';
 import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import { GatewayError } from '../errors.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
@@ -27,7 +28,7 @@ export interface CommandRequest {
   readonly command: Command;
   readonly reason: string;
   readonly actor: Actor;
-  /** Names the request, so that it can be sent again. */
+  /** The name of the request, so that it can be sent again; undefined: it has none. */
   readonly requestKey: string | undefined;
   readonly isDryRun: boolean;
 }
@@ -48,7 +49,7 @@ export class Control {
   /**
    * @returns when it is in the store, and in force on this replica
    * @throws GatewayError `experiment_not_found`, `variant_not_found`, `variant_not_ready`, `command_refused`, `files_differ`,
-   * `control_unavailable`
+   * `idempotency_key_reused`, `control_unavailable`
    */
   async carryOut(key: string, request: CommandRequest): Promise<CommandResult> {
     const { experiments, nowMs, keepAudit } = this.#options;
@@ -56,7 +57,8 @@ export class Control {
     const cause = { action: command.action, reason, actor, at: new Date(nowMs()).toISOString() };
     try {
       const decide = (situation: Situation): Outcome => this.#decide(command, situation);
-      const changed = await experiments.change(key, decide, { cause, requestKey, isDryRun });
+      const named = requestKey === undefined ? undefined : namedRequest(requestKey, request);
+      const changed = await experiments.change(key, decide, { cause, request: named, isDryRun });
       switch (changed.kind) {
         case 'changed':
           if (!isDryRun) await keepAudit();
@@ -67,6 +69,12 @@ export class Control {
           throw new GatewayError(
             changed.fault === 'unknown_variant' ? 'variant_not_found' : 'command_refused',
             changed.message,
+          );
+        case 'key_reused':
+          throw new GatewayError(
+            'idempotency_key_reused',
+            `the Idempotency-Key '${requestKey ?? ''}' was taken for another request, ${changed.action}, so this ${command.action} ` +
+              'was not carried out; send it under a key of its own',
           );
         case 'other_file':
           throw new GatewayError(
@@ -121,6 +129,13 @@ export class Control {
       );
     }
   }
+}
+
+/** What a request asks for, so that another one under the same key is told from one that is sent again. */
+function namedRequest(key: string, { command, reason, isDryRun }: CommandRequest): NamedRequest {
+  const { action } = command;
+  const digest = createHash('sha256').update(JSON.stringify({ command, reason, isDryRun })).digest('hex');
+  return { key, action, digest };
 }
 
 /** Who called, as the audit log says it. */

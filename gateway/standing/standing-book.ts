@@ -10,8 +10,8 @@ import { StandingOverlay, experimentsInForce } from '../../experiments/standing/
 import type { Situation } from '../../experiments/standing/in-force.ts';
 import { firstStanding, reconcile } from '../../experiments/standing/reconcile.ts';
 import type { WrittenExperiment } from '../../experiments/standing/reconcile.ts';
-import { nextStanding, readStanding, standingKey } from '../../experiments/standing/standing.ts';
-import type { Cause, Standing } from '../../experiments/standing/standing.ts';
+import { nextStanding, readStanding, standingKey, withRequest } from '../../experiments/standing/standing.ts';
+import type { Cause, NamedRequest, Standing } from '../../experiments/standing/standing.ts';
 import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import type { AuditLog, Documents, Fence } from '../../experiments/stores/state-store.ts';
 import { ChangeHistory } from './change-history.ts';
@@ -52,8 +52,8 @@ export interface ChangeRequest {
   readonly cause: Cause;
   /** Undefined: nobody's lease is needed. */
   readonly fence?: Fence | undefined;
-  /** A name of the caller's: a request of a name that was taken before changes nothing again. */
-  readonly requestKey?: string | undefined;
+  /** A request with a name: one that was taken before changes nothing again. */
+  readonly request?: NamedRequest | undefined;
   /** Tells what would come of it, and changes nothing. */
   readonly isDryRun?: boolean | undefined;
 }
@@ -64,6 +64,8 @@ export type Changed =
   /** It stood there already, or the request is one that was taken before. */
   | { readonly kind: 'same'; readonly standing: Standing }
   | Extract<Outcome, { readonly kind: 'refused' }>
+  /** A request that asked for something else was taken under that name. */
+  | { readonly kind: 'key_reused'; readonly action: string }
   /** The store has another file's standing: the replicas' files differ. */
   | { readonly kind: 'other_file' }
   /** No such experiment is served. */
@@ -211,23 +213,32 @@ export class StandingBook {
     key: string,
     entry: Entry,
     decide: (situation: Situation) => Outcome,
-    { cause, fence, requestKey, isDryRun = false }: ChangeRequest,
+    { cause, fence, request, isDryRun = false }: ChangeRequest,
   ): Promise<Changed | undefined> {
     const documentVersion = await this.#sync(key, entry);
     const { held, file } = entry;
     if (documentVersion === undefined || held === undefined) return { kind: 'other_file' };
-    if (requestKey !== undefined && held.requests.some((taken) => taken.key === requestKey))
-      return { kind: 'same', standing: held };
+    const taken = request && takenBefore(request, held);
+    if (taken !== undefined) return taken;
     const outcome = decide({ experiment: file.experiment, standing: held });
     if (outcome.kind === 'refused') return outcome;
-    if (outcome.kind === 'same') return { kind: 'same', standing: held };
-    const after = nextStanding(held, { split: outcome.split, cause, id: randomUUID(), requestKey });
+    const fenced = fence !== undefined && { fence };
+    if (outcome.kind === 'same') {
+      if (request === undefined || isDryRun) return { kind: 'same', standing: held };
+      // Sent again when somebody has changed it since, it must not change it back.
+      const standing = withRequest(held, request);
+      const written = await this.#store.writeDocument(standingKey(key), standing, documentVersion, {
+        ...fenced,
+      });
+      if (written === undefined) return undefined;
+      this.#remember(entry, standing);
+      return { kind: 'same', standing };
+    }
+    const after = nextStanding(held, { split: outcome.split, cause, id: randomUUID(), request });
     if (isDryRun) return { kind: 'changed', before: held, after };
     const record = auditRecord(file.experiment.model, held, after);
-    const written = await this.#store.writeDocument(standingKey(key), after, documentVersion, {
-      audit: [record],
-      ...(fence !== undefined && { fence }),
-    });
+    const options = { audit: [record], ...fenced };
+    const written = await this.#store.writeDocument(standingKey(key), after, documentVersion, options);
     if (written === undefined) return undefined;
     this.#hold(entry, after, [record]);
     return { kind: 'changed', before: held, after };
@@ -258,6 +269,7 @@ export class StandingBook {
           // Another replica has stored the edit that both have read.
           if (isUnsaved && stored !== undefined)
             this.#hold(entry, stored, await entry.history.of(stored.version));
+          else if (stored !== undefined && !isSameRequests(stored, held)) this.#remember(entry, stored);
           return version;
         case 'adopt': {
           const { standing } = step;
@@ -381,6 +393,13 @@ export class StandingBook {
     for (const listener of this.#listeners) listener(change);
   }
 
+  /** Takes up which requests were taken; where the experiment stands is the same. */
+  #remember(entry: Entry, standing: Standing): void {
+    if (standing.fileDigest !== entry.file.digest) return;
+    entry.held = standing;
+    this.#kept?.keep({ standing, changes: entry.history.known });
+  }
+
   #assemble(): void {
     const heldOf = ({ key }: Experiment): Standing | undefined => this.#entries.get(key)?.held;
     this.#set = experimentsInForce(this.#files.current, heldOf, this.#overlay);
@@ -391,4 +410,17 @@ export class StandingBook {
     entry.turn = turn.catch(() => undefined);
     return turn;
   }
+}
+
+/** What comes of a request whose name was taken before; undefined: it wasn't, as far as is known. */
+function takenBefore({ key, ...asked }: NamedRequest, standing: Standing): Changed | undefined {
+  const taken = standing.requests.find((known) => known.key === key);
+  if (taken === undefined) return undefined;
+  const { action = asked.action, digest = asked.digest } = taken;
+  return digest === asked.digest ? { kind: 'same', standing } : { kind: 'key_reused', action };
+}
+
+/** Requests are only ever added behind the others. */
+function isSameRequests(a: Standing, b: Standing | undefined): boolean {
+  return a.requests.at(-1)?.key === b?.requests.at(-1)?.key;
 }

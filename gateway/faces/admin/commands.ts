@@ -9,6 +9,7 @@ import { NOTHING, flagAt, invalid, objectAt, own, parseJson, stringAt } from '..
 import type { JsonObject } from '../v2/json-values.ts';
 import { describeExperiment } from './describe-experiment.ts';
 import { commandDocs } from './docs/commands.ts';
+import { unprintableIn } from './unprintable.ts';
 import { experimentOf } from './experiments.ts';
 
 const BODY_LIMIT_BYTES = 16 * 1024;
@@ -72,9 +73,13 @@ function readCommand(action: Command['action'], body: JsonObject): Command {
 function readReason(body: JsonObject): string {
   const reason = stringAt(body, 'reason', 'the request').trim();
   if (reason === '') throw invalid('the request.reason is empty; expected why it is done, in a few words');
-  // eslint-disable-next-line no-control-regex -- they would act on the terminal of whoever reads the log
-  if (reason.length > LONGEST_REASON || /[\u0000-\u001f\u007f-\u009f]/.test(reason))
-    throw invalid(`the request.reason is not a line of at most ${LONGEST_REASON} characters`);
+  if (reason.length > LONGEST_REASON)
+    throw invalid(`the request.reason has ${reason.length} characters; expected ${LONGEST_REASON} at most`);
+  const unprintable = unprintableIn(reason);
+  if (unprintable !== undefined)
+    throw invalid(
+      `the request.reason has the control character ${unprintable}; expected one line of text without any`,
+    );
   return reason;
 }
 

@@ -31,6 +31,7 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
   variant_not_ready: status.FAILED_PRECONDITION,
   command_refused: status.FAILED_PRECONDITION,
   files_differ: status.FAILED_PRECONDITION,
+  idempotency_key_reused: status.FAILED_PRECONDITION,
   targeting_key_missing: status.INVALID_ARGUMENT,
   invalid_context: status.INVALID_ARGUMENT,
   pinned_override: status.INVALID_ARGUMENT,

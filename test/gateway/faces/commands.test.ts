@@ -83,6 +83,37 @@ describe('an experiment that is changed by hand', () => {
     expect(await variantsOf(gateway)).toEqual(new Set(['v1']));
   });
 
+  test('another request under a key that was taken is refused and does nothing, whatever differs', async () => {
+    const headers = { 'idempotency-key': 'request-2' };
+    await command(gateway, 'pause', {}, { headers });
+    await command(gateway, 'resume');
+    for (const other of [
+      await command(gateway, 'rollback', { reason: 'EMERGENCY' }, { headers }),
+      await command(gateway, 'pause', { reason: 'for another reason' }, { headers }),
+      await command(gateway, 'pause', { dryRun: true }, { headers }),
+    ]) {
+      expect(other).toMatchObject({
+        status: 422,
+        body: { error: expect.stringMatching(/'request-2' was taken for another request, pause/) as string },
+      });
+    }
+    expect(await told(gateway)).toMatchObject({ status: 'running' });
+    expect((await command(gateway, 'pause', {}, { headers })).body).toMatchObject({ changed: false });
+    expect(await told(gateway)).toMatchObject({ status: 'running' });
+  });
+
+  test('a request that changed nothing is remembered too, and one that only looked is not', async () => {
+    const headers = { 'idempotency-key': 'request-3' };
+    await command(gateway, 'pause', { dryRun: true }, { headers });
+    await command(gateway, 'pause');
+    const version = (await told(gateway)).weightsVersion;
+    expect((await command(gateway, 'pause', {}, { headers })).body).toMatchObject({ changed: false });
+    expect((await told(gateway)).weightsVersion).toBe(version);
+    await command(gateway, 'resume');
+    expect((await command(gateway, 'pause', {}, { headers })).body).toMatchObject({ changed: false });
+    expect(await told(gateway)).toMatchObject({ status: 'running' });
+  });
+
   test('while it is paused all get the control and nothing counts; then it goes on as it was', async () => {
     await command(gateway, 'pause');
     expect(await predict(gateway, 'ada')).toMatchObject({ variant: 'v1', reason: 'default' });
@@ -105,8 +136,12 @@ describe('an experiment that is changed by hand', () => {
   test.each([
     ['no reason', {}, 'reason is missing'],
     ['an empty reason', { reason: ' ' }, 'reason is empty'],
-    ['a reason that would act on a terminal', { reason: 'a\u001b[2Jb' }, 'not a line'],
-    ['an endless reason', { reason: 'x'.repeat(501) }, 'at most 500 characters'],
+    ['a reason that would act on a terminal', { reason: 'a\u001b[2Jb' }, 'the control character U+001B'],
+    ['a reason of two lines', { reason: 'slow\u2028all good' }, 'the control character U+2028'],
+    ['a reason that reads backwards', { reason: 'v2 \u202edoog si' }, 'the control character U+202E'],
+    ['a reason with a hidden mark', { reason: 'v2\u061c is slow' }, 'the control character U+061C'],
+    ['half a character', { reason: 'v2 \ud83d' }, 'the control character U+D83D'],
+    ['an endless reason', { reason: 'x'.repeat(501) }, '501 characters; expected 500 at most'],
     ['a key that is not known', { reason: 'x', force: true }, 'force is an unknown key'],
     ['full that is no boolean', { reason: 'x', full: 'yes' }, 'expected true or false'],
     ['a variant that is not there', { reason: 'x', variant: 'v9' }, 'its variants are v1, v2'],

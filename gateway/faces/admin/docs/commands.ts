@@ -55,7 +55,8 @@ export function commandDocs(action: Command['action']): OperationDocs {
       {
         in: 'header',
         name: 'Idempotency-Key',
-        description: 'Names the request: sent again, it changes nothing twice.',
+        description:
+          'Names the request: sent again as it was, it is taken once; anything else under the same name is a 422.',
         schema: Type.String({ minLength: 1, maxLength: 128 }),
       },
     ],
@@ -77,6 +78,7 @@ export function commandDocs(action: Command['action']): OperationDocs {
       'variant_not_ready',
       'command_refused',
       'files_differ',
+      'idempotency_key_reused',
       'control_unavailable',
       'control_is_local',
       'cross_site',
