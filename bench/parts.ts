@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import type { InferAnswer } from '../backends/inference.ts';
 import { loadConfig } from '../gateway/config/config.ts';
-import { Gateway } from '../gateway/gateway.ts';
+import { openGateway } from '../gateway/open-gateway.ts';
 import { PredictionLog } from '../gateway/pipeline/prediction-log.ts';
 import { Router } from '../gateway/pipeline/route.ts';
 import type { Call, Target } from '../gateway/pipeline/call.ts';
@@ -90,7 +90,7 @@ await using folder = await temporaryFolder({
   ].join('\n'),
 });
 const log = pino({ level: 'warn' }, pino.destination(2));
-const gateway = await Gateway.open(await loadConfig(join(folder.path, 'signalbox.yaml'), process.env), log);
+const gateway = await openGateway(await loadConfig(join(folder.path, 'signalbox.yaml'), process.env), log);
 
 const router = new Router(
   gateway.repository,
@@ -184,7 +184,7 @@ const heads = keys.map(({ text }) => ({
   model: 'digits',
 }));
 const admitting = await measure(rounds, (request) => {
-  const admitted = gateway.admission.admit(of(heads, request), 'infer', 'http', 'rows');
+  const admitted = gateway.door.admission.admit(of(heads, request), 'infer', 'http', 'rows');
   if (admitted instanceof Promise) throw new Error('a key is checked at once');
   const taken = gateway.door.limits.take(admitted.principal, 'digits', 'digits-cnn', 1);
   if (taken instanceof Promise) throw new Error('limits in memory are known at once');

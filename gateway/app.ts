@@ -40,7 +40,7 @@ import type { TlsCredentials } from './tls.ts';
 /** The data plane's HTTP application; it listens to nothing yet. */
 export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Promise<FastifyInstance> {
   const app = baseApp(gateway, 'data', tls);
-  holdBodies(app, gateway.bodies);
+  holdBodies(app, gateway.door.bodies);
   await app.register((scope) => {
     v2Routes(scope, gateway);
     healthRoutes(scope, gateway);
@@ -94,7 +94,7 @@ export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): P
 }
 
 function baseApp(gateway: Gateway, kind: 'data' | 'control', tls?: TlsCredentials): FastifyInstance {
-  const { config, log, admission } = gateway;
+  const { config, log, door } = gateway;
   const { timeouts } = config;
   const app = fastify<Server>({
     // Fastify's own logging makes a child logger for every request; what is worth a line is logged by name instead.
@@ -124,6 +124,6 @@ function baseApp(gateway: Gateway, kind: 'data' | 'control', tls?: TlsCredential
   screenRequests(app, gateway, edgeAnswerHeaders(kind, tls !== undefined));
   cutOffSlowReaders(app, timeouts.requestMs);
   if (tls !== undefined && kind === 'data') dropConnectionHeaders(app);
-  admitByScope(app, admission);
+  admitByScope(app, door.admission);
   return app;
 }

@@ -58,7 +58,7 @@ export async function createGateway({ config, environment, log }: GatewayOptions
   return {
     bound: server.bound,
     get isReady() {
-      return server.gateway.isReady;
+      return server.gateway.readiness.isReady;
     },
     stop: (graceMs) => server.stop(graceMs),
   };

@@ -7,13 +7,14 @@ import { Server as TlsServer } from 'node:tls';
 import { BACKLOG } from './backlog.ts';
 import type { Address, Config } from './config/config.ts';
 import { GrpcPlane } from './faces/grpc/plane.ts';
-import { Gateway } from './gateway.ts';
+import type { Gateway } from './gateway.ts';
+import { openGateway } from './open-gateway.ts';
 import type { Environment } from './config/interpolate.ts';
 import { Certificates } from './reload/certificates.ts';
 import { ConfigFile } from './reload/config-file.ts';
 import { readTls } from './tls.ts';
 import type { TlsCredentials } from './tls.ts';
-import type { GatewayOptions } from './gateway.ts';
+import type { GatewayOptions } from './open-gateway.ts';
 
 /** The planes' addresses as they were bound, `host:port`. */
 export type Bound = Readonly<Partial<Record<'http' | 'grpc' | 'metrics' | 'admin', string>>>;
@@ -59,7 +60,7 @@ export async function serve(config: Config, log: Logger, options: ServeOptions =
   const httpTls = config.tls.http && (await readTls('http', config.tls.http));
   const grpcTls = config.tls.grpc && (await readTls('grpc', config.tls.grpc));
   const adminTls = config.tls.admin && (await readTls('admin', config.tls.admin));
-  const gateway = await Gateway.open(config, log, options);
+  const gateway = await openGateway(config, log, options);
   const planes: FastifyInstance[] = [];
   const certificates = new Certificates(log, (result) => {
     gateway.metrics.recordReload(result);

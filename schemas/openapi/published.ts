@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { buildAdminPlane, buildDataPlane } from '../../gateway/app.ts';
 import { loadConfig } from '../../gateway/config/config.ts';
-import { Gateway } from '../../gateway/gateway.ts';
+import { openGateway } from '../../gateway/open-gateway.ts';
 import { openApiDocument } from './document.ts';
 
 /** A plane's document, as it is committed in `docs/openapi/`. */
@@ -24,7 +24,7 @@ export async function publishedDocuments(): Promise<readonly PublishedDocument[]
       'listen: { http: 127.0.0.1:0 }\nmodels: { repository: ./models }\n',
     );
     const config = await loadConfig(join(folder, 'signalbox.yaml'), {});
-    const gateway = await Gateway.open(config, pino({ level: 'silent' }));
+    const gateway = await openGateway(config, pino({ level: 'silent' }));
     const [data, admin] = await Promise.all([buildDataPlane(gateway), buildAdminPlane(gateway)]);
     await Promise.all([data.ready(), admin.ready()]);
     const published = [

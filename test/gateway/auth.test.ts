@@ -194,7 +194,7 @@ describe('over gRPC', () => {
 
 test('a route that declares no scope can not be registered', async () => {
   const app = fastify();
-  admitByScope(app, gateway.server.gateway.admission);
+  admitByScope(app, gateway.server.gateway.door.admission);
   expect(() => app.get('/forgotten', () => 'x')).toThrow('GET /forgotten declares no scope');
   await app.close();
 });

@@ -50,7 +50,7 @@ test('the bodies under way take no more memory than they may, whether or not the
     files: { 'models/simple/1/model.onnx': addingModel(1) },
   });
   const url = gateway.url('/v2/models/simple/infer');
-  const { bodies } = gateway.server.gateway;
+  const { bodies } = gateway.server.gateway.door;
   const hang = (headers: Record<string, string>): ClientRequest => {
     const asking = request(url, { method: 'POST', headers });
     asking.on('error', () => undefined);
@@ -74,7 +74,7 @@ test('a body of unknown length is counted where a server elsewhere might have be
   await using server = await startVariantServer();
   server.isHealthy = false;
   await using gateway = await startUpstreamGateway(server.url, { config: 'server: { bodyLimit: 1MiB }' });
-  const { bodies } = gateway.server.gateway;
+  const { bodies } = gateway.server.gateway.door;
   const asking = request(gateway.url('/v2/models/digits/infer'), {
     method: 'POST',
     headers: { 'transfer-encoding': 'chunked' },

@@ -47,7 +47,7 @@ const OK = { inputs: [{ name: 'INPUT', shape: [1, 4], datatype: 'FP32', data: [1
 /** After what was sent: it answers as before, and holds nothing of it. */
 async function expectUnharmed(): Promise<void> {
   expect((await post(INFER, JSON.stringify(OK))).status).toBe(200);
-  await expect.poll(() => gateway.server.gateway.bodies.usedBytes).toBe(0);
+  await expect.poll(() => gateway.server.gateway.door.bodies.usedBytes).toBe(0);
 }
 
 /** A quarter of a gibibyte of zeros, compressed: about a quarter of a mebibyte. */
@@ -203,7 +203,7 @@ describe('an alias bomb of YAML (a billion laughs)', () => {
     expect((await fetch(gateway.url('/v2/models/laughs/infer'), { method: 'POST', body: '{}' })).status).toBe(
       503,
     );
-    expect(server.gateway.isReady).toBe(true);
+    expect(server.gateway.readiness.isReady).toBe(true);
     await expectUnharmed();
   });
 });

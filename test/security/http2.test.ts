@@ -173,7 +173,7 @@ describe('HTTP/2', () => {
     stream.on('error', () => undefined);
     // Whole JSON, so that nothing but its end is missing.
     stream.write(BODY);
-    await eventually(() => gateway.server.gateway.bodies.usedBytes >= 0);
+    await eventually(() => gateway.server.gateway.door.bodies.usedBytes >= 0);
     await ask(session, { ':path': '/v2' });
     stream.close(constants.NGHTTP2_CANCEL);
     await once(stream, 'close');

@@ -150,7 +150,7 @@ test('who takes an answer too slowly is hung up on', async () => {
   socket.once('data', () => socket.pause());
   socket.on('error', () => undefined);
   socket.on('end', () => socket.destroy());
-  const { bodies } = gateway.server.gateway;
+  const { bodies } = gateway.server.gateway.door;
   await eventually(() => bodies.usedBytes > 0);
   const startMs = performance.now();
   await eventually(() => bodies.usedBytes === 0);

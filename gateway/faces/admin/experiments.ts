@@ -38,7 +38,7 @@ export function experimentRoutes(app: FastifyInstance, gateway: Gateway): void {
     scope('admin:read', RESULTS_DOCS),
     (request) => {
       const experiment = experimentOf(gateway, request);
-      return whileStoreAnswers(async () => (await gateway.results.read(experiment)).results);
+      return whileStoreAnswers(async () => (await gateway.results.reader.read(experiment)).results);
     },
   );
 
@@ -47,7 +47,7 @@ export function experimentRoutes(app: FastifyInstance, gateway: Gateway): void {
     scope('admin:read', HISTORY_DOCS),
     (request) => {
       const experiment = experimentOf(gateway, request);
-      return whileStoreAnswers(() => gateway.history.historyOf(experiment));
+      return whileStoreAnswers(() => gateway.results.history.historyOf(experiment));
     },
   );
 }

@@ -90,7 +90,7 @@ export function keyRoutes(app: FastifyInstance, gateway: Gateway): void {
   });
 }
 
-function deskOf({ keyDesk }: Gateway): KeyDesk {
+function deskOf({ door: { keyDesk } }: Gateway): KeyDesk {
   if (keyDesk !== undefined) return keyDesk;
   throw new GatewayError('no_keys', 'there are no keys here: `auth.keys` is not configured');
 }

@@ -47,7 +47,7 @@ export function callerOf(call: GrpcServerCall): Caller {
  */
 export function admit(
   call: Pick<GrpcServerCall, 'metadata' | 'getPeer'>,
-  { admission, config, experiments }: Pick<Gateway, 'admission' | 'config' | 'experiments'>,
+  { door, config, experiments }: Pick<Gateway, 'door' | 'config' | 'experiments'>,
   scope: RouteScope,
   { model, spends }: { readonly model?: string | undefined; readonly spends?: Spends } = {},
 ): Admitted | Promise<Admitted> {
@@ -61,7 +61,7 @@ export function admit(
   requestIdOf(metadata);
   const peer = call.getPeer().replace(/:\d+$/, '');
   const address = clientAddress(peer, header('x-forwarded-for'), config.server.trustedProxies);
-  return admission.admit({ header, address, model }, scope, 'grpc', spends);
+  return door.admission.admit({ header, address, model }, scope, 'grpc', spends);
 }
 
 /**

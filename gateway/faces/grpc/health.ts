@@ -16,7 +16,7 @@ interface CheckResponse {
 export function healthService(gateway: Gateway, open: OpenStreams): UntypedServiceImplementation {
   const statusOf = (service: string): CheckResponse => {
     if (service !== '' && service !== INFERENCE.name) return { status: 'SERVICE_UNKNOWN' };
-    return { status: gateway.isReady ? 'SERVING' : 'NOT_SERVING' };
+    return { status: gateway.readiness.isReady ? 'SERVING' : 'NOT_SERVING' };
   };
   const check: handleUnaryCall<CheckRequest, CheckResponse> = ({ request }, answer) => {
     const found = statusOf(request.service);
@@ -33,7 +33,7 @@ export function healthService(gateway: Gateway, open: OpenStreams): UntypedServi
       call.end();
     };
     tell();
-    const forget = gateway.onReadiness(tell);
+    const forget = gateway.readiness.onChange(tell);
     open.add(stop);
     call.once('cancelled', () => {
       forget();

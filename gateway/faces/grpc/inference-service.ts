@@ -51,7 +51,8 @@ export function inferenceService(
   calls: CallAdmission,
   open: OpenStreams,
 ): UntypedServiceImplementation {
-  const { admission, config, repository, log } = gateway;
+  const { config, repository, log } = gateway;
+  const { admission } = gateway.door;
 
   const unary =
     <Request>(handle: (request: Request, principal: Principal) => object | Promise<object>) =>
@@ -75,7 +76,7 @@ export function inferenceService(
 
   return {
     ServerLive: unary(() => ({ live: true })),
-    ServerReady: unary(() => ({ ready: gateway.isReady })),
+    ServerReady: unary(() => ({ ready: gateway.readiness.isReady })),
     ModelReady: unary((request: NamedModel) => ({ ready: isReady(gateway, pathOf(request)) })),
     ServerMetadata: unary(() => ({
       name: config.server.name,
@@ -142,7 +143,7 @@ function pathOf({ name, version }: NamedModel): ModelPath {
 function isReady(gateway: Gateway, path: ModelPath): boolean {
   try {
     describedModel(gateway, path);
-    return gateway.isReady;
+    return gateway.readiness.isReady;
   } catch (error) {
     if (error instanceof GatewayError && error.status !== 400) return false;
     throw error;

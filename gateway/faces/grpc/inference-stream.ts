@@ -86,7 +86,7 @@ class InferenceStream {
     const parameters: Record<string, string | boolean> = {};
     let id = '';
     let leave: (() => void) | undefined;
-    const hold = this.#gateway.bodies.hold();
+    const hold = this.#gateway.door.bodies.hold();
     try {
       const admitted = await admit(this.#call, this.#gateway, 'infer', { spends: 'rows' });
       const { principal } = admitted;

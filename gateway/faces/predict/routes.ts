@@ -77,7 +77,7 @@ const ANSWERABLE_BY = ['v2', 'torchserve', 'http'] as const;
 
 /** Whether an image may go to a variant's server as it comes. */
 function mayPassOn(gateway: Gateway, { params }: FastifyRequest): boolean {
-  const { model = gateway.defaultModel } = params as { readonly model?: string };
+  const { model = gateway.defaultModel() } = params as { readonly model?: string };
   return model !== undefined && gateway.upstreams.passOn(model, 'http');
 }
 
@@ -110,7 +110,7 @@ async function torchserveRequest(
 }
 
 function requireDefaultModel(gateway: Gateway): string {
-  const model = gateway.defaultModel;
+  const model = gateway.defaultModel();
   if (model !== undefined) return model;
   const names = gateway.repository.models.map(({ name }) => name).join(', ') || 'none';
   throw new GatewayError(

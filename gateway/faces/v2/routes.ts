@@ -51,7 +51,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
   }));
   app.get('/v2/health/live', scope('open', LIVE_DOCS), (_request, reply) => reply.send());
   app.get('/v2/health/ready', scope('open', READY_DOCS), (_request, reply) =>
-    reply.code(gateway.isReady ? 200 : 503).send(),
+    reply.code(gateway.readiness.isReady ? 200 : 503).send(),
   );
 
   const infer = async (

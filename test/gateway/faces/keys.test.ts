@@ -148,7 +148,7 @@ test.skipIf(found.kind === 'missing')(
     await using a = await startGateway({ admin: true, config, files });
     await using b = await startGateway({ admin: true, config, files });
     expect(await infer(root.text, a)).toBe(401);
-    const desk = a.server.gateway.keyDesk;
+    const desk = a.server.gateway.door.keyDesk;
     const grant = { models: [], rate: undefined, concurrency: undefined, daily: undefined };
     const made = await desk?.create({
       ...grant,

@@ -24,7 +24,7 @@ test('what an experiment said is kept as it goes, though nobody looks, and outli
     gateway,
     answers.map(({ id }) => ({ prediction_id: id, metric: 'correct', value: 1 })),
   );
-  await gateway.server.gateway.history.look();
+  await gateway.server.gateway.results.history.look();
   const { body } = await history(gateway);
   const unitsOf = (name: string) => answers.filter(({ variant }) => variant === name).length;
   expect(body.points).toMatchObject([
@@ -50,14 +50,14 @@ test('what an experiment said is kept as it goes, though nobody looks, and outli
 test('an edit of the weights makes a point of its own, and a new phase begins anew', async () => {
   await using gateway = await startGateway({ admin: true, files: MEASURED_FILES });
   await predict(gateway, 'ada');
-  await gateway.server.gateway.history.look();
+  await gateway.server.gateway.results.history.look();
   const text = MEASURED_FILES['experiments/digits.yaml'];
   if (typeof text !== 'string') throw new Error('the experiment is text');
   await gateway.folder.write({
     'experiments/digits.yaml': text.replace('"weight": 50', '"weight": 150'),
   });
   const shares = async () => {
-    await gateway.server.gateway.history.look();
+    await gateway.server.gateway.results.history.look();
     return (await history(gateway)).body.points.map(
       ({ variants }) => (variants as { v1: { share: number } }).v1.share,
     );

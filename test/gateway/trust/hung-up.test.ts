@@ -38,7 +38,7 @@ test('a caller that hangs up while its token is checked leaves no call under way
       `Authorization: Bearer ${token}\r\n\r\n{`,
   );
   await asked.promise;
-  const { admission, bodies } = gateway.server.gateway;
+  const { admission, bodies } = gateway.server.gateway.door;
   socket.destroy();
   // The gateway has seen that it is gone when a call that came later is answered.
   await fetch(gateway.url('/health'));

@@ -71,14 +71,14 @@ export class LiveFeed {
   }
 
   #hello({ id, scopes, models }: Principal) {
-    const { admission, state } = this.#gateway;
+    const { door, state } = this.#gateway;
     return {
       release: RELEASE,
       beatMs: BEAT_EVERY_MS,
       store: state.store.kind,
       caller: {
         id,
-        isOpen: admission.isOpen,
+        isOpen: door.admission.isOpen,
         scopes: [...scopes],
         models: models === undefined ? null : [...models],
       },
@@ -97,7 +97,7 @@ export class LiveFeed {
 
   /** Reads one experiment of the overview anew: however many there are, a look takes no longer. */
   async #refreshOldest(): Promise<void> {
-    const { experiments, results } = this.#gateway;
+    const { experiments, results: { reader: results } } = this.#gateway;
     const [oldest] = [...experiments.current.byKey.values()]
       .map((experiment) => ({ experiment, atMs: results.latest(experiment)?.atMs ?? 0 }))
       .sort((a, b) => a.atMs - b.atMs);
@@ -117,7 +117,7 @@ export class LiveFeed {
   }
 
   #overview({ models }: Principal) {
-    const { experiments, results } = this.#gateway;
+    const { experiments, results: { reader: results } } = this.#gateway;
     return [...experiments.current.byKey.values()]
       .filter(({ model }) => models === undefined || models.has(model))
       .sort((a, b) => (a.key < b.key ? -1 : 1))
@@ -142,7 +142,7 @@ export class LiveFeed {
   }
 
   async #tellResults(reader: Subscription): Promise<void> {
-    const { experiments, results } = this.#gateway;
+    const { experiments, results: { reader: results } } = this.#gateway;
     const experiment =
       reader.experiment === undefined ? undefined : experiments.current.byKey.get(reader.experiment);
     if (experiment === undefined) return;

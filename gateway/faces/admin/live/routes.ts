@@ -38,7 +38,7 @@ export function liveRoutes(app: FastifyInstance, gateway: Gateway): void {
         stream,
         principal: request.principal ?? NOBODY,
         experiment: typeof experiment === 'string' ? experiment : undefined,
-        isStillAdmitted: () => gateway.admission.stillAdmits(head, 'admin:read'),
+        isStillAdmitted: () => gateway.door.admission.stillAdmits(head, 'admin:read'),
       });
     },
   );

@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { ModelRepository } from '../backends/repository/repository.ts';
+import type { DecisionContext } from '../experiments/decision.ts';
+import { Bandits } from './allocation/bandits.ts';
+import { Audit } from './audit/audit.ts';
+import type { Config } from './config/config.ts';
+import { Door } from './door.ts';
+import type { Gateway } from './gateway.ts';
+import { openMirrors } from './mirror/open-mirrors.ts';
+import { openPipeline } from './pipeline/open-pipeline.ts';
+import { Readiness } from './readiness.ts';
+import type { ExperimentFiles } from './reload/experiment-files.ts';
+import { FolderWatch } from './reload/folder-watch.ts';
+import { Results } from './results/results.ts';
+import { Rollouts } from './rollouts/rollouts.ts';
+import { Control } from './standing/control.ts';
+import type { StandingBook } from './standing/standing-book.ts';
+import type { GatewayState } from './state/state.ts';
+import { StickyUnits } from './sticky/sticky-units.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import { openTracing } from './telemetry/tracing/open-tracing.ts';
+import type { KeyStore } from './trust/key-store.ts';
+import type { Upstreams } from './upstream/upstreams.ts';
+
+/** What was read of the disk and of the state store; nothing runs over it yet. */
+export interface Loaded {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly repository: ModelRepository;
+  readonly files: ExperimentFiles;
+  readonly experiments: StandingBook;
+  readonly upstreams: Upstreams;
+  readonly metrics: Metrics;
+  readonly state: GatewayState;
+  /** Undefined: whoever reaches the gateway may call it. */
+  readonly keys: KeyStore | undefined;
+}
+
+/** Puts the gateway together: who is told of what, and in which order all of it starts and ends. */
+export function assembleGateway(loaded: Loaded): Gateway {
+  const { config, log, repository, files, experiments, upstreams, metrics, state, keys } = loaded;
+  const { store } = state;
+  /** Names this process among the replicas; no other has the same. */
+  const replica = `${hostname()}:${process.pid}:${randomUUID()}`;
+
+  const audit = new Audit({ config, store, holder: replica, metrics, log });
+  experiments.onChange((change) => {
+    audit.note(change);
+    void audit.keep();
+  });
+  const rollouts = new Rollouts({ experiments, repository, upstreams, state, replica, log });
+  const control = new Control({
+    experiments,
+    repository,
+    upstreams,
+    rollout: rollouts.commands,
+    keepAudit: () => audit.keep(),
+    nowMs: () => store.nowMs(),
+  });
+  const door = new Door(config, keys, metrics, log);
+  const sticky = new StickyUnits({
+    store: store.kind === 'memory' ? undefined : store,
+    log,
+    nowMs: () => performance.now(),
+  });
+  experiments.onChange(() => {
+    sticky.follow(experiments.current.byKey.values());
+  });
+  const bandits = new Bandits({
+    book: experiments,
+    store,
+    log,
+    random: Math.random,
+    nowMs: Date.now,
+    flush: () => state.exposures.flush(),
+    onTurn: (experiment, result) => {
+      metrics.recordBanditTurn(experiment, result);
+    },
+  });
+  const results = new Results({ experiments, state, metrics, log });
+  const mirrors = openMirrors({ config, repository, upstreams, state, metrics });
+  const tracing = openTracing(config, metrics, log);
+  const deciding: DecisionContext = { sticky, nowMs: Date.now, randomUnit: randomUUID };
+  const pipeline = openPipeline({ ...loaded, door, deciding, sticky, mirrors, rollouts, tracing });
+  const folders = new FolderWatch({
+    models: config.models.control === 'none' ? undefined : repository,
+    files,
+    experiments,
+    isShared: store.kind === 'redis',
+    upstreams,
+    sticky,
+    keepAudit: () => audit.keep(),
+    metrics,
+    log,
+  });
+  const readiness = new Readiness();
+
+  const beginStop = (): void => {
+    readiness.become('stopping');
+    folders.beginStop();
+  };
+  return {
+    config,
+    log,
+    repository,
+    experiments,
+    control,
+    upstreams,
+    metrics,
+    door,
+    state,
+    pipeline,
+    results,
+    rollouts,
+    deciding,
+    readiness,
+    defaultModel() {
+      const { models } = repository;
+      return config.models.defaultModel ?? (models.length === 1 ? models[0]?.name : undefined);
+    },
+    start() {
+      readiness.become('ready');
+      bandits.start();
+      audit.start();
+      folders.start();
+      results.start();
+      rollouts.start();
+      door.start();
+    },
+    apply(next) {
+      door.apply(next);
+      log.level = next.logLevel;
+    },
+    beginStop,
+    async close() {
+      beginStop();
+      await folders.stop();
+      await bandits.stop();
+      await mirrors.close();
+      await results.stop();
+      await rollouts.stop();
+      await door.stop();
+      await repository.close();
+      await experiments.close();
+      await upstreams.close();
+      await audit.close();
+      await state.close();
+      await tracing?.close();
+    },
+  };
+}

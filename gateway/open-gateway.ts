@@ -1,0 +1,80 @@
+import type { Logger } from 'pino';
+import type { RunJournal } from '../backends/onnx/run-journal.ts';
+import { NO_EXPERIMENTS } from '../experiments/experiment-set.ts';
+import type { ExperimentSet } from '../experiments/experiment-set.ts';
+import { assembleGateway } from './assemble-gateway.ts';
+import type { Config } from './config/config.ts';
+import type { Gateway } from './gateway.ts';
+import { openRepository } from './open-repository.ts';
+import { ExperimentFiles } from './reload/experiment-files.ts';
+import { neededBy } from './rollouts/needed-versions.ts';
+import type { Rollouts } from './rollouts/rollouts.ts';
+import { KeptStandings } from './standing/kept-standings.ts';
+import { StandingBook } from './standing/standing-book.ts';
+import { GatewayState } from './state/state.ts';
+import { gaugeSources } from './telemetry/gauge-sources.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { StoredKeys } from './trust/stored-keys.ts';
+import { WatchedKeys } from './trust/watched-keys.ts';
+import { openUpstreams } from './upstream/open-upstreams.ts';
+import type { Upstreams } from './upstream/upstreams.ts';
+
+export interface GatewayOptions {
+  /** Where what runs is written, for whoever outlives a crash of this process. */
+  readonly journal?: RunJournal;
+  /** Told when no instance of a version is left that doesn't hang: only a new process can serve it again. */
+  readonly onAllHung?: (model: string, version: number) => void;
+}
+
+/**
+ * Loads the models and the experiments.
+ *
+ * @throws InvalidDocuments, Error where a model repository can't be read
+ */
+export async function openGateway(
+  config: Config,
+  log: Logger,
+  { journal, onAllHung }: GatewayOptions = {},
+): Promise<Gateway> {
+  const { keys: place } = config.auth;
+  const fileKeys = place?.kind === 'file' ? await WatchedKeys.open(place.file) : undefined;
+  // The events of loading come before there is anybody to count them.
+  let metrics: Metrics | undefined;
+  let experiments: StandingBook | undefined;
+  let rollouts: Rollouts | undefined;
+  const repository = await openRepository(config, log, {
+    journal,
+    onAllHung,
+    metrics: () => metrics,
+    neededBy: (model, version) => neededBy(experiments?.situations ?? [], model, version),
+    onWorkerDeath: (model, version, reason) => rollouts?.workerDied(model, version, reason),
+  });
+  let upstreams: Upstreams | undefined;
+  try {
+    const files = new ExperimentFiles(
+      config.experiments,
+      (model) => repository.versionsOf(model),
+      config.holdout,
+    );
+    await files.load();
+    const inForce = (): ExperimentSet => experiments?.current ?? NO_EXPERIMENTS;
+    const sources = gaugeSources(repository, inForce, () => experiments?.situations ?? []);
+    metrics = new Metrics(sources, config.tritonMetrics ? sources : undefined);
+    upstreams = openUpstreams(config, log, repository, metrics);
+    const state = await GatewayState.open(config, inForce, metrics, log);
+    const { store } = state;
+    // Other stores are on this machine themselves.
+    const kept = state.place && (await KeptStandings.open(state.place, log));
+    experiments = await StandingBook.open({ store, files, kept, log, nowMs: () => store.nowMs() });
+    await upstreams.follow(experiments.current);
+    const keys = place?.kind === 'state' ? await StoredKeys.open(store) : fileKeys;
+    const loaded = { config, log, repository, files, experiments, upstreams, metrics, state, keys };
+    const gateway = assembleGateway(loaded);
+    rollouts = gateway.rollouts;
+    return gateway;
+  } catch (error) {
+    await upstreams?.close();
+    await repository.close();
+    throw error;
+  }
+}

@@ -1,0 +1,108 @@
+import type { Logger } from 'pino';
+import type { ModelRepository } from '../../backends/repository/repository.ts';
+import { formatProblem } from '../../documents/problem.ts';
+import type { StandingBook } from '../standing/standing-book.ts';
+import type { StickyUnits } from '../sticky/sticky-units.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Upstreams } from '../upstream/upstreams.ts';
+import type { ExperimentFiles } from './experiment-files.ts';
+
+/** Time between two looks at the folders; a change takes effect when two looks saw the same. */
+const LOOK_EVERY_MS = 500;
+
+export interface FolderWatchOptions {
+  /** Undefined: what is loaded stays as it is. */
+  readonly models: Pick<ModelRepository, 'refresh'> | undefined;
+  readonly files: Pick<ExperimentFiles, 'refresh'>;
+  readonly experiments: StandingBook;
+  /** Whether other replicas change where the experiments stand, too. */
+  readonly isShared: boolean;
+  readonly upstreams: Pick<Upstreams, 'follow'>;
+  readonly sticky: Pick<StickyUnits, 'follow'>;
+  /** Brings the audit file up to the store's log. */
+  readonly keepAudit: () => Promise<void>;
+  readonly metrics: Pick<Metrics, 'recordReload'>;
+  readonly log: Logger;
+}
+
+/** Looks at the models' and the experiments' folders, twice a second, and has what they wish put in force. */
+export class FolderWatch {
+  readonly #options: FolderWatchOptions;
+  /** Why the model repository could not be read at the last look. */
+  #modelsFault = '';
+  #isWatching = false;
+  #look: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: FolderWatchOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#isWatching = true;
+    this.#scheduleLook();
+  }
+
+  /** No look begins from now on. */
+  beginStop(): void {
+    this.#isWatching = false;
+    clearTimeout(this.#timer);
+  }
+
+  /** Resolves when the look that is under way has ended, too. */
+  async stop(): Promise<void> {
+    this.beginStop();
+    await this.#look;
+  }
+
+  #scheduleLook(): void {
+    if (!this.#isWatching) return;
+    this.#timer = setTimeout(() => {
+      this.#look = this.#lookAtFolders().finally(() => {
+        this.#scheduleLook();
+      });
+    }, LOOK_EVERY_MS);
+  }
+
+  async #lookAtFolders(): Promise<void> {
+    const { models, files, experiments, isShared, keepAudit, metrics, log } = this.#options;
+    // Not waited for: a large model takes long to load, and an edited experiment must not wait for it.
+    if (models !== undefined) void this.#refreshModels(models);
+    const { changed, refused } = await files.refresh();
+    // Nothing is waited for: a store or a server that is slow must not hold up the next edit.
+    if (changed.length > 0) this.#takeExperiments();
+    else if (isShared || experiments.isStoreAway) void experiments.refresh();
+    // What other replicas did, and what could not be kept before.
+    if (isShared) void keepAudit();
+    for (const file of changed) {
+      metrics.recordReload('success');
+      log.info({ file }, 'experiment file took effect');
+    }
+    for (const { file, problems } of refused) {
+      metrics.recordReload('failure');
+      const told = { file, problems: problems.map(formatProblem) };
+      log.error(told, 'experiment file refused; the last good one stays');
+    }
+  }
+
+  #takeExperiments(): void {
+    const { experiments, upstreams, sticky } = this.#options;
+    void experiments.takeFiles();
+    // In the same turn: a variant that is in force without its server would be missed by every call meanwhile.
+    void upstreams.follow(experiments.current);
+    sticky.follow(experiments.current.byKey.values());
+  }
+
+  async #refreshModels(models: Pick<ModelRepository, 'refresh'>): Promise<void> {
+    try {
+      await models.refresh();
+      this.#modelsFault = '';
+    } catch (error) {
+      const fault = error instanceof Error ? error.message : String(error);
+      // Once, not at every look.
+      if (fault !== this.#modelsFault)
+        this.#options.log.error({ fault }, 'a model repository can not be read; what is loaded stays');
+      this.#modelsFault = fault;
+    }
+  }
+}

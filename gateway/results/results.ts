@@ -1,0 +1,56 @@
+import type { Logger } from 'pino';
+import type { StandingBook } from '../standing/standing-book.ts';
+import type { GatewayState } from '../state/state.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { HistoryKeeper } from './history-keeper.ts';
+import { ResultsReader } from './results-reader.ts';
+import { ResultsWatch } from './results-watch.ts';
+
+export interface ResultsParts {
+  readonly experiments: Pick<StandingBook, 'current'>;
+  readonly state: Pick<GatewayState, 'store' | 'exposures' | 'mirrors'>;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** What experiments say: to whoever asks, to the metrics, and to the history of how it came about. */
+export class Results {
+  readonly reader: ResultsReader;
+  readonly history: HistoryKeeper;
+  readonly #watch: ResultsWatch;
+
+  constructor({ experiments, state, metrics, log }: ResultsParts) {
+    const { store, exposures, mirrors } = state;
+    this.reader = new ResultsReader({
+      store,
+      flush: () => Promise.all([exposures.flush(), mirrors.flush()]),
+      nowMs: Date.now,
+    });
+    this.#watch = new ResultsWatch({
+      experiments: () => [...experiments.current.byModel.values()].flatMap(({ candidates }) => candidates),
+      results: this.reader,
+      onFault: (error) => {
+        log.error({ err: error }, 'what an experiment says could not be read for the metrics');
+      },
+    });
+    metrics.watch({ readings: () => this.#watch.look() });
+    this.history = new HistoryKeeper({
+      store,
+      experiments: () => experiments.current,
+      results: this.reader,
+      nowMs: Date.now,
+      onFault: (error) => {
+        log.error({ err: error }, 'the history of an experiment could not be extended');
+      },
+    });
+  }
+
+  start(): void {
+    this.history.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#watch.stop();
+    await this.history.stop();
+  }
+}
