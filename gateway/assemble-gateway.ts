@@ -114,6 +114,7 @@ export function assembleGateway(loaded: Loaded): Gateway {
     pipeline,
     results,
     rollouts,
+    sticky,
     deciding,
     readiness,
     defaultModel() {

@@ -10,6 +10,7 @@ import type { Rollouts } from './rollouts/rollouts.ts';
 import type { Control } from './standing/control.ts';
 import type { StandingBook } from './standing/standing-book.ts';
 import type { GatewayState } from './state/state.ts';
+import type { StickyUnits } from './sticky/sticky-units.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Upstreams } from './upstream/upstreams.ts';
 
@@ -32,6 +33,8 @@ export interface Gateway {
   /** What experiments say, and how that came about. */
   readonly results: Results;
   readonly rollouts: Rollouts;
+  /** Where units of sticky experiments landed. */
+  readonly sticky: StickyUnits;
   /** What decisions need beside the experiments and the caller. */
   readonly deciding: DecisionContext;
   readonly readiness: Readiness;

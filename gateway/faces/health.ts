@@ -7,6 +7,8 @@ import type { Gateway } from '../gateway.ts';
 export function healthRoutes(app: FastifyInstance, gateway: Gateway): void {
   app.get('/health', scope('open', HEALTH_DOCS), (_request, reply) => {
     const status = gateway.readiness.isReady ? 'healthy' : 'unhealthy';
-    return reply.code(gateway.readiness.isReady ? 200 : 503).send({ status, model: gateway.defaultModel() ?? null });
+    return reply
+      .code(gateway.readiness.isReady ? 200 : 503)
+      .send({ status, model: gateway.defaultModel() ?? null });
   });
 }

@@ -2,18 +2,10 @@ import type { InferRequest } from '../../backends/inference.ts';
 import { isDatatype } from '../../backends/tensor/datatype.ts';
 import type { Tensor, TensorSpec } from '../../backends/tensor/tensor.ts';
 import { GatewayError } from '../errors.ts';
-import {
-  arrayAt,
-  objectAt,
-  optionalAt,
-  optionalObjectAt,
-  own,
-  parseJson,
-  stringAt,
-} from '../faces/v2/json-values.ts';
-import { tensorFromBytes, tensorToBytes } from '../faces/v2/tensor-binary.ts';
-import { tensorFromJson, tensorToJson } from '../faces/v2/tensor-json.ts';
-import { WholeNumbers } from '../faces/v2/whole-numbers.ts';
+import { arrayAt, objectAt, optionalAt, optionalObjectAt, own, parseJson, stringAt } from '../json-values.ts';
+import { tensorFromBytes, tensorToBytes } from '../open-inference/tensor-binary.ts';
+import { tensorFromJson, tensorToJson } from '../open-inference/tensor-json.ts';
+import { WholeNumbers } from '../open-inference/whole-numbers.ts';
 import type { UpstreamAnswer } from './exchange.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 

@@ -4,7 +4,7 @@ import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { scope } from '../scoped-routes.ts';
-import { invalid, isObject } from '../v2/json-values.ts';
+import { invalid, isObject } from '../../json-values.ts';
 import { AUDIT_DOCS } from './docs/audit.ts';
 
 const DEFAULT_LIMIT = 100;

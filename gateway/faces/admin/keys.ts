@@ -12,7 +12,7 @@ import { NOBODY } from '../../trust/principal.ts';
 import type { Principal } from '../../trust/principal.ts';
 import { acceptAnyBody } from '../body.ts';
 import { scope } from '../scoped-routes.ts';
-import { NOTHING, parseJson } from '../v2/json-values.ts';
+import { NOTHING, parseJson } from '../../json-values.ts';
 import { CREATE_KEY_DOCS, KEYS_DOCS, REVOKE_KEY_DOCS, ROTATE_KEY_DOCS } from './docs/keys.ts';
 import { GrantSchema, RotationSchema } from './key-schemas.ts';
 

@@ -5,8 +5,8 @@ import type { VersionStatistics } from '../../../backends/statistics.ts';
 import type { Gateway } from '../../gateway.ts';
 import { acceptAnyBody } from '../body.ts';
 import { scope } from '../scoped-routes.ts';
-import { NOTHING, objectAt, parseJson } from '../v2/json-values.ts';
-import type { JsonObject } from '../v2/json-values.ts';
+import { NOTHING, objectAt, parseJson } from '../../json-values.ts';
+import type { JsonObject } from '../../json-values.ts';
 import {
   bytesOfBase64,
   controlParameters,
@@ -14,7 +14,7 @@ import {
   readLoadOverride,
   readUnload,
   unloadModel,
-} from '../v2/repository-control.ts';
+} from '../extensions/repository-control.ts';
 import { LOAD_DOCS, MODELS_DOCS, UNLOAD_DOCS } from './docs/models.ts';
 
 /** A configuration in JSON is what a load may carry. */

@@ -1,4 +1,4 @@
-import { invalid } from '../v2/json-values.ts';
+import { invalid } from '../../json-values.ts';
 
 export const REQUEST_ID = 'x-request-id';
 

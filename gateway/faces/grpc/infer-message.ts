@@ -1,5 +1,5 @@
-import { NOTHING } from '../v2/json-values.ts';
-import type { JsonObject } from '../v2/json-values.ts';
+import { NOTHING } from '../../json-values.ts';
+import type { JsonObject } from '../../json-values.ts';
 import { WIRE, WireReader } from './wire-reader.ts';
 
 /** An input of a ModelInferRequest. */

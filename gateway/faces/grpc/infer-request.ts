@@ -2,9 +2,13 @@ import { DATATYPES, bytesPerElement, isDatatype } from '../../../backends/tensor
 import { elementCount } from '../../../backends/tensor/tensor.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
 import type { Decoded } from '../../pipeline/call.ts';
-import { invalid } from '../v2/json-values.ts';
-import { readClassification, readSchedulePolicy, refuseUnsupported } from '../v2/parameters.ts';
-import { tensorFromBytes } from '../v2/tensor-binary.ts';
+import { invalid } from '../../json-values.ts';
+import {
+  readClassification,
+  readSchedulePolicy,
+  refuseUnsupported,
+} from '../../open-inference/parameters.ts';
+import { tensorFromBytes } from '../../open-inference/tensor-binary.ts';
 import type { InferMessage, InputMessage } from './infer-message.ts';
 import { tensorFromContents } from './tensor-contents.ts';
 

@@ -1,7 +1,7 @@
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
-import { asWanted } from '../v2/response.ts';
-import type { AnsweringVersion } from '../v2/response.ts';
-import { tensorToBytes } from '../v2/tensor-binary.ts';
+import { asWanted } from '../../open-inference/response.ts';
+import type { AnsweringVersion } from '../../open-inference/response.ts';
+import { tensorToBytes } from '../../open-inference/tensor-binary.ts';
 import type { GrpcRequest } from './infer-request.ts';
 import { WireWriter } from './wire-writer.ts';
 

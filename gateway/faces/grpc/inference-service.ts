@@ -4,10 +4,10 @@ import type { Gateway } from '../../gateway.ts';
 import { RELEASE } from '../../release.ts';
 import type { Principal } from '../../trust/principal.ts';
 import type { ModelPath } from '../http-call.ts';
-import type { JsonObject } from '../v2/json-values.ts';
-import { changeLogSettings } from '../v2/log-settings.ts';
-import { describedModel, readyVersion, servedModel } from '../v2/lookup.ts';
-import { EXTENSIONS, modelMetadata } from '../v2/metadata.ts';
+import type { JsonObject } from '../../json-values.ts';
+import { changeLogSettings } from '../extensions/log-settings.ts';
+import { describedModel, readyVersion, servedModel } from '../extensions/lookup.ts';
+import { EXTENSIONS, modelMetadata } from '../extensions/metadata.ts';
 import { modelConfigJson } from '../../../backends/repository/model-config-json.ts';
 import {
   loadModel,
@@ -16,9 +16,9 @@ import {
   repositoryIndex,
   requireOneRepository,
   unloadModel,
-} from '../v2/repository-control.ts';
-import { modelStatistics } from '../v2/statistics.ts';
-import { TRACE_SETTINGS, changeTraceSettings } from '../v2/trace-settings.ts';
+} from '../extensions/repository-control.ts';
+import { modelStatistics } from '../extensions/statistics.ts';
+import { TRACE_SETTINGS, changeTraceSettings } from '../extensions/trace-settings.ts';
 import type { CallAdmission } from './call-admission.ts';
 import { modelInfer } from './inference.ts';
 import { modelStreamInfer } from './inference-stream.ts';

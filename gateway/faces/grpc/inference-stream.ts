@@ -2,7 +2,7 @@ import type { ServerDuplexStream, handleBidiStreamingCall } from '@grpc/grpc-js'
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { describeTarget } from '../answer-headers.ts';
-import { own } from '../v2/json-values.ts';
+import { own } from '../../json-values.ts';
 import { admit, callerOf, inferCall } from './grpc-call.ts';
 import type { Caller } from './grpc-call.ts';
 import { readInferMessage } from './infer-message.ts';

@@ -12,14 +12,14 @@ import { toGatewayError, toStatus } from './status.ts';
 
 /** ModelInfer: one request, one answer; the answer's headers are its initial metadata. */
 export function modelInfer(
-  { pipeline, bodies, log }: Gateway,
+  { pipeline, door, log }: Gateway,
   calls: CallAdmission,
 ): handleUnaryCall<Buffer, Buffer> {
   const infer: (...call: Parameters<handleUnaryCall<Buffer, Buffer>>) => Promise<void> = async (
     call,
     answer,
   ) => {
-    const hold = bodies.hold();
+    const hold = door.bodies.hold();
     try {
       const { principal } = calls.of(call);
       hold.grow(call.request.length);

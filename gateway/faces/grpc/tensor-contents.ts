@@ -2,8 +2,8 @@ import { allocateUnsafe, bytesPerElement } from '../../../backends/tensor/dataty
 import type { NumericArray, NumericDatatype } from '../../../backends/tensor/datatype.ts';
 import { elementCount } from '../../../backends/tensor/tensor.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
-import { invalid } from '../v2/json-values.ts';
-import { bytesElement } from '../v2/tensor-binary.ts';
+import { invalid } from '../../json-values.ts';
+import { bytesElement } from '../../open-inference/tensor-binary.ts';
 import { WIRE, WireReader } from './wire-reader.ts';
 
 /** The lists of InferTensorContents, by their field numbers. */

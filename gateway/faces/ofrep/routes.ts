@@ -7,7 +7,7 @@ import type { Gateway } from '../../gateway.ts';
 import { acceptAnyBody } from '../body.ts';
 import { fromFrameworkError } from '../framework-error.ts';
 import { shownPath } from '../shown-path.ts';
-import { isObject, own, parseJson } from '../v2/json-values.ts';
+import { isObject, own, parseJson } from '../../json-values.ts';
 import type { EvaluationContext } from './context-caller.ts';
 import { FLAGS_DOCS, FLAG_DOCS } from './docs.ts';
 import { evaluateFlag } from './evaluation.ts';

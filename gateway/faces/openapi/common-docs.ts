@@ -67,3 +67,23 @@ export const ROUTED_HEADERS: Readonly<Record<string, HeaderDocs>> = {
     schema: Type.Enum(['hit', 'miss']),
   },
 };
+
+/** What an inference call can be refused with on every face. */
+export const ROUTED_ERRORS = [
+  'no_experiment',
+  'unknown_experiment',
+  'unknown_variant',
+  'ambiguous_override',
+  'unknown_model',
+  'non_finite_output',
+  'model_unavailable',
+  'variant_unavailable',
+  'bad_upstream_answer',
+  'queue_full',
+  'queue_timeout',
+  'deadline_unreachable',
+  'overloaded',
+  'crash_suspect',
+  'timeout',
+  'inference_failed',
+] as const;

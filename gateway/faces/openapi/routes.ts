@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
-import { API_DESCRIPTION_DOCS } from '../torchserve/docs.ts';
 import { scope } from '../scoped-routes.ts';
+import { API_DESCRIPTION_DOCS } from './docs.ts';
 import { DOCS_SCRIPT, DOCS_STYLE, docsPage } from './page.ts';
 import type { ShownDocument } from './page.ts';
 

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { Bytes, ROUTED_HEADERS, ROUTING_PARAMETERS, json } from '../openapi/common-docs.ts';
+import { IMAGE_ERRORS, imageForm } from '../images/docs.ts';
 import type { OperationDocs } from '../openapi/operation.ts';
 
 const Predictions = Type.Array(
@@ -30,39 +31,6 @@ const PredictAnswer = Type.Object(
   },
   { $id: 'PredictAnswer' },
 );
-
-/** A form whose fields of that name hold an image each. */
-export function imageForm(field: string) {
-  return {
-    schema: Type.Object(
-      { [field]: Type.Union([Bytes, Type.Array(Bytes)], { description: 'An image, or several.' }) },
-      { description: 'JPEG, PNG or WebP.' },
-    ),
-  };
-}
-
-/** What an image can be refused with. */
-export const IMAGE_ERRORS = [
-  'invalid_request',
-  'invalid_image',
-  'image_too_large',
-  'no_image_calls',
-  'no_experiment',
-  'unknown_experiment',
-  'unknown_variant',
-  'ambiguous_override',
-  'unknown_model',
-  'non_finite_output',
-  'model_unavailable',
-  'variant_unavailable',
-  'bad_upstream_answer',
-  'queue_full',
-  'queue_timeout',
-  'deadline_unreachable',
-  'overloaded',
-  'timeout',
-  'inference_failed',
-] as const;
 
 export const PREDICT_DOCS: OperationDocs = {
   id: 'predict',

@@ -13,10 +13,10 @@ import type { CallBody } from '../forwarded-call.ts';
 import { httpCall } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
 import { PREDICT_DOCS, PREDICT_MODEL_DOCS } from './docs.ts';
-import { acceptImages, classesOf, decodeImages, imageBody } from './image-call.ts';
-import type { ImageCall } from './image-call.ts';
-import { readTorchserveClasses, torchserveModelPath } from './torchserve-upstream.ts';
-import { readUploads } from './uploads.ts';
+import { acceptImages, classesOf, decodeImages, imageBody } from '../images/image-call.ts';
+import type { ImageCall } from '../images/image-call.ts';
+import { readTorchserveClasses, torchserveModelPath } from '../images/torchserve-upstream.ts';
+import { readUploads } from '../images/uploads.ts';
 
 /** `POST /predict[/{model}]`: an image in, the best classes out. */
 export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {

@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
+import { IMAGE_ERRORS, imageForm } from '../images/docs.ts';
 import { Bytes, ROUTED_HEADERS, ROUTING_PARAMETERS, json } from '../openapi/common-docs.ts';
 import type { OperationDocs } from '../openapi/operation.ts';
-import { IMAGE_ERRORS, imageForm } from '../predict/docs.ts';
-import { InferAnswer } from '../v2/docs.ts';
+import { InferAnswer } from '../openapi/tensor-docs.ts';
 
 /** An error as TorchServe's paths write it. */
 export const TorchserveErrorSchema = Type.Object(
@@ -58,23 +58,5 @@ export const PING_DOCS: OperationDocs = {
       content: json(Ping, { healthy: { summary: 'Ready', value: { status: 'Healthy' } } }),
     },
     503: { description: 'It starts, or it stops.', content: json(Ping) },
-  },
-};
-
-export const API_DESCRIPTION_DOCS: OperationDocs = {
-  id: 'apiDescription',
-  tag: 'TorchServe',
-  summary: 'This description',
-  description: 'As `GET /docs/` shows it.',
-  answers: {
-    200: {
-      description: 'An OpenAPI document.',
-      content: json(
-        Type.Object(
-          { openapi: Type.String(), info: Type.Object({}, { additionalProperties: true }) },
-          { additionalProperties: true },
-        ),
-      ),
-    },
   },
 };

@@ -8,9 +8,9 @@ import { findVersion } from '../../pipeline/route.ts';
 import { acceptAnyBody } from '../body.ts';
 import type { ModelPath } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
-import { invalid } from '../v2/json-values.ts';
-import { readyVersion, servedModel } from '../v2/lookup.ts';
-import { unloadModel } from '../v2/repository-control.ts';
+import { invalid } from '../../json-values.ts';
+import { readyVersion, servedModel } from '../extensions/lookup.ts';
+import { unloadModel } from '../extensions/repository-control.ts';
 import { describeVersion, modelUrl } from './describe-version.ts';
 import { answerTorchserveErrors } from './errors.ts';
 import {

@@ -1,4 +1,4 @@
-import { invalid } from '../v2/json-values.ts';
+import { invalid } from '../../json-values.ts';
 
 /** The query of a call of TorchServe's management API. */
 export class ManagementQuery {

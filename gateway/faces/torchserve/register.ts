@@ -8,7 +8,7 @@ import type { ErrorCode } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { requireModel } from '../../trust/rights.ts';
 import type { Principal } from '../../trust/principal.ts';
-import { invalid, isObject, parseJson } from '../v2/json-values.ts';
+import { invalid, isObject, parseJson } from '../../json-values.ts';
 import { ManagementQuery } from './query.ts';
 
 const PARAMETERS = [

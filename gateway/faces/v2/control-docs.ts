@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { json } from '../openapi/common-docs.ts';
+import { loadDocs, unloadDocs } from '../openapi/load-docs.ts';
 import type { OperationDocs } from '../openapi/operation.ts';
 
 const tag = 'Open Inference Protocol';
@@ -41,69 +42,9 @@ export const INDEX_DOCS: OperationDocs = {
   errors: ['invalid_request'],
 };
 
-/** What a load may carry. */
-export const LoadRequest = Type.Object(
-  {
-    parameters: Type.Optional(
-      Type.Object({
-        config: Type.Optional(
-          Type.String({ description: "A ModelConfig in JSON, in the place of the repository's." }),
-        ),
-      }),
-    ),
-  },
-  { $id: 'LoadRequest' },
-);
+export const LOAD_DOCS: OperationDocs = loadDocs(tag, { description: 'It is loaded.' });
 
-export const UnloadRequest = Type.Object(
-  {
-    parameters: Type.Optional(
-      Type.Object({
-        unload_dependents: Type.Optional(
-          Type.Boolean({
-            description: 'The models too that were loaded only because this ensemble needs them.',
-          }),
-        ),
-      }),
-    ),
-  },
-  { $id: 'UnloadRequest' },
-);
-
-export const LOAD_DOCS: OperationDocs = {
-  id: 'loadModel',
-  tag,
-  summary: 'Load a model',
-  description: 'With `models.control: explicit`.',
-  body: {
-    description: "Left out: as the repository's files say.",
-    required: false,
-    content: json(LoadRequest, { plain: { summary: 'As its files say', value: {} } }),
-  },
-  answers: { 200: { description: 'It is loaded.' } },
-  errors: [
-    'invalid_request',
-    'load_not_allowed',
-    'load_failed',
-    'unsupported',
-    'control_is_local',
-    'cross_site',
-  ],
-};
-
-export const UNLOAD_DOCS: OperationDocs = {
-  id: 'unloadModel',
-  tag,
-  summary: 'Unload a model once its requests are answered',
-  description: 'With `models.control: explicit`.',
-  body: {
-    description: 'Left out: the model alone.',
-    required: false,
-    content: json(UnloadRequest, { plain: { summary: 'The model alone', value: {} } }),
-  },
-  answers: { 200: { description: 'It takes no more requests.' } },
-  errors: ['invalid_request', 'load_not_allowed', 'load_failed', 'control_is_local', 'cross_site'],
-};
+export const UNLOAD_DOCS: OperationDocs = unloadDocs(tag, { description: 'It takes no more requests.' });
 
 const LogSettings = Type.Object(
   {

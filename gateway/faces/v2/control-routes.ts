@@ -13,10 +13,10 @@ import {
   TRACE_SETTINGS_DOCS,
   UNLOAD_DOCS,
 } from './control-docs.ts';
-import { NOTHING, objectAt, parseJson } from './json-values.ts';
-import type { JsonObject } from './json-values.ts';
-import { changeLogSettings, readLogSettings } from './log-settings.ts';
-import { servedModel } from './lookup.ts';
+import { NOTHING, objectAt, parseJson } from '../../json-values.ts';
+import type { JsonObject } from '../../json-values.ts';
+import { changeLogSettings, readLogSettings } from '../extensions/log-settings.ts';
+import { servedModel } from '../extensions/lookup.ts';
 import {
   bytesOfBase64,
   controlParameters,
@@ -26,8 +26,8 @@ import {
   repositoryIndex,
   requireOneRepository,
   unloadModel,
-} from './repository-control.ts';
-import { TRACE_SETTINGS, changeTraceSettings } from './trace-settings.ts';
+} from '../extensions/repository-control.ts';
+import { TRACE_SETTINGS, changeTraceSettings } from '../extensions/trace-settings.ts';
 
 interface RepositoryPath {
   readonly repository?: string;

@@ -1,17 +1,9 @@
 import { Type } from 'typebox';
-import { DATATYPES } from '../../../backends/tensor/datatype.ts';
-import { Bytes, ROUTED_HEADERS, ROUTING_PARAMETERS, json } from '../openapi/common-docs.ts';
+import { Bytes, ROUTED_ERRORS, ROUTED_HEADERS, ROUTING_PARAMETERS, json } from '../openapi/common-docs.ts';
 import type { OperationDocs } from '../openapi/operation.ts';
+import { Data, Datatype, InferAnswer, Name, Shape } from '../openapi/tensor-docs.ts';
 
 const tag = 'Open Inference Protocol';
-
-const Name = Type.String();
-const Shape = Type.Array(Type.Integer({ minimum: 0 }), { maxItems: 32 });
-const Datatype = Type.Enum([...DATATYPES]);
-const Data = Type.Array(Type.Unknown(), {
-  description: 'The elements in row-major order, flat or nested as the shape. BYTES are strings.',
-});
-const Parameters = Type.Record(Type.String(), Type.Unknown());
 
 const InferInput = Type.Object(
   {
@@ -71,25 +63,6 @@ const InferRequest = Type.Object(
     ),
   },
   { $id: 'InferRequest' },
-);
-
-/** The answer of the Open Inference Protocol. */
-export const InferAnswer = Type.Object(
-  {
-    model_name: Name,
-    model_version: Type.String(),
-    id: Type.Optional(Type.String()),
-    outputs: Type.Array(
-      Type.Object({
-        name: Name,
-        datatype: Datatype,
-        shape: Shape,
-        data: Type.Optional(Data),
-        parameters: Type.Optional(Parameters),
-      }),
-    ),
-  },
-  { $id: 'InferAnswer' },
 );
 
 const ZERO = [
@@ -176,23 +149,8 @@ export const INFER_DOCS: OperationDocs = {
     'invalid_input',
     'invalid_version',
     'pinned_override',
-    'no_experiment',
-    'unknown_experiment',
-    'unknown_variant',
-    'ambiguous_override',
-    'unknown_model',
     'unsupported',
-    'non_finite_output',
-    'model_unavailable',
-    'variant_unavailable',
-    'bad_upstream_answer',
-    'queue_full',
-    'queue_timeout',
-    'deadline_unreachable',
-    'overloaded',
-    'crash_suspect',
-    'timeout',
-    'inference_failed',
+    ...ROUTED_ERRORS,
   ],
 };
 

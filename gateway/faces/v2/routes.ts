@@ -12,8 +12,8 @@ import { httpCall } from '../http-call.ts';
 import type { ModelPath } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
 import { v2ControlRoutes } from './control-routes.ts';
-import { V2Decoder } from './decoder.ts';
-import type { DecodePatience } from './decoder.ts';
+import { V2Decoder } from '../../open-inference/decoder.ts';
+import type { DecodePatience } from '../../open-inference/decoder.ts';
 import {
   ALL_STATISTICS_DOCS,
   INFER_DOCS,
@@ -25,15 +25,15 @@ import {
   SERVER_DOCS,
   STATISTICS_DOCS,
 } from './docs.ts';
-import { jsonBytesOf, sendV2Response } from './http-body.ts';
-import { describedModel, readyVersion } from './lookup.ts';
-import { EXTENSIONS, modelMetadata } from './metadata.ts';
+import { jsonBytesOf, sendV2Response } from '../open-inference-body.ts';
+import { describedModel, readyVersion } from '../extensions/lookup.ts';
+import { EXTENSIONS, modelMetadata } from '../extensions/metadata.ts';
 import { modelConfigJson } from '../../../backends/repository/model-config-json.ts';
-import { readRawRequest } from './raw-request.ts';
-import type { V2Request } from './request.ts';
-import { writeV2Response } from './response.ts';
-import type { V2Response } from './response.ts';
-import { modelStatistics } from './statistics.ts';
+import { readRawRequest } from '../../open-inference/raw-request.ts';
+import type { V2Request } from '../../open-inference/request.ts';
+import { writeV2Response } from '../../open-inference/response.ts';
+import type { V2Response } from '../../open-inference/response.ts';
+import { modelStatistics } from '../extensions/statistics.ts';
 
 /** The Open Inference Protocol v2 over HTTP. */
 export function v2Routes(app: FastifyInstance, gateway: Gateway): void {

@@ -87,9 +87,9 @@ export async function startWatchedDemo(weights: readonly [number, number]): Prom
       };
     },
     async pointsKept() {
-      const { history, experiments } = gateway.server.gateway;
+      const { results, experiments } = gateway.server.gateway;
       const experiment = experiments.current.byKey.get('digits-cnn');
-      return experiment === undefined ? 0 : (await history.historyOf(experiment)).points.length;
+      return experiment === undefined ? 0 : (await results.history.historyOf(experiment)).points.length;
     },
     [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
   };

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { json } from '../../openapi/common-docs.ts';
+import { loadDocs, unloadDocs } from '../../openapi/load-docs.ts';
 import type { OperationDocs } from '../../openapi/operation.ts';
-import { LoadRequest, UnloadRequest } from '../../v2/control-docs.ts';
 
 const tag = 'Models';
 
@@ -58,39 +58,12 @@ export const MODELS_DOCS: OperationDocs = {
   },
 };
 
-export const LOAD_DOCS: OperationDocs = {
-  id: 'loadModel',
-  tag,
-  summary: 'Load a model',
-  description: 'With `models.control: explicit`.',
-  body: {
-    description: "Left out: as the repository's files say.",
-    required: false,
-    content: json(LoadRequest, { plain: { summary: 'As its files say', value: {} } }),
-  },
-  answers: { 200: { description: 'The model as it is now.', content: json(Model) } },
-  errors: [
-    'invalid_request',
-    'load_not_allowed',
-    'load_failed',
-    'unsupported',
-    'control_is_local',
-    'cross_site',
-  ],
-};
+export const LOAD_DOCS: OperationDocs = loadDocs(tag, {
+  description: 'The model as it is now.',
+  content: json(Model),
+});
 
-export const UNLOAD_DOCS: OperationDocs = {
-  id: 'unloadModel',
-  tag,
-  summary: 'Unload a model once its requests are answered',
-  description: 'With `models.control: explicit`.',
-  body: {
-    description: 'Left out: the model alone.',
-    required: false,
-    content: json(UnloadRequest, { plain: { summary: 'The model alone', value: {} } }),
-  },
-  answers: {
-    200: { description: 'The model as it is now, without versions where it is gone.', content: json(Model) },
-  },
-  errors: ['invalid_request', 'load_not_allowed', 'load_failed', 'control_is_local', 'cross_site'],
-};
+export const UNLOAD_DOCS: OperationDocs = unloadDocs(tag, {
+  description: 'The model as it is now, without versions where it is gone.',
+  content: json(Model),
+});

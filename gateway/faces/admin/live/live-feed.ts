@@ -97,13 +97,13 @@ export class LiveFeed {
 
   /** Reads one experiment of the overview anew: however many there are, a look takes no longer. */
   async #refreshOldest(): Promise<void> {
-    const { experiments, results: { reader: results } } = this.#gateway;
+    const { experiments, results } = this.#gateway;
     const [oldest] = [...experiments.current.byKey.values()]
-      .map((experiment) => ({ experiment, atMs: results.latest(experiment)?.atMs ?? 0 }))
+      .map((experiment) => ({ experiment, atMs: results.reader.latest(experiment)?.atMs ?? 0 }))
       .sort((a, b) => a.atMs - b.atMs);
     if (oldest === undefined) return;
     try {
-      await results.recent(oldest.experiment, OVERVIEW_AGE_MS);
+      await results.reader.recent(oldest.experiment, OVERVIEW_AGE_MS);
     } catch (error) {
       this.#noteFault(error);
     }
@@ -117,12 +117,12 @@ export class LiveFeed {
   }
 
   #overview({ models }: Principal) {
-    const { experiments, results: { reader: results } } = this.#gateway;
+    const { experiments, results } = this.#gateway;
     return [...experiments.current.byKey.values()]
       .filter(({ model }) => models === undefined || models.has(model))
       .sort((a, b) => (a.key < b.key ? -1 : 1))
       .map((experiment) => {
-        const latest = results.latest(experiment)?.results;
+        const latest = results.reader.latest(experiment)?.results;
         return {
           ...describeExperiment(experiment, experiments.situation(experiment.key)),
           reading: latest && {
@@ -142,14 +142,14 @@ export class LiveFeed {
   }
 
   async #tellResults(reader: Subscription): Promise<void> {
-    const { experiments, results: { reader: results } } = this.#gateway;
+    const { experiments, results } = this.#gateway;
     const experiment =
       reader.experiment === undefined ? undefined : experiments.current.byKey.get(reader.experiment);
     if (experiment === undefined) return;
     const { models } = reader.principal;
     if (models !== undefined && !models.has(experiment.model)) return;
     try {
-      const reading = await results.recent(experiment, LOOK_EVERY_MS / 2);
+      const reading = await results.reader.recent(experiment, LOOK_EVERY_MS / 2);
       tell(reader, 'results', reading.results, { atMs: reading.atMs });
     } catch (error) {
       this.#noteFault(error);

@@ -1,8 +1,8 @@
-import type { Servable } from '../../../backends/servable.ts';
-import { toNumbers } from '../../../backends/tensor/datatype.ts';
-import type { NumericArray } from '../../../backends/tensor/datatype.ts';
-import type { BytesTensor, NumericTensor, Tensor } from '../../../backends/tensor/tensor.ts';
-import { invalid } from './json-values.ts';
+import type { Servable } from '../../backends/servable.ts';
+import { toNumbers } from '../../backends/tensor/datatype.ts';
+import type { NumericArray } from '../../backends/tensor/datatype.ts';
+import type { BytesTensor, NumericTensor, Tensor } from '../../backends/tensor/tensor.ts';
+import { invalid } from '../json-values.ts';
 
 /** Elements of an output that classes are picked from; more would hold the main thread. */
 const MOST_ELEMENTS = 250_000;

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { GatewayError } from '../../errors.ts';
-import { flagAt, invalid, nameOf, own } from './json-values.ts';
-import type { JsonObject } from './json-values.ts';
+import { flagAt, invalid, nameOf, own } from '../../json-values.ts';
+import type { JsonObject } from '../../json-values.ts';
 
 /** The logging extension's settings. They stand for the logger's level, which is all that they can move. */
 export interface LogSettings {

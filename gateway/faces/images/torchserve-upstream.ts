@@ -1,7 +1,7 @@
 import type { UpstreamDefinition } from '../../../experiments/upstream-definition.ts';
 import type { UpstreamAnswer } from '../../upstream/exchange.ts';
 import { UpstreamFailure } from '../../upstream/upstream-failure.ts';
-import { isObject } from '../v2/json-values.ts';
+import { isObject } from '../../json-values.ts';
 
 /** A class that an image shows, as `POST /predict` answers it. */
 export interface PredictedClass {

@@ -1,8 +1,8 @@
-import { allocateUnsafe, toNumbers } from '../../../backends/tensor/datatype.ts';
-import type { NumericArray, NumericDatatype } from '../../../backends/tensor/datatype.ts';
-import type { BytesTensor, Tensor } from '../../../backends/tensor/tensor.ts';
-import { GatewayError } from '../../errors.ts';
-import { invalid, misfit, nameOf } from './json-values.ts';
+import { allocateUnsafe, toNumbers } from '../../backends/tensor/datatype.ts';
+import type { NumericArray, NumericDatatype } from '../../backends/tensor/datatype.ts';
+import type { BytesTensor, Tensor } from '../../backends/tensor/tensor.ts';
+import { GatewayError } from '../errors.ts';
+import { invalid, misfit, nameOf } from '../json-values.ts';
 import type { WholeNumbers } from './whole-numbers.ts';
 import { isWide, jsonDigits, wideFromJson } from './whole-numbers.ts';
 

@@ -1,10 +1,10 @@
 /** What is written is read as the same bits, whatever the tensor; the reader takes what the writer gives. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { V2Decoder } from '../../../gateway/faces/v2/decoder.ts';
-import { readV2Request } from '../../../gateway/faces/v2/request.ts';
-import type { V2Request } from '../../../gateway/faces/v2/request.ts';
-import { writeV2Response } from '../../../gateway/faces/v2/response.ts';
+import { V2Decoder } from '../../../gateway/open-inference/decoder.ts';
+import { readV2Request } from '../../../gateway/open-inference/request.ts';
+import type { V2Request } from '../../../gateway/open-inference/request.ts';
+import { writeV2Response } from '../../../gateway/open-inference/response.ts';
 import { DATATYPES, bytesPerElement, viewOf } from '../../../backends/tensor/datatype.ts';
 import type { Datatype, NumericDatatype } from '../../../backends/tensor/datatype.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';

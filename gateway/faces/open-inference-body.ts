@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { COMPRESS_FROM_BYTES, compress, wantedCoding } from '../content-coding.ts';
-import { invalid } from './json-values.ts';
-import type { V2Response } from './response.ts';
+import { COMPRESS_FROM_BYTES, compress, wantedCoding } from './content-coding.ts';
+import { invalid } from '../json-values.ts';
+import type { V2Response } from '../open-inference/response.ts';
 
 /** Sends an answer, compressed where it is worth it and the caller can read it. */
 export async function sendV2Response(

@@ -1,12 +1,12 @@
 /** Reads large v2 requests off the main thread. */
 import { isMarkedAsUntransferable, parentPort } from 'node:worker_threads';
-import { CLOSE } from '../../../backends/thread-pool.ts';
-import { GatewayError } from '../../errors.ts';
+import { CLOSE } from '../../backends/thread-pool.ts';
+import { GatewayError } from '../errors.ts';
 import type { DecodeJob, DecodeResult } from './decoder.ts';
 import { readV2Request } from './request.ts';
 
 const port = parentPort;
-if (port === null) throw new Error('gateway/faces/v2/decode-worker.ts runs as a worker thread only');
+if (port === null) throw new Error('gateway/open-inference/decode-worker.ts runs as a worker thread only');
 
 port.on('message', (job: DecodeJob | typeof CLOSE) => {
   if (job === CLOSE) {

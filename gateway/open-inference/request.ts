@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { DATATYPES, isDatatype } from '../../../backends/tensor/datatype.ts';
-import type { Tensor } from '../../../backends/tensor/tensor.ts';
+import { DATATYPES, isDatatype } from '../../backends/tensor/datatype.ts';
+import type { Tensor } from '../../backends/tensor/tensor.ts';
 import {
   arrayAt,
   flagAt,
@@ -11,8 +11,8 @@ import {
   optionalObjectAt,
   parseJson,
   stringAt,
-} from './json-values.ts';
-import type { JsonObject } from './json-values.ts';
+} from '../json-values.ts';
+import type { JsonObject } from '../json-values.ts';
 import { readClassification, readSchedulePolicy, refuseUnsupported } from './parameters.ts';
 import type { SchedulePolicy } from './parameters.ts';
 import { tensorFromBytes } from './tensor-binary.ts';

@@ -1,6 +1,6 @@
-import { ThreadDied, ThreadPool } from '../../../backends/thread-pool.ts';
-import { GatewayError } from '../../errors.ts';
-import type { ErrorCode } from '../../errors.ts';
+import { ThreadDied, ThreadPool } from '../../backends/thread-pool.ts';
+import { GatewayError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import { readV2Request } from './request.ts';
 import type { V2Request } from './request.ts';
 

@@ -1,7 +1,7 @@
-import type { Servable } from '../../../backends/servable.ts';
-import { bytesPerElement } from '../../../backends/tensor/datatype.ts';
-import { elementCount } from '../../../backends/tensor/tensor.ts';
-import { NOTHING, invalid } from './json-values.ts';
+import type { Servable } from '../../backends/servable.ts';
+import { bytesPerElement } from '../../backends/tensor/datatype.ts';
+import { elementCount } from '../../backends/tensor/tensor.ts';
+import { NOTHING, invalid } from '../json-values.ts';
 import type { V2Request } from './request.ts';
 import { bytesElement, tensorFromBytes } from './tensor-binary.ts';
 

@@ -1,7 +1,7 @@
-import type { InferRequest } from '../../../backends/inference.ts';
-import { GatewayError } from '../../errors.ts';
-import { NOTHING, invalid, nameOf, own } from './json-values.ts';
-import type { JsonObject } from './json-values.ts';
+import type { InferRequest } from '../../backends/inference.ts';
+import { GatewayError } from '../errors.ts';
+import { NOTHING, invalid, nameOf, own } from '../json-values.ts';
+import type { JsonObject } from '../json-values.ts';
 
 /** Parts of the protocol that a request may name and that are not served: refused, never passed over. */
 const UNSUPPORTED_PARAMETERS: Readonly<Record<string, string>> = {

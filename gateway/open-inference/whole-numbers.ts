@@ -2,8 +2,8 @@
  * 64-bit integers in JSON. A number of JSON is read as a double, which is exact up to 2^53, and has halves up to 2^52; beyond
  * that the digits that were sent have to be read once more, and written digit by digit.
  */
-import type { NumericDatatype } from '../../../backends/tensor/datatype.ts';
-import { invalid, isObject, misfit, own } from './json-values.ts';
+import type { NumericDatatype } from '../../backends/tensor/datatype.ts';
+import { invalid, isObject, misfit, own } from '../json-values.ts';
 
 declare global {
   // ECMAScript's source text access, which TypeScript's libraries do not have yet.

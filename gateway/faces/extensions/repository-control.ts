@@ -3,8 +3,8 @@ import { RepositoryError } from '../../../backends/repository/repository-error.t
 import type { RepositoryFault } from '../../../backends/repository/repository-error.ts';
 import { GatewayError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
-import { flagAt, invalid, nameOf, optionalObjectAt } from './json-values.ts';
-import type { JsonObject } from './json-values.ts';
+import { flagAt, invalid, nameOf, optionalObjectAt } from '../../json-values.ts';
+import type { JsonObject } from '../../json-values.ts';
 
 /** What a load puts in the place of what the repository holds. */
 export interface LoadOverride {

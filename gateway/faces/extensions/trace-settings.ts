@@ -1,6 +1,6 @@
 import { GatewayError } from '../../errors.ts';
-import { invalid, own } from './json-values.ts';
-import type { JsonObject } from './json-values.ts';
+import { invalid, own } from '../../json-values.ts';
+import type { JsonObject } from '../../json-values.ts';
 
 /** The trace extension's settings. Traces are not taken, so they stand still, and say so. */
 export const TRACE_SETTINGS = Object.freeze({

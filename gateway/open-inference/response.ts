@@ -1,5 +1,5 @@
-import type { Servable } from '../../../backends/servable.ts';
-import type { Tensor } from '../../../backends/tensor/tensor.ts';
+import type { Servable } from '../../backends/servable.ts';
+import type { Tensor } from '../../backends/tensor/tensor.ts';
 import { classify } from './classification.ts';
 import { tensorToBytes } from './tensor-binary.ts';
 import { tensorToJson } from './tensor-json.ts';

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { allocateUnsafe, bytesPerElement, viewOf } from '../../../backends/tensor/datatype.ts';
-import type { Tensor } from '../../../backends/tensor/tensor.ts';
-import { elementCount } from '../../../backends/tensor/tensor.ts';
-import { invalid } from './json-values.ts';
+import { allocateUnsafe, bytesPerElement, viewOf } from '../../backends/tensor/datatype.ts';
+import type { Tensor } from '../../backends/tensor/tensor.ts';
+import { elementCount } from '../../backends/tensor/tensor.ts';
+import { invalid } from '../json-values.ts';
 
 /** Strings are little-endian lengths of four bytes, each followed by as many bytes. */
 const LENGTH_BYTES = 4;
