@@ -156,7 +156,10 @@ export async function loadConfig(file: string, environment: Environment): Promis
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new InvalidDocuments([fileProblem(file, `can't be read: ${reason}`)]);
   }
-  return readConfig(interpolate(parseYaml(text, file), environment), vulkanDriverNamed(environment));
+  return readConfig(
+    interpolate(parseYaml(text, file), environment, ConfigSchema),
+    vulkanDriverNamed(environment),
+  );
 }
 
 /** Whether a driver is named to the Vulkan loader beside those that are installed. */

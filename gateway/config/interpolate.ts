@@ -1,3 +1,5 @@
+import type { TSchema } from 'typebox';
+import { Value } from 'typebox/value';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import type { Path, YamlDocument } from '../../documents/yaml-document.ts';
@@ -7,15 +9,22 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
 
+/** A string that is a reference and nothing else. */
+const ONLY_REFERENCE = /^\$\{[^}]*\}$/;
+
 /**
- * Replaces `${NAME}` and `${NAME:-default}` inside the strings of a document.
+ * Replaces `${NAME}` and `${NAME:-default}` inside the strings of a document. The environment has texts only: what stands for all of a number
+ * or of a boolean becomes one, where its text is one.
  *
+ * @param schema says where numbers and booleans stand
  * @throws InvalidDocuments where a name without a default is not set
  */
-export function interpolate(document: YamlDocument, environment: Environment): YamlDocument {
+export function interpolate(document: YamlDocument, environment: Environment, schema: TSchema): YamlDocument {
   const problems: Problem[] = [];
+  const whole: Path[] = [];
   const visit = (value: unknown, path: Path): unknown => {
     if (typeof value === 'string') {
+      if (ONLY_REFERENCE.test(value)) whole.push(path);
       return value.replace(REFERENCE, (_, name: string, fallback: string | undefined) => {
         const found = Object.hasOwn(environment, name) ? environment[name] : undefined;
         if (found !== undefined && (found !== '' || fallback === undefined)) return found;
@@ -35,5 +44,26 @@ export function interpolate(document: YamlDocument, environment: Environment): Y
   };
   const data = visit(document.data, []);
   if (problems.length > 0) throw new InvalidDocuments(problems);
+  if (whole.length > 0) retype(data, whole, Value.Convert(schema, structuredClone(data)));
   return { ...document, data };
+}
+
+/** Takes numbers and booleans of those places from what fits a schema; a text that is none stays, for the schema's own words. */
+function retype(data: unknown, paths: readonly Path[], fitting: unknown): void {
+  for (const path of paths) {
+    const key = path.at(-1);
+    const [holder, other] = [data, fitting].map((root) => valueAt(root, path.slice(0, -1)));
+    if (key === undefined || !isHolder(holder) || !isHolder(other)) continue;
+    const value = other[key];
+    if (typeof value === 'number' || typeof value === 'boolean') holder[key] = value;
+  }
+}
+
+function valueAt(root: unknown, path: Path): unknown {
+  return path.reduce<unknown>((value, key) => (isHolder(value) ? value[key] : undefined), root);
+}
+
+/** A map or a list. */
+function isHolder(value: unknown): value is Record<string | number, unknown> {
+  return typeof value === 'object' && value !== null;
 }

@@ -14,6 +14,7 @@ import { PredictionIds } from '../../../experiments/prediction-id.ts';
 import { readProperties } from '../../../gateway/cli/torchserve-import/properties.ts';
 import { convertTorchserve } from '../../../gateway/cli/torchserve-import/convert.ts';
 import { readConfig } from '../../../gateway/config/config.ts';
+import { ConfigSchema } from '../../../gateway/config/schema.ts';
 import { interpolate } from '../../../gateway/config/interpolate.ts';
 import { readKeys } from '../../../gateway/trust/keys-file.ts';
 import { torchArchive } from '../../models/zip-file.ts';
@@ -72,7 +73,7 @@ cache: { memory: 64MiB, ttl: 60s }
 export const signalboxYaml: Entry = reader('signalbox.yaml', {
   seeds: [SIGNALBOX],
   tokens: YAML_TOKENS,
-  read: (input) => readConfig(interpolate(parseYaml(text(input), 'a.yaml'), {}), false),
+  read: (input) => readConfig(interpolate(parseYaml(text(input), 'a.yaml'), {}, ConfigSchema), false),
   isRefusal: asProblems,
 });
 

@@ -1,11 +1,37 @@
+import { Type } from 'typebox';
+import type { TSchema } from 'typebox';
 import { expect, test } from 'vitest';
 import { parseYaml } from '../../../documents/yaml-document.ts';
 import { interpolate } from '../../../gateway/config/interpolate.ts';
 import type { Environment } from '../../../gateway/config/interpolate.ts';
 import { refusals } from '../../documents/refusals.ts';
 
-const read = (text: string, environment: Environment = {}): unknown =>
-  interpolate(parseYaml(text, 'a.yaml'), environment).data;
+const read = (text: string, environment: Environment = {}, schema: TSchema = Type.Unknown()): unknown =>
+  interpolate(parseYaml(text, 'a.yaml'), environment, schema).data;
+
+test('what stands for all of a number or a boolean becomes one, and nothing else does', () => {
+  const schema = Type.Object({
+    share: Type.Number(),
+    on: Type.Boolean(),
+    list: Type.Array(Type.Integer()),
+    text: Type.String(),
+    joined: Type.String(),
+  });
+  const text = 'share: ${X:-0.1}\non: ${ON}\nlist: ["${N}", "7"]\ntext: ${N}\njoined: 1${N}\n';
+  expect(read(text, { ON: 'true', N: '42' }, schema)).toEqual({
+    share: 0.1,
+    on: true,
+    list: [42, '7'],
+    text: '42',
+    joined: '142',
+  });
+});
+
+test('a text that is no number stays one, for the schema to refuse', () => {
+  expect(read('share: ${X}', { X: 'half' }, Type.Object({ share: Type.Number() }))).toEqual({
+    share: 'half',
+  });
+});
 
 test('a name is replaced by what the environment has for it, wherever it stands in a text', () => {
   expect(read('- ${HOST}\n- ${HOST}:${PORT}\n- "http://${HOST}/"\n', { HOST: 'db', PORT: '80' })).toEqual([
@@ -57,6 +83,6 @@ test.each(['constructor', 'toString', '__proto__'])('%s is not in an empty envir
 });
 
 test('a replaced document still knows where its values stand', () => {
-  const document = interpolate(parseYaml('a:\n  b: ${X}\n', 'a.yaml'), { X: 'x' });
+  const document = interpolate(parseYaml('a:\n  b: ${X}\n', 'a.yaml'), { X: 'x' }, Type.Unknown());
   expect(document.problemAt(['a', 'b'], 'here')).toMatchObject({ file: 'a.yaml', line: 2, column: 6 });
 });
