@@ -6,6 +6,8 @@ export type RepositoryFault =
   | 'failed'
   /** Somebody needs a version that would be gone. */
   | 'in_use'
+  /** The configuration of the load uses a model that whoever asks for it may not. */
+  | 'forbidden'
   /** The request itself can't be granted, whatever the repository holds. */
   | 'invalid';
 

@@ -49,6 +49,14 @@ export interface RepositoryOptions {
 
 const DEFAULT_MAX_IMAGE_PIXELS = 64_000_000;
 
+/** What comes with a load. */
+export interface LoadRequest {
+  /** A ModelConfig as JSON, which holds in place of the model's own file until the next load or unload. */
+  readonly config?: string | undefined;
+  /** Whether that configuration may have a model as a step of an ensemble; left out: any. What the repository's own files say is not asked. */
+  readonly mayUse?: (model: string) => boolean;
+}
+
 /** What a look has set going; the look itself is over before it. */
 interface Followed {
   readonly done: () => Promise<unknown>;
@@ -187,16 +195,14 @@ export class ModelRepository {
    * Loads every version of a model that its version policy wants, or loads it again where its files or its configuration
    * changed. It resolves when they take traffic.
    *
-   * @param config a ModelConfig as JSON, which holds in place of the model's own file until the next load or unload
-   * @throws RepositoryError where control is not explicit, a version can't be loaded, or one would go that is needed; what served
-   * before goes on
+   * @throws RepositoryError where control is not explicit, a version can't be loaded, one would go that is needed, or the
+   * configuration has a step that it may not; what served before goes on
    */
-  async load(name: string, config?: string): Promise<void> {
+  async load(name: string, { config, mayUse }: LoadRequest = {}): Promise<void> {
     this.#checkExplicit();
-    await this.#loadNow(
-      name,
-      config === undefined ? undefined : { source: `configuration of the load of ${name}`, text: config },
-    );
+    const override =
+      config === undefined ? undefined : { source: `configuration of the load of ${name}`, text: config };
+    await this.#loadNow(name, override, mayUse);
   }
 
   /**
@@ -225,13 +231,18 @@ export class ModelRepository {
     });
   }
 
-  async #loadNow(name: string, override: ConfigOverride | undefined): Promise<void> {
+  async #loadNow(
+    name: string,
+    override: ConfigOverride | undefined,
+    mayUse: (model: string) => boolean = () => true,
+  ): Promise<void> {
     await this.#exclusively(name, async () => {
       const look = await lookAt(this.#options.roots, (model) => (model === name ? override : undefined));
       const seen = look.models.get(name);
       if (seen === undefined) {
         throw new RepositoryError('failed', `failed to load '${name}', failed to poll from model repository`);
       }
+      if (override !== undefined) checkSteps(seen, mayUse);
       this.#checkNeeded('load', name, wantedOf(seen));
       this.#seen = { ...this.#seen, models: new Map([...look.models, ...this.#seen.models]).set(name, seen) };
       this.#requested.set(name, override);
@@ -453,6 +464,18 @@ export class ModelRepository {
 function wantedOf({ folder, settings }: ModelLook): readonly number[] {
   const present = folder.versions.map(({ version }) => version);
   return settings.kind === 'read' ? selectVersions(settings.config.versionPolicy, present) : present;
+}
+
+/** @throws RepositoryError `forbidden` */
+function checkSteps({ settings }: ModelLook, mayUse: (model: string) => boolean): void {
+  if (settings.kind === 'refused') return;
+  const steps = allStepsOf(settings.config.backend).flatMap((ensemble) => ensemble.steps);
+  const beyond = steps.find(({ model }) => !mayUse(model));
+  if (beyond === undefined) return;
+  throw new RepositoryError(
+    'forbidden',
+    `the configuration of the load has a step that is model '${beyond.model.slice(0, 64)}', which the caller is not for`,
+  );
 }
 
 function reasonOfNoVersion({ folder }: ModelLook): string {

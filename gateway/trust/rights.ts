@@ -12,6 +12,26 @@ export function requireModel({ id, models }: Principal, model: string): void {
 }
 
 /**
+ * What holds for the whole gateway is not for a key of some models.
+ *
+ * @param what as `the log's settings`
+ * @throws GatewayError `forbidden`
+ */
+export function requireAllModels({ id, models }: Principal, what: string): void {
+  if (models === undefined) return;
+  throw new GatewayError('forbidden', `${id} is for some models only, and ${what} hold for all of them`);
+}
+
+/** Those of a list that a key for some models may see. */
+export function ownOf<Item>(
+  { models }: Principal,
+  items: readonly Item[],
+  modelOf: (item: Item) => string,
+): readonly Item[] {
+  return models === undefined ? items : items.filter((item) => models.has(modelOf(item)));
+}
+
+/**
  * Forcing a variant is a right of its own: callers who choose theirs are no longer a fair sample.
  *
  * @throws GatewayError `forbidden`

@@ -3,6 +3,7 @@ import type { ServedModel } from '../../../backends/repository/served-model.ts';
 import type { Servable } from '../../../backends/servable.ts';
 import type { VersionStatistics } from '../../../backends/statistics.ts';
 import type { Gateway } from '../../gateway.ts';
+import { NOBODY } from '../../trust/principal.ts';
 import { acceptAnyBody } from '../body.ts';
 import { scope } from '../scoped-routes.ts';
 import { NOTHING, objectAt, parseJson } from '../../json-values.ts';
@@ -39,7 +40,8 @@ export function modelRoutes(app: FastifyInstance, { repository }: Gateway): void
     scope('admin:write', LOAD_DOCS),
     async (request) => {
       const { model } = request.params;
-      await loadModel(repository, model, readLoadOverride(controlParameters(bodyOf(request)), bytesOfBase64));
+      const override = readLoadOverride(controlParameters(bodyOf(request)), bytesOfBase64);
+      await loadModel(repository, request.principal ?? NOBODY, model, override);
       return answer(repository.model(model), model);
     },
   );

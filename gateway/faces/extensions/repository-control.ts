@@ -3,6 +3,8 @@ import { RepositoryError } from '../../../backends/repository/repository-error.t
 import type { RepositoryFault } from '../../../backends/repository/repository-error.ts';
 import { GatewayError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
+import type { Principal } from '../../trust/principal.ts';
+import { ownOf } from '../../trust/rights.ts';
 import { flagAt, invalid, nameOf, optionalObjectAt } from '../../json-values.ts';
 import type { JsonObject } from '../../json-values.ts';
 
@@ -14,9 +16,13 @@ export interface LoadOverride {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** @throws GatewayError */
+/**
+ * @param principal who asks; a configuration that comes along may use its models only
+ * @throws GatewayError
+ */
 export async function loadModel(
   repository: ModelRepository,
+  { models }: Principal,
   model: string,
   { config, files }: LoadOverride,
 ): Promise<void> {
@@ -26,7 +32,8 @@ export async function loadModel(
       'files in a load are not supported; put them into the repository and load the model then',
     );
   }
-  await repository.load(model, config).catch(refuse);
+  const mayUse = (member: string): boolean => models === undefined || models.has(member);
+  await repository.load(model, { config, mayUse }).catch(refuse);
 }
 
 /** @throws GatewayError */
@@ -42,6 +49,7 @@ const CODES: Readonly<Record<RepositoryFault, ErrorCode>> = {
   not_allowed: 'load_not_allowed',
   failed: 'load_failed',
   in_use: 'version_in_use',
+  forbidden: 'forbidden',
   invalid: 'invalid_request',
 };
 
@@ -58,11 +66,18 @@ export interface IndexLine {
   readonly reason: string;
 }
 
-/** @param request `{"ready": true}`: only what can answer */
-export function repositoryIndex(repository: ModelRepository, request: JsonObject): readonly IndexLine[] {
+/**
+ * The lines of the models that the principal is for.
+ *
+ * @param request `{"ready": true}`: only what can answer
+ */
+export function repositoryIndex(
+  repository: ModelRepository,
+  principal: Principal,
+  request: JsonObject,
+): readonly IndexLine[] {
   const onlyReady = flagAt(request, 'ready', 'the request');
-  return repository
-    .index()
+  return ownOf(principal, repository.index(), ({ name }) => name)
     .filter(({ state }) => !onlyReady || state === 'READY')
     .map(({ name, version, state, reason }) => ({ name, version: String(version), state, reason }));
 }

@@ -1,21 +1,27 @@
 import type { Servable } from '../../../backends/servable.ts';
 import type { ModelRepository } from '../../../backends/repository/repository.ts';
 import type { DurationStat, VersionStatistics } from '../../../backends/statistics.ts';
+import type { Principal } from '../../trust/principal.ts';
+import { ownOf } from '../../trust/rights.ts';
 import type { ModelPath } from '../http-call.ts';
 import { readyVersion, servedModel } from './lookup.ts';
 
 /**
- * Statistics in the shape of Triton's extension: of every ready version, of a model's, or of one.
+ * Statistics in the shape of Triton's extension: of a model's ready versions, or of one.
  *
- * @param path left out: of all models
  * @throws GatewayError where the path names what isn't served
  */
-export function modelStatistics(repository: ModelRepository, path: ModelPath | undefined) {
+export function modelStatistics(repository: ModelRepository, path: ModelPath) {
   return { model_stats: versionsOf(repository, path).map(statisticsOf) };
 }
 
-function versionsOf(repository: ModelRepository, path: ModelPath | undefined): readonly Servable[] {
-  if (path === undefined) return repository.models.flatMap((model) => model.ready);
+/** The same of every ready version of the models that the principal is for. */
+export function allStatistics(repository: ModelRepository, principal: Principal) {
+  const models = ownOf(principal, repository.models, ({ name }) => name);
+  return { model_stats: models.flatMap(({ ready }) => ready).map(statisticsOf) };
+}
+
+function versionsOf(repository: ModelRepository, path: ModelPath): readonly Servable[] {
   if (path.version !== undefined) return [readyVersion(repository, path)];
   return servedModel(repository, path.model).ready;
 }

@@ -3,6 +3,7 @@ import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { RELEASE } from '../../release.ts';
 import type { Principal } from '../../trust/principal.ts';
+import { requireAllModels } from '../../trust/rights.ts';
 import type { ModelPath } from '../http-call.ts';
 import type { JsonObject } from '../../json-values.ts';
 import { changeLogSettings } from '../extensions/log-settings.ts';
@@ -17,7 +18,7 @@ import {
   requireOneRepository,
   unloadModel,
 } from '../extensions/repository-control.ts';
-import { modelStatistics } from '../extensions/statistics.ts';
+import { allStatistics, modelStatistics } from '../extensions/statistics.ts';
 import { TRACE_SETTINGS, changeTraceSettings } from '../extensions/trace-settings.ts';
 import type { CallAdmission } from './call-admission.ts';
 import { modelInfer } from './inference.ts';
@@ -38,6 +39,11 @@ interface ControlRequest {
   readonly repository_name: string;
   readonly model_name: string;
   readonly parameters: Readonly<Record<string, Choice>>;
+}
+
+interface IndexRequest {
+  readonly repository_name: string;
+  readonly ready: boolean;
 }
 
 interface TraceRequest {
@@ -87,17 +93,19 @@ export function inferenceService(
     ModelConfig: unary((request: NamedModel) => ({
       config: modelConfigJson(readyVersion(repository, pathOf(request))),
     })),
-    ModelStatistics: unary((request: NamedModel) =>
-      modelStatistics(repository, request.name === '' ? undefined : pathOf(request)),
+    ModelStatistics: unary((request: NamedModel, principal) =>
+      request.name === ''
+        ? allStatistics(repository, principal)
+        : modelStatistics(repository, pathOf(request)),
     ),
-    RepositoryIndex: unary(({ repository_name, ready }: { repository_name: string; ready: boolean }) => {
+    RepositoryIndex: unary(({ repository_name, ready }: IndexRequest, principal) => {
       requireOneRepository(repository_name);
-      return { models: repositoryIndex(repository, { ready }) };
+      return { models: repositoryIndex(repository, principal, { ready }) };
     }),
-    RepositoryModelLoad: unary(async (request: ControlRequest) => {
+    RepositoryModelLoad: unary(async (request: ControlRequest, principal) => {
       requireOneRepository(request.repository_name);
       const override = readLoadOverride(valuesOf(request.parameters), bytesIn);
-      await loadModel(repository, request.model_name, override);
+      await loadModel(repository, principal, request.model_name, override);
       return {};
     }),
     RepositoryModelUnload: unary(async (request: ControlRequest) => {
@@ -110,7 +118,10 @@ export function inferenceService(
       const changes = Object.fromEntries(
         Object.entries(settings).map(([name, { value }]) => [name, value.length === 0 ? null : value]),
       );
-      if (Object.keys(changes).length > 0) admission.require(principal, 'admin:write');
+      if (Object.keys(changes).length > 0) {
+        admission.require(principal, 'admin:write');
+        if (model_name === '') requireAllModels(principal, 'the settings of traces');
+      }
       changeTraceSettings(changes);
       const entries = Object.entries(TRACE_SETTINGS);
       return {
@@ -119,7 +130,10 @@ export function inferenceService(
     }),
     LogSettings: unary(({ settings }: { settings: Readonly<Record<string, Choice>> }, principal) => {
       const changes = valuesOf(settings);
-      if (Object.keys(changes).length > 0) admission.require(principal, 'admin:write');
+      if (Object.keys(changes).length > 0) {
+        admission.require(principal, 'admin:write');
+        requireAllModels(principal, "the log's settings");
+      }
       const entries = Object.entries<string | number | boolean>({ ...changeLogSettings(log, changes) });
       return { settings: Object.fromEntries(entries.map(([name, value]) => [name, choiceOf(value)])) };
     }),

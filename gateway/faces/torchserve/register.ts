@@ -53,6 +53,9 @@ export async function register(
   if (principal?.models !== undefined) {
     if (name === undefined) throw invalid('a key for some models needs model_name, one of its own');
     requireModel(principal, name);
+    const [folder = ''] = url.split('/');
+    // What lies in another model's folder would answer under the caller's own name.
+    if (repository.index().some((line) => line.name === folder)) requireModel(principal, folder);
   }
   const instances = asked.whole('initial_workers', 1, MAX_INSTANCES);
   const isSynchronous = asked.flag('synchronous');

@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GatewayError } from '../../errors.ts';
+import { NOBODY } from '../../trust/principal.ts';
+import { requireAllModels } from '../../trust/rights.ts';
 import { scope } from '../scoped-routes.ts';
 import type { Gateway } from '../../gateway.ts';
 import {
@@ -47,7 +49,7 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
   for (const [prefix, { index, load, unload }] of Object.entries(docs)) {
     app.post<{ Params: RepositoryPath }>(`${prefix}/index`, scope('infer', index), (request) => {
       requireOneRepository(request.params.repository);
-      return repositoryIndex(repository, bodyOf(request));
+      return repositoryIndex(repository, request.principal ?? NOBODY, bodyOf(request));
     });
     app.post<{ Params: RepositoryPath }>(
       `${prefix}/models/:model/load`,
@@ -55,7 +57,7 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
       async (request, reply) => {
         requireOneRepository(request.params.repository);
         const override = readLoadOverride(controlParameters(bodyOf(request)), bytesOfBase64);
-        await loadModel(repository, request.params.model, override);
+        await loadModel(repository, request.principal ?? NOBODY, request.params.model, override);
         return reply.send();
       },
     );
@@ -73,11 +75,13 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
 
   app.get('/v2/logging', scope('infer', LOG_SETTINGS_DOCS), () => readLogSettings(log));
   app.post('/v2/logging', scope('admin:write', CHANGE_LOG_SETTINGS_DOCS), (request) => {
+    requireAllModels(request.principal ?? NOBODY, "the log's settings");
     return changeLogSettings(log, bodyOf(request));
   });
 
   app.get('/v2/trace/setting', scope('infer', TRACE_SETTINGS_DOCS), () => TRACE_SETTINGS);
   app.post('/v2/trace/setting', scope('admin:write', CHANGE_TRACE_SETTINGS_DOCS), (request) => {
+    requireAllModels(request.principal ?? NOBODY, 'the settings of traces');
     return changeTraceSettings(bodyOf(request));
   });
   const traceOfModel = '/v2/models/:model/trace/setting';

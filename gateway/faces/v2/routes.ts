@@ -6,6 +6,7 @@ import type { Gateway } from '../../gateway.ts';
 import { RELEASE } from '../../release.ts';
 import { describeAnswer } from '../answer-headers.ts';
 import type { UpstreamAnswer } from '../../upstream/exchange.ts';
+import { NOBODY } from '../../trust/principal.ts';
 import { acceptAnyBody } from '../body.ts';
 import { CallBody, forwardedRequest, passHead, passBody } from '../forwarded-call.ts';
 import { httpCall } from '../http-call.ts';
@@ -33,7 +34,7 @@ import { readRawRequest } from '../../open-inference/raw-request.ts';
 import type { V2Request } from '../../open-inference/request.ts';
 import { writeV2Response } from '../../open-inference/response.ts';
 import type { V2Response } from '../../open-inference/response.ts';
-import { modelStatistics } from '../extensions/statistics.ts';
+import { allStatistics, modelStatistics } from '../extensions/statistics.ts';
 
 /** The Open Inference Protocol v2 over HTTP. */
 export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
@@ -107,8 +108,8 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     await sendV2Response(request, reply, encoded);
   };
 
-  app.get('/v2/models/stats', scope('infer', ALL_STATISTICS_DOCS), () =>
-    modelStatistics(repository, undefined),
+  app.get('/v2/models/stats', scope('infer', ALL_STATISTICS_DOCS), ({ principal }) =>
+    allStatistics(repository, principal ?? NOBODY),
   );
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
     app.get<{ Params: ModelPath }>(path, scope('infer', METADATA_DOCS), ({ params }) =>

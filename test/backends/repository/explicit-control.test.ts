@@ -89,10 +89,9 @@ describe('with explicit control', () => {
       { ...TWO_MODELS, 'm/config.pbtxt': 'max_batch_size: 8' },
       { control: 'explicit' },
     );
-    await opened.repository.load(
-      'm',
-      '{"max_batch_size": 4, "version_policy": {"specific": {"versions": [2]}}}',
-    );
+    await opened.repository.load('m', {
+      config: '{"max_batch_size": 4, "version_policy": {"specific": {"versions": [2]}}}',
+    });
     expect(opened.ready('m', 2).maxBatchSize).toBe(4);
     expect(opened.repository.model('m')?.versions).toEqual([2]);
     await opened.repository.refresh();
@@ -116,7 +115,7 @@ describe('with explicit control', () => {
       'failed',
       expect.stringMatching(/^failed to load 'broken', version 1: failed to load .*broken\/1\/model\.onnx: /),
     ]);
-    expect(await reasonOf(repository.load('n', '{"max_batch_size": -1}'))).toEqual([
+    expect(await reasonOf(repository.load('n', { config: '{"max_batch_size": -1}' }))).toEqual([
       'failed',
       expect.stringMatching(
         /^failed to load 'n', version 1: configuration of the load of n:1:20: max_batch_size: is -1; expected /,

@@ -70,7 +70,7 @@ test('given back as the configuration of a load, it makes the same model', async
   });
   expect(opened.ready('m', 2).labels).toEqual(['a', 'b']);
   const before = opened.ready('m', 2);
-  await opened.repository.load('m', JSON.stringify(json));
+  await opened.repository.load('m', { config: JSON.stringify(json) });
   expect(opened.ready('m', 2)).not.toBe(before);
   expect(modelConfigJson(opened.ready('m', 2))).toEqual(json);
 });
