@@ -7,6 +7,7 @@ import { readMirrorTallies } from '../mirror/mirror-tally.ts';
 import type { MirrorTally } from '../mirror/mirror-tally.ts';
 import { closeWindow, countDuplicate, countRequests, expose, settle } from './ledger.ts';
 import type { ExposureBatch, OpenWindow, Outcome, OutcomeStatus, Scope, UnitState } from './ledger.ts';
+import { ScopeKeys } from './redis-scope-keys.ts';
 import type { RedisConnection } from './redis-scripts.ts';
 import { StoreUnavailable } from './state-store.ts';
 import type { ExperimentData, Landed, Landings } from './state-store.ts';
@@ -18,35 +19,6 @@ const MAX_TRIES = 30;
 
 /** Units that are closed in one round trip. */
 const CLOSED_AT_ONCE = 500;
-
-/** The keys of a phase: its braces put them all into one slot of a cluster. */
-class ScopeKeys {
-  readonly #prefix: string;
-  constructor({ experiment, phase }: Scope) {
-    this.#prefix = `signalbox:{${experiment}:${phase}}:`;
-  }
-  get sums(): string {
-    return `${this.#prefix}sums`;
-  }
-  get epochs(): string {
-    return `${this.#prefix}epochs`;
-  }
-  get open(): string {
-    return `${this.#prefix}open`;
-  }
-  get mirrored(): string {
-    return `${this.#prefix}mirrored`;
-  }
-  get landed(): string {
-    return `${this.#prefix}landed`;
-  }
-  unit(unit: string): string {
-    return `${this.#prefix}unit:${unit}`;
-  }
-  claim(uid: string, metric: string): string {
-    return `${this.#prefix}outcome:${uid}:${metric}`;
-  }
-}
 
 /** What is known of a unit and of its claims at one moment; steps go on from it and are written if it still holds. */
 interface Read {
@@ -273,9 +245,10 @@ function write(pipeline: ChainableCommander, keys: ScopeKeys, work: Work, { text
   const after = unit === undefined ? '' : JSON.stringify(unit);
   const mode = name === undefined ? 'any' : text === undefined ? 'none' : 'is';
   pipeline.signalboxApplyStep(
-    3 + claims.length,
+    4 + claims.length,
     keys.sums,
     keys.open,
+    keys.before,
     // A step without a unit doesn't look at that key; it only has to be of the same slot.
     name === undefined ? keys.sums : keys.unit(name),
     ...claims.map(([key]) => key),

@@ -8,6 +8,7 @@ import {
   HOUR_MS,
   METRICS,
   REVENUE,
+  SPENT,
   START_MS,
   batch,
   exposure,
@@ -360,6 +361,26 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       for (let turn = 0; turn < 3; turn += 1)
         expect(await store.recordOutcomes([again])).toEqual(['duplicate']);
       expect(await metricOf(name, CORRECT, START_MS)).toMatchObject({ units: 1, sumX: 1 });
+    });
+
+    test('very small values add up as doubles do: their cubes too', async () => {
+      const experiment = newExperiment();
+      const values = [1e-9, 2.5e-9, 4e-9];
+      await store.recordOutcomes(
+        values.map((x, index) =>
+          outcome(experiment, {
+            unit: `aaaaaaaa0000000${index}`,
+            uid: `000000000000000${index}`,
+            metric: SPENT,
+            value: { x, y: 1 },
+          }),
+        ),
+      );
+      const spent = (await epochOf(experiment))?.variants.v1?.metrics.spent;
+      const sum = (power: number): number => values.reduce((total, x) => total + x ** power, 0);
+      expect((spent?.sumX ?? 0) / sum(1)).toBeCloseTo(1, 12);
+      expect((spent?.sumX2 ?? 0) / sum(2)).toBeCloseTo(1, 12);
+      expect((spent?.sumX3 ?? 0) / sum(3)).toBeCloseTo(1, 12);
     });
 
     test('an outcome of a request without a unit is shown, not tested', async () => {

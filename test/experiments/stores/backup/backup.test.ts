@@ -4,13 +4,15 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { backupRedis, restoreRedis } from '../../../../experiments/stores/backup/redis-backup.ts';
 import { backupSqlite, restoreSqlite } from '../../../../experiments/stores/backup/sqlite-backup.ts';
+import { connectRedis } from '../../../../experiments/stores/redis-connection.ts';
 import { RedisStore } from '../../../../experiments/stores/redis-store.ts';
 import { SqliteStore } from '../../../../experiments/stores/sqlite-store.ts';
+import { StoreUnavailable } from '../../../../experiments/stores/state-store.ts';
 import type { StateStore } from '../../../../experiments/stores/state-store.ts';
 import { temporaryFolder } from '../../../models/temporary-folder.ts';
 import { eventually } from '../../../gateway/running-gateway.ts';
 import { findRedis, startRedis } from '../../../servers/redis-server.ts';
-import { METRICS, START_MS, batch, exposure, newExperiment, outcome } from '../samples.ts';
+import { HOUR_MS, METRICS, START_MS, batch, exposure, newExperiment, outcome } from '../samples.ts';
 
 interface Load {
   /** Ends it; returns how many units it recorded. */
@@ -118,6 +120,32 @@ describe('a backup of the state in SQLite', () => {
   });
 });
 
+/** What is written twice counts once: a call that a busy machine let run into its time limit may be made again. */
+async function again<Result>(call: () => Promise<Result>): Promise<Result> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable) || tries === 20) throw error;
+    }
+  }
+}
+
+async function inParts(
+  all: readonly string[],
+  call: (part: readonly string[]) => Promise<unknown>,
+): Promise<void> {
+  for (let at = 0; at < all.length; at += 100) await again(() => call(all.slice(at, at + 100)));
+}
+
+async function keysOf(url: string): Promise<readonly string[]> {
+  const client = connectRedis(url);
+  await eventually(() => client.status === 'ready');
+  const keys = await client.keys('*');
+  client.disconnect();
+  return keys;
+}
+
 const found = await findRedis();
 
 describe.skipIf(found.kind === 'missing')('a backup of the state in Redis', () => {
@@ -154,6 +182,92 @@ describe.skipIf(found.kind === 'missing')('a backup of the state in Redis', () =
     await restored.close();
   });
 
+  test('has sums, units, claims and windows that fit each other, whatever is written while it is made', async () => {
+    await using folder = await temporaryFolder({});
+    const copy = join(folder.path, 'copy.jsonl');
+    const program = found.kind === 'found' ? found.program : '';
+    await using redis = await startRedis(program);
+    await using other = await startRedis(program);
+    const experiment = newExperiment();
+    const store = new RedisStore(redis.url);
+    const restored = new RedisStore(other.url);
+    expect(await store.ready(10_000)).toBe(true);
+    expect(await restored.ready(10_000)).toBe(true);
+    const uids = Array.from({ length: 3000 }, (_, index) => (index + 1).toString(16).padStart(16, '0'));
+    const exposeAll = (to: StateStore, some: readonly string[]): Promise<void> =>
+      inParts(some, (part) =>
+        to.recordExposures(batch(experiment, ...part.map((uid) => exposure(experiment, { unit: uid, uid })))),
+      );
+    const settleAll = (to: StateStore, some: readonly string[]): Promise<void> =>
+      inParts(some, (part) => to.recordOutcomes(part.map((uid) => outcome(experiment, { unit: uid, uid }))));
+    const afterWindows = START_MS + 2 * HOUR_MS;
+    // Every second unit has been seen, and half of those have their outcome.
+    await exposeAll(
+      store,
+      uids.filter((_, index) => index % 2 === 0),
+    );
+    await settleAll(
+      store,
+      uids.filter((_, index) => index % 4 === 0),
+    );
+    let steps = 0;
+    let isOver = false;
+    const load = (async () => {
+      for (let round = 0; !isOver; round++) {
+        const some = uids.filter((_, index) => (index * 7919 + round) % 97 === 0);
+        await exposeAll(store, some);
+        steps += 1;
+        await settleAll(store, some);
+        steps += 1;
+        if (round % 3 === 2) await again(() => store.tallies(experiment, 1, METRICS, afterWindows));
+      }
+    })();
+    await eventually(() => steps > 0);
+    const before = steps;
+    await backupRedis(redis.url, copy).finally(() => (isOver = true));
+    const during = steps - before;
+    await load;
+    expect(during).toBeGreaterThan(0);
+    expect((await keysOf(redis.url)).filter((key) => key.endsWith(':before'))).toEqual([]);
+    await store.close();
+
+    await restoreRedis(copy, other.url, false);
+    // What the copy has is a duplicate, what it hasn't counts: with either wrong there are too many or too few.
+    await exposeAll(restored, uids);
+    await settleAll(restored, uids);
+    expect(await counted(restored, experiment)).toEqual([uids.length, uids.length]);
+    const { epochs } = await restored.tallies(experiment, 1, METRICS, afterWindows);
+    const entered = epochs.map(({ variants }) => variants.v1?.metrics.revenue?.units);
+    expect(entered).toEqual([uids.length]);
+    await restored.close();
+  });
+
+  test('is one at a time, and its file is as large as it is: half a gigabyte is read in pieces', async () => {
+    await using folder = await temporaryFolder({});
+    await using redis = await startRedis(found.kind === 'found' ? found.program : '');
+    const large = join(folder.path, 'large.jsonl');
+    await backupRedis(redis.url, large);
+    await expect(backupRedis(redis.url, large)).rejects.toThrow('is there already');
+    const [head = ''] = (await readFile(large, 'utf8')).split('\n');
+    await writeFile(large, `${head}\n`);
+    // More than the longest string that JavaScript has.
+    const line = `${JSON.stringify({ key: 'signalbox:claim:a', string: 'x'.repeat(4 * 1024 ** 2), ttlMs: -1 })}\n`;
+    for (let written = 0; written < 540 * 1024 ** 2; written += line.length) await appendFile(large, line);
+    await expect(restoreRedis(large, redis.url, false)).rejects.toThrow('breaks off');
+    const store = new RedisStore(redis.url);
+    expect(await store.ready(10_000)).toBe(true);
+    const experiment = newExperiment();
+    await store.recordExposures(batch(experiment, exposure(experiment)));
+    const client = connectRedis(redis.url);
+    await eventually(() => client.status === 'ready');
+    await client.hset(`signalbox:{${experiment}:1}:before`, '', 'of somebody else');
+    await expect(backupRedis(redis.url, join(folder.path, 'second.jsonl'))).rejects.toThrow(
+      'another backup is under way',
+    );
+    client.disconnect();
+    await store.close();
+  });
+
   test('that breaks off or is none is refused before anything is written', async () => {
     await using folder = await temporaryFolder({ 'none.jsonl': '{"some":"thing"}\n' });
     const file = (name: string): string => join(folder.path, name);
@@ -162,6 +276,9 @@ describe.skipIf(found.kind === 'missing')('a backup of the state in Redis', () =
     const lines = (await readFile(file('copy.jsonl'), 'utf8')).trimEnd().split('\n');
     await appendFile(file('cut.jsonl'), `${lines.slice(0, -1).join('\n')}\n`);
     await expect(restoreRedis(file('cut.jsonl'), redis.url, false)).rejects.toThrow('breaks off');
+    const changed = lines.with(1, (lines[1] ?? '').replace('"1"', '"9"'));
+    await writeFile(file('changed.jsonl'), `${changed.join('\n')}\n`);
+    await expect(restoreRedis(file('changed.jsonl'), redis.url, false)).rejects.toThrow('changed or damaged');
     await expect(restoreRedis(file('none.jsonl'), redis.url, false)).rejects.toThrow('is no backup');
   });
 });
