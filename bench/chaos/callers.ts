@@ -1,5 +1,6 @@
 import { Agent, request } from 'undici';
 import { pause, until } from './finding.ts';
+import type { Recovery } from './finding.ts';
 
 /** How a call ended. */
 interface Seen {
@@ -47,22 +48,25 @@ export class Callers implements AsyncDisposable {
 
   async #call(): Promise<void> {
     while (!this.#isOver) {
-      const unit = `unit-${process.pid}-${nextUnit++}`;
+      const unit = nextUnit++;
       const id = await this.#predict(unit);
       if (id !== undefined) await this.#report(id);
       if (this.#predictions.at(-1)?.end === 'reset') await pause(AFTER_RESET_MS);
     }
   }
 
-  async #predict(unit: string): Promise<string | undefined> {
+  async #predict(unit: number): Promise<string | undefined> {
     const startMs = performance.now();
     const body = JSON.stringify({
-      inputs: [{ name: 'INPUT', shape: [1, 2], datatype: 'FP32', data: [1, 2] }],
+      // Each its own: what was running at two crashes is refused from then on.
+      inputs: [{ name: 'INPUT', shape: [1, 2], datatype: 'FP32', data: [unit, 2] }],
     });
     let end: Seen['end'] = 'reset';
     let [id, variant]: [string | undefined, string] = [undefined, ''];
     try {
-      const answer = await this.#post('/v2/models/adder/infer', body, { 'x-user-id': unit });
+      const answer = await this.#post('/v2/models/adder/infer', body, {
+        'x-user-id': `unit-${process.pid}-${unit}`,
+      });
       end = answer.status;
       variant = answer.header('x-experiment');
       if (end === 200) id = answer.header('x-prediction-id');
@@ -110,6 +114,12 @@ export class Callers implements AsyncDisposable {
     await until(`${count} more predictions were answered`, () => good() >= count);
   }
 
+  /** Goes on until so many more outcomes were acknowledged. */
+  async moreOutcomes(count: number): Promise<void> {
+    const from = this.#acknowledged.length;
+    await until(`${count} more outcomes were acknowledged`, () => this.#acknowledged.length >= from + count);
+  }
+
   async stop(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#callers);
@@ -133,9 +143,23 @@ export class Callers implements AsyncDisposable {
     return lost;
   }
 
-  /** When the last call failed, since a moment of `performance.now()`. */
-  lastFailureMs(sinceMs: number): number | undefined {
-    return this.#predictions.filter(({ atMs, end }) => atMs >= sinceMs && end !== 200).at(-1)?.atMs;
+  /** When the first call was answered after the last one that failed, by a moment of `performance.now()`; nothing for what never failed since then. */
+  recovery(sinceMs: number): readonly Recovery[] {
+    return [
+      { what: 'predictions', seen: this.#predictions, good: 200 },
+      { what: 'outcomes', seen: this.#outcomes, good: 202 },
+    ].flatMap(({ what, seen, good }) => {
+      const since = seen.filter(({ atMs }) => atMs >= sinceMs);
+      const last = since.findLastIndex(({ end }) => end !== good);
+      if (last < 0) return [];
+      return [{ what, afterMs: (since[last + 1]?.atMs ?? Infinity) - sinceMs }];
+    });
+  }
+
+  /** From a moment of `performance.now()` to the next answer; a crash that breaks no call off shows as that alone. */
+  nextAnswerMs(sinceMs: number): number {
+    const next = this.#predictions.find(({ atMs, end, tookMs }) => end === 200 && atMs - tookMs >= sinceMs);
+    return (next?.atMs ?? Infinity) - sinceMs;
   }
 
   /** Predictions since then, by how they ended. */

@@ -5,10 +5,16 @@ export interface Finding {
   readonly saw: string;
   /** What was lost of that which had been acknowledged, and what was let go by rule. */
   readonly lost: string;
-  /** From the end of the fault (of a crash: from the crash) to the last failed call; undefined: none failed. */
-  readonly recoveryMs: number | undefined;
+  /** What was not as before at the end of the fault (of a crash: at the crash), and when it was again. */
+  readonly recovery: readonly Recovery[];
   /** What was not as it should be. */
   readonly problems: readonly string[];
+}
+
+export interface Recovery {
+  readonly what: string;
+  /** From the end of the fault, in milliseconds. */
+  readonly afterMs: number;
 }
 
 /** How hard a fault is tried: as the chaos run does, or as a test has time for. */
@@ -18,10 +24,14 @@ export interface Scale {
   /** Connections that are opened against it. */
   readonly connections: number;
   readonly workerDeaths: number;
+  /** How often the process is killed. */
+  readonly kills: number;
+  /** What a connection has that is no use to anybody. */
+  readonly idleMs: number;
 }
 
-export const FULL: Scale = { faultMs: 10_000, connections: 10_000, workerDeaths: 40 };
-export const SHORT: Scale = { faultMs: 700, connections: 300, workerDeaths: 2 };
+export const FULL: Scale = { faultMs: 10_000, connections: 10_000, workerDeaths: 40, kills: 5, idleMs: 3000 };
+export const SHORT: Scale = { faultMs: 700, connections: 300, workerDeaths: 2, kills: 2, idleMs: 1000 };
 
 /** A fault that is tried. */
 export interface Fault {

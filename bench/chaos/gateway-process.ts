@@ -24,6 +24,8 @@ export interface GatewayProcess extends AsyncDisposable {
   descriptors(): Promise<number>;
   /** Its resident memory. */
   rssBytes(): Promise<number>;
+  /** Its threads, those of its workers and of its libraries included. */
+  threads(): Promise<number>;
   stderr(): string;
   /** Ends it by SIGTERM. @returns the exit code */
   stop(): Promise<unknown>;
@@ -86,10 +88,8 @@ export async function startGatewayProcess({
       return metricValue(await (await fetch(`http://${metrics}/metrics`)).text(), name, labels);
     },
     descriptors: async () => (await readdir(`/proc/${await childPid()}/fd`)).length,
-    async rssBytes() {
-      const status = await readFile(`/proc/${await childPid()}/status`, 'utf8');
-      return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
-    },
+    rssBytes: async () => (await statusOf(await childPid(), 'VmRSS')) * 1024,
+    threads: async () => statusOf(await childPid(), 'Threads'),
     stderr: () => running.stderr(),
     async stop() {
       running.child.kill('SIGTERM');
@@ -100,4 +100,10 @@ export async function startGatewayProcess({
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A number that the kernel tells of a process. */
+async function statusOf(pid: number, field: 'VmRSS' | 'Threads'): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
 }

@@ -10,7 +10,7 @@ print(
   `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`,
 );
 print(
-  '| fault | what callers saw | lost of what was acknowledged | last failure after the end of the fault |',
+  '| fault | what callers saw | lost of what was acknowledged | as before again, after the end of the fault |',
 );
 print('| --- | --- | --- | --- |');
 for (const fault of FAULTS.filter(({ name }) => name.includes(wanted))) {
@@ -20,9 +20,9 @@ for (const fault of FAULTS.filter(({ name }) => name.includes(wanted))) {
     print(`| ${fault.name} | not tried: ${finding} | | |`);
     continue;
   }
-  const { saw, lost, recoveryMs, problems } = finding;
-  const recovery = recoveryMs === undefined ? 'none failed' : `${(recoveryMs / 1000).toFixed(2)} s`;
-  print(`| ${fault.name} | ${saw} | ${lost} | ${recovery} |`);
+  const { saw, lost, recovery, problems } = finding;
+  const times = recovery.map(({ what, afterMs }) => `${what}: ${(afterMs / 1000).toFixed(2)} s`);
+  print(`| ${fault.name} | ${saw} | ${lost} | ${times.join('; ') || 'nothing failed'} |`);
   for (const problem of problems) print(`|   not as it should be: ${problem} | | | |`);
   if (problems.length > 0) process.exitCode = 1;
 }
@@ -37,7 +37,7 @@ async function found(fault: Fault): Promise<Finding | string> {
       fault: fault.name,
       saw: 'not told',
       lost: 'not told',
-      recoveryMs: undefined,
+      recovery: [],
       problems: [problem],
     };
   }

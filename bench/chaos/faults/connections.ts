@@ -13,7 +13,8 @@ const OPENED_AT_ONCE = 250;
 /** Between two bytes of a slowloris. */
 const DRIP_EVERY_MS = 1000;
 
-const TIMEOUTS = 'state: sqlite:./state.db\ntimeouts: { headers: 3s, body: 3s, keepAlive: 3s }\n';
+const timeouts = (ms: number): string =>
+  `state: sqlite:./state.db\ntimeouts: { headers: ${ms}ms, body: ${ms}ms, keepAlive: ${ms}ms }\n`;
 
 /** What the other side does with a connection once it is open. */
 type Behaviour = (socket: Socket) => void;
@@ -24,10 +25,10 @@ type Behaviour = (socket: Socket) => void;
  */
 async function underConnections(
   fault: string,
-  { connections }: Scale,
+  { connections, idleMs }: Scale,
   behave: Behaviour,
 ): Promise<Finding | string> {
-  await using gateway = await startGatewayProcess({ config: TIMEOUTS });
+  await using gateway = await startGatewayProcess({ config: timeouts(idleMs) });
   await using callers = new Callers(gateway.url);
   await callers.more(200);
   const [descriptors, rss] = [await gateway.descriptors(), await gateway.rssBytes()];
@@ -68,7 +69,7 @@ async function underConnections(
       `others: ${callers.saw(sinceMs)}; ${connections} opened in ${((openMs - sinceMs) / 1000).toFixed(1)} s, at most ${most} at once, ` +
       `${perConnection.toFixed(1)} KiB of memory each; all hung up on ${((closedMs - openMs) / 1000).toFixed(1)} s after the last`,
     lost: `${lost} of ${callers.acknowledged} acknowledged outcomes; no descriptor`,
-    recoveryMs: undefined,
+    recovery: [{ what: 'connections given back', afterMs: closedMs - openMs }],
     problems,
   };
 }

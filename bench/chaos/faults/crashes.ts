@@ -1,4 +1,5 @@
 import { soakDeaths } from '../../soak/soak-deaths.ts';
+import type { Callers } from '../callers.ts';
 import type { Fault } from '../finding.ts';
 import { startGatewayProcess } from '../gateway-process.ts';
 import { underFault } from '../under-fault.ts';
@@ -20,10 +21,16 @@ export const workerDeaths: Fault = {
       fault: this.name,
       saw: `${deaths} deaths under ${answered} answers; the request that kills gets a 500, nobody else sees any`,
       lost: `${lost.length} answers`,
-      recoveryMs: undefined,
+      recovery: [],
       problems,
     };
   },
+};
+
+/** Callers that come while nobody serves wait, and are answered by the next process. */
+const ANSWERED = {
+  what: 'the next process answers',
+  holds: (callers: Callers, overMs: number): boolean => callers.nextAnswerMs(overMs) < Infinity,
 };
 
 export const processCrash: Fault = {
@@ -34,22 +41,24 @@ export const processCrash: Fault = {
       async strike() {
         process.kill(await gateway.childPid(), 'SIGSEGV');
       },
+      whole: ANSWERED,
       mayEnd: ['reset'],
     });
   },
 };
 
 export const processKilled: Fault = {
-  name: 'the serving process is killed (SIGKILL), five times',
-  async run() {
+  name: 'the serving process is killed (SIGKILL) again and again',
+  async run({ kills }) {
     await using gateway = await startGatewayProcess();
     return await underFault(this.name, gateway, {
       async strike(callers) {
-        for (let death = 0; death < 5; death++) {
+        for (let death = 1; death <= kills; death++) {
           process.kill(await gateway.childPid(), 'SIGKILL');
-          if (death < 4) await callers.more(20);
+          if (death < kills) await callers.more(20);
         }
       },
+      whole: ANSWERED,
       mayEnd: ['reset'],
     });
   },

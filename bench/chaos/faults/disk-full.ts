@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mountSmallDisk } from '../../../test/servers/small-disk.ts';
 import { pause, until } from '../finding.ts';
@@ -18,6 +18,7 @@ export const eventLogFull: Fault = {
     await using gateway = await startGatewayProcess({
       config: `state: sqlite:./state.db\ntelemetry: { events: { file: ${JSON.stringify(file)} } }\n`,
     });
+    let bytes = 0;
     const dropped = () => gateway.metric('signalbox_events_dropped_total', { sink: 'file' });
     return await underFault(this.name, gateway, {
       async strike() {
@@ -25,6 +26,11 @@ export const eventLogFull: Fault = {
         await pause(faultMs);
         await until('lines were counted as dropped', async () => (await dropped()) > 0);
         await room.free();
+        bytes = (await stat(file)).size;
+      },
+      whole: {
+        what: 'the log is written again',
+        holds: async () => (await stat(file)).size > bytes,
       },
       async check() {
         const lines = (await readFile(file, 'utf8')).split('\n');

@@ -1,6 +1,6 @@
 import { findRedis, startRedis } from '../../../test/servers/redis-server.ts';
 import type { RunningRedis } from '../../../test/servers/redis-server.ts';
-import { pause, until } from '../finding.ts';
+import { pause } from '../finding.ts';
 import type { Fault, Finding, Scale } from '../finding.ts';
 import { startGatewayProcess } from '../gateway-process.ts';
 import { underFault } from '../under-fault.ts';
@@ -19,13 +19,9 @@ async function withRedis(
   });
   return await underFault(name, gateway, {
     strike: () => strike(redis, scale),
-    async check() {
-      // What waited on the disk is delivered before it is asked after.
-      await until(
-        'the spool was delivered',
-        async () => (await gateway.metric('signalbox_outcomes_spooled')) === 0,
-      );
-      return [];
+    whole: {
+      what: 'what waited on the disk is delivered',
+      holds: async () => (await gateway.metric('signalbox_outcomes_spooled')) === 0,
     },
     mayEnd: [],
   });

@@ -30,6 +30,8 @@ export const slowUpstream: Fault = {
           url: `http://127.0.0.1:${port}`,
           model: 'adder',
           timeouts: { headers: '300ms', total: '600ms' },
+          breaker: { openFor: '1s' },
+          health: { interval: '1s', timeout: '500ms' },
         },
       },
     ];
@@ -43,9 +45,9 @@ export const slowUpstream: Fault = {
           await pause(faultMs);
           isStuck = false;
         },
-        check(callers, sinceMs) {
-          const away = callers.variants(sinceMs).get('adder-test=away') ?? 0;
-          return Promise.resolve(away > 0 ? [] : ['nobody came back to the variant']);
+        whole: {
+          what: 'its callers come back to the variant',
+          holds: (callers, overMs) => (callers.variants(overMs).get('adder-test=away') ?? 0) > 0,
         },
         mayEnd: [],
       });

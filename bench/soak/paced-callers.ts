@@ -1,0 +1,184 @@
+import { Agent, request } from 'undici';
+import { pause } from '../chaos/finding.ts';
+
+/** A tick of the load; requests of one tick are sent at once. */
+const TICK_MS = 10;
+
+/** More than this under way at once means that the load is no longer carried; further ones are left out, and counted. */
+const MOST_UNDER_WAY = 512;
+
+/** Of so many predictions one has an outcome. */
+const OUTCOME_EVERY = 10;
+
+const UNITS = 5000;
+
+/** Outcomes that are sent in one call when they are asked after. */
+const OUTCOMES_A_CALL = 1000;
+
+/** How a call ended: its status, or a connection that broke off. */
+export type End = number | 'reset';
+
+/** What the callers saw. */
+export interface PacedCounts {
+  readonly predictions: ReadonlyMap<End, number>;
+  readonly outcomes: ReadonlyMap<End, number>;
+  /** Of the predictions that were answered with 200, those whose numbers no version could have given. */
+  readonly wrong: number;
+  /** Left out because too many were under way. */
+  readonly left: number;
+  /** Outcomes whose receipt was confirmed. */
+  readonly acknowledged: number;
+}
+
+/** Callers that send at even distances, whatever became of what they sent before. */
+export class PacedCallers implements AsyncDisposable {
+  readonly #url: string;
+  readonly #agent = new Agent({ connections: 64, headersTimeout: 35_000 });
+  readonly #isRight: (value: number) => boolean;
+  #predictions = new Map<End, number>();
+  #outcomes = new Map<End, number>();
+  /** The ids of the predictions whose outcomes were taken. */
+  readonly #acknowledged: string[] = [];
+  #wrong = 0;
+  #left = 0;
+  #underWay = 0;
+  #unit = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param url of the data plane
+   * @param isRight whether a served version could have answered so to 1
+   */
+  constructor(url: string, isRight: (value: number) => boolean) {
+    this.#url = url;
+    this.#isRight = isRight;
+  }
+
+  get counts(): PacedCounts {
+    return {
+      predictions: new Map(this.#predictions),
+      outcomes: new Map(this.#outcomes),
+      wrong: this.#wrong,
+      left: this.#left,
+      acknowledged: this.#acknowledged.length,
+    };
+  }
+
+  /** Sends as fast as so many callers are answered, and tells how many answers a second that were; they are not in the counts. */
+  async capacity(seconds: number, callers = 16): Promise<number> {
+    const endMs = performance.now() + seconds * 1000;
+    let answers = 0;
+    const call = async (): Promise<void> => {
+      while (performance.now() < endMs) {
+        await this.#ask();
+        answers += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: callers }, call));
+    this.#predictions = new Map();
+    this.#outcomes = new Map();
+    return answers / seconds;
+  }
+
+  /** @param perSecond predictions; every tenth is followed by its outcome */
+  start(perSecond: number): void {
+    const startMs = performance.now();
+    let sent = 0;
+    this.#timer = setInterval(() => {
+      const due = ((performance.now() - startMs) / 1000) * perSecond;
+      for (; sent < due; sent++) {
+        if (this.#underWay >= MOST_UNDER_WAY) this.#left += 1;
+        else void this.#ask();
+      }
+    }, TICK_MS);
+  }
+
+  /** Sends nothing more, and waits for what was sent. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    while (this.#underWay > 0) await pause(TICK_MS);
+  }
+
+  /** Sends every acknowledged outcome once more: each that isn't known any more was lost. */
+  async lostOutcomes(): Promise<number> {
+    let lost = 0;
+    for (let start = 0; start < this.#acknowledged.length; start += OUTCOMES_A_CALL) {
+      const part = this.#acknowledged.slice(start, start + OUTCOMES_A_CALL);
+      const { body } = await this.#post('/v1/outcomes', outcomesOf(part));
+      const { rejected } = (await body.json()) as OutcomesAnswer;
+      lost += part.length - rejected.filter(({ code }) => code === 'duplicate').length;
+    }
+    return lost;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#agent.destroy();
+  }
+
+  async #ask(): Promise<void> {
+    this.#underWay += 1;
+    const unit = this.#unit++;
+    const id = await this.#predict(unit);
+    if (id !== undefined && unit % OUTCOME_EVERY === 0) await this.#report(id);
+    this.#underWay -= 1;
+  }
+
+  /** @returns the prediction's id where it was answered with 200 */
+  async #predict(unit: number): Promise<string | undefined> {
+    let end: End = 'reset';
+    let id: string | undefined;
+    try {
+      const { statusCode, headers, body } = await this.#post('/v2/models/soak/infer', BODY, {
+        'x-user-id': `unit-${unit % UNITS}`,
+      });
+      const text = await body.text();
+      end = statusCode;
+      if (end === 200) {
+        id = String(headers['x-prediction-id']);
+        if (!this.#isRight(firstOf(text))) this.#wrong += 1;
+      }
+    } catch {
+      // A connection that breaks off is what is counted.
+    }
+    count(this.#predictions, end);
+    return id;
+  }
+
+  async #report(id: string): Promise<void> {
+    let end: End = 'reset';
+    try {
+      const { statusCode, body } = await this.#post('/v1/outcomes', outcomesOf([id]));
+      const text = await body.text();
+      end = statusCode;
+      if (end === 202 && (JSON.parse(text) as OutcomesAnswer).accepted === 1) this.#acknowledged.push(id);
+    } catch {
+      // As above.
+    }
+    count(this.#outcomes, end);
+  }
+
+  #post(path: string, body: string, headers: Readonly<Record<string, string>> = {}) {
+    return request(this.#url + path, { method: 'POST', body, headers, dispatcher: this.#agent });
+  }
+}
+
+const BODY = JSON.stringify({ inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 2], data: [1, 1] }] });
+
+interface OutcomesAnswer {
+  readonly accepted: number;
+  readonly rejected: readonly { readonly code: string }[];
+}
+
+function outcomesOf(ids: readonly string[]): string {
+  return JSON.stringify(ids.map((id) => ({ prediction_id: id, metric: 'correct', value: 1 })));
+}
+
+function firstOf(text: string): number {
+  const answer = JSON.parse(text) as { readonly outputs: readonly { readonly data: readonly number[] }[] };
+  return answer.outputs[0]?.data[0] ?? Number.NaN;
+}
+
+function count(counts: Map<End, number>, end: End): void {
+  counts.set(end, (counts.get(end) ?? 0) + 1);
+}
