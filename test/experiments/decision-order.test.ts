@@ -19,12 +19,17 @@ const ALL_TO_V2 = weighted(0, 1);
 const ADA = { 'x-user-id': 'ada' };
 const USERS = Array.from({ length: 2000 }, (_, index) => `user-${index}`);
 
-/** `v2 split`: whom a caller of one experiment gets, and why. */
-function ask(changes: Changes, from: SampleCaller = { headers: ADA }, context = sampleContext()): string {
+/** Answers `v2 split`: whom a caller of one experiment gets, and why. */
+function asker(changes: Changes): (from?: SampleCaller, context?: DecisionContext) => string {
   const { set } = assembleExperiments([sampleExperiment(changes)]);
-  const decision = decide(set, 'digits', sampleCaller(from), context);
-  return decision.kind === 'variant' ? `${decision.variant.name} ${decision.reason}` : decision.kind;
+  return (from = { headers: ADA }, context = sampleContext()) => {
+    const decision = decide(set, 'digits', sampleCaller(from), context);
+    return decision.kind === 'variant' ? `${decision.variant.name} ${decision.reason}` : decision.kind;
+  };
 }
+
+const ask = (changes: Changes, from?: SampleCaller, context?: DecisionContext): string =>
+  asker(changes)(from, context);
 
 const EVERYTHING: Changes = {
   ...ALL_TO_V2,
@@ -111,11 +116,11 @@ test('every place of a request can be matched, and all conditions of a rule have
 });
 
 test('a namespace lets in its part of the units, and the rest get the control', () => {
-  const changes = { ...ALL_TO_V2, namespace: { name: 'ranking', range: [0.2, 0.5] } };
+  const asked = asker({ ...ALL_TO_V2, namespace: { name: 'ranking', range: [0.2, 0.5] } });
   for (const user of USERS) {
     const share = hashShare('namespace:ranking', user);
     const expected = share >= 0.2 && share < 0.5 ? 'v2 split' : 'v1 default';
-    expect(ask(changes, { headers: { 'x-user-id': user } })).toBe(expected);
+    expect(asked({ headers: { 'x-user-id': user } })).toBe(expected);
   }
 });
 
@@ -138,10 +143,10 @@ test('a holdout of the gateway holds the same units out of every experiment', ()
 });
 
 test('experiments that share the seed of their holdouts hold out the same units, others do not', () => {
-  const heldBy = (changes: Changes) =>
-    USERS.filter(
-      (user) => ask({ ...ALL_TO_V2, ...changes }, { headers: { 'x-user-id': user } }) === 'v1 holdout',
-    );
+  const heldBy = (changes: Changes) => {
+    const asked = asker({ ...ALL_TO_V2, ...changes });
+    return USERS.filter((user) => asked({ headers: { 'x-user-id': user } }) === 'v1 holdout');
+  };
   const shared = heldBy({ holdout: { share: 0.2, seed: 'q1' } });
   expect(heldBy({ key: 'other', holdout: { share: 0.2, seed: 'q1' } })).toEqual(shared);
   expect(heldBy({ holdout: 0.2 })).not.toEqual(shared);
@@ -213,8 +218,10 @@ test('a unit that got a fallback has not landed, and one without a name is not r
 });
 
 test('a new phase deals the units anew only where its seed is another', () => {
-  const variantsOf = (changes: Changes) =>
-    USERS.map((user) => ask({ ...weighted(1, 1), ...changes }, { headers: { 'x-user-id': user } }));
+  const variantsOf = (changes: Changes) => {
+    const asked = asker({ ...weighted(1, 1), ...changes });
+    return USERS.map((user) => asked({ headers: { 'x-user-id': user } }));
+  };
   const first = variantsOf({});
   expect(variantsOf({ phase: 2 })).toEqual(first);
   expect(variantsOf({ phase: { number: 2, name: 'again' } })).toEqual(first);
