@@ -15,9 +15,6 @@ const ENDLESS = 6000;
 
 const PRELOAD = fileURLToPath(new URL('./terminate-on-signal.ts', import.meta.url));
 
-/** What a restart may take beside what the first start took. */
-const RESTART_MS = 2000;
-
 /** A request that its model is at: how it ends, or `reset`. */
 interface UnderWay {
   readonly end: Promise<number | 'reset'>;
@@ -58,14 +55,16 @@ describe.skipIf(process.platform !== 'linux')('a crash of the serving process', 
     ]);
     expect(answers).toEqual([2, 3, 4, 5]);
     expect(cut).toBe('reset');
-    expect(died(gateway)).toEqual([{ cause, running: 1 }]);
+    // It is started again at once, so that nobody waits for more than the start itself.
+    expect(gateway.logged('the server died and is started again')).toMatchObject([
+      { cause, running: 1, delayMs: 0 },
+    ]);
     // Callers may be answered before the parent has written that they can be.
     await eventually(() => gateway.logged('the server is ready again').length === 1);
     const downMs = Number(gateway.logged('the server is ready again')[0]?.downMs);
     process.stdout.write(
       `${cause}: serving again after ${downMs} ms; the first start took ${gateway.startMs.toFixed(0)}\n`,
     );
-    expect(downMs).toBeLessThan(gateway.startMs + RESTART_MS);
     gateway.running.child.kill('SIGTERM');
     expect(await gateway.running.ended).toBe(0);
     expect(gateway.running.stdout().match(/^ready /gm)).toHaveLength(1);

@@ -39,7 +39,10 @@ test('a call that takes longer than the configured time is a 504, and the next o
   const body = JSON.stringify({ inputs: [{ name: 'INPUT', shape: [1, 1], datatype: 'FP32', data: [1] }] });
   const response = await fetch(gateway.url('/v2/models/slow/infer'), { method: 'POST', body });
   expect(response.status).toBe(504);
-  expect(await response.json()).toEqual({ error: 'Request timeout expired while the model ran' });
+  // On a busy machine it may not have come to the model by then.
+  expect(await response.json()).toEqual({
+    error: expect.stringMatching(/^Request timeout expired/) as string,
+  });
   expect(metricValue(await gateway.metrics(), 'signalbox_requests_total', { outcome: 'timeout' })).toBe(1);
 });
 
@@ -54,10 +57,12 @@ test('the time to receive the body counts in the total, not as routing', async (
   const [socket] = (await once(call, 'socket')) as [Socket];
   call.write(body.slice(0, 1));
   if (socket.connecting) await once(socket, 'connect');
-  // The first of these is answered after the head of the call has been read; the others are the time it is kept waiting.
+  // The first of these is answered after the head of the call has been read; the others are the time it is kept waiting, which has to be
+  // longer than a busy machine may take for the routing.
   await fetch(gateway.url('/v2/health/live'));
   const headReadMs = performance.now();
-  for (let turn = 0; turn < 20; turn++) await fetch(gateway.url('/v2/health/live'));
+  do await fetch(gateway.url('/v2/health/live'));
+  while (performance.now() - headReadMs < 1000);
   const waitedMs = performance.now() - headReadMs;
   call.end(body.slice(1));
   const [response] = await answer;

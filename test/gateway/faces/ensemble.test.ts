@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { askOfEach } from '../few-callers.ts';
 import { DEMO_FOLDER, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 
@@ -82,18 +83,16 @@ describe('the demo’s ensemble', () => {
   });
 
   test('has over image uploads the accuracy that the card states of version 2, the highest', async () => {
-    const right = await Promise.all(
-      Object.entries(labels).map(async ([file, digit]) => {
-        const body = await scan(file);
-        const response = await fetch(gateway.url('/predict/read-digit'), { method: 'POST', body });
-        const { predictions } = (await response.json()) as {
-          predictions: readonly { readonly class_id: number; readonly label: string }[];
-        };
-        expect(predictions).toHaveLength(3);
-        expect(predictions[0]?.label).toBe(DIGITS[predictions[0]?.class_id ?? -1]);
-        return predictions[0]?.class_id === digit;
-      }),
-    );
+    const right = await askOfEach(Object.entries(labels), async ([file, digit]) => {
+      const body = await scan(file);
+      const response = await fetch(gateway.url('/predict/read-digit'), { method: 'POST', body });
+      const { predictions } = (await response.json()) as {
+        predictions: readonly { readonly class_id: number; readonly label: string }[];
+      };
+      expect(predictions).toHaveLength(3);
+      expect(predictions[0]?.label).toBe(DIGITS[predictions[0]?.class_id ?? -1]);
+      return predictions[0]?.class_id === digit;
+    });
     const { correct, total } = card.versions['2']?.held_out ?? {};
     expect({ correct: right.filter(Boolean).length, total: right.length }).toEqual({ correct, total });
   });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { identityModel } from '../../models/onnx-graph.ts';
+import { askOfEach } from '../few-callers.ts';
 import { DEMO_FOLDER, experimentFile, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 
@@ -46,15 +47,13 @@ describe('the demo’s models', () => {
       string,
       number
     >;
-    const right = await Promise.all(
-      Object.entries(labels).map(async ([file, digit]) => {
-        const image = await readFile(join(DEMO_FOLDER, 'images', file));
-        const response = await predict(image, '/predict', { 'x-experiment': variant });
-        expect(response.headers.get('x-experiment')).toBe(`digits-cnn=${variant}`);
-        const { predictions } = (await response.json()) as Classes;
-        return predictions[0]?.class_id === digit;
-      }),
-    );
+    const right = await askOfEach(Object.entries(labels), async ([file, digit]) => {
+      const image = await readFile(join(DEMO_FOLDER, 'images', file));
+      const response = await predict(image, '/predict', { 'x-experiment': variant });
+      expect(response.headers.get('x-experiment')).toBe(`digits-cnn=${variant}`);
+      const { predictions } = (await response.json()) as Classes;
+      return predictions[0]?.class_id === digit;
+    });
     const stated = card.versions[variant.slice(1)]?.held_out;
     expect({ correct: right.filter(Boolean).length, total: right.length }).toEqual({
       correct: stated?.correct,

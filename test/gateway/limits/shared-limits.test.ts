@@ -81,33 +81,49 @@ describe.skipIf(found.kind === 'missing')('limits that replicas share in Redis',
     using b = await replica();
     using c = await replica();
     const replicas = [a, b, c];
-    // The burst outlasts a machine that stands still for most of a second.
-    const rate: Rate = { limit: 2500, periodMs: 1000, burst: 2000 };
+    // A bucket that is never full loses nothing: it takes this machine four seconds of standing still to fill it.
+    const rate: Rate = { limit: 500, periodMs: 1000, burst: 2000 };
+    const caller = (): LimitedCaller => callerOf('crowd', rate);
     const control = connectRedis(redis.url);
     await eventually(() => control.status === 'ready');
     const nowUs = async (): Promise<number> => {
       const [seconds, micros] = await control.time();
       return Number(seconds) * 1e6 + Number(micros);
     };
-    const startUs = await nowUs();
     let passed = 0;
-    let endsUs = Infinity;
-    const client = async (index: number): Promise<void> => {
-      const caller = callerOf('crowd', rate);
-      const mine = replicas[index % replicas.length] ?? a;
-      while (passed < 8000 && (await nowUs()) < endsUs) {
-        if (await mine.tries(caller)) passed += 1;
-        else endsUs = Math.min(endsUs, startUs + 2.5e6);
+    const crowd = (goesOn: (passes: boolean) => Promise<boolean> | boolean): Promise<unknown> =>
+      Promise.all(
+        Array.from({ length: 32 }, async (_, index) => {
+          for (;;) {
+            const passes = await (replicas[index % replicas.length] ?? a).tries(caller());
+            if (passes) passed += 1;
+            if (!(await goesOn(passes))) return;
+          }
+        }),
+      );
+    /** Takes what is left. @returns times between which the bucket was empty */
+    const drain = async (): Promise<{ readonly beforeUs: number; readonly afterUs: number }> => {
+      for (;;) {
+        const beforeUs = await nowUs();
+        if (!(await a.tries(caller()))) return { beforeUs, afterUs: await nowUs() };
+        passed += 1;
       }
     };
-    await Promise.all(Array.from({ length: 32 }, (_, index) => client(index)));
-    // The bucket is empty at the end, so that all that the rate gave until then was taken.
-    while (await a.tries(callerOf('crowd', rate))) passed += 1;
-    const allowed = rate.burst + (((await nowUs()) - startUs) / 1e6) * rate.limit;
+    const given = (fromUs: number, toUs: number): number => ((toUs - fromUs) / 1e6) * rate.limit;
+
+    const firstUs = await nowUs();
+    await crowd((passes) => passes);
+    const start = await drain();
+    expect(passed).toBeGreaterThanOrEqual(rate.burst);
+    expect(passed).toBeLessThanOrEqual(rate.burst + given(firstUs, start.afterUs) + 1);
+
+    passed = 0;
+    await crowd(async () => (await nowUs()) < start.afterUs + 2.5e6);
+    const end = await drain();
     control.disconnect();
     expect(a.fallbacks + b.fallbacks + c.fallbacks).toBe(0);
-    expect(passed).toBeLessThanOrEqual(allowed + 1);
-    expect(passed).toBeGreaterThan(allowed * 0.99);
+    expect(passed).toBeLessThanOrEqual(given(start.beforeUs, end.afterUs) + 1);
+    expect(passed).toBeGreaterThan(given(start.afterUs, end.beforeUs) * 0.99);
   }, 30_000);
 
   test('count rows, and quotas of the day', async () => {

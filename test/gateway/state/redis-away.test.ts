@@ -95,8 +95,15 @@ describe.skipIf(found.kind === 'missing')('while Redis is away', () => {
       config: `${config(own)}spool: ./blocked/spool\n`,
     });
     const blocked = join(gateway.folder.path, 'blocked');
-    await rm(blocked, { recursive: true, force: true });
-    await writeFile(blocked, 'a file where a folder should be');
+    // The gateway keeps in there where its experiments stand, and may just be making the folder.
+    await eventually(() =>
+      rm(blocked, { recursive: true, force: true })
+        .then(() => writeFile(blocked, 'a file where a folder should be'))
+        .then(
+          () => true,
+          () => false,
+        ),
+    );
     const { id } = await predict(gateway, 'ada');
     await own.kill();
     const refused = await sendOutcomes(gateway, correct(id));
