@@ -1,11 +1,27 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { QueryAnswer, WebhookAnswer } from '../../experiments/rollouts/check-findings.ts';
-import type { QUERY_NAMES, QueryCheck, WebhookCheck } from '../../experiments/rollouts/plan.ts';
+import type { Experiment } from '../../experiments/definition.ts';
+import type { QUERY_NAMES, QueryCheck, RolloutPlan, WebhookCheck } from '../../experiments/rollouts/plan.ts';
 import { post } from './outside-call.ts';
 
 /** What stands for the names that a query may name. */
 export type QueryNames = Readonly<Record<(typeof QUERY_NAMES)[number], string>>;
+
+/** The names of an experiment, its variants and their versions. */
+export function queryNames(experiment: Experiment, plan: RolloutPlan): QueryNames {
+  const { key, model, control, variants } = experiment;
+  const version = variants.find(({ name }) => name === plan.variant)?.version;
+  return {
+    experiment: key,
+    model,
+    variant: plan.variant,
+    version: String(version ?? ''),
+    control: control.name,
+    controlVersion: String(control.version),
+    interval: `${plan.intervalMs}ms`,
+  };
+}
 
 const Sample = Type.Tuple([Type.Number(), Type.String()]);
 

@@ -8,7 +8,8 @@ import type { QueryAnswer, WebhookAnswer } from '../../experiments/rollouts/chec
 import type { MetFloor } from '../../experiments/rollouts/fault-counter.ts';
 import type { Judgement } from '../../experiments/rollouts/judgement.ts';
 import type { MirrorEvidence } from '../../experiments/rollouts/mirror-findings.ts';
-import type { QueryCheck, WebhookCheck } from '../../experiments/rollouts/plan.ts';
+import { isExposed } from '../../experiments/rollouts/machine/retreat.ts';
+import type { QueryCheck, RolloutPlan, WebhookCheck } from '../../experiments/rollouts/plan.ts';
 import { drivenRollout, stepRollout, variantOf } from '../../experiments/rollouts/rollout-step.ts';
 import type { DrivenRollout, RolloutStep } from '../../experiments/rollouts/rollout-step.ts';
 import { rolloutSplit } from '../../experiments/rollouts/split.ts';
@@ -21,6 +22,7 @@ import type { Variant } from '../../experiments/variant.ts';
 import { LeaseLost, StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import type { ExperimentData, Fence } from '../../experiments/stores/state-store.ts';
 import type { StandingBook } from '../standing/standing-book.ts';
+import { queryNames } from './analysis-checks.ts';
 import type { QueryNames } from './analysis-checks.ts';
 
 /** Between two looks at what time alone may change; a look asks nobody. */
@@ -72,8 +74,17 @@ interface Memory {
   retreat: Promise<void> | undefined;
   /** The replica that holds it, as it was told last. */
   objector: string | undefined;
-  /** What is under way. */
+  /** A step that is being stored. */
   work: Promise<void> | undefined;
+  /** An analysis that is under way; it may wait for others, and what takes the variant's share away waits for none. */
+  analysis: Analysis | undefined;
+}
+
+interface Analysis {
+  /** Where the rollout stood; what is found says nothing once it has moved on. */
+  readonly of: RolloutRecord;
+  readonly moved: AbortController;
+  readonly done: Promise<void>;
 }
 
 /**
@@ -109,7 +120,9 @@ export class RolloutController {
   /** Resolves when nothing is under way. */
   async settled(): Promise<void> {
     await Promise.all(
-      [...this.#memory.values()].flatMap(({ work, retreat }) => [work ?? [], retreat ?? []].flat()),
+      [...this.#memory.values()].flatMap(({ work, retreat, analysis }) =>
+        [work ?? [], retreat ?? [], analysis?.done ?? []].flat(),
+      ),
     );
   }
 
@@ -136,7 +149,8 @@ export class RolloutController {
     const situation = this.#options.experiments.situation(key);
     const driven = situation && drivenRollout(situation);
     if (situation === undefined || driven?.record === undefined) return undefined;
-    const judgement = await this.#judge(situation.experiment, driven, driven.record);
+    const never = new AbortController().signal;
+    const judgement = await this.#judge(situation.experiment, driven, driven.record, never);
     return {
       judgement,
       step: stepRollout(driven, { kind: 'analysed', judgement }, this.#surroundings(situation)),
@@ -150,17 +164,32 @@ export class RolloutController {
       this.#retreat(key, memory);
       return;
     }
+    if (memory.analysis !== undefined && !isDeepStrictEqual(memory.analysis.of, driven.record))
+      memory.analysis.moved.abort();
     if (memory.work !== undefined) return;
     // What was counted is lost where the store was: a person has to say how it goes on.
     if (situation.standing.isRecovered || this.#options.lead() === undefined) return;
-    const due = this.#due(situation, driven, memory);
-    if (due !== undefined) this.#run(memory, this.#guarded(key, due));
+    const due = this.#dueStep(situation, driven, memory);
+    if (due !== undefined) {
+      memory.work = this.#guarded(key, due).finally(() => {
+        memory.work = undefined;
+      });
+    } else if (driven.record !== undefined && this.#isAnalysisDue(driven.plan, driven.record, memory)) {
+      const of = driven.record;
+      const moved = new AbortController();
+      const done = this.#guarded(key, () => this.#analyse(situation, driven, of, moved.signal)).finally(
+        () => {
+          memory.analysis = undefined;
+        },
+      );
+      memory.analysis = { of, moved, done };
+    }
   }
 
-  /** What is to be done now; undefined: nothing. */
-  #due(situation: Situation, driven: DrivenRollout, memory: Memory): (() => Promise<void>) | undefined {
+  /** The step that is to be taken now; undefined: none. */
+  #dueStep(situation: Situation, driven: DrivenRollout, memory: Memory): (() => Promise<void>) | undefined {
     const { experiment } = situation;
-    const { record, plan } = driven;
+    const { record } = driven;
     const surroundings = this.#surroundings(situation);
     const event: RolloutEvent = {
       kind: isSpread(record, surroundings.nowMs, this.#options.spreadMs) ? 'in_force' : 'clock',
@@ -169,19 +198,37 @@ export class RolloutController {
       record?.state.kind === 'pending' &&
       surroundings.nowMs - record.state.sinceMs < this.#options.objectionMs;
     const step = waitsForObjections ? undefined : stepRollout(driven, event, surroundings);
-    if (step !== undefined) return () => this.#goOn(experiment.key, driven, event, step);
-    if (record === undefined || !('at' in record.state)) return undefined;
-    if (surroundings.nowMs - Math.max(memory.analysedMs, record.state.at.sinceMs) < plan.intervalMs)
-      return undefined;
-    return async () => {
-      const judgement = await this.#judge(experiment, driven, record);
-      memory.analysedMs = this.#nowMs();
-      const analysed: RolloutEvent = { kind: 'analysed', judgement };
-      const { outcome, findings } = judgement;
-      this.#options.log.info({ experiment: experiment.key, outcome, findings }, 'the rollout was analysed');
-      const next = stepRollout(driven, analysed, this.#surroundings(situation));
-      if (next !== undefined) await this.#goOn(experiment.key, driven, analysed, next);
-    };
+    if (step === undefined) return undefined;
+    // What an analysis that is under way finds is judged before any gate.
+    const isGate = isExposed(step.record.state) || step.cause.code === 'progress_deadline';
+    if (memory.analysis !== undefined && isGate) return undefined;
+    return () => this.#goOn(experiment.key, driven, event, step);
+  }
+
+  #isAnalysisDue(
+    { intervalMs }: RolloutPlan,
+    { state }: RolloutRecord,
+    { analysis, analysedMs }: Memory,
+  ): boolean {
+    if (analysis !== undefined || !('at' in state)) return false;
+    return this.#nowMs() - Math.max(analysedMs, state.at.sinceMs) >= intervalMs;
+  }
+
+  async #analyse(
+    situation: Situation,
+    driven: DrivenRollout,
+    of: RolloutRecord,
+    moved: AbortSignal,
+  ): Promise<void> {
+    const { experiment } = situation;
+    const judgement = await this.#judge(experiment, driven, of, moved);
+    if (moved.aborted) return;
+    this.#memoryOf(experiment.key).analysedMs = this.#nowMs();
+    const analysed: RolloutEvent = { kind: 'analysed', judgement };
+    const { outcome, findings } = judgement;
+    this.#options.log.info({ experiment: experiment.key, outcome, findings }, 'the rollout was analysed');
+    const next = stepRollout(driven, analysed, this.#surroundings(situation));
+    if (next !== undefined) await this.#goOn(experiment.key, driven, analysed, next);
   }
 
   /** Takes a step, unless it would send more to what another replica can't answer for. */
@@ -266,10 +313,11 @@ export class RolloutController {
     experiment: Experiment,
     { plan }: DrivenRollout,
     { state }: RolloutRecord,
+    moved: AbortSignal,
   ): Promise<Judgement> {
     const { experiments, store, flushExposures, askPrometheus, askWebhook, mirrorEvidence } = this.#options;
     const inForce = experiments.current.byKey.get(experiment.key) ?? experiment;
-    const { signal } = this.#stopped;
+    const signal = AbortSignal.any([this.#stopped.signal, moved]);
     const { queries, webhooks, mirror } = checksAt(plan, state);
     const { key, phase, metrics } = inForce;
     const names = queryNames(inForce, plan);
@@ -329,13 +377,6 @@ export class RolloutController {
     }
   }
 
-  #run(memory: Memory, work: Promise<void>): void {
-    const mine = work.finally(() => {
-      if (memory.work === mine) memory.work = undefined;
-    });
-    memory.work = mine;
-  }
-
   #memoryOf(key: string): Memory {
     let memory = this.#memory.get(key);
     if (memory === undefined) {
@@ -345,6 +386,7 @@ export class RolloutController {
         retreat: undefined,
         objector: undefined,
         work: undefined,
+        analysis: undefined,
       };
       this.#memory.set(key, memory);
     }
@@ -361,18 +403,4 @@ function isSpread(record: RolloutRecord | undefined, nowMs: number, spreadMs: nu
   const state = record?.state;
   if (state === undefined || isOver(state) || !('sinceMs' in state)) return false;
   return nowMs - state.sinceMs >= spreadMs;
-}
-
-function queryNames(experiment: Experiment, plan: DrivenRollout['plan']): QueryNames {
-  const { key, model, control, variants } = experiment;
-  const version = variants.find(({ name }) => name === plan.variant)?.version;
-  return {
-    experiment: key,
-    model,
-    variant: plan.variant,
-    version: String(version ?? ''),
-    control: control.name,
-    controlVersion: String(control.version),
-    interval: `${plan.intervalMs}ms`,
-  };
 }

@@ -10,7 +10,8 @@ import type { StateAtStep } from './moves.ts';
 /** The states in which the variant may have a share, or is about to get everybody. */
 type ExposedState = StateAtStep | Extract<RolloutState, { readonly kind: 'promoting' }>;
 
-function isExposed(state: RolloutState): state is ExposedState {
+/** Whether the variant has, or is about to get, a share. */
+export function isExposed(state: RolloutState): state is ExposedState {
   return 'at' in state || state.kind === 'promoting';
 }
 

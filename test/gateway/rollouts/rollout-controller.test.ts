@@ -30,15 +30,19 @@ rollout:
   const experiments = await StandingBook.open({
     store,
     log,
-    files: { written: [{ experiment, digest: '' }], current: assembleExperiments([experiment]).set },
+    files: {
+      written: [{ experiment, text: '', digest: '' }],
+      current: assembleExperiments([experiment]).set,
+    },
   });
+  let isReady = true;
   const asked = Promise.withResolvers<undefined>();
   const said = Promise.withResolvers<undefined>();
   const controller = new RolloutController({
     experiments,
     store,
     flushExposures: () => Promise.resolve(),
-    isReady: () => true,
+    isReady: () => isReady,
     askPrometheus: () => Promise.resolve({ kind: 'values', values: [] }),
     askWebhook: async () => {
       asked.resolve(undefined);
@@ -64,6 +68,9 @@ rollout:
     controller,
     stateOf,
     weights: () => experiments.situation('classes')?.standing.split.weights,
+    unload: () => {
+      isReady = false;
+    },
     answer: () => {
       said.resolve(undefined);
     },
@@ -72,17 +79,28 @@ rollout:
 
 const VERSION_3 = { variant: 'v2', version: 3, phase: 1 };
 
-test('a hard floor waits for no analysis that waits for others, and what that says afterwards changes nothing', async () => {
+test('a way back waits for no analysis that waits for others, to its end, and what that says afterwards changes nothing', async () => {
   const { controller, stateOf, weights, answer } = await controlled();
   controller.meetFloor('classes', { ...FLOOR, target: VERSION_3 });
   await vi.waitFor(() => {
-    expect(stateOf()).toBe('rolling_back');
+    expect(stateOf()).toBe('rolled_back');
   });
   expect(weights()).toEqual({ v1: 100, v2: 0 });
   answer();
+  await controller.settled();
+  expect(stateOf()).toBe('rolled_back');
+  await controller.stop();
+});
+
+test('a variant that can’t answer any more loses its share while an analysis still waits for others', async () => {
+  const { controller, stateOf, weights, unload, answer } = await controlled();
+  expect(weights()).toEqual({ v1: 90, v2: 10 });
+  unload();
   await vi.waitFor(() => {
     expect(stateOf()).toBe('rolled_back');
   });
+  expect(weights()).toEqual({ v1: 100, v2: 0 });
+  answer();
   await controller.stop();
 });
 
