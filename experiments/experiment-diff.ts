@@ -50,6 +50,12 @@ export function diffExperiments(before: Experiment, after: Experiment, nowMs: nu
   diffPopulation(before, after, note);
   diffVariants(before, after, note);
   diffMetrics(before.metrics, after.metrics, note);
+  if (!isSame(marginsOf(before), marginsOf(after)))
+    note(
+      ['guardrails'],
+      'new_phase',
+      'a maximumHarm is what is tested, and is chosen after results were seen',
+    );
   for (const [key, valueOf] of UNMOVING)
     if (!isSame(valueOf(before), valueOf(after))) note([key], 'safe', 'it moves no unit');
   return changes;
@@ -221,6 +227,13 @@ function nameOf({ version, upstream }: Variant): string {
   return `${model}${served === undefined ? '' : ` version ${served}`} on ${url}`;
 }
 
+/** How much worse each guardrail may become, as the tests of the phase have it. */
+function marginsOf({ guardrails }: Experiment): unknown {
+  return guardrails
+    .flatMap(({ metric, maximumHarm }) => (maximumHarm === undefined ? [] : [[metric, maximumHarm]]))
+    .sort();
+}
+
 /** Whether the first part of a namespace has all that the second has; no namespace is everybody. */
 function contains(outer: Namespace | undefined, inner: Namespace | undefined): boolean {
   if (outer === undefined) return true;
@@ -239,7 +252,11 @@ function rulesOf({ match }: Experiment): unknown {
 /** What moves no unit, as it compares: weights that change are no change of what names a variant. */
 const UNMOVING: readonly (readonly [key: string, valueOf: (experiment: Experiment) => unknown])[] = [
   ['onUnavailable', ({ onUnavailable }) => onUnavailable],
-  ['guardrails', ({ guardrails }) => guardrails],
+  // The margins are tested; these are limits, which may be drawn tighter at any moment.
+  [
+    'guardrails',
+    ({ guardrails }) => guardrails.map(({ metric, minimum, maximum }) => [metric, minimum, maximum]),
+  ],
   ['mirror', ({ mirrors }) => mirrors.map(({ variant, share }) => [variant.name, share])],
   ['allocation', ({ allocation }) => allocation],
   ['rollout', ({ rollout }) => rollout],

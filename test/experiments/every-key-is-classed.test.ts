@@ -178,7 +178,7 @@ const EDITS: Readonly<Record<string, readonly [before: Fields, after: Fields, ex
   'guardrails[].metric': [guardrail(), guardrail({ metric: 'hits' }), 'safe guardrails'],
   'guardrails[].minimum': [guardrail(), guardrail({ minimum: 0.1 }), 'safe guardrails'],
   'guardrails[].maximum': [guardrail(), guardrail({ maximum: 0.6 }), 'safe guardrails'],
-  'guardrails[].maximumHarm': [guardrail(), guardrail({ maximumHarm: 0.1 }), 'safe guardrails'],
+  'guardrails[].maximumHarm': [guardrail(), guardrail({ maximumHarm: 0.1 }), 'new_phase guardrails'],
   allocation: [bandit(), { ...bandit(), allocation: undefined, sticky: true }, 'safe allocation'],
   'allocation.metric': [bandit(), bandit({ metric: 'other' }), 'safe allocation'],
   'allocation.every': [bandit(), bandit({ every: '20m' }), 'safe allocation'],

@@ -73,6 +73,12 @@ test.each<[string, Changes, Changes, readonly string[]]>([
     { ...metric({ role: 'guardrail' }), guardrails: [{ metric: 'correct', minimum: 0.6 }] },
     ['safe guardrails'],
   ],
+  [
+    'how much worse a guardrail may become',
+    { ...metric({ role: 'guardrail' }), guardrails: [{ metric: 'correct', maximumHarm: 0.01 }] },
+    { ...metric({ role: 'guardrail' }), guardrails: [{ metric: 'correct', maximumHarm: 0.05 }] },
+    ['new_phase guardrails'],
+  ],
 ])('of a running experiment %s is classed', (_, before, after, expected) => {
   expect(classes(before, after)).toEqual(expected);
   expect(classes({ ...before, status: 'paused' }, { status: 'paused', ...after })).toEqual(expected);
