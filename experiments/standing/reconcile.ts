@@ -6,6 +6,7 @@ import type { Cause, Standing } from './standing.ts';
 /** An experiment's file as this replica has it. */
 export interface WrittenExperiment {
   readonly experiment: Experiment;
+  readonly text: string;
   /** SHA-256 of the file's text. */
   readonly digest: string;
 }
@@ -68,7 +69,7 @@ export function reconcile(
  * @param before what stood before it
  */
 export function firstStanding(
-  { experiment, digest }: WrittenExperiment,
+  { experiment, text, digest }: WrittenExperiment,
   before: Standing | undefined,
   at: string,
 ): Standing {
@@ -85,6 +86,7 @@ export function firstStanding(
     id: `file ${version} ${digest}`,
     phase: experiment.phase,
     fileDigest: digest,
+    definition: text,
     split: wishedSplit(experiment),
     cause,
     isRecovered: false,

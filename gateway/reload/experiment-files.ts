@@ -30,7 +30,6 @@ export interface Refusal {
 
 /** A file's experiment, and where it was written. */
 interface Source extends WrittenExperiment {
-  readonly text: string;
   readonly document: YamlDocument;
 }
 
@@ -88,6 +87,29 @@ export class ExperimentFiles {
     throw new InvalidDocuments(refused.flatMap(({ problems }) => problems));
   }
 
+  /**
+   * Holds edits that were made while no process ran to what holds for any: of one that is refused, the last good version stays, and the next look
+   * tells of it.
+   *
+   * @param servedBefore the text that an experiment was served by last; undefined where none is known
+   */
+  async holdTo(servedBefore: (key: string) => Promise<string | undefined>): Promise<void> {
+    const kept = new Map(this.#sources);
+    for (const [file, source] of this.#sources) {
+      const text = await servedBefore(source.experiment.key);
+      if (text === undefined || text === source.text) continue;
+      // Its versions may be gone meanwhile, and an older release may have read it otherwise.
+      const before = parse(file, text, undefined);
+      if (before instanceof InvalidDocuments) continue;
+      const isRefused = refusedEdits(before.experiment, source, this.#nowMs()).length > 0;
+      if (isRefused) kept.set(file, before);
+    }
+    // What no longer goes together with another file's edit can't stay.
+    if (!goTogether(kept)) return;
+    this.#sources = kept;
+    this.#set = this.#assembled();
+  }
+
   /** Looks whether a file changed. An edit takes effect when two looks in a row saw the same. */
   async refresh(): Promise<ReloadReport> {
     return this.#folder === undefined ? { changed: [], refused: [] } : this.#apply(await this.#folder.look());
@@ -100,7 +122,7 @@ export class ExperimentFiles {
     for (const [file, state] of files) {
       if (state.kind === 'unreadable') refused.set(file, [state.problem]);
       else if (this.#sources.get(file)?.text !== state.text) {
-        const read = this.#parse(file, state.text);
+        const read = parse(file, state.text, this.#knownVersions);
         if (read instanceof InvalidDocuments) refused.set(file, read.problems);
         else fresh.set(file, read);
       }
@@ -122,10 +144,14 @@ export class ExperimentFiles {
     const changed = [...known].filter((file) => before.get(file) !== accepted.get(file));
     if (changed.length > 0) {
       this.#sources = accepted;
-      const experiments = [...accepted.values()].map(({ experiment }) => experiment);
-      this.#set = assembleExperiments(experiments, this.#holdout).set;
+      this.#set = this.#assembled();
     }
     return { changed, refused: this.#news(refused) };
+  }
+
+  #assembled(): ExperimentSet {
+    const experiments = [...this.#sources.values()].map(({ experiment }) => experiment);
+    return assembleExperiments(experiments, this.#holdout).set;
   }
 
   /** Of what is refused, what has not been told yet. */
@@ -138,29 +164,41 @@ export class ExperimentFiles {
   }
 
   /** What a file changes of a running experiment that it may not change as it runs. */
-  #refusedEdits(file: string, { experiment, document }: Source, files: Look['files']): readonly Problem[] {
+  #refusedEdits(file: string, source: Source, files: Look['files']): readonly Problem[] {
+    const { experiment } = source;
     // A file that was renamed still has its experiment's key.
     const renamed = [...this.#sources].find(
       ([name, source]) => !files.has(name) && source.experiment.key === experiment.key,
     );
     const before = (this.#sources.get(file) ?? renamed?.[1])?.experiment;
-    if (before === undefined) return [];
-    const changes = diffExperiments(before, experiment, this.#nowMs());
-    return refusedChanges(before, experiment, changes).map((change) =>
-      document.problemAt(change.path, explainRefusal(change, before)),
-    );
+    return before === undefined ? [] : refusedEdits(before, source, this.#nowMs());
   }
+}
 
-  #parse(file: string, text: string): Source | InvalidDocuments {
-    try {
-      const document = parseYaml(text, file);
-      const digest = createHash('sha256').update(text).digest('hex');
-      return { text, digest, document, experiment: readExperiment(document, this.#knownVersions) };
-    } catch (error) {
-      if (error instanceof InvalidDocuments) return error;
-      throw error;
-    }
+function parse(
+  file: string,
+  text: string,
+  knownVersions: KnownVersions | undefined,
+): Source | InvalidDocuments {
+  try {
+    const document = parseYaml(text, file);
+    const digest = createHash('sha256').update(text).digest('hex');
+    return { text, digest, document, experiment: readExperiment(document, knownVersions) };
+  } catch (error) {
+    if (error instanceof InvalidDocuments) return error;
+    throw error;
   }
+}
+
+function refusedEdits(
+  before: Experiment,
+  { experiment, document }: Source,
+  nowMs: number,
+): readonly Problem[] {
+  const changes = diffExperiments(before, experiment, nowMs);
+  return refusedChanges(before, experiment, changes).map((change) =>
+    document.problemAt(change.path, explainRefusal(change, before)),
+  );
 }
 
 /**

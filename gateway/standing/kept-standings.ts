@@ -53,6 +53,11 @@ export class KeptStandings {
     return kept?.standing.fileDigest === digest ? kept : undefined;
   }
 
+  /** The text of its file by which an experiment stood last. */
+  definitionOf(key: string): string | undefined {
+    return this.#kept.get(key)?.standing.definition;
+  }
+
   /** Keeps what is in force now; several changes in a row may be written as one. */
   keep({ standing, changes }: Kept): void {
     this.#kept.set(standing.experiment, { standing, changes: changes.slice(-MAX_CHANGES) });

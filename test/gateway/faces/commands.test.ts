@@ -267,14 +267,42 @@ test('an edit that is made while the gateway is down starts from the file’s ow
   });
   await command(first, 'promote');
   await first.server.stop();
-  const files = { ...MEASURED_FILES, 'experiments/digits.yaml': experimentFile() };
+  const edited = String(MEASURED_FILES['experiments/digits.yaml']).replace('"weight": 50', '"weight": 150');
+  const files = { ...MEASURED_FILES, 'experiments/digits.yaml': edited };
   const database = `state: sqlite:${join(first.folder.path, 'state.db')}\n`;
   await using second = await startGateway({ admin: true, files, config: database });
   expect(await told(second)).toMatchObject({
     weightsVersion: 3,
     status: 'running',
-    variants: [{ share: 0.9 }, {}],
+    variants: [{ share: 0.75 }, {}],
   });
+});
+
+test('an edit that a running experiment can’t follow is refused where it was made while the gateway was down, too, until it begins a phase', async () => {
+  await using first = await startGateway({
+    admin: true,
+    files: MEASURED_FILES,
+    config: 'state: sqlite:./state.db\n',
+  });
+  await command(first, 'promote');
+  const promoted = await told(first);
+  await first.server.stop();
+  const text = String(MEASURED_FILES['experiments/digits.yaml']);
+  const edited = (more: string): string =>
+    text.replace('"version": 2', '"version": 1').replace('{', `{ "hashAttribute": "x-session", ${more}`);
+  const files = { ...MEASURED_FILES, 'experiments/digits.yaml': edited('') };
+  const database = `state: sqlite:${join(first.folder.path, 'state.db')}\n`;
+  await using second = await startGateway({ admin: true, files, config: database });
+  expect(await told(second)).toEqual(promoted);
+  const problems = (): string => second.log.filter((line) => line.includes('needs a new phase')).join('');
+  await eventually(() => problems() !== '');
+  expect(problems()).toMatch(
+    /hashAttribute: changed, which needs a new phase: the units are others; write phase: 2/,
+  );
+  expect(problems()).toMatch(/v2 would be version 1 under the results of version 2/);
+  await second.folder.write({ 'experiments/digits.yaml': edited('"phase": 2, ') });
+  await eventually(async () => (await told(second)).status === 'running');
+  expect(await told(second)).toMatchObject({ weightsVersion: Number(promoted.weightsVersion) + 1, phase: 2 });
 });
 
 test('a variant whose version is not ready is not promoted, and a rollback goes through whatever is ready', async () => {
