@@ -56,6 +56,7 @@ export function assembleGateway(loaded: Loaded): Gateway {
     repository,
     upstreams,
     rollout: rollouts.commands,
+    objector: (key, variant) => rollouts.objector(key, variant),
     keepAudit: () => audit.keep(),
     nowMs: () => store.nowMs(),
   });

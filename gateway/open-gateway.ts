@@ -10,6 +10,7 @@ import { ExperimentFiles } from './reload/experiment-files.ts';
 import { neededBy } from './rollouts/needed-versions.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { KeptStandings } from './standing/kept-standings.ts';
+import { definitionServedLast } from './standing/last-definition.ts';
 import { StandingBook } from './standing/standing-book.ts';
 import { GatewayState } from './state/state.ts';
 import { gaugeSources } from './telemetry/gauge-sources.ts';
@@ -65,6 +66,7 @@ export async function openGateway(
     const { store } = state;
     // Other stores are on this machine themselves.
     const kept = state.place && (await KeptStandings.open(state.place, log));
+    await files.holdTo((key) => definitionServedLast(key, store, kept));
     experiments = await StandingBook.open({ store, files, kept, log, nowMs: () => store.nowMs() });
     await upstreams.follow(experiments.current);
     const keys = place?.kind === 'state' ? await StoredKeys.open(store) : fileKeys;

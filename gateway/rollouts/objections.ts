@@ -1,6 +1,5 @@
 import type { RolloutTarget } from '../../experiments/rollouts/state.ts';
-import { isOver } from '../../experiments/rollouts/state.ts';
-import { drivenRollout, variantOf } from '../../experiments/rollouts/rollout-step.ts';
+import type { Experiment } from '../../experiments/definition.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
 import type { Leases } from '../../experiments/stores/state-store.ts';
 import type { Variant } from '../../experiments/variant.ts';
@@ -22,8 +21,8 @@ export interface ObjectionsOptions {
 }
 
 /**
- * Whoever leads a rollout knows only of its own versions. A replica that can't answer for what is rolled out says so, by a lease that it
- * keeps as long as that is so; one at a time holds it, which is enough to hold the rollout.
+ * Whoever leads a rollout, or carries out a command, knows only of its own versions. A replica that can't answer for a variant says so, by a lease
+ * that it keeps as long as that is so; one at a time holds it, which is enough to keep units from being sent there.
  */
 export class Objections {
   readonly #options: ObjectionsOptions;
@@ -47,11 +46,14 @@ export class Objections {
   }
 
   /**
-   * Another replica that can't answer for what is rolled out.
+   * Another replica that can't answer for a variant.
    *
    * @throws StoreUnavailable
    */
-  async objector(experiment: string, target: RolloutTarget): Promise<string | undefined> {
+  async objector(
+    experiment: string,
+    target: Pick<RolloutTarget, 'variant' | 'version'>,
+  ): Promise<string | undefined> {
     const { leases, replica } = this.#options;
     const holder = await leases.leaseHolder(leaseOf(experiment, target));
     return holder === replica ? undefined : holder;
@@ -60,13 +62,10 @@ export class Objections {
   async #look(): Promise<void> {
     const { situations, leases, replica, isReady } = this.#options;
     const wanted = new Set<string>();
-    for (const situation of situations()) {
-      const { experiment } = situation;
-      const driven = drivenRollout(situation);
-      if (driven === undefined || (driven.record !== undefined && isOver(driven.record.state))) continue;
-      if (!isReady(experiment.model, variantOf(experiment, driven.plan)))
-        wanted.add(leaseOf(experiment.key, driven.target));
-    }
+    // Also of a rollout that is over: a person may begin it again.
+    for (const { experiment } of situations())
+      for (const variant of others(experiment))
+        if (!isReady(experiment.model, variant)) wanted.add(leaseOf(experiment.key, askedOf(variant)));
     const over = [...this.#raised].filter((lease) => !wanted.has(lease));
     // A store that is away holds the rollout itself, and lets the lease run out.
     await Promise.allSettled([
@@ -78,6 +77,19 @@ export class Objections {
   }
 }
 
-function leaseOf(experiment: string, { variant, version }: RolloutTarget): string {
+/** The variants that units may be sent to instead of the control. */
+function others({ status, variants, control }: Experiment): readonly Variant[] {
+  return status === 'completed' ? [] : variants.filter(({ name }) => name !== control.name);
+}
+
+/** What a replica is asked of a variant; version 0: of a server elsewhere that is asked for no version of its own. */
+export function askedOf({ name, version, upstream }: Variant): Pick<RolloutTarget, 'variant' | 'version'> {
+  return { variant: name, version: version ?? upstream?.version ?? 0 };
+}
+
+function leaseOf(
+  experiment: string,
+  { variant, version }: Pick<RolloutTarget, 'variant' | 'version'>,
+): string {
   return `not-ready:${experiment}:${variant}:${version}`;
 }

@@ -14,7 +14,7 @@ import type { Upstreams } from '../upstream/upstreams.ts';
 import { askPrometheus, askWebhook } from './analysis-checks.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { mirrorEvidence } from './mirror-evidence.ts';
-import { OBJECTION_MS, Objections } from './objections.ts';
+import { OBJECTION_MS, Objections, askedOf } from './objections.ts';
 import { RolloutController } from './rollout-controller.ts';
 import type { DryRun } from './rollout-controller.ts';
 
@@ -118,6 +118,15 @@ export class Rollouts {
 
   workerDied(model: string, version: number, reason: string): void {
     this.#watch.workerDied(this.#experiments.current, model, version, reason);
+  }
+
+  /**
+   * Another replica that can't answer for a variant of an experiment.
+   *
+   * @throws StoreUnavailable
+   */
+  async objector(experiment: string, variant: Variant): Promise<string | undefined> {
+    return this.#objections?.objector(experiment, askedOf(variant));
   }
 
   /** What an analysis would decide now; undefined where the experiment has no rollout that is driven. */

@@ -3,6 +3,7 @@ import type { ModelRepository } from '../../backends/repository/repository.ts';
 import { carryOut } from '../../experiments/standing/command.ts';
 import type { Command, Outcome, RolloutCommands } from '../../experiments/standing/command.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
+import type { Variant } from '../../experiments/variant.ts';
 import type { Actor, NamedRequest, Standing } from '../../experiments/standing/standing.ts';
 import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import { GatewayError } from '../errors.ts';
@@ -17,6 +18,8 @@ export interface ControlOptions {
   readonly repository: ModelRepository;
   /** What rollouts make of a command. */
   readonly rollout: RolloutCommands;
+  /** Another replica that can't answer for a variant; undefined: all can. */
+  readonly objector: (experiment: string, variant: Variant) => Promise<string | undefined>;
   /** Brings what was changed into the audit file, before it is acknowledged. */
   readonly keepAudit: () => Promise<void>;
   /** Milliseconds since 1970, the same on all replicas. */
@@ -56,7 +59,9 @@ export class Control {
     const { command, reason, actor, requestKey, isDryRun } = request;
     const cause = { action: command.action, reason, actor, at: new Date(nowMs()).toISOString() };
     try {
-      const decide = (situation: Situation): Outcome => this.#decide(command, situation);
+      const objectors =
+        command.action === 'rollback' ? new Map<string, string>() : await this.#objectors(key);
+      const decide = (situation: Situation): Outcome => this.#decide(command, situation, objectors);
       const named = requestKey === undefined ? undefined : namedRequest(requestKey, request);
       const changed = await experiments.change(key, decide, { cause, request: named, isDryRun });
       switch (changed.kind) {
@@ -95,20 +100,43 @@ export class Control {
     }
   }
 
+  /** The replicas that can't answer for variants of an experiment, by the variants' names. */
+  async #objectors(key: string): Promise<ReadonlyMap<string, string>> {
+    const { experiments, objector } = this.#options;
+    const variants = experiments.situation(key)?.experiment.variants ?? [];
+    const asked = await Promise.all(
+      variants.map(async (variant) => [variant.name, await objector(key, variant)] as const),
+    );
+    return new Map(
+      asked.flatMap(([name, replica]) => (replica === undefined ? [] : [[name, replica] as const])),
+    );
+  }
+
   /** @throws GatewayError `variant_not_ready` */
-  #decide(command: Command, situation: Situation): Outcome {
+  #decide(command: Command, situation: Situation, objectors: ReadonlyMap<string, string>): Outcome {
     const { rollout, nowMs } = this.#options;
     const outcome = carryOut(command, situation, nowMs(), rollout);
     if (outcome.kind === 'change' && command.action !== 'rollback')
-      this.#requireReady(situation, outcome.split.weights);
+      this.#requireReady(situation, outcome.split.weights, objectors);
     return outcome;
   }
 
-  /** Units are only moved to a version that can answer them; away from one, always. */
-  #requireReady({ experiment, standing }: Situation, weights: Readonly<Record<string, number>>): void {
+  /** Units are only moved to a version that can answer them, on every replica; away from one, always. */
+  #requireReady(
+    { experiment, standing }: Situation,
+    weights: Readonly<Record<string, number>>,
+    objectors: ReadonlyMap<string, string>,
+  ): void {
     for (const variant of experiment.variants) {
       const { name } = variant;
       if ((weights[name] ?? 0) <= (standing.split.weights[name] ?? 0)) continue;
+      const replica = objectors.get(name);
+      if (replica !== undefined)
+        throw new GatewayError(
+          'variant_not_ready',
+          `variant ${name} of ${experiment.key} would get more units, but replica ${replica} can't answer for it; ` +
+            `see there why it is not ready (signalbox models), and ask again when it is`,
+        );
       if (variant.upstream !== undefined) {
         const server = this.#options.upstreams.of(variant);
         if (server?.isReady === true) continue;

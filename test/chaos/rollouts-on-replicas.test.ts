@@ -282,6 +282,13 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
     await eventually(async () => (await leaseExpires()) > expires);
     expect(await at(leading).told()).toEqual(held);
     for (const answer of await follower.assignment()) expect(answer).toBe('200 digits-cnn=v1');
+    const byHand = await at(leading).command('promote', 'by hand');
+    expect(byHand.status).toBe(409);
+    expect(byHand.body.error).toMatch(
+      new RegExp(
+        `v2 of digits-cnn would get more units, but replica .*:${follower.pid}:.* can't answer for it`,
+      ),
+    );
     await follower.folder.write({ 'models/digits/2/model.onnx': fragileModel() });
     await reaches(at(0), stepOf(held.standing.rollout?.state) + 2);
     await end();
