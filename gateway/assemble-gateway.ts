@@ -16,6 +16,7 @@ import { FolderWatch } from './reload/folder-watch.ts';
 import { Results } from './results/results.ts';
 import { Rollouts } from './rollouts/rollouts.ts';
 import { Control } from './standing/control.ts';
+import { settledCounts } from './standing/settled-counts.ts';
 import type { StandingBook } from './standing/standing-book.ts';
 import type { GatewayState } from './state/state.ts';
 import { StickyUnits } from './sticky/sticky-units.ts';
@@ -72,6 +73,7 @@ export function assembleGateway(loaded: Loaded): Gateway {
   const bandits = new Bandits({
     book: experiments,
     store,
+    counts: settledCounts(store, experiments),
     log,
     random: Math.random,
     nowMs: Date.now,

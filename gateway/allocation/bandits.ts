@@ -15,7 +15,8 @@ const LOOK_EVERY_MS = 1000;
 
 export interface BanditsOptions {
   readonly book: StandingBook;
-  readonly store: Claims & ExperimentData;
+  readonly store: Claims;
+  readonly counts: Pick<ExperimentData, 'tallies'>;
   readonly log: Logger;
   /** Uniform on [0, 1). */
   readonly random: () => number;
@@ -82,9 +83,9 @@ export class Bandits {
   /** @returns whether the weights are others now */
   async #reweigh(written: Experiment, { metric }: NonNullable<Experiment['allocation']>): Promise<boolean> {
     const { key, phase } = written;
-    const { book, store, flush, nowMs, random, log } = this.#options;
+    const { book, counts, flush, nowMs, random, log } = this.#options;
     await flush();
-    const tallies = await store.tallies(key, phase, countedMetrics(written.metrics), nowMs());
+    const tallies = await counts.tallies(key, phase, countedMetrics(written.metrics), nowMs());
     const decide = (situation: Situation): Outcome => {
       const inForce = book.current.byKey.get(key);
       if (inForce === undefined || !isSameTurn(situation, written)) return { kind: 'same' };

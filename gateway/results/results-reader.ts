@@ -15,7 +15,7 @@ export interface Reading {
 }
 
 export interface ReadingSources {
-  readonly store: Pick<ExperimentData, 'tallies' | 'mirrors'>;
+  readonly counts: Pick<ExperimentData, 'tallies' | 'mirrors'>;
   /** Hands over what this process has seen, so that it is counted. */
   readonly flush: () => Promise<unknown>;
   readonly nowMs: () => number;
@@ -38,12 +38,12 @@ export class ResultsReader {
    * @throws StoreUnavailable
    */
   async read(experiment: Experiment): Promise<Reading> {
-    const { store, flush, nowMs } = this.#sources;
+    const { counts, flush, nowMs } = this.#sources;
     const atMs = nowMs();
     await flush();
     const { key, phase, metrics } = experiment;
-    const tallies = await store.tallies(key, phase, countedMetrics(metrics), atMs);
-    const mirrors = mirrorResults(await store.mirrors(key, phase));
+    const tallies = await counts.tallies(key, phase, countedMetrics(metrics), atMs);
+    const mirrors = mirrorResults(await counts.mirrors(key, phase));
     const results = { ...experimentResults(experiment, tallies, atMs), mirrors };
     const reading = { atMs, experiment, results };
     if (atMs >= (this.#latest.get(experiment)?.atMs ?? 0)) this.#latest.set(experiment, reading);

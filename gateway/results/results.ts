@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { settledCounts } from '../standing/settled-counts.ts';
 import type { StandingBook } from '../standing/standing-book.ts';
 import type { GatewayState } from '../state/state.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -7,7 +8,7 @@ import { ResultsReader } from './results-reader.ts';
 import { ResultsWatch } from './results-watch.ts';
 
 export interface ResultsParts {
-  readonly experiments: Pick<StandingBook, 'current'>;
+  readonly experiments: Pick<StandingBook, 'current' | 'hasOtherFile'>;
   readonly state: Pick<GatewayState, 'store' | 'exposures' | 'mirrors'>;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -22,7 +23,7 @@ export class Results {
   constructor({ experiments, state, metrics, log }: ResultsParts) {
     const { store, exposures, mirrors } = state;
     this.reader = new ResultsReader({
-      store,
+      counts: settledCounts(store, experiments),
       flush: () => Promise.all([exposures.flush(), mirrors.flush()]),
       nowMs: Date.now,
     });

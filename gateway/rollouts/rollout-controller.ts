@@ -30,7 +30,7 @@ const LOOK_EVERY_MS = 100;
 
 export interface RolloutControllerOptions {
   readonly experiments: Pick<StandingBook, 'situations' | 'situation' | 'current' | 'change'>;
-  readonly store: Pick<ExperimentData, 'tallies'>;
+  readonly counts: Pick<ExperimentData, 'tallies'>;
   /** What this process has seen until now is in the store afterwards. */
   readonly flushExposures: () => Promise<void>;
   /** Whether a variant of a model can answer. */
@@ -315,7 +315,7 @@ export class RolloutController {
     { state }: RolloutRecord,
     moved: AbortSignal,
   ): Promise<Judgement> {
-    const { experiments, store, flushExposures, askPrometheus, askWebhook, mirrorEvidence } = this.#options;
+    const { experiments, counts, flushExposures, askPrometheus, askWebhook, mirrorEvidence } = this.#options;
     const inForce = experiments.current.byKey.get(experiment.key) ?? experiment;
     const signal = AbortSignal.any([this.#stopped.signal, moved]);
     const { queries, webhooks, mirror } = checksAt(plan, state);
@@ -331,7 +331,7 @@ export class RolloutController {
     ]);
     await flushExposures();
     const nowMs = this.#nowMs();
-    const tallies = await store.tallies(key, phase, countedMetrics(metrics), nowMs);
+    const tallies = await counts.tallies(key, phase, countedMetrics(metrics), nowMs);
     return analyseRollout(
       inForce,
       plan,

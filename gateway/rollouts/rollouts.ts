@@ -5,6 +5,7 @@ import { rolloutCommands } from '../../experiments/rollouts/rollout-step.ts';
 import type { RolloutCommands } from '../../experiments/standing/command.ts';
 import type { GatewayError } from '../errors.ts';
 import type { Target } from '../pipeline/call.ts';
+import { settledCounts } from '../standing/settled-counts.ts';
 import type { StandingBook } from '../standing/standing-book.ts';
 import { LeaderElection } from '../state/leader-election.ts';
 import type { GatewayState } from '../state/state.ts';
@@ -75,7 +76,7 @@ export class Rollouts {
     this.#objections = isShared ? objections : undefined;
     this.#controller = new RolloutController({
       experiments,
-      store,
+      counts: settledCounts(store, experiments),
       flushExposures: () => exposures.flush(),
       isReady,
       askPrometheus,

@@ -78,6 +78,8 @@ interface Entry {
   /** What led there. */
   readonly history: ChangeHistory;
   isUnsaved: boolean;
+  /** Whether the store's standing is of another file's text, which another replica was given. */
+  isOutdated: boolean;
   /** Whether it was told that nobody knows where it stands. */
   isAdrift: boolean;
   readonly unwatch: () => void;
@@ -131,6 +133,11 @@ export class StandingBook {
   situation(key: string): Situation | undefined {
     const entry = this.#entries.get(key);
     return entry?.held && { experiment: entry.file.experiment, standing: entry.held };
+  }
+
+  /** Whether another replica has taken up another file of an experiment than this one has. */
+  hasOtherFile(key: string): boolean {
+    return this.#entries.get(key)?.isOutdated === true;
   }
 
   /** The situations of all experiments that are served. */
@@ -265,7 +272,8 @@ export class StandingBook {
       const version = document?.version ?? 0;
       switch (step.kind) {
         case 'keep':
-          if (stored?.id !== held?.id) return undefined;
+          entry.isOutdated = stored?.id !== held?.id;
+          if (entry.isOutdated) return undefined;
           // Another replica has stored the edit that both have read.
           if (isUnsaved && stored !== undefined)
             this.#hold(entry, stored, await entry.history.of(stored.version));
@@ -356,6 +364,7 @@ export class StandingBook {
       held: undefined,
       history: new ChangeHistory(this.#store, key),
       isUnsaved: false,
+      isOutdated: false,
       isAdrift: false,
       unwatch,
       turn: Promise.resolve(),
@@ -386,6 +395,7 @@ export class StandingBook {
     if (after.fileDigest !== file.digest) return;
     entry.held = after;
     entry.isUnsaved = false;
+    entry.isOutdated = false;
     history.add(records);
     this.#kept?.keep({ standing: after, changes: history.known });
     if (before?.id !== after.id || before.version !== after.version) this.#assemble();

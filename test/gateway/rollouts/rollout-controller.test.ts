@@ -40,7 +40,7 @@ rollout:
   const said = Promise.withResolvers<undefined>();
   const controller = new RolloutController({
     experiments,
-    store,
+    counts: store,
     flushExposures: () => Promise.resolve(),
     isReady: () => isReady,
     askPrometheus: () => Promise.resolve({ kind: 'values', values: [] }),
