@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import type { InferAnswer } from '../backends/inference.ts';
-import { loadConfig } from '../gateway/config/config.ts';
+import { loadConfig } from '../gateway/config/load-config.ts';
 import { openGateway } from '../gateway/open-gateway.ts';
 import { PredictionLog } from '../gateway/pipeline/prediction-log.ts';
 import { Router } from '../gateway/pipeline/route.ts';

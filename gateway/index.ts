@@ -12,7 +12,7 @@
  * @module
  */
 import type { Logger } from 'pino';
-import { loadConfig } from './config/config.ts';
+import { loadConfig } from './config/load-config.ts';
 import { serve } from './server.ts';
 import type { Bound } from './server.ts';
 import { openLog } from './telemetry/log-sink.ts';

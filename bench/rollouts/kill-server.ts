@@ -1,6 +1,6 @@
 /** A gateway in a process that is made to be killed: it tells when it serves, and each change once it is in force. */
 import { pino } from 'pino';
-import { loadConfig } from '../../gateway/config/config.ts';
+import { loadConfig } from '../../gateway/config/load-config.ts';
 import { serve } from '../../gateway/server.ts';
 
 export type KillMessage =

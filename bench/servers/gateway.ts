@@ -1,6 +1,6 @@
 /** The gateway itself, as `signalbox serve` runs it. */
 import { openSync } from 'node:fs';
-import { loadConfig } from '../../gateway/config/config.ts';
+import { loadConfig } from '../../gateway/config/load-config.ts';
 import { serve } from '../../gateway/server.ts';
 import { openLog } from '../../gateway/telemetry/log-sink.ts';
 import { serveBench } from './server-process.ts';

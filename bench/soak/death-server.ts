@@ -4,7 +4,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { pino } from 'pino';
-import { loadConfig } from '../../gateway/config/config.ts';
+import { loadConfig } from '../../gateway/config/load-config.ts';
 import { serve } from '../../gateway/server.ts';
 
 /** What the server says of itself. */

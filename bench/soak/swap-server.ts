@@ -1,6 +1,6 @@
 /** The gateway of the swap soak, in a process of its own: it loads its model again whenever it is told to. */
 import { pino } from 'pino';
-import { loadConfig } from '../../gateway/config/config.ts';
+import { loadConfig } from '../../gateway/config/load-config.ts';
 import { serve } from '../../gateway/server.ts';
 import type { FromSwapServer, ToSwapServer } from './swap-messages.ts';
 

@@ -1,6 +1,6 @@
 import type { AnswerStore } from '../../backends/cache/answer-store.ts';
 import { MemoryAnswers } from '../../backends/cache/memory-answers.ts';
-import type { CacheConfig } from './cache-config.ts';
+import type { CacheConfig } from '../config/cache-config.ts';
 import { RedisAnswers } from './redis-answers.ts';
 
 export function openAnswers(config: CacheConfig): AnswerStore {

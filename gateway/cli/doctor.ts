@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { nameOf } from '../../backends/onnx/providers/execution-provider.ts';
 import { gpuFinder } from '../../backends/onnx/providers/gpu-providers.ts';
 import type { GpuReport } from '../../backends/onnx/providers/gpu-providers.ts';
-import { vulkanDriverNamed } from '../config/config.ts';
+import { vulkanDriverNamed } from '../config/load-config.ts';
 import { RELEASE } from '../release.ts';
 import { readGpuUsage } from '../telemetry/gpu-usage.ts';
 import type { GpuUsage } from '../telemetry/gpu-usage.ts';

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { openStore } from '../../experiments/stores/open-store.ts';
-import { loadConfig } from '../config/config.ts';
+import { loadConfig } from '../config/load-config.ts';
 import { RATE_EXPECTED, parseRate } from '../limits/rate.ts';
 import { EXPIRY_EXPECTED, ROTATION_MS, durationMs, expiryOf } from '../trust/expiry.ts';
 import { KeyDesk } from '../trust/key-desk.ts';

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { loadConfig } from '../config/config.ts';
+import { loadConfig } from '../config/load-config.ts';
 import type { Config } from '../config/config.ts';
 import type { Bound } from '../server.ts';
 import { ServiceManager } from '../supervisor/service-manager.ts';

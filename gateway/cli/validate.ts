@@ -4,7 +4,7 @@ import { checkFiles } from '../config/check-files.ts';
 import type { FilesReport } from '../config/check-files.ts';
 import { compareExperiments } from '../config/compare-experiments.ts';
 import type { ExperimentEdit } from '../config/compare-experiments.ts';
-import { loadConfig } from '../config/config.ts';
+import { loadConfig } from '../config/load-config.ts';
 import { planeProblems } from '../config/plane-problems.ts';
 
 export function validateCommand(): Command {

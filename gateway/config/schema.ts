@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { Static } from 'typebox';
 import { RATE_EXPECTED, RATE_PATTERN } from '../limits/rate.ts';
 import { MIN_SECRET_CHARACTERS } from '../../experiments/prediction-id.ts';
 import { WebhookSchema } from './webhook-config.ts';
@@ -289,3 +290,6 @@ export const ConfigSchema = Type.Object(
   },
   { additionalProperties: false, expected: 'a map with at least listen and models' },
 );
+
+/** What a file says that fits the schema. */
+export type ConfigText = Static<typeof ConfigSchema>;

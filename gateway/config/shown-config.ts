@@ -2,7 +2,7 @@ import type { CallerLimits } from '../limits/caller-limits.ts';
 import { formatRate } from '../limits/rate.ts';
 import type { Rate } from '../limits/rate.ts';
 import type { Address, Config } from './config.ts';
-import type { EventsConfig } from './state-config.ts';
+import type { EventsConfig } from './events-config.ts';
 
 /** Stands for what nobody is shown. */
 export const REDACTED = '[redacted]';

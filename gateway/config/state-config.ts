@@ -1,19 +1,6 @@
 import type { StateAddress } from '../../experiments/stores/open-store.ts';
 import { parseRedisUrl } from '../../experiments/stores/redis-connection.ts';
 
-/** Where exposures are written beside the state store. */
-export type EventsConfig =
-  | { readonly kind: 'file'; readonly path: string; readonly maxBytes: number; readonly maxFiles: number }
-  | { readonly kind: 'redis'; readonly maxLength: number }
-  | {
-      readonly kind: 'otlp';
-      readonly url: string;
-      readonly headers: Readonly<Record<string, string>>;
-      readonly timeoutMs: number;
-      /** What the process is called. */
-      readonly serviceName: string;
-    };
-
 /**
  * Reads `state`.
  *

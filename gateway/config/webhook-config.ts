@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import type { Path } from '../../documents/yaml-document.ts';
-import { LONGEST_MS, millisecondsOf } from './duration.ts';
+import { isTimerMs, millisecondsOf } from './duration.ts';
+import type { Refuse } from './refuse.ts';
 
 /** Who is told of what happens to experiments. */
 export interface WebhookConfig {
@@ -58,13 +58,13 @@ export const WebhookSchema = Type.Object(
 
 export function readWebhooks(
   webhooks: readonly Static<typeof WebhookSchema>[],
-  refuse: (path: Path, message: string) => void,
+  refuse: Refuse,
 ): readonly WebhookConfig[] {
   const names = webhooks.map(({ name }) => name);
   return webhooks.map(({ name, url, type = 'generic', secret, events, timeout = '10s' }, index) => {
     if (names.indexOf(name) < index) refuse(['webhooks', index, 'name'], `"${name}" is there twice`);
     const timeoutMs = millisecondsOf(timeout);
-    if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > LONGEST_MS)
+    if (!isTimerMs(timeoutMs))
       refuse(['webhooks', index, 'timeout'], `is ${timeout}; expected whole milliseconds, from 1ms on`);
     if (!URL.canParse(url))
       refuse(['webhooks', index, 'url'], 'is no address; expected one as https://example.com/hook');

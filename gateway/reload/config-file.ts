@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
+import { isSameState, readFileState } from '../../documents/file-state.ts';
+import type { FileState } from '../../documents/file-state.ts';
 import { InvalidDocuments, formatProblem } from '../../documents/problem.ts';
-import { loadConfig } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/interpolate.ts';
+import { parseConfig } from '../config/load-config.ts';
 import { shownConfig } from '../config/shown-config.ts';
 
 /** Between two looks; an edit counts when two of them saw the same. */
@@ -26,8 +27,9 @@ export interface ConfigFileOptions {
 export class ConfigFile {
   readonly #options: ConfigFileOptions;
   #current: Config;
-  #seen: string | undefined;
-  #settled: string | undefined;
+  #seen: FileState | undefined;
+  /** What was put in force, or refused. */
+  #settled: FileState | undefined;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
 
@@ -36,10 +38,11 @@ export class ConfigFile {
     this.#current = options.config;
   }
 
-  /** Reads what is in force already, and follows the file from then on. */
+  /** Follows the file from now on; what was written since the configuration was read is an edit like another. */
   async start(): Promise<void> {
-    this.#settled = await this.#read();
-    this.#seen = this.#settled;
+    const state = await this.#read();
+    this.#seen = state;
+    if (state.kind === 'unreadable' || this.#isInForce(state.text)) this.#settled = state;
     this.#schedule();
   }
 
@@ -52,10 +55,9 @@ export class ConfigFile {
   /** Takes the file as it is now, without waiting for a second look. */
   reload(): Promise<void> {
     this.#looking = this.#looking.then(async () => {
-      const text = await this.#read();
-      this.#seen = text;
-      this.#settled = text;
-      await this.#take();
+      const state = await this.#read();
+      this.#seen = state;
+      this.#take(state);
     });
     return this.#looking;
   }
@@ -71,19 +73,20 @@ export class ConfigFile {
   }
 
   async #look(): Promise<void> {
-    const text = await this.#read();
-    const isStill = text === this.#seen;
-    this.#seen = text;
-    if (!isStill || text === this.#settled) return;
-    this.#settled = text;
-    await this.#take();
+    const state = await this.#read();
+    const isStill = isSameState(state, this.#seen);
+    this.#seen = state;
+    if (isStill && !isSameState(state, this.#settled)) this.#take(state);
   }
 
-  async #take(): Promise<void> {
+  /** What was read is what takes effect: the file itself may be another one by now. */
+  #take(state: FileState): void {
+    this.#settled = state;
     const { environment, log, apply, onReload } = this.#options;
     const { file } = this.#current;
     try {
-      const next = await loadConfig(file, environment);
+      if (state.kind === 'unreadable') throw new InvalidDocuments([state.problem]);
+      const next = parseConfig(state.text, file, environment);
       const changed = changedKeys(this.#current, next);
       const needRestart = changed.filter((key) => !RELOADABLE.test(key));
       if (needRestart.length > 0) {
@@ -106,9 +109,18 @@ export class ConfigFile {
     }
   }
 
-  /** @returns undefined for a file that is gone */
-  #read(): Promise<string | undefined> {
-    return readFile(this.#current.file, 'utf8').catch(() => undefined);
+  #isInForce(text: string): boolean {
+    const { file } = this.#current;
+    try {
+      return changedKeys(this.#current, parseConfig(text, file, this.#options.environment)).length === 0;
+    } catch {
+      // What is wrong with it is told at the next look.
+      return false;
+    }
+  }
+
+  #read(): Promise<FileState> {
+    return readFileState(this.#current.file);
   }
 }
 

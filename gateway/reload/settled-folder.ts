@@ -1,12 +1,9 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSameState, readFileState, unreadable } from '../../documents/file-state.ts';
+import type { FileState } from '../../documents/file-state.ts';
 import { fileProblem } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
-
-/** What a file holds, or why it can't be read. */
-export type FileState =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'unreadable'; readonly problem: Problem };
 
 /**
  * A file that changed this short before it was read is read again at the next look: file systems tell times in ticks, and an edit within the
@@ -62,7 +59,7 @@ export class SettledFolder {
     if (problem !== undefined) return { files: this.#settled, problem };
     const settled = new Map<string, FileState>();
     for (const file of [...new Set([...files.keys(), ...this.#settled.keys()])].sort()) {
-      const isStill = same(files.get(file), this.#seen.get(file));
+      const isStill = isSameState(files.get(file), this.#seen.get(file));
       const state = isStill ? files.get(file) : this.#settled.get(file);
       if (state !== undefined) settled.set(file, state);
     }
@@ -94,10 +91,10 @@ async function readAgain(file: string, before: ReadFile | undefined, nowMs: numb
   try {
     const mark = await markOf(file, nowMs);
     if (mark !== undefined && mark === before?.mark) return before;
-    return { state: { kind: 'text', text: await readFile(file, 'utf8') }, mark };
+    const state = await readFileState(file);
+    return { state, mark: state.kind === 'text' ? mark : undefined };
   } catch (error) {
-    const problem = fileProblem(file, `can't be read: ${reasonOf(error)}`);
-    return { state: { kind: 'unreadable', problem }, mark: undefined };
+    return { state: unreadable(file, error), mark: undefined };
   }
 }
 
@@ -109,11 +106,6 @@ async function markOf(file: string, nowMs: number): Promise<string | undefined> 
   const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = stats;
   const isFresh = nowMs - Number(ctimeMs) < FRESH_MS;
   return isFresh ? undefined : [dev, ino, size, mtimeNs, ctimeNs].join(' ');
-}
-
-function same(a: FileState | undefined, b: FileState | undefined): boolean {
-  if (a?.kind === 'text' && b?.kind === 'text') return a.text === b.text;
-  return a?.kind === b?.kind;
 }
 
 function reasonOf(error: unknown): string {

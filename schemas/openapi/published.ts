@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { buildAdminPlane, buildDataPlane } from '../../gateway/app.ts';
-import { loadConfig } from '../../gateway/config/config.ts';
+import { loadConfig } from '../../gateway/config/load-config.ts';
 import { openGateway } from '../../gateway/open-gateway.ts';
 import { openApiDocument } from './document.ts';
 

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { loadConfig } from '../../gateway/config/config.ts';
+import { loadConfig } from '../../gateway/config/load-config.ts';
 import { ROOT, run } from '../e2e/cli.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
 import type { TemporaryFolder } from '../models/temporary-folder.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
-import { loadConfig } from '../../gateway/config/config.ts';
+import { loadConfig } from '../../gateway/config/load-config.ts';
 import { ROOT } from '../e2e/cli.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
 import { differences, findHelm, findKustomize, idOf } from './rendering.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import { loadConfig } from '../../gateway/config/config.ts';
+import { loadConfig } from '../../gateway/config/load-config.ts';
 import { serve } from '../../gateway/server.ts';
 import type { Server } from '../../gateway/server.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';

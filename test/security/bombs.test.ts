@@ -3,7 +3,7 @@ import { createGzip, deflateSync, gzipSync } from 'node:zlib';
 import { once } from 'node:events';
 import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadConfig } from '../../gateway/config/config.ts';
+import { loadConfig } from '../../gateway/config/load-config.ts';
 import { pngThatClaims } from '../backends/image/pictures.ts';
 import { GrpcClient, inferRequest } from '../gateway/faces/grpc/grpc-client.ts';
 import { startGateway } from '../gateway/running-gateway.ts';

@@ -1,7 +1,7 @@
 /** Every secret that a configuration can hold is planted, and nothing that is shown or refused has one in it. */
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { loadConfig } from '../../gateway/config/config.ts';
+import { loadConfig } from '../../gateway/config/load-config.ts';
 import type { TemporaryFolder } from '../models/temporary-folder.ts';
 import { freePort } from '../servers/free-port.ts';
 import { MARK, SECRETS, commandWithSecrets, plant, printed } from './planted-secrets.ts';

@@ -9,7 +9,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import type { IdGenerator, SpanExporter } from '@opentelemetry/sdk-trace';
-import type { OtlpConfig } from '../../config/config.ts';
+import type { OtlpConfig } from '../../config/tracing-config.ts';
 import type { Call } from '../../pipeline/call.ts';
 import { RELEASE } from '../../release.ts';
 import { BatchSpans } from './batch-spans.ts';

@@ -13,9 +13,7 @@ import { readExperiment } from '../../../experiments/definition.ts';
 import { PredictionIds } from '../../../experiments/prediction-id.ts';
 import { readProperties } from '../../../gateway/cli/torchserve-import/properties.ts';
 import { convertTorchserve } from '../../../gateway/cli/torchserve-import/convert.ts';
-import { readConfig } from '../../../gateway/config/config.ts';
-import { ConfigSchema } from '../../../gateway/config/schema.ts';
-import { interpolate } from '../../../gateway/config/interpolate.ts';
+import { parseConfig } from '../../../gateway/config/load-config.ts';
 import { readKeys } from '../../../gateway/trust/keys-file.ts';
 import { torchArchive } from '../../models/zip-file.ts';
 import { reader } from '../entry.ts';
@@ -73,7 +71,7 @@ cache: { memory: 64MiB, ttl: 60s }
 export const signalboxYaml: Entry = reader('signalbox.yaml', {
   seeds: [SIGNALBOX],
   tokens: YAML_TOKENS,
-  read: (input) => readConfig(interpolate(parseYaml(text(input), 'a.yaml'), {}, ConfigSchema), false),
+  read: (input) => parseConfig(text(input), 'a.yaml', {}),
   isRefusal: asProblems,
 });
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { convertTorchserve } from '../../../gateway/cli/torchserve-import/convert.ts';
 import { readProperties } from '../../../gateway/cli/torchserve-import/properties.ts';
-import { loadConfig } from '../../../gateway/config/config.ts';
+import { loadConfig } from '../../../gateway/config/load-config.ts';
 import { signalbox } from '../../e2e/cli.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 

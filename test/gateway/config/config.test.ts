@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigSchema } from '../../../gateway/config/schema.ts';
-import { loadConfig } from '../../../gateway/config/config.ts';
+import { loadConfig } from '../../../gateway/config/load-config.ts';
 import type { Config } from '../../../gateway/config/config.ts';
 import { refusals } from '../../documents/refusals.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';

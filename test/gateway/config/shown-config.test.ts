@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { ConfigSchema } from '../../../gateway/config/schema.ts';
-import { loadConfig } from '../../../gateway/config/config.ts';
+import { loadConfig } from '../../../gateway/config/load-config.ts';
 import { shownConfig } from '../../../gateway/config/shown-config.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 

@@ -4,7 +4,7 @@ import { connect } from 'node:tls';
 import { credentials } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
-import { loadConfig } from '../../../gateway/config/config.ts';
+import { loadConfig } from '../../../gateway/config/load-config.ts';
 import { serve } from '../../../gateway/server.ts';
 import type { Server } from '../../../gateway/server.ts';
 import { addingModel } from '../../models/small-models.ts';
