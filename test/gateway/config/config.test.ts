@@ -1,25 +1,10 @@
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { ConfigSchema } from '../../../gateway/config/schema.ts';
+import { expect, test } from 'vitest';
 import { loadConfig } from '../../../gateway/config/load-config.ts';
-import type { Config } from '../../../gateway/config/config.ts';
+import { ConfigSchema } from '../../../gateway/config/schema.ts';
 import { refusals } from '../../documents/refusals.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
-
-const LEAST = 'listen: { http: 127.0.0.1:8000 }\nmodels: { repository: ./models }\n';
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
-async function load(text: string, environment: Environment = {}): Promise<Config> {
-  await using folder = await temporaryFolder({ 'signalbox.yaml': text });
-  return await loadConfig(join(folder.path, 'signalbox.yaml'), environment);
-}
-
-/** What a configuration is refused for, with the file's name in place of its path. */
-async function refusalsOf(text: string, environment: Environment = {}): Promise<readonly string[]> {
-  const lines = await refusals(() => load(text, environment));
-  return lines.map((line) => line.replace(/^.*signalbox\.yaml/, 'signalbox.yaml'));
-}
+import { LEAST, load, refusalsOf } from './config-text.ts';
 
 test('what a file leaves out has its default, and no timeout is endless', async () => {
   const config = await load(LEAST);
@@ -179,97 +164,6 @@ test('a configuration that was read can not be changed', async () => {
   expect(Object.isFrozen(await load(LEAST))).toBe(true);
 });
 
-test.each([
-  ['1B', 1],
-  ['512KiB', 524_288],
-  ['64MiB', 67_108_864],
-  ['2GiB', 2_147_483_648],
-])('a size of %s is %d bytes', async (size, bytes) => {
-  expect((await load(`${LEAST}server: { bodyLimit: ${size} }\n`)).server.bodyLimitBytes).toBe(bytes);
-});
-
-test.each(['64', '64MB', '64 MiB', '-1MiB', '1.5GiB', 'MiB'])('a size of %s is refused', async (size) => {
-  expect(await refusalsOf(`${LEAST}server: { bodyLimit: "${size}" }\n`)).toEqual([
-    `signalbox.yaml:3:22: server.bodyLimit: is "${size}"; expected a size as 512KiB or 64MiB`,
-  ]);
-});
-
-test.each([
-  ['1ms', 1],
-  ['500ms', 500],
-  ['30s', 30_000],
-  ['1.5s', 1500],
-  ['5m', 300_000],
-  ['1h', 3_600_000],
-])('a duration of %s is %d milliseconds', async (duration, milliseconds) => {
-  const { timeouts } = await load(`${LEAST}timeouts: { inference: ${duration} }\n`);
-  expect(timeouts.inferenceMs).toBe(milliseconds);
-  // A run may take as long as an answer, unless it is said.
-  expect(timeouts.runMs).toBe(milliseconds);
-});
-
-test.each(['30', '30 s', '-1s', '1e3s', '1d', 's', 'Infinity', '.5s'])(
-  'a duration of %s is refused',
-  async (duration) => {
-    expect(await refusalsOf(`${LEAST}timeouts: { inference: "${duration}" }\n`)).toEqual([
-      `signalbox.yaml:3:24: timeouts.inference: is "${duration}"; expected a duration as 500ms, 30s, 5m or 1h`,
-    ]);
-  },
-);
-
-test('a body limit of nothing is refused, which the server would not start with', async () => {
-  const [first = ''] = await refusalsOf(`${LEAST}server: { bodyLimit: 0B }\n`);
-  expect(first).toMatch(/^signalbox\.yaml:3:22: server\.bodyLimit: /);
-});
-
-test.each([
-  ['that is no whole number of milliseconds, which the server needs,', '0.5ms'],
-  ['that is longer than the 24.8 days that a timer can wait', '600h'],
-])('a duration %s is refused at its line and column', async (_, duration) => {
-  const [first = ''] = await refusalsOf(`${LEAST}timeouts: { request: ${duration} }\n`);
-  expect(first).toMatch(/^signalbox\.yaml:3:22: timeouts\.request: /);
-});
-
-test.each([
-  ['127.0.0.1:8000', '127.0.0.1', 8000],
-  ['0.0.0.0:0', '0.0.0.0', 0],
-  ['localhost:65535', 'localhost', 65_535],
-  ['my-host.example_1.com:1', 'my-host.example_1.com', 1],
-  ['"[::1]:8000"', '::1', 8000],
-  ['"[::]:0"', '::', 0],
-  ['"[2001:DB8::8:800:200C:417A]:443"', '2001:DB8::8:800:200C:417A', 443],
-  ['"[::ffff:127.0.0.1]:8000"', '::ffff:127.0.0.1', 8000],
-])('the address %s is read', async (address, host, port) => {
-  const { listen } = await load(`listen: { http: ${address} }\nmodels: { repository: . }\n`);
-  expect(listen.http).toEqual({ host, port });
-});
-
-test.each([
-  '8000',
-  '":8000"',
-  '"localhost"',
-  '"localhost:"',
-  '"::1:8000"',
-  '"[::1]"',
-  '"http://a:80"',
-  '"a:8000/x"',
-  '"a b:1"',
-])('the address %s is refused', async (address) => {
-  const [first = ''] = await refusalsOf(`listen: { http: ${address} }\nmodels: { repository: . }\n`);
-  expect(first).toBe(
-    `signalbox.yaml:1:17: listen.http: is ${address}; ` +
-      'expected an address as 127.0.0.1:8000 or [::1]:8000; port 0 takes a free one',
-  );
-});
-
-test('a port that there is not is refused, on every plane at once', async () => {
-  const text = 'listen:\n  http: 127.0.0.1:70000\n  metrics: "[::1]:65536"\nmodels: { repository: . }\n';
-  expect(await refusalsOf(text)).toEqual([
-    'signalbox.yaml:2:9: listen.http: has port 70000; the highest is 65535',
-    'signalbox.yaml:3:12: listen.metrics: has port 65536; the highest is 65535',
-  ]);
-});
-
 test('all that is wrong is told at once, in the order of the file', async () => {
   expect(
     await refusalsOf(`\
@@ -327,78 +221,4 @@ test.each(['__proto__', 'constructor'])('a key named %s is refused and does no h
 test('an alias inside its own anchor is refused', async () => {
   const [first = ''] = await refusalsOf(`${LEAST}timeouts: &t { drain: *t }\n`);
   expect(first).toMatch(/^signalbox\.yaml/);
-});
-
-test.each([
-  ['memory', { kind: 'memory' }],
-  ['sqlite:/var/lib/s.db', { kind: 'sqlite', file: '/var/lib/s.db' }],
-  ['redis://host:6379/0', { kind: 'redis', url: 'redis://host:6379/0' }],
-  ['rediss://user:pass@host', { kind: 'redis', url: 'rediss://user:pass@host' }],
-  ['redis+cluster://a:1,b:2', { kind: 'redis', url: 'redis+cluster://a:1,b:2' }],
-  ['redis+sentinel://a,b/main/1', { kind: 'redis', url: 'redis+sentinel://a,b/main/1' }],
-])('a state of %s is taken', async (state, address) => {
-  expect((await load(`${LEAST}state: "${state}"\n`)).state).toEqual(address);
-});
-
-test.each([
-  ['sqlite:', 'names no file'],
-  ['sqlite://file.db', 'names no file'],
-  ['postgres://:hunter2@host', 'is no address of Redis'],
-  ['redis://:hunter2@host:99999', 'has port 99999'],
-  ['redis://a,b', 'several servers'],
-  ['redis://host/1/2', 'several servers or databases'],
-  ['redis+cluster://a:1/3', 'a Redis cluster has only one'],
-  ['redis+sentinel://a:1', 'names no group'],
-])('a state of %s is refused at its line, and no password is repeated', async (state, message) => {
-  const [line] = await refusalsOf(`${LEAST}state: "${state}"\n`);
-  expect(line).toContain(message);
-  expect(line).toContain(': state: ');
-  expect(line).not.toContain('hunter2');
-});
-
-test('events in Redis need a state in Redis, and each sink has its own keys', async () => {
-  const of = (events: string): Promise<readonly string[]> =>
-    refusalsOf(`${LEAST}telemetry: { events: ${events} }\n`);
-  expect((await of('{ sink: redis }')).join()).toContain('expected a state in Redis');
-  expect((await of('{ maxLength: 5 }')).join()).toContain('goes with sink: redis, and the sink is file');
-  expect((await of('{ maxSize: 10B }')).join()).toContain('below 1KiB');
-  expect((await refusalsOf(`${LEAST}secret: short\n`)).join()).toContain('16 characters at least');
-});
-
-test('answers may be kept in Redis, and in one place only', async () => {
-  const { cache } = await load(`${LEAST}cache: { redis: 'redis://host:6379/1', ttl: 30s }\n`);
-  expect(cache).toEqual({ kind: 'redis', url: 'redis://host:6379/1', ttlMs: 30_000 });
-  expect(
-    await refusalsOf(`${LEAST}cache: { redis: 'redis://:secret@', memory: 1MiB, ttl: 0.5ms }\n`),
-  ).toEqual([
-    expect.stringMatching(/cache\.ttl: is 0\.5ms; expected whole milliseconds/),
-    expect.stringMatching(/cache\.memory: is there beside redis; expected one of the two/),
-    expect.stringMatching(/cache\.redis: (?!.*secret).*expected redis:/),
-  ]);
-});
-
-describe('events over OTLP', () => {
-  const OTLP = 'otlp: { endpoint: "http://collector:4318", headers: { x-key: abc }, serviceName: digits }';
-  const events = async (telemetry: string) => (await load(`${LEAST}telemetry: { ${telemetry} }\n`)).events;
-
-  test('go where traces go, with their headers and under their name, unless they say otherwise', async () => {
-    expect(await events(`events: { sink: otlp }, ${OTLP}`)).toEqual({
-      kind: 'otlp',
-      url: 'http://collector:4318/v1/logs',
-      headers: { 'x-key': 'abc' },
-      timeoutMs: 10_000,
-      serviceName: 'digits',
-    });
-    const own = 'events: { sink: otlp, endpoint: "http://logs:1/in", headers: { a: b }, timeout: 1s }';
-    const expected = { kind: 'otlp', url: 'http://logs:1/in', headers: { a: 'b' }, timeoutMs: 1000 };
-    expect(await events(`${own}, ${OTLP}`)).toEqual({ ...expected, serviceName: 'digits' });
-    expect(await events(own)).toEqual({ ...expected, serviceName: 'signalbox' });
-  });
-
-  test('have no place to go where neither is said', async () => {
-    expect(await refusalsOf(`${LEAST}telemetry: { events: { sink: otlp } }\n`)).toEqual([
-      "signalbox.yaml:3:14: telemetry.events: has no endpoint; expected the receiver's URL for logs, as " +
-        'http://collector:4318/v1/logs, or telemetry.otlp beside it',
-    ]);
-  });
 });
