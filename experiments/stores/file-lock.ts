@@ -36,8 +36,9 @@ export class FileLock {
     this.#database = database;
   }
 
+  /** Again has no effect. */
   release(): void {
-    this.#database.close();
+    if (this.#database.isOpen) this.#database.close();
   }
 }
 

@@ -11,18 +11,26 @@ export type StateAddress =
 /** How long the start waits for Redis before it goes on without. */
 const REDIS_START_MS = 3000;
 
+export interface OpenStoreOptions {
+  /** Whether this is a gateway that serves, and not somebody who looks something up beside it. */
+  readonly isServing?: boolean;
+}
+
 /**
  * Opens a store. Redis may be away: then its calls are refused until it is there.
  *
  * @throws Error where a file can't be opened, or a newer release has written what is there
  */
-export async function openStore(address: StateAddress): Promise<StateStore> {
+export async function openStore(
+  address: StateAddress,
+  { isServing = false }: OpenStoreOptions = {},
+): Promise<StateStore> {
   switch (address.kind) {
     case 'memory':
       return new MemoryStore();
     case 'sqlite': {
       const { SqliteStore } = await import('./sqlite-store.ts');
-      return SqliteStore.open(address.file);
+      return SqliteStore.open(address.file, { isServing });
     }
     case 'redis': {
       const { NewerState, RedisStore } = await import('./redis-store.ts');

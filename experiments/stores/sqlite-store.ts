@@ -1,8 +1,10 @@
+import { chmod, realpath, stat } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import type { CountedMetric } from '../counted-metric.ts';
 import type { MirrorBatch } from '../mirror/mirror-fields.ts';
 import type { MirrorTally } from '../mirror/mirror-tally.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus, Scope } from './ledger.ts';
+import { FileLock, createPrivate } from './file-lock.ts';
 import type { FromSqliteWorker, SqliteRequest, ToSqliteWorker } from './sqlite-messages.ts';
 import { LeaseLost, StoreUnavailable } from './state-store.ts';
 import type { AuditEntry, Landed, Lease, StateStore, Versioned, WriteOptions } from './state-store.ts';
@@ -20,6 +22,7 @@ interface Waiting {
 export class SqliteStore implements StateStore {
   readonly kind = 'sqlite';
   readonly #file: string;
+  readonly #lock: FileLock | undefined;
   #worker: Worker;
   #lastId = 0;
   readonly #waiting = new Map<number, Waiting>();
@@ -29,16 +32,24 @@ export class SqliteStore implements StateStore {
   #exited: Promise<void>;
 
   /**
-   * Opens the file, or makes it.
+   * Opens the file, or makes it; nobody but its owner and group may read it, as it has secrets in it.
    *
+   * @param isServing whether this is the gateway whose state it is: there is one at a time, as another one would not learn of its changes
    * @throws Error with the reason why it can't be opened
    */
-  static async open(file: string): Promise<SqliteStore> {
-    return new SqliteStore(file, await startWorker(file));
+  static async open(file: string, { isServing = false } = {}): Promise<SqliteStore> {
+    const lock = await prepareFile(file, isServing);
+    try {
+      return new SqliteStore(file, await startWorker(file), lock);
+    } catch (error) {
+      lock?.release();
+      throw error;
+    }
   }
 
-  private constructor(file: string, worker: Worker) {
+  private constructor(file: string, worker: Worker, lock: FileLock | undefined) {
     this.#file = file;
+    this.#lock = lock;
     this.#worker = worker;
     this.#exited = this.#adopt(worker);
   }
@@ -140,6 +151,7 @@ export class SqliteStore implements StateStore {
     if (this.#state === 'open') this.#tell({ close: true });
     this.#state = 'closed';
     await this.#exited;
+    this.#lock?.release();
   }
 
   /** The result is what the worker's `answer` gives for that request. */
@@ -204,6 +216,33 @@ export class SqliteStore implements StateStore {
       },
     );
   }
+}
+
+/** @returns the lock of the gateway that serves */
+async function prepareFile(file: string, isServing: boolean): Promise<FileLock | undefined> {
+  let lock: FileLock | undefined;
+  try {
+    await createPrivate(file);
+    await Promise.all([file, `${file}-wal`, `${file}-shm`].map(hideFromOthers));
+    if (!isServing) return undefined;
+    // Two names of one file are one state.
+    lock = await FileLock.acquire(`${await realpath(file)}-lock`);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`the state's file ${file} can't be opened: ${reason}`, { cause });
+  }
+  if (lock !== undefined) return lock;
+  throw new Error(
+    `the state's file ${file} is another gateway's, which is running: of two, neither would learn what is changed at the other. ` +
+      'Stop that one, name another file in `state`, or give both the same Redis: state: redis://…',
+  );
+}
+
+/** What an earlier release made could be read by everybody; a file of somebody else's is left as it is. */
+async function hideFromOthers(file: string): Promise<void> {
+  const found = await stat(file).catch(() => undefined);
+  if (found === undefined || (found.mode & 0o007) === 0) return;
+  await chmod(file, found.mode & 0o770).catch(() => undefined);
 }
 
 function startWorker(file: string): Promise<Worker> {

@@ -41,7 +41,7 @@ export class GatewayState {
     metrics: Metrics,
     log: Logger,
   ): Promise<GatewayState> {
-    const store = await openStore(config.state);
+    const store = await openStore(config.state, { isServing: true });
     const place = store.kind === 'redis' ? new SpoolPlace(config.spool) : undefined;
     try {
       if (store.kind === 'memory' && config.experiments !== undefined) {

@@ -1,7 +1,7 @@
-import { constants } from 'node:fs';
-import { access, copyFile, open, rename, rm } from 'node:fs/promises';
+import { access, chmod, copyFile, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync, backup } from 'node:sqlite';
+import { createPrivate } from '../file-lock.ts';
 import { SCHEMA_VERSION } from '../sqlite-schema.ts';
 
 /** Copied in one step, so that no write can come in between. */
@@ -21,6 +21,7 @@ export async function backupSqlite(file: string, target: string): Promise<number
   await requireNoFile(target);
   const temporary = temporaryBeside(target);
   try {
+    await createPrivate(temporary);
     const source = new DatabaseSync(file, { readOnly: true });
     try {
       source.exec('PRAGMA busy_timeout = 5000');
@@ -62,7 +63,9 @@ export async function restoreSqlite(source: string, file: string, isForced: bool
   }
   const temporary = temporaryBeside(file);
   try {
-    await copyFile(source, temporary, constants.COPYFILE_EXCL);
+    await createPrivate(temporary);
+    await copyFile(source, temporary);
+    await chmod(temporary, 0o600);
     // What is left in the old file's log is not to be read into the new one.
     await Promise.all([rm(`${file}-wal`, { force: true }), rm(`${file}-shm`, { force: true })]);
     await publish(temporary, file);

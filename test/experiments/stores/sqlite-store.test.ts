@@ -1,6 +1,8 @@
+import { chmod, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { backupSqlite, restoreSqlite } from '../../../experiments/stores/backup/sqlite-backup.ts';
 import { SqliteStore } from '../../../experiments/stores/sqlite-store.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
@@ -31,6 +33,39 @@ describe('the store in a SQLite file', () => {
     expect(await second.recordOutcomes([outcome(name)])).toEqual(['duplicate']);
     expect(await second.readDocument('secret')).toEqual({ version: 1, value: 'x' });
     await second.close();
+  });
+
+  test('is served by one gateway at a time; whoever looks something up beside it may', async () => {
+    const first = await SqliteStore.open(file('served.db'), { isServing: true });
+    await symlink(file('served.db'), file('by-another-name.db'));
+    for (const name of ['served.db', 'by-another-name.db'])
+      await expect(SqliteStore.open(file(name), { isServing: true })).rejects.toThrow(
+        "is another gateway's, which is running",
+      );
+    const beside = await SqliteStore.open(file('served.db'));
+    await first.writeDocument('told', 1, 0);
+    expect(await beside.readDocument('told')).toEqual({ version: 1, value: 1 });
+    await backupSqlite(file('served.db'), file('served-copy.db'));
+    await beside.close();
+    await first.close();
+    await (await SqliteStore.open(file('served.db'), { isServing: true })).close();
+  });
+
+  test('can be read by its owner only, and so can its copies; what everybody could read is hidden from others', async () => {
+    const mode = async (name: string): Promise<string> => ((await stat(file(name))).mode & 0o777).toString(8);
+    const store = await SqliteStore.open(file('private.db'));
+    await store.writeDocument('secret', 'x', 0);
+    expect(await mode('private.db')).toBe('600');
+    expect(await mode('private.db-wal')).toBe('600');
+    await backupSqlite(file('private.db'), file('private-copy.db'));
+    expect(await mode('private-copy.db')).toBe('600');
+    await store.close();
+    await chmod(file('private-copy.db'), 0o644);
+    await restoreSqlite(file('private-copy.db'), file('private.db'), true);
+    expect(await mode('private.db')).toBe('600');
+    await chmod(file('private.db'), 0o644);
+    await (await SqliteStore.open(file('private.db'))).close();
+    expect(await mode('private.db')).toBe('640');
   });
 
   test('answers what was asked before it was closed, and nothing after', async () => {
