@@ -101,7 +101,8 @@ async function mapFiles(path: string, map: (text: string) => Promise<string>): P
 /** What npm and Vitest set for the tests is not a reader's. */
 function terminalEnvironment(notes: string): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
-    ([name]) => !/^(?:npm_|VITEST|NODE_|TEST$|DEV$|PROD$|MODE$|SSR$|BASE_URL$|SIGNALBOX_)/.test(name),
+    ([name]) =>
+      !/^(?:npm_|VITEST|NODE_(?!COMPILE_CACHE$)|TEST$|DEV$|PROD$|MODE$|SSR$|BASE_URL$|SIGNALBOX_)/.test(name),
   );
   const path = (process.env.PATH ?? '').split(delimiter).filter((entry) => !entry.includes('node_modules'));
   return {
