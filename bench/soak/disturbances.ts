@@ -36,6 +36,18 @@ export function disturbances(
       },
     },
     {
+      name: 'weights are promoted and rolled back by hand',
+      // It ends the experiment, until the edit that comes next begins it anew.
+      async happen(turn) {
+        const body = JSON.stringify({ reason: 'soak', ...(turn % 2 === 1 && { variant: 'v2' }) });
+        await post(
+          `/api/experiments/soak-test/${turn % 2 === 1 ? 'promote' : 'rollback'}`,
+          body,
+          gateway.admin,
+        );
+      },
+    },
+    {
       name: "an experiment's weights are edited",
       happen: (turn) =>
         writeFile(join(path, 'experiments/soak.yaml'), soakExperiment(10 + ((turn * 7) % 80))),
@@ -53,17 +65,6 @@ export function disturbances(
       async happen(turn) {
         if (turn % 2 === 1) await gateway.folder.write({ 'models/soak/3/model.onnx': 'no model' });
         else await rm(join(path, 'models/soak/3'), { recursive: true, force: true });
-      },
-    },
-    {
-      name: 'weights are promoted and rolled back by hand',
-      async happen(turn) {
-        const body = JSON.stringify({ reason: 'soak', ...(turn % 2 === 1 && { variant: 'v2' }) });
-        await post(
-          `/api/experiments/soak-test/${turn % 2 === 1 ? 'promote' : 'rollback'}`,
-          body,
-          gateway.admin,
-        );
       },
     },
     {

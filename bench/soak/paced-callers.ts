@@ -39,6 +39,8 @@ export class PacedCallers implements AsyncDisposable {
   #outcomes = new Map<End, number>();
   /** The ids of the predictions whose outcomes were taken. */
   readonly #acknowledged: string[] = [];
+  /** Of these, those of {@link capacity}. */
+  #acknowledgedBefore = 0;
   #wrong = 0;
   #left = 0;
   #underWay = 0;
@@ -60,7 +62,7 @@ export class PacedCallers implements AsyncDisposable {
       outcomes: new Map(this.#outcomes),
       wrong: this.#wrong,
       left: this.#left,
-      acknowledged: this.#acknowledged.length,
+      acknowledged: this.#acknowledged.length - this.#acknowledgedBefore,
     };
   }
 
@@ -77,6 +79,7 @@ export class PacedCallers implements AsyncDisposable {
     await Promise.all(Array.from({ length: callers }, call));
     this.#predictions = new Map();
     this.#outcomes = new Map();
+    this.#acknowledgedBefore = this.#acknowledged.length;
     return answers / seconds;
   }
 
