@@ -77,7 +77,7 @@ interface SigningKey {
  * no lookup, and can't be forged. The unit is in it as two seeded hashes, never by its name.
  */
 export class PredictionIds {
-  readonly #keys: readonly [SigningKey, ...SigningKey[]];
+  #keys: readonly [SigningKey, ...SigningKey[]];
   readonly #random = new RandomPool();
 
   /**
@@ -86,8 +86,12 @@ export class PredictionIds {
    * @throws RangeError for a secret of fewer than {@link MIN_SECRET_CHARACTERS} characters
    */
   constructor(secrets: readonly [string, ...string[]]) {
-    const [first, ...others] = secrets;
-    this.#keys = [signingKey(first), ...others.map(signingKey)];
+    this.#keys = signingKeys(secrets);
+  }
+
+  /** Goes on with other secrets, under the constructor's rules. */
+  use(secrets: readonly [string, ...string[]]): void {
+    this.#keys = signingKeys(secrets);
   }
 
   /** Names and signs one prediction; names are ASCII and have 63 characters at most, as definitions hold them to. */
@@ -149,6 +153,13 @@ const BAD_SIGNATURE: VerifiedId = { kind: 'bad_signature' };
 
 /** From the shortest to the longest payload, in the alphabet of base64url. */
 const PREDICTION_ID = /^[A-Za-z0-9_-]{74,243}$/;
+
+function signingKeys([first, ...others]: readonly [string, ...string[]]): readonly [
+  SigningKey,
+  ...SigningKey[],
+] {
+  return [signingKey(first), ...others.map(signingKey)];
+}
 
 function signingKey(secret: string): SigningKey {
   if (secret.length < MIN_SECRET_CHARACTERS) {

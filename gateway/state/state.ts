@@ -17,7 +17,7 @@ import { OutcomeSpool } from '../outcomes/spool.ts';
 import { MirrorRecorder } from '../mirror/mirror-recorder.ts';
 import { countAndTell } from '../telemetry/drops.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { storedSecret } from './secret.ts';
+import { SharedSecret } from './secret.ts';
 import { SpoolPlace } from './spool-place.ts';
 
 /** The stream that exposures go to where they are kept in Redis. */
@@ -32,6 +32,7 @@ export class GatewayState {
   readonly mirrors: MirrorRecorder;
   /** Where this process keeps on disk what the store can't take; undefined for stores that are on this machine themselves. */
   readonly place: SpoolPlace | undefined;
+  readonly #secret: SharedSecret | undefined;
   readonly #writer: OutcomeWriter;
 
   /** @throws StoreUnavailable, Error where the store can't be opened, or has to be asked for the secret and is away */
@@ -47,7 +48,9 @@ export class GatewayState {
       if (store.kind === 'memory' && config.experiments !== undefined) {
         log.warn('the state is kept in memory, and is gone when the process is: set `state` to keep results');
       }
-      const secrets = config.secrets ?? ([await storedSecret(store)] as const);
+      const secrets = config.secrets ?? (await SharedSecret.open(store, log));
+      const secret = secrets instanceof SharedSecret ? secrets : undefined;
+      const ids = secrets instanceof SharedSecret ? secrets.ids : new PredictionIds(secrets);
       const writer = new OutcomeWriter({
         record: (outcomes) => store.recordOutcomes(outcomes),
         spool: place && new OutcomeSpool(place),
@@ -57,8 +60,9 @@ export class GatewayState {
       metrics.watch({ spooledOutcomes: () => writer.spooled });
       const onDrop = countAndTell(metrics, log);
       const exposures = new ExposureRecorder(await openSinks(config, store, onDrop), onDrop);
-      const ids = new PredictionIds(secrets);
-      return new GatewayState(store, place, ids, writer, exposures, experiments, metrics, onDrop);
+      // Other stores are not emptied while a process has them.
+      if (store.kind === 'redis') secret?.start();
+      return new GatewayState(store, place, secret, ids, writer, exposures, experiments, metrics, onDrop);
     } catch (error) {
       place?.release();
       await store.close();
@@ -69,6 +73,7 @@ export class GatewayState {
   private constructor(
     store: StateStore,
     place: SpoolPlace | undefined,
+    secret: SharedSecret | undefined,
     ids: PredictionIds,
     writer: OutcomeWriter,
     exposures: ExposureRecorder,
@@ -78,6 +83,7 @@ export class GatewayState {
   ) {
     this.store = store;
     this.place = place;
+    this.#secret = secret;
     this.ids = ids;
     this.#writer = writer;
     this.exposures = exposures;
@@ -101,6 +107,7 @@ export class GatewayState {
     await this.exposures.close();
     await this.mirrors.flush();
     await this.#writer.close();
+    await this.#secret?.stop();
     await this.store.close();
   }
 }
