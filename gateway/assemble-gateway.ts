@@ -5,6 +5,7 @@ import type { ModelRepository } from '../backends/repository/repository.ts';
 import type { DecisionContext } from '../experiments/decision.ts';
 import { Bandits } from './allocation/bandits.ts';
 import { Audit } from './audit/audit.ts';
+import { ModelChanges } from './audit/model-changes.ts';
 import type { Config } from './config/config.ts';
 import { Door } from './door.ts';
 import type { Gateway } from './gateway.ts';
@@ -110,6 +111,8 @@ export function assembleGateway(loaded: Loaded): Gateway {
     repository,
     experiments,
     control,
+    audit,
+    modelChanges: new ModelChanges(repository, (event) => audit.write(event)),
     upstreams,
     metrics,
     door,

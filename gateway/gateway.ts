@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { ModelRepository } from '../backends/repository/repository.ts';
 import type { DecisionContext } from '../experiments/decision.ts';
+import type { Audit } from './audit/audit.ts';
+import type { ModelChanges } from './audit/model-changes.ts';
 import type { Config } from './config/config.ts';
 import type { Door } from './door.ts';
 import type { Pipeline } from './pipeline/pipeline.ts';
@@ -23,6 +25,10 @@ export interface Gateway {
   readonly experiments: StandingBook;
   /** What people do to experiments by hand. */
   readonly control: Control;
+  /** Where else it is written what was done. */
+  readonly audit: Pick<Audit, 'write'>;
+  /** What calls do to models. */
+  readonly modelChanges: ModelChanges;
   /** The variants that live on other servers. */
   readonly upstreams: Upstreams;
   readonly metrics: Metrics;

@@ -5,8 +5,9 @@ export interface AuditedState extends Split {
   readonly version: number;
 }
 
-/** An entry of the audit log: who changed what, from which address, why, and what stood before and after. */
+/** A change of an experiment, as the audit log has it: who changed what, from which address, why, and what stood before and after. */
 export interface AuditRecord extends Cause {
+  readonly kind: 'experiment';
   /** The name of the change: the standing's. */
   readonly id: string;
   readonly experiment: string;
@@ -22,6 +23,7 @@ export interface AuditRecord extends Cause {
 export function auditRecord(model: string, before: Standing | undefined, after: Standing): AuditRecord {
   const { cause, id, experiment, phase } = after;
   return {
+    kind: 'experiment',
     ...cause,
     id,
     experiment,
@@ -36,13 +38,14 @@ function audited({ version, split }: Standing): AuditedState {
   return { version, ...split };
 }
 
-/** Whether an entry of the audit log is of this form; others may be in it too. */
+/** Whether an entry of the audit log is of this form; others may be in it too. Entries of before there were others have no `kind`. */
 export function isAuditRecord(entry: unknown): entry is AuditRecord {
   return (
     typeof entry === 'object' &&
     entry !== null &&
     'action' in entry &&
     typeof entry.action === 'string' &&
+    (!('kind' in entry) || entry.kind === 'experiment') &&
     'experiment' in entry &&
     typeof entry.experiment === 'string' &&
     'actor' in entry &&

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { StateStore } from '../../experiments/stores/state-store.ts';
 import type { Config } from '../config/config.ts';
 import type { StandingChange } from '../standing/standing-book.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { AuditEvent, NewEvent } from './audit-event.ts';
 import { AuditFile } from './audit-file.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { Webhooks } from './webhooks.ts';
@@ -16,12 +18,16 @@ export interface AuditOptions {
   readonly log: Logger;
 }
 
-/** What follows the audit log of the state store: the file that copies it, and the webhooks that are told of it. */
+/** What writes to the audit log of the state store beside the experiments, and what follows it: the file that copies it, and the webhooks that are told of it. */
 export class Audit {
+  readonly #store: StateStore;
+  readonly #log: Logger;
   readonly #trail: AuditTrail | undefined;
   readonly #webhooks: Webhooks;
 
   constructor({ config, store, holder, metrics, log }: AuditOptions) {
+    this.#store = store;
+    this.#log = log;
     const { auditFile, webhooks } = config;
     this.#trail = auditFile === undefined ? undefined : new AuditTrail(store, new AuditFile(auditFile), log);
     this.#webhooks = new Webhooks({
@@ -38,6 +44,20 @@ export class Audit {
   start(): void {
     this.#webhooks.start();
     void this.keep();
+  }
+
+  /**
+   * Writes an entry, and brings it into the file. What it tells of has happened: where the log can't be written, the gateway's own log has it.
+   */
+  async write(event: NewEvent): Promise<void> {
+    const at = new Date(this.#store.nowMs()).toISOString();
+    const entry: AuditEvent = { ...event, id: randomUUID(), at };
+    try {
+      await this.#store.appendAudit(entry);
+      await this.keep();
+    } catch (error) {
+      this.#log.error({ err: error, entry }, 'the audit log could not be written; this entry is here only');
+    }
   }
 
   /** A change is in force here. What this replica didn't see change itself is an older entry of the log. */

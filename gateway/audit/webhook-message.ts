@@ -1,11 +1,8 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { AuditRecord, AuditedState } from '../../experiments/standing/audit-record.ts';
+import type { AuditedState } from '../../experiments/standing/audit-record.ts';
 import type { WebhookConfig } from '../config/webhook-config.ts';
-
-/** A record of the audit log and its number there. */
-export interface NumberedRecord extends AuditRecord {
-  readonly sequence: number;
-}
+import type { AuditEvent } from './audit-event.ts';
+import { changeText, subjectOf } from './event-text.ts';
 
 /** What is posted to a webhook. */
 export interface WebhookMessage {
@@ -22,24 +19,25 @@ export function wants({ events }: WebhookConfig, action: string): boolean {
 }
 
 /**
- * The message that tells of a record. Its `X-Signalbox-Delivery` is the same whenever it is made, also of a log that was lost and brought
- * back, where the record has another number: so a receiver can tell one that comes twice.
+ * The message that tells of an entry of the audit log. Its `X-Signalbox-Delivery` is the same whenever it is made, also of a log that was lost and brought
+ * back, where it has another number: so a receiver can tell one that comes twice.
  *
+ * @param sequence its number in the log
  * The signature is as GitHub's `X-Hub-Signature-256`: `sha256=` and the HMAC-SHA-256 of the body under the secret, in hexadecimal.
  */
-export function webhookMessage(webhook: WebhookConfig, record: NumberedRecord): WebhookMessage {
+export function webhookMessage(webhook: WebhookConfig, event: AuditEvent, sequence: number): WebhookMessage {
   const delivery = createHash('sha256')
-    .update(`${webhook.name}\0${record.at}\0${record.id}`)
+    .update(`${webhook.name}\0${event.at}\0${event.id}`)
     .digest('hex')
     .slice(0, 32);
   const body = JSON.stringify(
-    webhook.type === 'slack' ? slackMessage(record) : { event: record.action, delivery, ...record },
+    webhook.type === 'slack' ? slackMessage(event) : { event: event.action, delivery, sequence, ...event },
   );
   return {
     body,
     headers: {
       'content-type': 'application/json',
-      'x-signalbox-event': record.action,
+      'x-signalbox-event': event.action,
       'x-signalbox-delivery': delivery,
       ...(webhook.secret !== undefined && {
         'x-signalbox-signature-256': `sha256=${createHmac('sha256', webhook.secret).update(body).digest('hex')}`,
@@ -49,12 +47,16 @@ export function webhookMessage(webhook: WebhookConfig, record: NumberedRecord): 
 }
 
 /** What Slack's incoming webhooks take, and Mattermost's and Discord's after them. */
-function slackMessage(record: NumberedRecord): { readonly text: string } {
-  const { experiment, action, reason, actor, before, after } = record;
+function slackMessage(event: AuditEvent): { readonly text: string } {
+  const { action, actor } = event;
   const who = actor.name === '' ? actor.kind : actor.name;
+  const done = `${escape(action)} by ${escape(who)}`;
+  if (event.kind !== 'experiment')
+    return { text: `*${escape(subjectOf(event))}*: ${done}\n${escape(changeText(event))}` };
+  const { experiment, reason, before, after } = event;
   const from = before === null ? '' : `${stateText(before)} → `;
   return {
-    text: `*${escape(experiment)}*: ${escape(action)} by ${escape(who)}, ${escape(reason)}\n${from}${stateText(after)} (version ${after.version})`,
+    text: `*${escape(experiment)}*: ${done}, ${escape(reason)}\n${from}${stateText(after)} (version ${after.version})`,
   };
 }
 

@@ -1,6 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { isAuditRecord } from '../../experiments/standing/audit-record.ts';
 import type {
   AuditEntry,
   AuditLog,
@@ -14,6 +13,7 @@ import { fetchWithCredentials } from '../fetch-with-credentials.ts';
 import { RELEASE } from '../release.ts';
 import { AT_THE_BEGINNING, cursorToBeginWith, cursorOf, readAfter, readCursor } from './audit-cursor.ts';
 import type { AuditCursor } from './audit-cursor.ts';
+import { readAuditEvent } from './audit-event.ts';
 import { wants, webhookMessage } from './webhook-message.ts';
 import type { WebhookMessage } from './webhook-message.ts';
 
@@ -119,15 +119,16 @@ export class WebhookQueue {
   async #deliver(numbered: AuditEntry): Promise<void> {
     const { webhook, onResult, log, firstRetryMs = RETRY_FIRST_MS } = this.#options;
     const { sequence, entry } = numbered;
-    if (!isAuditRecord(entry) || !wants(webhook, entry.action)) return;
-    const message = webhookMessage(webhook, { sequence, ...entry });
+    const event = readAuditEvent(entry);
+    if (event === undefined || !wants(webhook, event.action)) return;
+    const message = webhookMessage(webhook, event, sequence);
     for (let tries = 1; ; tries++) {
       const answer = await this.#post(message);
       if (answer.kind === 'taken') {
         onResult('ok');
         return;
       }
-      const told = { webhook: webhook.name, sequence, event: entry.action, fault: answer.fault, tries };
+      const told = { webhook: webhook.name, sequence, event: event.action, fault: answer.fault, tries };
       if (answer.kind === 'refused' || tries === MAX_TRIES) {
         onResult('failed');
         log.error(told, 'a webhook was not told of an event, which is given up');

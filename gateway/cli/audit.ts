@@ -1,24 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { AuditedState } from '../../experiments/standing/audit-record.ts';
+import { readAuditEvent } from '../audit/audit-event.ts';
+import { changeText, subjectOf } from '../audit/event-text.ts';
 import { adminOption, askAdmin, isRecord } from './admin-client.ts';
 import { whoIs } from './experiment-status.ts';
 
-/** An entry, as far as it is shown here. */
-interface AuditLine {
-  readonly sequence: number;
-  readonly at: string;
-  readonly action: string;
-  readonly experiment: string;
-  readonly reason: string;
-  readonly actor: { readonly kind: string; readonly name: string; readonly address: string };
-  readonly before: AuditedState | null;
-  readonly after: AuditedState;
-}
-
-interface AuditedState {
-  readonly version: number;
-  readonly status: string;
-  readonly weights: Readonly<Record<string, number>>;
-}
+/** An entry as it comes: what a newer gateway wrote may be of a form that isn't known here. */
+type AuditLine = Readonly<Record<string, unknown>>;
 
 interface AuditOptions {
   readonly admin: string;
@@ -28,7 +16,9 @@ interface AuditOptions {
 
 export function auditCommand(): Command {
   return new Command('audit')
-    .description('what was done to experiments, by whom and why: the last entries, the newest below')
+    .description(
+      'what was done to experiments, models, keys and the log, by whom and why: the last entries, the newest below',
+    )
     .argument('[key]', 'only of this experiment')
     .addOption(adminOption())
     .addOption(
@@ -46,9 +36,16 @@ export function auditCommand(): Command {
     });
 }
 
-function entryText({ sequence, at, action, experiment, actor, reason, before, after }: AuditLine): string {
+function entryText(line: AuditLine): string {
+  const event = readAuditEvent(line);
+  const head = `${String(line.sequence)}  ${String(event?.at ?? line.at ?? '')}`;
+  if (event === undefined)
+    return `${head}  ${String(line.action ?? 'an entry')}, of a form that is not shown here; --json has it`;
+  const who = `${event.action}, ${whoIs(event.actor)}`;
+  if (event.kind !== 'experiment') return `${head}  ${subjectOf(event)}  ${who}\n    ${changeText(event)}`;
+  const { experiment, reason, before, after } = event;
   const from = before === null ? '' : `${stateText(before)} → `;
-  return `${sequence}  ${at}  ${experiment}  ${action}, ${whoIs(actor)}: ${reason}\n    ${from}${stateText(after)}`;
+  return `${head}  ${experiment}  ${who}: ${reason}\n    ${from}${stateText(after)}`;
 }
 
 function stateText({ version, status, weights }: AuditedState): string {
@@ -64,11 +61,5 @@ function entriesOf(text: string): number {
 }
 
 function isPage(answer: unknown): answer is { readonly entries: readonly AuditLine[] } {
-  return isRecord(answer) && Array.isArray(answer.entries) && answer.entries.every(isLine);
-}
-
-function isLine(entry: unknown): entry is AuditLine {
-  return (
-    isRecord(entry) && typeof entry.action === 'string' && isRecord(entry.actor) && isRecord(entry.after)
-  );
+  return isRecord(answer) && Array.isArray(answer.entries) && answer.entries.every(isRecord);
 }

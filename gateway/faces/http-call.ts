@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Call } from '../pipeline/call.ts';
+import { actorOf } from '../standing/control.ts';
 import type { CallerHead } from '../trust/admission.ts';
 import { NOBODY } from '../trust/principal.ts';
 import type { Principal } from '../trust/principal.ts';
@@ -96,4 +97,12 @@ function hangUpSignal(socket: Socket): AbortSignal {
   });
   hangUps.set(socket, controller.signal);
   return controller.signal;
+}
+
+/** Who calls, for what the audit log says of them. */
+export function modelCaller({
+  principal,
+  clientAddress,
+}: Pick<FastifyRequest, 'principal' | 'clientAddress'>) {
+  return { principal: principal ?? NOBODY, actor: actorOf(principal, clientAddress) };
 }

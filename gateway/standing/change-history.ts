@@ -1,5 +1,6 @@
 import { auditRecord, isAuditRecord } from '../../experiments/standing/audit-record.ts';
 import type { AuditRecord } from '../../experiments/standing/audit-record.ts';
+import { readAuditEvent } from '../audit/audit-event.ts';
 import type { Standing } from '../../experiments/standing/standing.ts';
 import type { AuditEntry, AuditLog } from '../../experiments/stores/state-store.ts';
 
@@ -81,8 +82,7 @@ export class ChangeHistory {
     const ids = new Set(end.map(({ entry }) => (isAuditRecord(entry) ? entry.id : '')));
     const [first] = end;
     // What is older than what was read may well be in the log.
-    const since =
-      first !== undefined && first.sequence > 1 && isAuditRecord(first.entry) ? first.entry.at : '';
+    const since = first !== undefined && first.sequence > 1 ? (readAuditEvent(first.entry)?.at ?? '') : '';
     return this.#known
       .filter(({ id, at }) => !ids.has(id) && at >= since)
       .map((change) => ({ ...change, restored: true as const }));

@@ -160,16 +160,65 @@ export interface Hello {
   };
 }
 
-export interface AuditShape {
+interface AuditedShape {
   readonly sequence: number;
   readonly action: string;
-  readonly reason: string;
   readonly actor: Actor;
   readonly at: string;
+}
+
+/** A change of an experiment. */
+export interface ExperimentChange extends AuditedShape {
+  readonly kind: 'experiment';
+  readonly reason: string;
   readonly experiment: string;
   readonly phase: number;
   readonly before: AuditedState | null;
   readonly after: AuditedState;
+}
+
+export interface KeyChange extends AuditedShape {
+  readonly kind: 'key';
+  readonly key: string;
+  readonly before: AuditedKey | null;
+  readonly after: AuditedKey | null;
+}
+
+export interface ModelChange extends AuditedShape {
+  readonly kind: 'model';
+  readonly model: string;
+  readonly before: { readonly versions: readonly AuditedVersion[] };
+  readonly after: { readonly versions: readonly AuditedVersion[] };
+  readonly fault?: string;
+}
+
+export interface SettingsChange extends AuditedShape {
+  readonly kind: 'settings';
+  readonly before: { readonly level: string };
+  readonly after: { readonly level: string };
+}
+
+/** What a newer gateway, or an old one, wrote in a form that isn't known here. */
+export interface UnknownChange extends Partial<AuditedShape> {
+  readonly sequence: number;
+  readonly kind?: undefined;
+}
+
+export type AuditShape = ExperimentChange | KeyChange | ModelChange | SettingsChange | UnknownChange;
+
+export interface AuditedKey {
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: readonly string[];
+  /** Null: all. */
+  readonly models: readonly string[] | null;
+  readonly expires: string | null;
+}
+
+export interface AuditedVersion {
+  readonly version: number;
+  readonly state: string;
+  readonly instances: number | null;
 }
 
 export interface AuditedState {

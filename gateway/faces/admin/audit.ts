@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { AuditEntry, AuditLog } from '../../../experiments/stores/state-store.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
+import { modelsOf, readAuditEvent } from '../../audit/audit-event.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { scope } from '../scoped-routes.ts';
@@ -29,10 +30,17 @@ export function auditRoutes(app: FastifyInstance, { state }: Gateway): void {
       const before = wholeNumber(query, 'before', 1);
       if (after !== undefined && before !== undefined) throw invalid('after and before exclude each other');
       const models = principal?.models;
-      const isAskedFor = ({ entry }: AuditEntry): boolean =>
-        isObject(entry) &&
-        (query.experiment === undefined || entry.experiment === query.experiment) &&
-        (models === undefined || (typeof entry.model === 'string' && models.has(entry.model)));
+      const isAskedFor = ({ entry }: AuditEntry): boolean => {
+        const event = readAuditEvent(entry);
+        const isOfOwn =
+          models === undefined ||
+          (event !== undefined && modelsOf(event)?.some((model) => models.has(model)) === true);
+        return (
+          isOfOwn &&
+          (query.experiment === undefined ||
+            (event?.kind === 'experiment' && event.experiment === query.experiment))
+        );
+      };
       try {
         const page =
           after === undefined
@@ -42,7 +50,7 @@ export function auditRoutes(app: FastifyInstance, { state }: Gateway): void {
           ...page,
           entries: page.entries.map(({ sequence, entry }) => ({
             sequence,
-            ...(isObject(entry) ? entry : {}),
+            ...(readAuditEvent(entry) ?? (isObject(entry) ? entry : {})),
           })),
         };
       } catch (cause) {

@@ -3,8 +3,10 @@ import type { Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { InvalidDocuments } from '../../../documents/problem.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
+import type { AuditedKey, KeyChange } from '../../audit/audit-event.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
+import { actorOf } from '../../standing/control.ts';
 import { EXPIRY_EXPECTED, ROTATION_MS, durationMs, expiryOf } from '../../trust/expiry.ts';
 import type { KeyDesk, MadeKey, ShownKey } from '../../trust/key-desk.ts';
 import { UnknownKey } from '../../trust/key-store.ts';
@@ -57,8 +59,14 @@ export function keyRoutes(app: FastifyInstance, gateway: Gateway): void {
       expires: expires === undefined ? undefined : readExpiry(expires),
     };
     requireWithin(principal, grant.scopes, models);
-    const made = await changing(() => deskOf(gateway).create(grant));
-    await note(gateway, principal, 'created', made.id);
+    const desk = deskOf(gateway);
+    const made = await changing(() => desk.create(grant));
+    await note(gateway, request, {
+      action: 'key.create',
+      key: made.id,
+      before: null,
+      after: auditedKey(desk, made.id),
+    });
     return reply.code(201).header('cache-control', 'no-store').send(made);
   });
 
@@ -73,8 +81,14 @@ export function keyRoutes(app: FastifyInstance, gateway: Gateway): void {
       const principal = request.principal ?? NOBODY;
       const desk = deskOf(gateway);
       requireOwn(principal, desk, id);
+      const before = auditedKey(desk, id);
       const made: MadeKey = await changing(() => desk.rotate(id, keepMs));
-      await note(gateway, principal, 'rotated', id);
+      await note(gateway, request, {
+        action: 'key.rotate',
+        key: id,
+        before,
+        after: auditedKey(desk, made.id),
+      });
       return reply.code(201).header('cache-control', 'no-store').send(made);
     },
   );
@@ -84,8 +98,9 @@ export function keyRoutes(app: FastifyInstance, gateway: Gateway): void {
     const principal = request.principal ?? NOBODY;
     const desk = deskOf(gateway);
     requireOwn(principal, desk, id);
+    const before = auditedKey(desk, id);
     await changing(() => desk.revoke(id));
-    await note(gateway, principal, 'revoked', id);
+    await note(gateway, request, { action: 'key.revoke', key: id, before, after: null });
     return { revoked: id };
   });
 }
@@ -142,19 +157,21 @@ async function changing<Result>(change: () => Promise<Result>): Promise<Result> 
   }
 }
 
-/** A change of a key that can't be written into the audit log has happened all the same: the gateway's log has it. */
 async function note(
-  { state, log }: Gateway,
-  { id: actor }: Principal,
-  change: 'created' | 'rotated' | 'revoked',
-  key: string,
+  { audit, log }: Gateway,
+  { principal, clientAddress }: FastifyRequest,
+  change: Pick<KeyChange, 'action' | 'key' | 'before' | 'after'>,
 ): Promise<void> {
-  log.info({ actor, key, change }, 'key changed');
-  await state.store
-    .appendAudit({ actor, atMs: Date.now(), action: `key ${change}`, key })
-    .catch((error: unknown) => {
-      log.warn({ err: error, key, change }, 'the audit log could not be written');
-    });
+  const { action, key } = change;
+  log.info({ actor: principal?.id, key, action }, 'key changed');
+  await audit.write({ kind: 'key', actor: actorOf(principal, clientAddress), ...change });
+}
+
+function auditedKey(desk: KeyDesk, id: string): AuditedKey | null {
+  const found = desk.list().find((key) => key.id === id);
+  if (found === undefined) return null;
+  const { expired: _, ...key } = found;
+  return key;
 }
 
 function readExpiry(text: string): string {

@@ -3,8 +3,8 @@ import type { ServedModel } from '../../../backends/repository/served-model.ts';
 import type { Servable } from '../../../backends/servable.ts';
 import type { VersionStatistics } from '../../../backends/statistics.ts';
 import type { Gateway } from '../../gateway.ts';
-import { NOBODY } from '../../trust/principal.ts';
 import { acceptAnyBody } from '../body.ts';
+import { modelCaller } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
 import { NOTHING, objectAt, parseJson } from '../../json-values.ts';
 import type { JsonObject } from '../../json-values.ts';
@@ -26,7 +26,8 @@ interface ByModel {
 }
 
 /** The models that are served; loads and unloads take what Triton's repository extension does. */
-export function modelRoutes(app: FastifyInstance, { repository }: Gateway): void {
+export function modelRoutes(app: FastifyInstance, gateway: Gateway): void {
+  const { repository } = gateway;
   acceptAnyBody(app, BODY_LIMIT_BYTES);
 
   app.get('/api/models', scope('admin:read', MODELS_DOCS), ({ principal }) => ({
@@ -41,7 +42,7 @@ export function modelRoutes(app: FastifyInstance, { repository }: Gateway): void
     async (request) => {
       const { model } = request.params;
       const override = readLoadOverride(controlParameters(bodyOf(request)), bytesOfBase64);
-      await loadModel(repository, request.principal ?? NOBODY, model, override);
+      await loadModel(gateway, modelCaller(request), model, override);
       return answer(repository.model(model), model);
     },
   );
@@ -51,7 +52,8 @@ export function modelRoutes(app: FastifyInstance, { repository }: Gateway): void
     scope('admin:write', UNLOAD_DOCS),
     async (request) => {
       const { model } = request.params;
-      await unloadModel(repository, model, readUnload(controlParameters(bodyOf(request))));
+      const parameters = readUnload(controlParameters(bodyOf(request)));
+      await unloadModel(gateway, modelCaller(request), model, parameters);
       return answer(repository.model(model), model);
     },
   );

@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
+import type { Actor } from '../../../experiments/standing/standing.ts';
 import { GatewayError } from '../../errors.ts';
+import type { Gateway } from '../../gateway.ts';
 import { flagAt, invalid, nameOf, own } from '../../json-values.ts';
 import type { JsonObject } from '../../json-values.ts';
 
@@ -99,4 +101,27 @@ function refuseOther(changes: JsonObject, name: string, current: string, reason:
 function isLeftOut(changes: JsonObject, name: string): boolean {
   const value = own(changes, name);
   return value === undefined || value === null;
+}
+
+/**
+ * Changes them for a caller, which the audit log has with the levels before and after.
+ *
+ * @throws GatewayError as {@link changeLogSettings}
+ */
+export async function changeLogFor(
+  { log, audit }: Pick<Gateway, 'log' | 'audit'>,
+  actor: Actor,
+  changes: JsonObject,
+): Promise<LogSettings> {
+  const before = log.level;
+  const settings = changeLogSettings(log, changes);
+  if (log.level !== before)
+    await audit.write({
+      kind: 'settings',
+      action: 'log.set',
+      actor,
+      before: { level: before },
+      after: { level: log.level },
+    });
+  return settings;
 }

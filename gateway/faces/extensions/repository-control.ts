@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto';
 import type { ModelRepository } from '../../../backends/repository/repository.ts';
 import { RepositoryError } from '../../../backends/repository/repository-error.ts';
 import type { RepositoryFault } from '../../../backends/repository/repository-error.ts';
 import { GatewayError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
+import type { Gateway } from '../../gateway.ts';
+import type { Actor } from '../../../experiments/standing/standing.ts';
 import type { Principal } from '../../trust/principal.ts';
 import { ownOf } from '../../trust/rights.ts';
 import { flagAt, invalid, nameOf, optionalObjectAt } from '../../json-values.ts';
@@ -16,13 +19,20 @@ export interface LoadOverride {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
+/** Somebody who changes models. */
+export interface ModelCaller {
+  readonly principal: Principal;
+  /** As the audit log names them. */
+  readonly actor: Actor;
+}
+
 /**
- * @param principal who asks; a configuration that comes along may use its models only
+ * @param caller who asks; a configuration that comes along may use their models only
  * @throws GatewayError
  */
 export async function loadModel(
-  repository: ModelRepository,
-  { models }: Principal,
+  { repository, modelChanges }: Pick<Gateway, 'repository' | 'modelChanges'>,
+  { principal: { models }, actor }: ModelCaller,
   model: string,
   { config, files }: LoadOverride,
 ): Promise<void> {
@@ -33,16 +43,21 @@ export async function loadModel(
     );
   }
   const mayUse = (member: string): boolean => models === undefined || models.has(member);
-  await repository.load(model, { config, mayUse }).catch(refuse);
+  const configDigest = config === undefined ? undefined : createHash('sha256').update(config).digest('hex');
+  const asked = { action: 'model.load', actor, ...(configDigest !== undefined && { configDigest }) } as const;
+  await modelChanges.make(model, asked, () => repository.load(model, { config, mayUse })).catch(refuse);
 }
 
 /** @throws GatewayError */
 export async function unloadModel(
-  repository: ModelRepository,
+  { repository, modelChanges }: Pick<Gateway, 'repository' | 'modelChanges'>,
+  { actor }: Pick<ModelCaller, 'actor'>,
   model: string,
   { withDependents }: UnloadParameters,
 ): Promise<void> {
-  await repository.unload(model, withDependents).catch(refuse);
+  await modelChanges
+    .make(model, { action: 'model.unload', actor }, () => repository.unload(model, withDependents))
+    .catch(refuse);
 }
 
 const CODES: Readonly<Record<RepositoryFault, ErrorCode>> = {

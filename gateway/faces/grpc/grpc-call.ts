@@ -59,9 +59,17 @@ export function admit(
     if (misspelled !== undefined) throw new GatewayError('invalid_request', misspelled);
   }
   requestIdOf(metadata);
-  const peer = call.getPeer().replace(/:\d+$/, '');
-  const address = clientAddress(peer, header('x-forwarded-for'), config.server.trustedProxies);
+  const address = addressOf(call, config);
   return door.admission.admit({ header, address, model }, scope, 'grpc', spends);
+}
+
+/** Where a call comes from, behind the proxies that are trusted. */
+export function addressOf(
+  call: Pick<GrpcServerCall, 'metadata' | 'getPeer'>,
+  { server }: Pick<Gateway['config'], 'server'>,
+): string {
+  const peer = call.getPeer().replace(/:\d+$/, '');
+  return clientAddress(peer, headerOf(call.metadata, 'x-forwarded-for'), server.trustedProxies);
 }
 
 /**

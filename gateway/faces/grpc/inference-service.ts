@@ -2,11 +2,12 @@ import type { UntypedServiceImplementation, handleUnaryCall } from '@grpc/grpc-j
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { RELEASE } from '../../release.ts';
+import { actorOf } from '../../standing/control.ts';
 import type { Principal } from '../../trust/principal.ts';
 import { requireAllModels } from '../../trust/rights.ts';
 import type { ModelPath } from '../http-call.ts';
 import type { JsonObject } from '../../json-values.ts';
-import { changeLogSettings } from '../extensions/log-settings.ts';
+import { changeLogFor } from '../extensions/log-settings.ts';
 import { describedModel, readyVersion, servedModel } from '../extensions/lookup.ts';
 import { EXTENSIONS, modelMetadata } from '../extensions/metadata.ts';
 import { modelConfigJson } from '../../../backends/repository/model-config-json.ts';
@@ -20,6 +21,8 @@ import {
 } from '../extensions/repository-control.ts';
 import { allStatistics, modelStatistics } from '../extensions/statistics.ts';
 import { TRACE_SETTINGS, changeTraceSettings } from '../extensions/trace-settings.ts';
+import type { ModelCaller } from '../extensions/repository-control.ts';
+import { addressOf } from './grpc-call.ts';
 import type { CallAdmission } from './call-admission.ts';
 import { modelInfer } from './inference.ts';
 import { modelStreamInfer } from './inference-stream.ts';
@@ -46,6 +49,10 @@ interface IndexRequest {
   readonly ready: boolean;
 }
 
+interface LogRequest {
+  readonly settings: Readonly<Record<string, Choice>>;
+}
+
 interface TraceRequest {
   readonly model_name: string;
   readonly settings: Readonly<Record<string, { readonly value: readonly string[] }>>;
@@ -61,14 +68,17 @@ export function inferenceService(
   const { admission } = gateway.door;
 
   const unary =
-    <Request>(handle: (request: Request, principal: Principal) => object | Promise<object>) =>
+    <Request>(
+      handle: (request: Request, principal: Principal, caller: ModelCaller) => object | Promise<object>,
+    ) =>
     (...[call, answer]: Parameters<handleUnaryCall<Request, object>>): void => {
       // In a promise, so that what is thrown at once is answered too.
       Promise.resolve(call)
         .then(({ request }) => {
           const { principal } = calls.of(call);
           admission.requireModel(principal, modelIn(request), 'grpc');
-          return handle(request, principal);
+          const actor = actorOf(principal, addressOf(call, config));
+          return handle(request, principal, { principal, actor });
         })
         .then(
           (message) => {
@@ -102,15 +112,15 @@ export function inferenceService(
       requireOneRepository(repository_name);
       return { models: repositoryIndex(repository, principal, { ready }) };
     }),
-    RepositoryModelLoad: unary(async (request: ControlRequest, principal) => {
+    RepositoryModelLoad: unary(async (request: ControlRequest, _, caller) => {
       requireOneRepository(request.repository_name);
       const override = readLoadOverride(valuesOf(request.parameters), bytesIn);
-      await loadModel(repository, principal, request.model_name, override);
+      await loadModel(gateway, caller, request.model_name, override);
       return {};
     }),
-    RepositoryModelUnload: unary(async (request: ControlRequest) => {
+    RepositoryModelUnload: unary(async (request: ControlRequest, _, caller) => {
       requireOneRepository(request.repository_name);
-      await unloadModel(repository, request.model_name, readUnload(valuesOf(request.parameters)));
+      await unloadModel(gateway, caller, request.model_name, readUnload(valuesOf(request.parameters)));
       return {};
     }),
     TraceSetting: unary(({ model_name, settings }: TraceRequest, principal) => {
@@ -128,13 +138,15 @@ export function inferenceService(
         settings: Object.fromEntries(entries.map(([name, value]) => [name, { value: [value].flat() }])),
       };
     }),
-    LogSettings: unary(({ settings }: { settings: Readonly<Record<string, Choice>> }, principal) => {
+    LogSettings: unary(async ({ settings }: LogRequest, principal, { actor }) => {
       const changes = valuesOf(settings);
       if (Object.keys(changes).length > 0) {
         admission.require(principal, 'admin:write');
         requireAllModels(principal, "the log's settings");
       }
-      const entries = Object.entries<string | number | boolean>({ ...changeLogSettings(log, changes) });
+      const entries = Object.entries<string | number | boolean>({
+        ...(await changeLogFor(gateway, actor, changes)),
+      });
       return { settings: Object.fromEntries(entries.map(([name, value]) => [name, choiceOf(value)])) };
     }),
     ModelInfer: modelInfer(gateway, calls),

@@ -6,11 +6,13 @@ import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { findVersion } from '../../pipeline/route.ts';
 import { acceptAnyBody } from '../body.ts';
+import { modelCaller } from '../http-call.ts';
 import type { ModelPath } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
 import { invalid } from '../../json-values.ts';
 import { readyVersion, servedModel } from '../extensions/lookup.ts';
 import { unloadModel } from '../extensions/repository-control.ts';
+import type { ModelCaller } from '../extensions/repository-control.ts';
 import { describeVersion, modelUrl } from './describe-version.ts';
 import { answerTorchserveErrors } from './errors.ts';
 import {
@@ -56,8 +58,9 @@ export function torchserveManagementRoutes(app: FastifyInstance, gateway: Gatewa
     };
   });
 
-  app.post('/', scope('admin:write', REGISTER_DOCS), async ({ principal, query, body }, reply) => {
-    const { status, text } = await register(gateway, principal, query, body);
+  app.post('/', scope('admin:write', REGISTER_DOCS), async (request, reply) => {
+    const { query, body } = request;
+    const { status, text } = await register(gateway, modelCaller(request), query, body);
     return reply.code(status).send({ status: text });
   });
 
@@ -77,42 +80,33 @@ export function torchserveManagementRoutes(app: FastifyInstance, gateway: Gatewa
   );
 
   for (const url of ['/:model', '/:model/:version']) {
-    app.put<{ Params: ModelPath }>(
-      url,
-      scope('admin:write', SCALE_DOCS),
-      async ({ params, query }, reply) => {
-        const { workers, isSynchronous } = readScaling(query);
-        const version = readyVersion(repository, asPath(params));
-        requireWorkers(version);
-        const count = workers(version.instances?.wanted ?? 0);
-        const scaled = scale(gateway, version, count);
-        if (!isSynchronous) {
-          scaled.catch((error: unknown) => {
-            gateway.log.error(
-              { err: error, model: version.model, version: version.version },
-              'scaling failed',
-            );
-          });
-          return reply.code(202).send({ status: 'Processing worker updates...' });
-        }
-        await scaled;
-        const path = `model: ${version.model}, version: ${version.version}`;
-        return reply.send({ status: `Workers scaled to ${count} for ${path}` });
-      },
-    );
+    app.put<{ Params: ModelPath }>(url, scope('admin:write', SCALE_DOCS), async (request, reply) => {
+      const { params, query } = request;
+      const { workers, isSynchronous } = readScaling(query);
+      const version = readyVersion(repository, asPath(params));
+      requireWorkers(version);
+      const count = workers(version.instances?.wanted ?? 0);
+      const scaled = scale(gateway, modelCaller(request), version, count);
+      if (!isSynchronous) {
+        scaled.catch((error: unknown) => {
+          gateway.log.error({ err: error, model: version.model, version: version.version }, 'scaling failed');
+        });
+        return reply.code(202).send({ status: 'Processing worker updates...' });
+      }
+      await scaled;
+      const path = `model: ${version.model}, version: ${version.version}`;
+      return reply.send({ status: `Workers scaled to ${count} for ${path}` });
+    });
 
-    app.delete<{ Params: ModelPath }>(
-      url,
-      scope('admin:write', UNREGISTER_DOCS),
-      async ({ params, query }) => {
-        new ManagementQuery(query, ['synchronous']).flag('synchronous');
-        const { model: name, version } = asPath(params);
-        const model = servedModel(repository, name);
-        if (version !== undefined) requireOnly(model, version);
-        await unloadModel(repository, name, { withDependents: false });
-        return { status: `Model "${name}" unregistered` };
-      },
-    );
+    app.delete<{ Params: ModelPath }>(url, scope('admin:write', UNREGISTER_DOCS), async (request) => {
+      const { params, query } = request;
+      new ManagementQuery(query, ['synchronous']).flag('synchronous');
+      const { model: name, version } = asPath(params);
+      const model = servedModel(repository, name);
+      if (version !== undefined) requireOnly(model, version);
+      await unloadModel(gateway, modelCaller(request), name, { withDependents: false });
+      return { status: `Model "${name}" unregistered` };
+    });
   }
 
   app.put<{ Params: Required<ModelPath> }>(
@@ -171,12 +165,17 @@ function requireWorkers(version: Servable): void {
 }
 
 /** @throws GatewayError */
-async function scale({ log }: Gateway, version: Servable, count: number): Promise<void> {
+async function scale(
+  { log, modelChanges }: Gateway,
+  { actor }: ModelCaller,
+  version: Servable,
+  count: number,
+): Promise<void> {
   const { model, version: number } = version;
   // A version that is replaced meanwhile stays until its workers are what was asked for.
   const release = version.hold();
   try {
-    await version.resize?.(count);
+    await modelChanges.make(model, { action: 'model.scale', actor }, async () => version.resize?.(count));
     log.info({ model, version: number, instances: count }, 'scaled');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

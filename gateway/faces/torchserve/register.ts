@@ -7,7 +7,7 @@ import { GatewayError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { requireModel } from '../../trust/rights.ts';
-import type { Principal } from '../../trust/principal.ts';
+import type { ModelCaller } from '../extensions/repository-control.ts';
 import { invalid, isObject, parseJson } from '../../json-values.ts';
 import { ManagementQuery } from './query.ts';
 
@@ -39,8 +39,8 @@ export interface RegisterAnswer {
  * @throws GatewayError
  */
 export async function register(
-  { repository, config, log }: Gateway,
-  principal: Principal | null,
+  { repository, config, log, modelChanges }: Gateway,
+  { principal, actor }: ModelCaller,
   query: unknown,
   body: unknown,
 ): Promise<RegisterAnswer> {
@@ -50,7 +50,7 @@ export async function register(
     throw invalid('Parameter url is required: the path of a file in the model repository, as resnet.mar');
   requireAnswerWithin(asked, config.timeouts.inferenceMs);
   const name = asked.text('model_name');
-  if (principal?.models !== undefined) {
+  if (principal.models !== undefined) {
     if (name === undefined) throw invalid('a key for some models needs model_name, one of its own');
     requireModel(principal, name);
     const [folder = ''] = url.split('/');
@@ -59,6 +59,7 @@ export async function register(
   }
   const instances = asked.whole('initial_workers', 1, MAX_INSTANCES);
   const isSynchronous = asked.flag('synchronous');
+  const before = modelChanges.look();
   const registered = await registerModel(repository, config.models.roots, {
     url,
     name,
@@ -67,7 +68,10 @@ export async function register(
     maxQueueDelayMs: asked.whole('max_batch_delay', 0, MAX_BATCH_DELAY_MS),
     instances,
   }).catch(refuse);
-  const { name: model, version, loaded } = registered;
+  const { name: model, version } = registered;
+  const loaded = registered.loaded.then(() =>
+    modelChanges.enter(model, { action: 'model.register', actor, url }, before),
+  );
   log.info({ model, version, url }, 'registered');
   // As TorchServe does where workers are asked for and nobody waits for them.
   if (instances !== undefined && !isSynchronous) {

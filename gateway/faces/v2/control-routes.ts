@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GatewayError } from '../../errors.ts';
 import { NOBODY } from '../../trust/principal.ts';
 import { requireAllModels } from '../../trust/rights.ts';
+import { modelCaller } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
 import type { Gateway } from '../../gateway.ts';
 import {
@@ -17,7 +18,7 @@ import {
 } from './control-docs.ts';
 import { NOTHING, objectAt, parseJson } from '../../json-values.ts';
 import type { JsonObject } from '../../json-values.ts';
-import { changeLogSettings, readLogSettings } from '../extensions/log-settings.ts';
+import { changeLogFor, readLogSettings } from '../extensions/log-settings.ts';
 import { servedModel } from '../extensions/lookup.ts';
 import {
   bytesOfBase64,
@@ -57,7 +58,7 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
       async (request, reply) => {
         requireOneRepository(request.params.repository);
         const override = readLoadOverride(controlParameters(bodyOf(request)), bytesOfBase64);
-        await loadModel(repository, request.principal ?? NOBODY, request.params.model, override);
+        await loadModel(gateway, modelCaller(request), request.params.model, override);
         return reply.send();
       },
     );
@@ -67,7 +68,7 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
       async (request, reply) => {
         requireOneRepository(request.params.repository);
         const parameters = readUnload(controlParameters(bodyOf(request)));
-        await unloadModel(repository, request.params.model, parameters);
+        await unloadModel(gateway, modelCaller(request), request.params.model, parameters);
         return reply.send();
       },
     );
@@ -75,8 +76,9 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
 
   app.get('/v2/logging', scope('infer', LOG_SETTINGS_DOCS), () => readLogSettings(log));
   app.post('/v2/logging', scope('admin:write', CHANGE_LOG_SETTINGS_DOCS), (request) => {
-    requireAllModels(request.principal ?? NOBODY, "the log's settings");
-    return changeLogSettings(log, bodyOf(request));
+    const { principal, actor } = modelCaller(request);
+    requireAllModels(principal, "the log's settings");
+    return changeLogFor(gateway, actor, bodyOf(request));
   });
 
   app.get('/v2/trace/setting', scope('infer', TRACE_SETTINGS_DOCS), () => TRACE_SETTINGS);

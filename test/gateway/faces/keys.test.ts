@@ -122,7 +122,7 @@ describe('keys over the control plane', () => {
   test('are in the audit log, with who changed them', async () => {
     const { store } = gateway.server.gateway.state;
     const entries = await store.readAudit(0, 100);
-    expect(JSON.stringify(entries)).toContain('key created');
+    expect(JSON.stringify(entries)).toContain('key.create');
     expect(entries.every(({ entry }) => JSON.stringify(entry).includes(root.id))).toBe(true);
   });
 });

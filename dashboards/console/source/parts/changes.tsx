@@ -21,16 +21,18 @@ export function Changes({ experiment }: { readonly experiment: ExperimentShape }
         </Empty>
       ) : (
         <ol class="timeline">
-          {audit.entries.map((entry) => (
-            <li key={entry.sequence}>
-              <time dateTime={entry.at}>{moment(entry.at)}</time>
-              <p>
-                <b>{actionWord(entry.action)}</b> by {whoIs(entry.actor)}{' '}
-                <span class="quiet">{changeOf(entry)}</span>
-              </p>
-              {entry.reason !== '' && <p class="reason">“{entry.reason}”</p>}
-            </li>
-          ))}
+          {audit.entries
+            .flatMap((entry) => (entry.kind === 'experiment' ? [entry] : []))
+            .map((entry) => (
+              <li key={entry.sequence}>
+                <time dateTime={entry.at}>{moment(entry.at)}</time>
+                <p>
+                  <b>{actionWord(entry.action)}</b> by {whoIs(entry.actor)}{' '}
+                  <span class="quiet">{changeOf(entry)}</span>
+                </p>
+                {entry.reason !== '' && <p class="reason">“{entry.reason}”</p>}
+              </li>
+            ))}
         </ol>
       );
   }

@@ -1,7 +1,7 @@
 import { useAudit } from '../live/audit.ts';
 import { Empty, Loading } from '../parts/state.tsx';
 import { hrefOf } from '../router.ts';
-import { actionWord, changeOf, whoIs } from '../words/audit.ts';
+import { actionWord, changeOf, subjectOf, whoIs } from '../words/audit.ts';
 import { moment } from '../words/numbers.ts';
 
 const PAGE = 100;
@@ -23,7 +23,7 @@ export function Audit() {
       )}
       {audit.kind === 'there' && audit.entries.length === 0 && (
         <Empty title="Nothing was done yet">
-          <p>Every change of an experiment, by whom and why, will stand here.</p>
+          <p>Every change of an experiment, a model, a key or the log, and by whom, will stand here.</p>
         </Empty>
       )}
       {audit.kind === 'there' && audit.entries.length > 0 && (
@@ -36,7 +36,7 @@ export function Audit() {
                     #
                   </th>
                   <th scope="col">Time</th>
-                  <th scope="col">Experiment</th>
+                  <th scope="col">Of</th>
                   <th scope="col">What</th>
                   <th scope="col">Who</th>
                   <th scope="col">Change</th>
@@ -47,16 +47,18 @@ export function Audit() {
                 {audit.entries.map((entry) => (
                   <tr key={entry.sequence}>
                     <td class="number">{entry.sequence}</td>
-                    <td>
-                      <time dateTime={entry.at}>{moment(entry.at)}</time>
-                    </td>
+                    <td>{entry.at !== undefined && <time dateTime={entry.at}>{moment(entry.at)}</time>}</td>
                     <th scope="row">
-                      <a href={hrefOf({ view: 'experiment', key: entry.experiment })}>{entry.experiment}</a>
+                      {entry.kind === 'experiment' ? (
+                        <a href={hrefOf({ view: 'experiment', key: entry.experiment })}>{entry.experiment}</a>
+                      ) : (
+                        subjectOf(entry)
+                      )}
                     </th>
-                    <td>{actionWord(entry.action)}</td>
-                    <td>{whoIs(entry.actor)}</td>
+                    <td>{actionWord(entry.action ?? '')}</td>
+                    <td>{entry.kind === undefined ? '' : whoIs(entry.actor)}</td>
                     <td>{changeOf(entry)}</td>
-                    <td class="why">{entry.reason}</td>
+                    <td class="why">{entry.kind === 'experiment' ? entry.reason : ''}</td>
                   </tr>
                 ))}
               </tbody>

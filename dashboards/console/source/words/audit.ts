@@ -1,4 +1,4 @@
-import type { Actor, AuditedState, AuditShape } from '../shapes.ts';
+import type { Actor, AuditedKey, AuditedState, AuditedVersion, AuditShape } from '../shapes.ts';
 
 /** Who it was, as far as it is known. */
 export function whoIs({ kind, id, name, address }: Actor): string {
@@ -19,10 +19,58 @@ export function whoIs({ kind, id, name, address }: Actor): string {
   }
 }
 
+/** What was changed, where it isn't an experiment. */
+export function subjectOf(entry: AuditShape): string {
+  switch (entry.kind) {
+    case 'experiment':
+      return entry.experiment;
+    case 'key': {
+      const name = (entry.after ?? entry.before)?.name ?? '';
+      return `key ${entry.key}${name === '' ? '' : ` (${name})`}`;
+    }
+    case 'model':
+      return `model ${entry.model}`;
+    case 'settings':
+      return 'the log';
+    default:
+      return '';
+  }
+}
+
 /** `v1 90, v2 10 → v1 100, v2 0, completed`. */
-export function changeOf({ before, after }: Pick<AuditShape, 'before' | 'after'>): string {
-  if (before === null) return splitOf(after);
-  return `${splitOf(before)} → ${splitOf(after)}`;
+export function changeOf(entry: AuditShape): string {
+  switch (entry.kind) {
+    case 'experiment':
+      return entry.before === null
+        ? splitOf(entry.after)
+        : `${splitOf(entry.before)} → ${splitOf(entry.after)}`;
+    case 'key':
+      return grantOf(entry.before, entry.after);
+    case 'model': {
+      const failed = entry.fault === undefined ? '' : `; it failed: ${entry.fault}`;
+      return `${versionsOf(entry.before.versions)} → ${versionsOf(entry.after.versions)}${failed}`;
+    }
+    case 'settings':
+      return `level ${entry.before.level} → ${entry.after.level}`;
+    default:
+      return 'of a form that is not shown here';
+  }
+}
+
+function grantOf(before: AuditedKey | null, after: AuditedKey | null): string {
+  if (after === null) return 'it opens nothing any more';
+  const { id, scopes, models, expires } = after;
+  const successor = before === null ? '' : `${id} in its place: `;
+  const end = expires === null ? 'for good' : `until ${expires}`;
+  return `${successor}${scopes.join(', ')}, of ${models === null ? 'all models' : models.join(', ')}, ${end}`;
+}
+
+function versionsOf(versions: readonly AuditedVersion[]): string {
+  const told = versions.map(
+    ({ version, state, instances }) =>
+      `version ${version} ${state}${instances === null ? '' : `, instances ${instances}`}`,
+  );
+  return told.join('; ') || 'no version';
 }
 
 function splitOf({ status, weights, winner }: AuditedState): string {
@@ -41,6 +89,14 @@ const ACTIONS: Readonly<Record<string, string>> = {
   pause: 'paused',
   resume: 'resumed',
   rollback: 'rolled back',
+  'key.create': 'made',
+  'key.rotate': 'rotated',
+  'key.revoke': 'revoked',
+  'model.load': 'loaded',
+  'model.unload': 'unloaded',
+  'model.scale': 'scaled',
+  'model.register': 'registered',
+  'log.set': 'set',
 };
 
 export function actionWord(action: string): string {

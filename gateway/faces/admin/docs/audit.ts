@@ -36,15 +36,25 @@ export const AUDIT_DOCS: OperationDocs = {
               Type.Object(
                 {
                   sequence: Type.Integer({ minimum: 1 }),
+                  kind: Type.Optional(
+                    Type.String({
+                      enum: ['experiment', 'key', 'model', 'settings'],
+                      description: 'What was changed; left out by an entry of a release that wrote none.',
+                    }),
+                  ),
                   action: Type.Optional(Type.String()),
-                  experiment: Type.Optional(Type.String()),
-                  model: Type.Optional(Type.String()),
-                  reason: Type.Optional(Type.String()),
+                  id: Type.Optional(Type.String({ description: 'Names the change.' })),
+                  experiment: Type.Optional(Type.String({ description: 'Of a change of an experiment.' })),
+                  model: Type.Optional(
+                    Type.String({ description: 'Of a change of an experiment or a model.' }),
+                  ),
+                  key: Type.Optional(Type.String({ description: 'Of a change of a key: its id.' })),
+                  reason: Type.Optional(Type.String({ description: 'Of a change of an experiment.' })),
                   at: Type.Optional(Type.String({ description: 'ISO 8601.' })),
                 },
                 {
                   additionalProperties: true,
-                  description: 'Of a change to an experiment: `actor`, `before` and `after` too.',
+                  description: '`actor`, `before` and `after` too.',
                 },
               ),
             ),
