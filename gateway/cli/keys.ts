@@ -236,5 +236,7 @@ function keepOf(text: string): number {
 function expiresOf(text: string): string {
   const ends = expiryOf(text, Date.now());
   if (ends === undefined) throw new InvalidArgumentError(`expected ${EXPIRY_EXPECTED}, or a date`);
+  if (Date.parse(ends) <= Date.now())
+    throw new InvalidArgumentError('it has passed; expected a time to come');
   return ends;
 }

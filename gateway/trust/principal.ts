@@ -15,6 +15,8 @@ export interface Principal {
   readonly limits: CallerLimits;
   /** Who is shed last when there is too much to do. */
   readonly priority: Priority;
+  /** When a key ends, in milliseconds since the epoch; left out, or infinite: never. A token ends by its issuer's will, who gives another one. */
+  readonly expiresAtMs?: number;
   /** Where a caller without a key calls from; left out for the others. */
   readonly address?: string;
 }

@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { InvalidDocuments } from '../../../documents/problem.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
@@ -7,16 +6,19 @@ import type { AuditedKey, KeyChange } from '../../audit/audit-event.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { actorOf } from '../../standing/control.ts';
+import { beyondOf, wishOf, withOwnLimits } from '../../trust/delegation.ts';
+import type { Wish } from '../../trust/delegation.ts';
 import { EXPIRY_EXPECTED, ROTATION_MS, durationMs, expiryOf } from '../../trust/expiry.ts';
 import type { KeyDesk, MadeKey, ShownKey } from '../../trust/key-desk.ts';
 import { UnknownKey } from '../../trust/key-store.ts';
-import { NOBODY } from '../../trust/principal.ts';
+import { ANYBODY, NOBODY } from '../../trust/principal.ts';
 import type { Principal } from '../../trust/principal.ts';
 import { acceptAnyBody } from '../body.ts';
 import { scope } from '../scoped-routes.ts';
 import { NOTHING, parseJson } from '../../json-values.ts';
 import { CREATE_KEY_DOCS, KEYS_DOCS, REVOKE_KEY_DOCS, ROTATE_KEY_DOCS } from './docs/keys.ts';
 import { GrantSchema, RotationSchema } from './key-schemas.ts';
+import { unprintableIn } from './unprintable.ts';
 
 /** What a key may do is some hundred bytes. */
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -48,8 +50,11 @@ export function keyRoutes(app: FastifyInstance, gateway: Gateway): void {
 
   app.post('/api/keys', scope('admin:write', CREATE_KEY_DOCS), async (request, reply) => {
     const { expires, models = [], ...rest } = readBody(request, checkGrant);
+    const unprintable = unprintableIn(rest.name);
+    if (unprintable !== undefined)
+      throw invalid(`name has the control character ${unprintable}; expected one line of text without any`);
     const principal = request.principal ?? NOBODY;
-    const grant = {
+    const grant = withOwnLimits(principal, {
       rate: undefined,
       concurrency: undefined,
       daily: undefined,
@@ -57,8 +62,8 @@ export function keyRoutes(app: FastifyInstance, gateway: Gateway): void {
       ...rest,
       models,
       expires: expires === undefined ? undefined : readExpiry(expires),
-    };
-    requireWithin(principal, grant.scopes, models);
+    });
+    requireWithin(principal, wishOf(grant));
     const desk = deskOf(gateway);
     const made = await changing(() => desk.create(grant));
     await note(gateway, request, {
@@ -80,7 +85,7 @@ export function keyRoutes(app: FastifyInstance, gateway: Gateway): void {
       const { id } = request.params;
       const principal = request.principal ?? NOBODY;
       const desk = deskOf(gateway);
-      requireOwn(principal, desk, id);
+      requireOwn(principal, desk, id, 'rotate');
       const before = auditedKey(desk, id);
       const made: MadeKey = await changing(() => desk.rotate(id, keepMs));
       await note(gateway, request, {
@@ -97,7 +102,7 @@ export function keyRoutes(app: FastifyInstance, gateway: Gateway): void {
     const { id } = request.params;
     const principal = request.principal ?? NOBODY;
     const desk = deskOf(gateway);
-    requireOwn(principal, desk, id);
+    requireOwn(principal, desk, id, 'revoke');
     const before = auditedKey(desk, id);
     await changing(() => desk.revoke(id));
     await note(gateway, request, { action: 'key.revoke', key: id, before, after: null });
@@ -110,38 +115,36 @@ function deskOf({ door: { keyDesk } }: Gateway): KeyDesk {
   throw new GatewayError('no_keys', 'there are no keys here: `auth.keys` is not configured');
 }
 
-/** Nobody gives away more than they have. */
-function requireWithin(
-  { id, scopes, models }: Principal,
-  wanted: Static<typeof GrantSchema>['scopes'],
-  wantedModels: readonly string[],
-): void {
-  const beyond = wanted.filter((name) => !scopes.has(name));
-  if (beyond.length > 0)
-    throw new GatewayError('forbidden', `${id} can't give the scope ${beyond.join(', ')}, which it has not`);
-  if (models === undefined) return;
-  const foreign = wantedModels.filter((model) => !models.has(model));
-  if (wantedModels.length === 0 || foreign.length > 0) {
-    throw new GatewayError(
-      'forbidden',
-      `${id} can make keys for its own models only: ${[...models].join(', ')}`,
-    );
-  }
+/**
+ * Nobody gives away more than they have.
+ *
+ * @throws GatewayError `forbidden`
+ */
+function requireWithin(principal: Principal, wish: Wish): void {
+  const beyond = beyondOf(principal, wish);
+  if (beyond === undefined) return;
+  throw new GatewayError(
+    'forbidden',
+    `${principal.id} can't give ${beyond}, which it has not; a key has what its maker has at the most`,
+  );
 }
 
-/** A key for some models changes keys for these only, and no key is rotated by one that has fewer scopes. */
-function requireOwn(principal: Principal, desk: KeyDesk, id: string): void {
+/**
+ * A key for some models changes keys for these only, and none is changed by one that has fewer scopes. Whoever rotates a key gets all that it
+ * may, and so must have all of that.
+ */
+function requireOwn(principal: Principal, desk: KeyDesk, id: string, change: 'rotate' | 'revoke'): void {
   const key = desk.list().find((candidate) => candidate.id === id);
   if (key === undefined) return;
-  const beyond = key.scopes.some((name) => ![...principal.scopes].some((own) => own === name));
-  const foreign =
-    principal.models !== undefined &&
-    (key.models === null || key.models.some((model) => principal.models?.has(model) !== true));
-  if (beyond || foreign)
+  const { scopes, models } = principal;
+  const beyond = beyondOf(change === 'rotate' ? principal : { ...ANYBODY, scopes, models }, key);
+  if (beyond !== undefined)
     throw new GatewayError(
       'forbidden',
-      `${principal.id} has not all that key ${id} has, and can't change it`,
+      `${principal.id} can't ${change} key ${id}, which has ${beyond}; it has not all that this key has`,
     );
+  if (change === 'rotate' && key.expired)
+    throw invalid(`key ${id} ended at ${key.expires ?? ''}, and so would its successor; make a new key`);
 }
 
 async function changing<Result>(change: () => Promise<Result>): Promise<Result> {
@@ -177,6 +180,8 @@ function auditedKey(desk: KeyDesk, id: string): AuditedKey | null {
 function readExpiry(text: string): string {
   const found = expiryOf(text, Date.now());
   if (found === undefined) throw invalid(`expires is ${JSON.stringify(text)}; expected ${EXPIRY_EXPECTED}`);
+  if (Date.parse(found) <= Date.now())
+    throw invalid(`expires is ${JSON.stringify(text)}, which has passed; expected a time to come`);
   return found;
 }
 

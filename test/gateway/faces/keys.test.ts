@@ -9,6 +9,9 @@ import type { RunningGateway } from '../running-gateway.ts';
 const root = createKey();
 const narrow = createKey();
 const reader = createKey();
+const guest = createKey();
+const ended = createKey();
+const GUEST_ENDS = new Date(Date.now() + 3_600_000).toISOString();
 
 const entry = ({ id, hash }: NewKey, fields: string): string =>
   `  - { id: "${id}", hash: "${hash}", ${fields} }\n`;
@@ -17,7 +20,12 @@ const KEYS =
   'keys:\n' +
   entry(root, 'scopes: [infer, outcomes, "admin:read", "admin:write"]') +
   entry(narrow, 'scopes: [infer, "admin:read", "admin:write"], models: [simple]') +
-  entry(reader, 'scopes: ["admin:read"]');
+  entry(reader, 'scopes: ["admin:read"]') +
+  entry(ended, 'scopes: [infer], expires: "2026-01-01"') +
+  entry(
+    guest,
+    `scopes: [infer, "admin:write"], rate: 100/m burst 50, concurrency: 4, daily: 1000, priority: low, expires: "${GUEST_ENDS}"`,
+  );
 
 let gateway: RunningGateway;
 beforeAll(async () => {
@@ -106,11 +114,53 @@ describe('keys over the control plane', () => {
     ['no name', { scopes: ['infer'] }],
     ['a scope that is none', { name: 'x', scopes: ['root'] }],
     ['a rate that is none', { name: 'x', scopes: ['infer'], rate: 'fast' }],
+    ['an end that has passed', { name: 'x', scopes: ['infer'], expires: '2026-01-01' }],
+    ['a name that would act on a terminal', { name: 'x\u001b[2J', scopes: ['infer'] }],
     ['an end that is none', { name: 'x', scopes: ['infer'], expires: 'soon' }],
     ['an unknown field', { name: 'x', scopes: ['infer'], hash: 'a'.repeat(64) }],
     ['an id of its own', { name: 'x', scopes: ['infer'], id: 'abcd' }],
   ])('%s is a 400', async (_, wish) => {
     expect((await ask('POST', '/api/keys', root.text, wish)).status).toBe(400);
+  });
+
+  test('a key with an end and limits makes keys that have them too', async () => {
+    const { status, body } = await ask('POST', '/api/keys', guest.text, { name: 'mine', scopes: ['infer'] });
+    expect(status).toBe(201);
+    const { keys } = (await ask('GET', '/api/keys', reader.text)).body as { keys: { id: string }[] };
+    expect(keys.find(({ id }) => id === body.id)).toMatchObject({
+      rate: '100/m burst 50',
+      concurrency: 4,
+      daily: 1000,
+      priority: 'low',
+      expires: GUEST_ENDS,
+    });
+    const less = { rate: '1/m', concurrency: 1, daily: 10, expires: '1m' };
+    const lesser = await ask('POST', '/api/keys', guest.text, { name: 'less', scopes: ['infer'], ...less });
+    expect(lesser.status).toBe(201);
+  });
+
+  test.each([
+    ['a later end', { expires: '90d' }, 'an end after'],
+    ['a higher rate', { rate: '2/s burst 1' }, 'a rate above 100/m burst 50'],
+    ['a higher burst', { rate: '100/m burst 51' }, 'a rate above 100/m burst 50'],
+    ['more at once', { concurrency: 5 }, 'a concurrency above 4'],
+    ['more a day', { daily: 1001 }, 'more than 1000 a day'],
+    ['a higher priority', { priority: 'normal' }, 'a priority above low'],
+  ])('nor gives %s than its own', async (_, more, message) => {
+    const wish = { name: 'more', scopes: ['infer'], ...more };
+    const { status, body } = await ask('POST', '/api/keys', guest.text, wish);
+    expect([status, body.error]).toEqual([403, expect.stringContaining(message)]);
+  });
+
+  test('nor gets more by rotating a key that has it; one that has ended has no successor', async () => {
+    const wish = { name: 'for good', scopes: ['infer'] };
+    const { body } = await ask('POST', '/api/keys', root.text, wish);
+    const path = `/api/keys/${String(body.id)}`;
+    expect((await ask('POST', `${path}/rotate`, guest.text, {})).status).toBe(403);
+    expect((await ask('DELETE', path, guest.text)).status).toBe(200);
+    const rotated = await ask('POST', `/api/keys/${ended.id}/rotate`, root.text, {});
+    expect([rotated.status, rotated.body.error]).toEqual([400, expect.stringContaining('make a new key')]);
+    expect((await ask('POST', `/api/keys/${guest.id}/rotate`, guest.text, { keep: '1h' })).status).toBe(201);
   });
 
   test('one that is not there is a 404 that says which there are', async () => {
@@ -123,7 +173,9 @@ describe('keys over the control plane', () => {
     const { store } = gateway.server.gateway.state;
     const entries = await store.readAudit(0, 100);
     expect(JSON.stringify(entries)).toContain('key.create');
-    expect(entries.every(({ entry }) => JSON.stringify(entry).includes(root.id))).toBe(true);
+    expect(
+      entries.every(({ entry }) => [root.id, guest.id].some((id) => JSON.stringify(entry).includes(id))),
+    ).toBe(true);
   });
 });
 
