@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 
-/** Bytes that may wait for a slow reader; what comes on top of them is left out. */
+/** Bytes that may wait for a slow reader before it is told no more, until it has caught up. */
 const MAX_BUFFERED_BYTES = 1024 ** 2;
 
 /** Server-sent events as an answer that goes on. Source of the format: HTML Living Standard, section 9.2. */
@@ -35,9 +35,14 @@ export class EventStream {
     return this.#isOpen && this.#reply.raw.writableLength < MAX_BUFFERED_BYTES;
   }
 
-  /** @param json of one line, as `JSON.stringify` writes it */
+  /**
+   * Sends an event however much waits already, so that a long one keeps no other from its reader; whoever has more than one look's to tell asks
+   * {@link isReady} first.
+   *
+   * @param json of one line, as `JSON.stringify` writes it
+   */
   send(event: string, json: string): void {
-    if (this.isReady) this.#reply.raw.write(`event: ${event}\ndata: ${json}\n\n`);
+    if (this.#isOpen) this.#reply.raw.write(`event: ${event}\ndata: ${json}\n\n`);
   }
 
   /** Keeps what stands in between from taking the connection for dead. */
