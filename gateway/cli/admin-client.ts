@@ -1,4 +1,6 @@
 import { Option } from 'commander';
+import { adminFault } from './admin-fault.ts';
+import type { AdminFault } from './admin-fault.ts';
 
 /** Where the demo, and a configuration after the documentation's example, have their control plane. */
 export const DEFAULT_ADMIN = 'http://127.0.0.1:8003';
@@ -13,7 +15,7 @@ export function adminOption(): Option {
     .default(DEFAULT_ADMIN);
 }
 
-/** No control plane answers at the address. */
+/** No control plane was heard at the address, for the reason that the message says. */
 export class AdminUnreachable extends Error {}
 
 /** What is asked; left out: to see something. */
@@ -24,6 +26,8 @@ export interface AdminRequest {
   readonly body?: object;
   /** Names the call, so that the gateway takes it once however often it is sent. */
   readonly idempotencyKey?: string;
+  /** For each try; left out: ten seconds. */
+  readonly timeoutMs?: number;
 }
 
 /**
@@ -39,31 +43,38 @@ export async function askAdmin<Answer>(
   url: string,
   path: string,
   isWanted: (answer: unknown) => answer is Answer,
-  { body, idempotencyKey, method = body === undefined ? 'GET' : 'POST' }: AdminRequest = {},
+  {
+    body,
+    idempotencyKey,
+    method = body === undefined ? 'GET' : 'POST',
+    timeoutMs = TIMEOUT_MS,
+  }: AdminRequest = {},
 ): Promise<Answer> {
-  const key = process.env.SIGNALBOX_KEY ?? '';
   const target = addressOf(url, path);
-  let response: Response;
-  try {
-    response = await fetch(target, {
-      method,
-      headers: {
-        ...(key !== '' && { authorization: `Bearer ${key}` }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      // A key goes to the address that was named, and nowhere else.
-      redirect: 'error',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-  } catch (cause) {
-    throw new AdminUnreachable(
-      `no control plane answers at ${url}; set listen.admin in its configuration, or name another with --admin`,
-      { cause },
-    );
+  const request: RequestInit = {
+    method,
+    headers: {
+      ...keyHeader(),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    // A key goes to the address that was named, and nowhere else.
+    redirect: 'error',
+  };
+  const heard = await ask(url, target, request, timeoutMs);
+  const isUnsure = 'fault' in heard && heard.fault.mayHaveArrived && method !== 'GET';
+  // Under its name it is taken once, however often it arrives.
+  const last = isUnsure && idempotencyKey !== undefined ? await ask(url, target, request, timeoutMs) : heard;
+  if ('fault' in last) {
+    const again =
+      idempotencyKey === undefined
+        ? 'look before you send it again'
+        : `send it again with --idempotency-key ${idempotencyKey}, and it is carried out once`;
+    const outcome = isUnsure ? `. It may have been carried out; ${again}` : '';
+    throw new AdminUnreachable(`${last.fault.message}${outcome}`, { cause: last.cause });
   }
-  const answer: unknown = await response.json().catch(() => undefined);
+  const { response, answer } = last;
   if (!response.ok) throw new Error(`${url} answers ${response.status}: ${refusalIn(answer)}`);
   if (!isWanted(answer)) {
     throw new Error(`${url} is no control plane of this release: its answer to ${path} has another form`);
@@ -71,12 +82,44 @@ export async function askAdmin<Answer>(
   return answer;
 }
 
-function addressOf(url: string, path: string): URL {
+/** The key in SIGNALBOX_KEY as a header; none where that is not set. */
+export function keyHeader(): Readonly<Record<string, string>> {
+  const key = process.env.SIGNALBOX_KEY ?? '';
+  return key === '' ? {} : { authorization: `Bearer ${key}` };
+}
+
+type Heard =
+  | { readonly response: Response; readonly answer: unknown }
+  | { readonly fault: AdminFault; readonly cause: unknown };
+
+async function ask(url: string, target: URL, request: RequestInit, timeoutMs: number): Promise<Heard> {
   try {
-    return new URL(path, url);
+    const response = await fetch(target, { ...request, signal: AbortSignal.timeout(timeoutMs) });
+    const text = await response.text();
+    return { response, answer: parsed(text) };
   } catch (cause) {
-    throw new Error(`no control plane answers at ${url}; expected an address as ${DEFAULT_ADMIN}`, { cause });
+    return { fault: adminFault(url, cause, timeoutMs), cause };
   }
+}
+
+/** @returns undefined for what is no JSON */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param path with its query; it goes behind the path that the address has, as a proxy in front may want */
+function addressOf(url: string, path: string): URL {
+  const base = URL.canParse(url) ? new URL(url) : undefined;
+  if (base === undefined || !/^https?:$/.test(base.protocol))
+    throw new Error(`--admin is ${JSON.stringify(url)}; expected an address as ${DEFAULT_ADMIN}`);
+  const { pathname, search } = new URL(path, base);
+  base.pathname = `${base.pathname.replace(/\/+$/, '')}${pathname}`;
+  base.search = search;
+  return base;
 }
 
 function refusalIn(answer: unknown): string {

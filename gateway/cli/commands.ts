@@ -11,6 +11,7 @@ interface CommandOptions {
   readonly json?: true;
   readonly full?: true;
   readonly variant?: string;
+  readonly idempotencyKey?: string;
 }
 
 /** What was asked for, and where the experiment stands after it. */
@@ -31,6 +32,10 @@ export function experimentCommands(): readonly Command[] {
       .argument('<key>', "the experiment's key")
       .requiredOption('-r, --reason <text>', 'why, for the audit log')
       .option('--dry-run', 'only tells what it would do')
+      .option(
+        '--idempotency-key <key>',
+        'of an earlier try that may have been carried out; left out: a new one',
+      )
       .option('--json', 'for machines: one JSON object')
       .addOption(adminOption());
     if (action === 'promote') {
@@ -43,7 +48,7 @@ export function experimentCommands(): readonly Command[] {
 }
 
 async function carryOut(action: string, key: string, options: CommandOptions): Promise<void> {
-  const { admin, reason, dryRun, json, full, variant } = options;
+  const { admin, reason, dryRun, json, full, variant, idempotencyKey = randomUUID() } = options;
   const body = {
     reason,
     ...(dryRun === true && { dryRun }),
@@ -51,7 +56,7 @@ async function carryOut(action: string, key: string, options: CommandOptions): P
     ...(variant !== undefined && { variant }),
   };
   const path = `/api/experiments/${encodeURIComponent(key)}/${action}`;
-  const answer = await askAdmin(admin, path, isAnswer, { body, idempotencyKey: randomUUID() });
+  const answer = await askAdmin(admin, path, isAnswer, { body, idempotencyKey });
   if (json === true) process.stdout.write(`${JSON.stringify(answer)}\n`);
   else process.stdout.write(`${verdict(action, answer, dryRun === true)}\n\n${statusText(answer)}`);
 }

@@ -1,4 +1,4 @@
-import { isRecord } from './admin-client.ts';
+import { isRecord, keyHeader } from './admin-client.ts';
 
 /** What the demo's experiment calls a scan that was read right. */
 const METRIC = 'correct';
@@ -53,7 +53,7 @@ export class DemoOutcomes {
 
   async #send(body: string): Promise<{ readonly accepted: number } | undefined> {
     try {
-      const response = await fetch(this.#url, { method: 'POST', body });
+      const response = await fetch(this.#url, { method: 'POST', headers: keyHeader(), body });
       const report: unknown = await response.json();
       return response.status === 202 && isRecord(report) && typeof report.accepted === 'number'
         ? { accepted: report.accepted }

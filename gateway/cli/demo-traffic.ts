@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { askAdmin } from './admin-client.ts';
+import { askAdmin, keyHeader } from './admin-client.ts';
 import { DemoOutcomes } from './demo-outcomes.ts';
 import type { OutcomeCounts } from './demo-outcomes.ts';
 import { isResults } from './results-report.ts';
@@ -29,6 +29,8 @@ interface VariantTally {
 export interface TrafficSummary {
   readonly sent: number;
   readonly failed: number;
+  /** Why the first of them did; null: none has. */
+  readonly firstFailure: string | null;
   readonly outcomes: OutcomeCounts;
   readonly variants: readonly {
     readonly name: string;
@@ -113,6 +115,7 @@ class Traffic {
   #started = 0;
   #sent = 0;
   #failed = 0;
+  #firstFailure: string | null = null;
 
   constructor(options: TrafficOptions, scans: readonly Scan[]) {
     this.#options = options;
@@ -150,6 +153,7 @@ class Traffic {
     return {
       sent: this.#sent,
       failed: this.#failed,
+      firstFailure: this.#firstFailure,
       outcomes: this.#outcomes.counts,
       variants: [...this.#variants]
         .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -184,15 +188,15 @@ class Traffic {
     try {
       const response = await fetch(new URL('/predict/digits', this.#options.url), {
         method: 'POST',
-        headers: { 'x-user-id': `user-${user}`, 'content-type': 'image/png' },
+        headers: { ...keyHeader(), 'x-user-id': `user-${user}`, 'content-type': 'image/png' },
         body: scan.png,
       });
-      const answer = (await response.json()) as { predictions?: { class_id: number }[] };
-      this.#sent += 1;
+      const answer = (await response.json()) as { predictions?: { class_id: number }[]; error?: string };
       if (!response.ok) {
-        this.#failed += 1;
+        this.#fail(`${response.status}: ${answer.error ?? 'it says nothing more'}`);
         return;
       }
+      this.#sent += 1;
       const variant = response.headers.get('x-experiment') ?? '(no experiment)';
       const tally = this.#variants.get(variant) ?? {
         requests: 0,
@@ -207,10 +211,16 @@ class Traffic {
       const isCorrect = answer.predictions?.[0]?.class_id === scan.digit;
       if (isCorrect) tally.correct += 1;
       await this.#outcomes.add(response.headers.get('x-prediction-id') ?? '', isCorrect);
-    } catch {
-      this.#sent += 1;
-      this.#failed += 1;
+    } catch (error) {
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+      this.#fail(cause instanceof Error ? cause.message : String(cause));
     }
+  }
+
+  #fail(reason: string): void {
+    this.#sent += 1;
+    this.#failed += 1;
+    this.#firstFailure ??= reason;
   }
 }
 
@@ -234,7 +244,7 @@ function redraw(summary: TrafficSummary, options: TrafficOptions): string {
 let drawn = 0;
 
 function table(
-  { sent, failed, outcomes, variants }: TrafficSummary,
+  { sent, failed, firstFailure, outcomes, variants }: TrafficSummary,
   { requests }: TrafficOptions,
 ): readonly string[] {
   const filled = Math.round((sent / requests) * 30);
@@ -251,6 +261,7 @@ function table(
   return [
     `${'#'.repeat(filled)}${'.'.repeat(30 - filled)} ${sent} of ${requests} requests, ${failed} failed; ` +
       `${outcomes.accepted} outcomes taken, ${outcomes.rejected} not`,
+    ...(firstFailure === null ? [] : [`the first failure: ${firstFailure}`]),
     ...textTable(columns, rows),
   ];
 }

@@ -133,10 +133,10 @@ test('what keeps a command from an answer is told, with 1', async () => {
   expect(nobody).toEqual({
     code: 1,
     out: '',
-    err: 'no control plane answers at http://127.0.0.1:9; set listen.admin in its configuration, or name another with --admin\n',
+    err: "http://127.0.0.1:9 can't be asked: bad port\n",
   });
   expect(await printed('results', 'x', '--admin', 'nowhere')).toMatchObject({
     code: 1,
-    err: 'no control plane answers at nowhere; expected an address as http://127.0.0.1:8003\n',
+    err: '--admin is "nowhere"; expected an address as http://127.0.0.1:8003\n',
   });
 });
