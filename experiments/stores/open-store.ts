@@ -14,6 +14,8 @@ const REDIS_START_MS = 3000;
 export interface OpenStoreOptions {
   /** Whether this is a gateway that serves, and not somebody who looks something up beside it. */
   readonly isServing?: boolean;
+  /** Told whenever Redis is connected: the policy by which it may take the state away to make room; undefined: it doesn't. */
+  readonly onEviction?: (policy: string | undefined) => void;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface OpenStoreOptions {
  */
 export async function openStore(
   address: StateAddress,
-  { isServing = false }: OpenStoreOptions = {},
+  { isServing = false, onEviction }: OpenStoreOptions = {},
 ): Promise<StateStore> {
   switch (address.kind) {
     case 'memory':
@@ -34,7 +36,7 @@ export async function openStore(
     }
     case 'redis': {
       const { NewerState, RedisStore } = await import('./redis-store.ts');
-      const store = new RedisStore(address.url);
+      const store = new RedisStore(address.url, onEviction);
       try {
         if (await store.ready(REDIS_START_MS)) await store.expectReadable();
       } catch (error) {

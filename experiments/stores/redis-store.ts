@@ -4,6 +4,7 @@ import type { MirrorTally } from '../mirror/mirror-tally.ts';
 import type { ExposureBatch, Outcome, OutcomeStatus, Scope } from './ledger.ts';
 import { RedisClock } from './redis-clock.ts';
 import { connectRedis } from './redis-connection.ts';
+import { evictionPolicy } from './redis-eviction.ts';
 import { RedisExperimentData } from './redis-experiment-data.ts';
 import type { RedisConnection } from './redis-scripts.ts';
 import { LeaseLost, StoreUnavailable } from './state-store.ts';
@@ -47,9 +48,10 @@ export class RedisStore implements StateStore {
    * Connects in the background: {@link ready} tells when, calls before it are refused.
    *
    * @param url as `connectRedis` takes it
+   * @param onEviction told whenever it has connected: the policy by which the server may take the state away, undefined where it may not
    * @throws TypeError where the address is none
    */
-  constructor(url: string) {
+  constructor(url: string, onEviction?: (policy: string | undefined) => void) {
     this.#url = url;
     this.#redis = connectRedis(url);
     this.#data = new RedisExperimentData(this.#redis);
@@ -57,6 +59,7 @@ export class RedisStore implements StateStore {
     // A server may come back with another state.
     this.#redis.on('ready', () => {
       this.#readable = undefined;
+      if (onEviction !== undefined) void evictionPolicy(this.#redis).then(onEviction);
     });
   }
 

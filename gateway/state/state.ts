@@ -42,7 +42,20 @@ export class GatewayState {
     metrics: Metrics,
     log: Logger,
   ): Promise<GatewayState> {
-    const store = await openStore(config.state, { isServing: true });
+    let mayEvict = false;
+    metrics.watch({ stateMayBeEvicted: () => mayEvict });
+    const store = await openStore(config.state, {
+      isServing: true,
+      onEviction: (policy) => {
+        mayEvict = policy !== undefined;
+        if (mayEvict)
+          log.error(
+            { policy },
+            'the Redis that keeps the state takes keys away when its memory is full, of all databases: units, outcomes and weights would be lost without a word. ' +
+              'Set its maxmemory-policy to noeviction, and keep the cache on a server of its own',
+          );
+      },
+    });
     const place = store.kind === 'redis' ? new SpoolPlace(config.spool) : undefined;
     try {
       if (store.kind === 'memory' && config.experiments !== undefined) {

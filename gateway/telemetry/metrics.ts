@@ -90,6 +90,7 @@ export class Metrics {
   );
   readonly #late: LateSources = {
     spooledOutcomes: () => 0,
+    stateMayBeEvicted: () => false,
     upstreams: () => [],
     certificates: () => [],
     keys: () => [],

@@ -43,6 +43,8 @@ export interface UpstreamState {
 export interface LateSources {
   /** Outcomes that wait on disk for the state store. */
   spooledOutcomes(): number;
+  /** Whether the state's Redis may take keys away to make room. */
+  stateMayBeEvicted(): boolean;
   upstreams(): Iterable<UpstreamState>;
   /** When each plane's certificate ends. */
   certificates(): Iterable<{ readonly plane: string; readonly atSeconds: number }>;
@@ -94,6 +96,12 @@ export function gaugeFamilies(sources: GaugeSources, late: Omit<LateSources, 're
       'Outcomes on disk that wait for the state store.',
       () => [late.spooledOutcomes()],
       one((outcomes) => [{}, outcomes]),
+    ),
+    gauge(
+      'signalbox_state_may_be_evicted',
+      'Whether the Redis that keeps the state takes keys away when its memory is full: 1 or 0.',
+      () => [late.stateMayBeEvicted()],
+      one((may) => [{}, may ? 1 : 0]),
     ),
     gauge(
       'signalbox_upstream_ready',
