@@ -59,7 +59,8 @@ export async function writeBackup(file: string, parts: AsyncIterable<BackupPart>
 
 /** Reads all of a backup. @throws Error where it isn't whole, or is none */
 export async function checkBackup(file: string): Promise<void> {
-  for await (const _ of readBackup(file));
+  const parts = readBackup(file);
+  while ((await parts.next()).done !== true);
 }
 
 /**

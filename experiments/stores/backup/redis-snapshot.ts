@@ -104,7 +104,12 @@ async function readState(
         )
       : [];
   });
-  const formatPart = { key: FORMAT_KEY, string: String(format?.[1] ?? 1), ttlMs: -1 };
+  const formatText = format?.[1];
+  const formatPart = {
+    key: FORMAT_KEY,
+    string: typeof formatText === 'string' ? formatText : '1',
+    ttlMs: -1,
+  };
   return { documents: [formatPart, ...documents], auditLength: Number(length?.[1]) };
 }
 

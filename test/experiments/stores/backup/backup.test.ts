@@ -211,9 +211,9 @@ describe.skipIf(found.kind === 'missing')('a backup of the state in Redis', () =
       uids.filter((_, index) => index % 4 === 0),
     );
     let steps = 0;
-    let isOver = false;
+    const stopping = new AbortController();
     const load = (async () => {
-      for (let round = 0; !isOver; round++) {
+      for (let round = 0; !stopping.signal.aborted; round++) {
         const some = uids.filter((_, index) => (index * 7919 + round) % 97 === 0);
         await exposeAll(store, some);
         steps += 1;
@@ -224,7 +224,9 @@ describe.skipIf(found.kind === 'missing')('a backup of the state in Redis', () =
     })();
     await eventually(() => steps > 0);
     const before = steps;
-    await backupRedis(redis.url, copy).finally(() => (isOver = true));
+    await backupRedis(redis.url, copy).finally(() => {
+      stopping.abort();
+    });
     const during = steps - before;
     await load;
     expect(during).toBeGreaterThan(0);
