@@ -228,14 +228,20 @@ end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 `;
 
-/** Returns the value and the lifetime of each key as it was when the copy began; an empty value: it wasn't there. */
+/** Returns the value and the lifetime of each key as it was when the copy began; an empty value: it wasn't there. Only claims end. */
 const COPY_KEYS = `
 ${GO_ON_COPYING}
 local found = {}
-for i = 2, #KEYS do
-  local value = redis.call('HGET', KEYS[1], 'key ' .. KEYS[i]) or redis.call('GET', KEYS[i]) or ''
+if #KEYS == 1 then return found end
+local fields = {}
+for i = 2, #KEYS do fields[i - 1] = 'key ' .. KEYS[i] end
+local before = redis.call('HMGET', KEYS[1], unpack(fields))
+local now = redis.call('MGET', unpack(KEYS, 2))
+for i = 1, #fields do
+  local value = before[i] or now[i] or ''
   found[#found + 1] = value
-  found[#found + 1] = redis.call('PTTL', KEYS[i])
+  local ends = value ~= '' and string.find(fields[i], ':outcome:', 1, true)
+  found[#found + 1] = ends and redis.call('PTTL', KEYS[i + 1]) or -1
 end
 return found
 `;
@@ -243,7 +249,7 @@ return found
 /** Returns the next cursor, and those of the windows it came to that nobody has touched since the copy began, with their times. */
 const COPY_WINDOWS = `
 ${GO_ON_COPYING}
-local step = redis.call('ZSCAN', KEYS[2], ARGV[3], 'COUNT', 500)
+local step = redis.call('ZSCAN', KEYS[2], ARGV[3], 'COUNT', 200)
 local untouched = {}
 for i = 1, #step[2], 2 do
   if redis.call('HEXISTS', KEYS[1], 'open ' .. step[2][i]) == 0 then
