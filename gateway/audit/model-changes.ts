@@ -27,7 +27,8 @@ export class ModelChanges {
       return result;
     } catch (error) {
       const hasChanged = !isDeepStrictEqual(before.get(model), this.look().get(model));
-      if (hasChanged) await this.enter(model, asked, before, error);
+      if (hasChanged)
+        await this.enter(model, asked, before, error instanceof Error ? error.message : String(error));
       throw error;
     }
   }
@@ -42,14 +43,14 @@ export class ModelChanges {
   }
 
   /** @param fault why it failed, where it did */
-  enter(model: string, asked: AskedChange, before: ModelsBefore, fault?: unknown): Promise<void> {
+  enter(model: string, asked: AskedChange, before: ModelsBefore, fault?: string): Promise<void> {
     return this.#write({
       kind: 'model',
       ...asked,
       model,
       before: { versions: before.get(model) ?? [] },
       after: { versions: this.look().get(model) ?? [] },
-      ...(fault !== undefined && { fault: fault instanceof Error ? fault.message : String(fault) }),
+      ...(fault !== undefined && { fault }),
     });
   }
 }

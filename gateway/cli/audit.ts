@@ -38,14 +38,18 @@ export function auditCommand(): Command {
 
 function entryText(line: AuditLine): string {
   const event = readAuditEvent(line);
-  const head = `${String(line.sequence)}  ${String(event?.at ?? line.at ?? '')}`;
   if (event === undefined)
-    return `${head}  ${String(line.action ?? 'an entry')}, of a form that is not shown here; --json has it`;
+    return `${textOf(line.sequence)}  ${textOf(line.at)}  ${textOf(line.action)}, of a form that is not shown here; --json has it`;
+  const head = `${textOf(line.sequence)}  ${event.at}`;
   const who = `${event.action}, ${whoIs(event.actor)}`;
   if (event.kind !== 'experiment') return `${head}  ${subjectOf(event)}  ${who}\n    ${changeText(event)}`;
   const { experiment, reason, before, after } = event;
   const from = before === null ? '' : `${stateText(before)} → `;
   return `${head}  ${experiment}  ${who}: ${reason}\n    ${from}${stateText(after)}`;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '-';
 }
 
 function stateText({ version, status, weights }: AuditedState): string {

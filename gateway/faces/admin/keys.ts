@@ -171,10 +171,10 @@ async function note(
 }
 
 function auditedKey(desk: KeyDesk, id: string): AuditedKey | null {
-  const found = desk.list().find((key) => key.id === id);
-  if (found === undefined) return null;
-  const { expired: _, ...key } = found;
-  return key;
+  const key = desk.list().find((candidate) => candidate.id === id);
+  if (key === undefined) return null;
+  const { name, scopes, models, rate, concurrency, daily, priority, expires } = key;
+  return { id, name, scopes, models, rate, concurrency, daily, priority, expires };
 }
 
 function readExpiry(text: string): string {
