@@ -1,8 +1,6 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
-import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import { openPromise } from 'yauzl';
@@ -103,7 +101,13 @@ export class ZipArchive {
     if (entry === undefined) throw refused(`${this.#name} has no file ${path}`);
     const target = join(directory, as);
     await mkdir(dirname(target), { recursive: true });
-    await this.#copy(path, entry, createWriteStream(target, { flags: 'wx' }));
+    // Open before anything is read: a stream that opens its file by itself can fail when nobody listens to it any more.
+    const file = await open(target, 'wx');
+    try {
+      await this.#copy(path, entry, (source) => file.writeFile(source));
+    } finally {
+      await file.close();
+    }
   }
 
   close(): void {
@@ -114,7 +118,7 @@ export class ZipArchive {
   async #copy(
     path: string,
     entry: Entry,
-    into: Writable | ((source: AsyncIterable<Buffer>) => Promise<void>),
+    into: (source: AsyncIterable<Buffer>) => Promise<void>,
   ): Promise<void> {
     try {
       await pipeline(await this.#zip.openReadStreamPromise(entry), checksum(entry.crc32), into);

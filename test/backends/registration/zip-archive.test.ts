@@ -1,3 +1,4 @@
+import { mkdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -119,5 +120,30 @@ describe('an archive', () => {
     await opened(zipFile([{ path: 'big', content: 'four' }]), async (archive) => {
       await expect(archive.text('big', 3)).rejects.toThrow('big in a.mar has 4 bytes; at most 3 are read');
     });
+  });
+
+  test('whose file’s own header is broken is refused, and no file is opened in a folder that is gone by then', async () => {
+    const broken = zipFile([{ path: 'weights.bin', content: 'weights', method: 0 }]);
+    // The directory at the end is whole, so this shows only where the file is read.
+    broken.write('XX', 0, 'latin1');
+    const uncaught: unknown[] = [];
+    const listen = (error: unknown): void => {
+      uncaught.push(error);
+    };
+    process.on('uncaughtException', listen);
+    try {
+      await opened(broken, async (archive, folder) => {
+        // Often, because it depends on which of two threads is first.
+        for (let count = 0; count < 1000; count++) {
+          const inner = join(folder, String(count));
+          mkdirSync(inner);
+          await expect(archive.extract('weights.bin', inner)).rejects.toThrow(/is damaged/);
+          rmSync(inner, { recursive: true });
+        }
+      });
+      expect(uncaught).toEqual([]);
+    } finally {
+      process.off('uncaughtException', listen);
+    }
   });
 });
