@@ -6,7 +6,8 @@ import type { Cause, Standing } from './standing.ts';
 /** An experiment's file as this replica has it. */
 export interface WrittenExperiment {
   readonly experiment: Experiment;
-  readonly text: string;
+  /** What is kept of its text. */
+  readonly definition: string;
   /** SHA-256 of the file's text. */
   readonly digest: string;
 }
@@ -69,7 +70,7 @@ export function reconcile(
  * @param before what stood before it
  */
 export function firstStanding(
-  { experiment, text, digest }: WrittenExperiment,
+  { experiment, definition, digest }: WrittenExperiment,
   before: Standing | undefined,
   at: string,
 ): Standing {
@@ -86,7 +87,7 @@ export function firstStanding(
     id: `file ${version} ${digest}`,
     phase: experiment.phase,
     fileDigest: digest,
-    definition: text,
+    definition,
     split: wishedSplit(experiment),
     cause,
     isRecovered: false,

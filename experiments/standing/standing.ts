@@ -85,7 +85,7 @@ const StandingSchema = Type.Object(
     phase: Type.Integer(),
     /** SHA-256 of the file's text that it belongs to. */
     fileDigest: Type.String(),
-    /** That text: what an edit is compared with that was made while no process saw it. */
+    /** That text, without secrets: what an edit is compared with that was made while no process saw it. */
     definition: Type.Optional(Type.String()),
     split: SplitSchema,
     cause: CauseSchema,

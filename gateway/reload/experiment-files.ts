@@ -8,6 +8,8 @@ import type { Experiment, Holdout, KnownVersions } from '../../experiments/defin
 import { diffExperiments, explainRefusal, refusedChanges } from '../../experiments/experiment-diff.ts';
 import { NO_EXPERIMENTS, assembleExperiments } from '../../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
+import { keptDefinition, withHeadersOf } from '../../experiments/standing/kept-definition.ts';
+import type { KeptDefinition } from '../../experiments/standing/kept-definition.ts';
 import type { WrittenExperiment } from '../../experiments/standing/reconcile.ts';
 import { SideBySide } from '../../experiments/side-by-side.ts';
 import { SettledFolder } from './settled-folder.ts';
@@ -30,6 +32,7 @@ export interface Refusal {
 
 /** A file's experiment, and where it was written. */
 interface Source extends WrittenExperiment {
+  readonly text: string;
   readonly document: YamlDocument;
 }
 
@@ -91,15 +94,15 @@ export class ExperimentFiles {
    * Holds edits that were made while no process ran to what holds for any: of one that is refused, the last good version stays, and the next look
    * tells of it.
    *
-   * @param servedBefore the text that an experiment was served by last; undefined where none is known
+   * @param servedBefore what is kept of the file that an experiment was served by last; undefined where that isn't known
    */
-  async holdTo(servedBefore: (key: string) => Promise<string | undefined>): Promise<void> {
+  async holdTo(servedBefore: (key: string) => Promise<KeptDefinition | undefined>): Promise<void> {
     const kept = new Map(this.#sources);
     for (const [file, source] of this.#sources) {
-      const text = await servedBefore(source.experiment.key);
-      if (text === undefined || text === source.text) continue;
+      const last = await servedBefore(source.experiment.key);
+      if (last === undefined || last.definition === source.definition) continue;
       // Its versions may be gone meanwhile, and an older release may have read it otherwise.
-      const before = parse(file, text, undefined);
+      const before = parseKept(file, last, source.document.data);
       if (before instanceof InvalidDocuments) continue;
       const isRefused = refusedEdits(before.experiment, source, this.#nowMs()).length > 0;
       if (isRefused) kept.set(file, before);
@@ -183,11 +186,24 @@ function parse(
   try {
     const document = parseYaml(text, file);
     const digest = createHash('sha256').update(text).digest('hex');
-    return { text, digest, document, experiment: readExperiment(document, knownVersions) };
+    const definition = keptDefinition(text, document.data);
+    return { text, definition, digest, document, experiment: readExperiment(document, knownVersions) };
   } catch (error) {
     if (error instanceof InvalidDocuments) return error;
     throw error;
   }
+}
+
+/** What was kept, under the name that its file had; secrets are the file's of today. */
+function parseKept(
+  file: string,
+  { definition, digest }: KeptDefinition,
+  today: unknown,
+): Source | InvalidDocuments {
+  const kept = parse(file, definition, undefined);
+  if (kept instanceof InvalidDocuments) return kept;
+  const filled = parse(file, JSON.stringify(withHeadersOf(kept.document.data, today)), undefined);
+  return filled instanceof InvalidDocuments ? filled : { ...filled, text: definition, definition, digest };
 }
 
 function refusedEdits(

@@ -84,7 +84,7 @@ function others({ status, variants, control }: Experiment): readonly Variant[] {
 
 /** What a replica is asked of a variant; version 0: of a server elsewhere that is asked for no version of its own. */
 export function askedOf({ name, version, upstream }: Variant): Pick<RolloutTarget, 'variant' | 'version'> {
-  return { variant: name, version: version ?? upstream?.version ?? 0 };
+  return { variant: name, version: version ?? upstream.version ?? 0 };
 }
 
 function leaseOf(

@@ -94,6 +94,8 @@ export class ChangeHistory {
   }
 }
 
-function asMade({ restored: _, ...change }: AuditRecord): AuditRecord {
+function asMade(record: AuditRecord): AuditRecord {
+  const change = { ...record };
+  delete change.restored;
   return change;
 }

@@ -53,9 +53,9 @@ export class KeptStandings {
     return kept?.standing.fileDigest === digest ? kept : undefined;
   }
 
-  /** The text of its file by which an experiment stood last. */
-  definitionOf(key: string): string | undefined {
-    return this.#kept.get(key)?.standing.definition;
+  /** Where an experiment stood last, whatever its file says now. */
+  lastOf(key: string): Standing | undefined {
+    return this.#kept.get(key)?.standing;
   }
 
   /** Keeps what is in force now; several changes in a row may be written as one. */

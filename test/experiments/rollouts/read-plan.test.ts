@@ -203,7 +203,7 @@ describe('a plan that can never be followed is refused where it stands:', () => 
     ],
     [
       '{ preset: canary, analysis: { webhooks: [{ name: a, url: "ftp://x" }] } }',
-      'a.yaml:7:67: rollout.analysis.webhooks[0].url: is "ftp://x"; expected an address that begins with http:// or https://',
+      'a.yaml:7:67: rollout.analysis.webhooks[0].url: is a text of 7 characters, which is not shown; expected an address that begins with http:// or https://',
     ],
   ])('%s', async (rollout, expected) => {
     expect((await refusalsOf(rollout)).join('\n')).toBe(expected);

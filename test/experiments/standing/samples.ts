@@ -14,7 +14,7 @@ export const BY_HAND: Cause = {
 };
 
 export function written(changes: Readonly<Record<string, unknown>> = {}): WrittenExperiment {
-  return { experiment: sampleExperiment(changes), text: '', digest: JSON.stringify(changes) };
+  return { experiment: sampleExperiment(changes), definition: '', digest: JSON.stringify(changes) };
 }
 
 let lastId = 0;

@@ -18,7 +18,7 @@ import { startGateway } from '../running-gateway.ts';
 const SILENT = pino({ level: 'silent' });
 
 function standing(id: string): Standing {
-  const file = { experiment: sampleExperiment(), text: '', digest: '' };
+  const file = { experiment: sampleExperiment(), definition: '', digest: '' };
   return { ...firstStanding(file, undefined, '2026-11-25T12:00:00Z'), id };
 }
 

@@ -31,7 +31,7 @@ rollout:
     store,
     log,
     files: {
-      written: [{ experiment, text: '', digest: '' }],
+      written: [{ experiment, definition: '', digest: '' }],
       current: assembleExperiments([experiment]).set,
     },
   });
