@@ -19,7 +19,11 @@ function told(rollout: object, state: RolloutState): { experiment: ExperimentSha
     metrics: [{ name: 'errors', kind: 'proportion', source: 'error_rate', role: 'guardrail' }],
     rollout,
   });
-  const standing = firstStanding({ experiment, definition: '', digest: '' }, undefined, '2026-11-25T12:00:00Z');
+  const standing = firstStanding(
+    { experiment, definition: '', digest: '' },
+    undefined,
+    '2026-11-25T12:00:00Z',
+  );
   const target = { variant: 'v2', version: 2, phase: 1 };
   const driven = drivenRollout({
     experiment,
