@@ -17,7 +17,10 @@ export async function readFileState(file: string): Promise<FileState> {
 }
 
 /** @param error why it can't be read */
-export function unreadable(file: string, error: unknown): FileState {
+export function unreadable(
+  file: string,
+  error: unknown,
+): Extract<FileState, { readonly kind: 'unreadable' }> {
   const reason = error instanceof Error ? error.message : String(error);
   return { kind: 'unreadable', problem: fileProblem(file, `can't be read: ${reason}`) };
 }

@@ -80,9 +80,9 @@ export interface Experiment {
   readonly mirrors: readonly Mirror[];
   readonly metrics: readonly MetricDefinition[];
   readonly guardrails: readonly Guardrail[];
-  /** How one of the variants comes to answer everybody by itself; undefined: its weights are the file's, or a person's. */
   /** A bandit that moves the weights; undefined: they stay. */
   readonly allocation: Allocation | undefined;
+  /** How one of the variants comes to answer everybody by itself; undefined: its weights are the file's, or a person's. */
   readonly rollout: RolloutPlan | undefined;
   /** Whom all get once the experiment is completed. */
   readonly winner: Variant;

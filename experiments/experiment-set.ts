@@ -1,6 +1,7 @@
 import { needsBody } from './definition.ts';
 import type { Experiment, Holdout } from './definition.ts';
-import { whyNotApart } from './separation.ts';
+import { SideBySide } from './side-by-side.ts';
+import type { Conflict } from './side-by-side.ts';
 
 /** The experiments of one model; no call meets two of them. */
 export interface ModelExperiments {
@@ -22,16 +23,6 @@ export interface ExperimentSet {
 
 export const NO_EXPERIMENTS: ExperimentSet = { byModel: new Map(), byKey: new Map(), holdout: undefined };
 
-/** Two experiments that can't be served together. */
-export interface Conflict {
-  /** The one that came first. */
-  readonly first: Experiment;
-  readonly second: Experiment;
-  /** The key of the second's file that should change. */
-  readonly path: readonly string[];
-  readonly message: string;
-}
-
 /**
  * Puts experiments side by side.
  *
@@ -47,38 +38,21 @@ export function assembleExperiments(
   readonly set: ExperimentSet;
   readonly conflicts: readonly Conflict[];
 } {
+  const together = new SideBySide();
   const conflicts: Conflict[] = [];
-  const keys = new Map<string, Experiment>();
-  for (const experiment of experiments) {
-    const first = keys.get(experiment.key);
-    if (first === undefined) keys.set(experiment.key, experiment);
-    else
-      conflicts.push({ first, second: experiment, path: ['key'], message: `"${experiment.key}" is taken` });
-  }
-
-  const served = [...keys.values()].filter((experiment) => experiment.status !== 'draft');
-  const live = served.filter((experiment) => experiment.status !== 'completed');
+  const served = new Set<Experiment>();
   const placed = new Map<string, [Experiment, ...Experiment[]]>();
-  const place = (experiment: Experiment): void => {
+  // What is live first: beside it what is completed answers nobody.
+  for (const experiment of experiments.toSorted((a, b) => Number(isCompleted(a)) - Number(isCompleted(b)))) {
+    const conflict = together.put(experiment);
+    if (conflict !== undefined) conflicts.push(conflict);
+    if (experiment.status === 'draft' || conflict?.path[0] === 'key') continue;
+    served.add(experiment);
+    if (conflict !== undefined) continue;
     const others = placed.get(experiment.model);
-    if (others === undefined) {
-      placed.set(experiment.model, [experiment]);
-      return;
-    }
-    for (const first of others) {
-      const conflict = conflictOf(first, experiment);
-      if (conflict === undefined) continue;
-      conflicts.push({ first, second: experiment, ...conflict });
-      return;
-    }
-    others.push(experiment);
-  };
-  live.forEach(place);
-  const liveModels = new Set(placed.keys());
-  served
-    .filter((experiment) => experiment.status === 'completed' && !liveModels.has(experiment.model))
-    .forEach(place);
-
+    if (others === undefined) placed.set(experiment.model, [experiment]);
+    else if (!isCompleted(experiment)) others.push(experiment);
+  }
   const byModel = new Map(
     [...placed].map(([model, candidates]) => [
       model,
@@ -88,36 +62,13 @@ export function assembleExperiments(
       },
     ]),
   );
+  const inOrder = experiments.filter((experiment) => served.has(experiment));
   return {
-    set: { byModel, byKey: new Map(served.map((experiment) => [experiment.key, experiment])), holdout },
+    set: { byModel, byKey: new Map(inOrder.map((experiment) => [experiment.key, experiment])), holdout },
     conflicts,
   };
 }
 
-/** Why two experiments can't answer for one model. */
-export function conflictOf(
-  first: Experiment,
-  second: Experiment,
-): Pick<Conflict, 'path' | 'message'> | undefined {
-  if (second.status === 'completed') {
-    return {
-      path: ['status'],
-      message: `${standing(first, second)}, and nothing says whose winner answers; make one of them a draft`,
-    };
-  }
-  const reason = whyNotApart(first, second);
-  if (reason !== undefined) return { path: ['status'], message: `${standing(first, second)}, ${reason}` };
-  if (first.control.version !== second.control.version) {
-    return {
-      path: ['control'],
-      message:
-        `is version ${second.control.version}, and that of "${first.key}" is version ${first.control.version}; ` +
-        `whom no experiment on "${second.model}" concerns gets the control, so they need the same`,
-    };
-  }
-  return undefined;
-}
-
-function standing(first: Experiment, second: Experiment): string {
-  return `is ${second.status} on model "${second.model}", where "${first.key}" is ${first.status}`;
+function isCompleted({ status }: Experiment): boolean {
+  return status === 'completed';
 }

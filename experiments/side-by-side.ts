@@ -1,6 +1,15 @@
 import type { Experiment } from './definition.ts';
-import { conflictOf } from './experiment-set.ts';
-import type { Conflict } from './experiment-set.ts';
+import { whyNotApart } from './separation.ts';
+
+/** Two experiments that can't be served together. */
+export interface Conflict {
+  /** The one that came first. */
+  readonly first: Experiment;
+  readonly second: Experiment;
+  /** The key of the second's file that should change. */
+  readonly path: readonly string[];
+  readonly message: string;
+}
 
 /**
  * Experiments that can be served together, to which one is added at a time: each is held against those of its own model only, so that a
@@ -85,4 +94,29 @@ function firstConflict(others: readonly Experiment[], second: Experiment): Confl
     if (conflict !== undefined) return { first, second, ...conflict };
   }
   return undefined;
+}
+
+/** Why two experiments can't answer for one model. */
+function conflictOf(first: Experiment, second: Experiment): Pick<Conflict, 'path' | 'message'> | undefined {
+  if (second.status === 'completed') {
+    return {
+      path: ['status'],
+      message: `${standing(first, second)}, and nothing says whose winner answers; make one of them a draft`,
+    };
+  }
+  const reason = whyNotApart(first, second);
+  if (reason !== undefined) return { path: ['status'], message: `${standing(first, second)}, ${reason}` };
+  if (first.control.version !== second.control.version) {
+    return {
+      path: ['control'],
+      message:
+        `is version ${second.control.version}, and that of "${first.key}" is version ${first.control.version}; ` +
+        `whom no experiment on "${second.model}" concerns gets the control, so they need the same`,
+    };
+  }
+  return undefined;
+}
+
+function standing(first: Experiment, second: Experiment): string {
+  return `is ${second.status} on model "${second.model}", where "${first.key}" is ${first.status}`;
 }

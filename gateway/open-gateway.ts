@@ -51,6 +51,7 @@ export async function openGateway(
     onWorkerDeath: (model, version, reason) => rollouts?.workerDied(model, version, reason),
   });
   let upstreams: Upstreams | undefined;
+  let state: GatewayState | undefined;
   try {
     const files = new ExperimentFiles(
       config.experiments,
@@ -62,7 +63,7 @@ export async function openGateway(
     const sources = gaugeSources(repository, inForce, () => experiments?.situations ?? []);
     metrics = new Metrics(sources, config.tritonMetrics ? sources : undefined);
     upstreams = openUpstreams(config, log, repository, metrics);
-    const state = await GatewayState.open(config, inForce, metrics, log);
+    state = await GatewayState.open(config, inForce, metrics, log);
     const { store } = state;
     // Other stores are on this machine themselves.
     const kept = state.place && (await KeptStandings.open(state.place, log));
@@ -77,6 +78,8 @@ export async function openGateway(
   } catch (error) {
     await upstreams?.close();
     await repository.close();
+    await experiments?.close();
+    await state?.close();
     throw error;
   }
 }

@@ -97,16 +97,18 @@ export class ExperimentFiles {
    * @param servedBefore what is kept of the file that an experiment was served by last; undefined where that isn't known
    */
   async holdTo(servedBefore: (key: string) => Promise<KeptDefinition | undefined>): Promise<void> {
-    const kept = new Map(this.#sources);
-    for (const [file, source] of this.#sources) {
-      const last = await servedBefore(source.experiment.key);
-      if (last === undefined || last.definition === source.definition) continue;
-      // Its versions may be gone meanwhile, and an older release may have read it otherwise.
-      const before = parseKept(file, last, source.document.data);
-      if (before instanceof InvalidDocuments) continue;
-      const isRefused = refusedEdits(before.experiment, source, this.#nowMs()).length > 0;
-      if (isRefused) kept.set(file, before);
-    }
+    const held = await Promise.all(
+      [...this.#sources].map(async ([file, source]): Promise<readonly [string, Source]> => {
+        const last = await servedBefore(source.experiment.key);
+        if (last === undefined || last.definition === source.definition) return [file, source];
+        // Its versions may be gone meanwhile, and an older release may have read it otherwise.
+        const before = parseKept(file, last, source.document.data);
+        if (before instanceof InvalidDocuments) return [file, source];
+        const isRefused = refusedEdits(before.experiment, source, this.#nowMs()).length > 0;
+        return [file, isRefused ? before : source];
+      }),
+    );
+    const kept = new Map(held);
     // What no longer goes together with another file's edit can't stay.
     if (!goTogether(kept)) return;
     this.#sources = kept;
@@ -256,11 +258,7 @@ function accept(
 }
 
 function goTogether(sources: Sources): boolean {
-  const placed = new SideBySide();
-  // What is live first: beside it what is completed says nothing.
-  const experiments = [...sources.values()].map(({ experiment }) => experiment);
-  const isCompleted = ({ status }: Experiment): boolean => status === 'completed';
-  return [...experiments.filter((one) => !isCompleted(one)), ...experiments.filter(isCompleted)].every(
-    (experiment) => placed.put(experiment) === undefined,
+  return (
+    assembleExperiments([...sources.values()].map(({ experiment }) => experiment)).conflicts.length === 0
   );
 }

@@ -2,7 +2,6 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSameState, readFileState, unreadable } from '../../documents/file-state.ts';
 import type { FileState } from '../../documents/file-state.ts';
-import { fileProblem } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 
 /**
@@ -73,7 +72,7 @@ export class SettledFolder {
     try {
       names = await readdir(this.#path);
     } catch (error) {
-      return { files: new Map(), problem: fileProblem(this.#path, `can't be read: ${reasonOf(error)}`) };
+      return { files: new Map(), problem: unreadable(this.#path, error).problem };
     }
     const states = names
       .filter((name) => /^[^.].*\.ya?ml$/.test(name))
@@ -106,8 +105,4 @@ async function markOf(file: string, nowMs: number): Promise<string | undefined> 
   const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = stats;
   const isFresh = nowMs - Number(ctimeMs) < FRESH_MS;
   return isFresh ? undefined : [dev, ino, size, mtimeNs, ctimeNs].join(' ');
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
