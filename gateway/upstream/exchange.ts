@@ -41,6 +41,8 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
   readonly #streamed: StreamedBody | undefined;
   /** When all of the request had been sent. */
   #sentMs: number | undefined;
+  /** What the timer waits for, in `performance.now()` milliseconds. */
+  #dueMs = Infinity;
   #timer: NodeJS.Timeout | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #failure: UpstreamFailure | undefined;
@@ -151,6 +153,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
   }
 
   #arm(atMs: number): void {
+    this.#dueMs = atMs;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#onTime, Math.max(0, Math.ceil(atMs - performance.now())));
   }
@@ -161,6 +164,11 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
 
   readonly #onTime = (): void => {
     const now = performance.now();
+    if (now < this.#dueMs) {
+      // The clock of timers may be a fraction of a millisecond ahead, and then it isn't yet the caller's time that is over.
+      this.#arm(this.#dueMs);
+      return;
+    }
     if (this.#sentMs === undefined && this.#streamed?.isAwaited === true) {
       // The server waits as the gateway does; what a caller may take for its request, timeouts.request says.
       this.#arm(now + this.#limits.headersMs);
