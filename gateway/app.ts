@@ -40,7 +40,7 @@ import type { TlsCredentials } from './tls.ts';
 /** The data plane's HTTP application; it listens to nothing yet. */
 export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Promise<FastifyInstance> {
   const app = baseApp(gateway, 'data', tls);
-  holdBodies(app, gateway.door.bodies);
+  holdBodies(app, gateway);
   await app.register((scope) => {
     v2Routes(scope, gateway);
     healthRoutes(scope, gateway);

@@ -100,6 +100,10 @@ export const ERRORS = {
     status: 413,
     meaning: 'The body is larger than `server.bodyLimit`. On `/v2` the status is 400, as with Triton.',
   },
+  body_timeout: {
+    status: 408,
+    meaning: 'The request did not come whole within `timeouts.headers` and `timeouts.body`.',
+  },
   invalid_image: { status: 400, meaning: 'The upload is empty, damaged, or not an image that is read.' },
   image_too_large: { status: 413, meaning: 'The image has more pixels than `limits.imagePixels`.' },
   no_image_calls: { status: 400, meaning: "The model's configuration says nothing of images." },

@@ -36,7 +36,7 @@ export function isLong({ headers }: IncomingMessage, limitBytes: number): boolea
 /**
  * Receives a body that was left on its connection.
  *
- * @param hold counts a body of unknown length as it comes
+ * @param hold counts it as it comes
  * @param inflating where somebody began to inflate it
  */
 export function receiveBody(
@@ -105,9 +105,8 @@ function receive(
       refuse(tooLarge(`more than ${limitBytes}`, limitBytes));
       return;
     }
-    if (hold === null || !Number.isNaN(announced)) return;
     try {
-      hold.grow(chunk.length);
+      hold?.receive(chunk.length);
     } catch (error) {
       refuse(error instanceof Error ? error : new Error(String(error)));
     }

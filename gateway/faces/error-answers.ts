@@ -1,12 +1,9 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { BackendError } from '../../backends/errors.ts';
 import { GatewayError } from '../errors.ts';
 import { fromFrameworkError } from './framework-error.ts';
+import { errorHeaders } from './retry-after.ts';
 import { shownPath } from './shown-path.ts';
-
-/** Seconds; an estimate of more than that says that there is none. */
-const LONGEST_RETRY_AFTER = 60;
 
 /** Writes an error as the protocol of a path has it. */
 export type ErrorBody = (error: GatewayError, request: FastifyRequest) => object;
@@ -32,15 +29,8 @@ function sendError(request: FastifyRequest, reply: FastifyReply, error: GatewayE
   // Triton answers a body over the limit with 400, and its clients expect that.
   const status = error.code === 'body_too_large' && request.url.startsWith('/v2') ? 400 : error.status;
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
-  if (error.status === 503) reply.header('retry-after', retryAfterSeconds(error));
-  reply.headers(error.headers);
+  reply.headers(errorHeaders(error));
   // The rest of a body that is refused is not read: the connection can't be used again.
   if (error.code === 'body_too_large') reply.header('connection', 'close');
   void reply.code(status).send(body(error, request));
-}
-
-/** Whole seconds, at least one and at most {@link LONGEST_RETRY_AFTER}: what the backend expects of its queue, where it can tell. */
-function retryAfterSeconds({ cause }: GatewayError): string {
-  const afterMs = cause instanceof BackendError ? (cause.retryAfterMs ?? 0) : 0;
-  return String(Math.min(LONGEST_RETRY_AFTER, Math.max(1, Math.ceil(afterMs / 1000))));
 }

@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import type { BodyBudget, BodyHold } from '../overload/body-budget.ts';
+import type { Gateway } from '../gateway.ts';
+import type { BodyHold } from '../overload/body-budget.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -12,25 +14,36 @@ declare module 'fastify' {
 const COUNTED_FROM_BYTES = 64 * 1024;
 
 /** Counts the memory of an application's bodies from before they are received until their calls are answered. */
-export function holdBodies(app: FastifyInstance, budget: BodyBudget): void {
+export function holdBodies(app: FastifyInstance, { door, metrics }: Pick<Gateway, 'door' | 'metrics'>): void {
   app.decorateRequest('bodyHold', null);
   app.addHook('onRequest', (request, reply, done) => {
-    const { 'content-length': announced, 'transfer-encoding': coding } = request.raw.headers;
-    const bytes = announced === undefined ? 0 : Number(announced);
-    if (coding === undefined && bytes < COUNTED_FROM_BYTES) {
+    const announced = announcedBytes(request.raw);
+    if (announced !== undefined && announced < COUNTED_FROM_BYTES) {
       done();
       return;
     }
-    const hold = budget.hold();
+    const hold = door.bodies.hold();
     try {
-      // Of a body without a length each piece is counted as it comes.
-      if (bytes <= request.routeOptions.bodyLimit) hold.grow(bytes);
+      // Of a body without a length each piece is counted as it comes; one that announces too much is refused where it is read, if it is.
+      if (announced !== undefined && announced <= request.routeOptions.bodyLimit) hold.reserve(announced);
       request.bodyHold = hold;
-      reply.raw.once('close', hold.release);
+      reply.raw.once('close', () => {
+        hold.release();
+      });
       done();
     } catch (error) {
-      hold.release();
+      metrics.recordRefusal('shed', 'http');
       done(error instanceof Error ? error : new Error(String(error)));
     }
   });
+}
+
+/** How long a body says it will be in memory, 0 where there is none; undefined where it doesn't say. */
+function announcedBytes({ headers, httpVersionMajor }: IncomingMessage): number | undefined {
+  const { 'content-length': announced, 'transfer-encoding': coding } = headers;
+  // What a compressed body will become is not announced.
+  if (headers['content-encoding'] !== undefined) return undefined;
+  if (announced !== undefined) return Number(announced);
+  // HTTP/2 has bodies that no header tells of.
+  return coding === undefined && httpVersionMajor === 1 ? 0 : undefined;
 }

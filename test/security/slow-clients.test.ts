@@ -186,6 +186,22 @@ describe('over HTTP/2', () => {
     session.destroy();
   });
 
+  test('who never takes an answer is hung up on, however short it is', async () => {
+    const session = connectHttp2(`https://${addressOf(encrypted)}`, {
+      rejectUnauthorized: false,
+      settings: { initialWindowSize: 0 },
+    });
+    // Others keep the connection busy.
+    const pinging = setInterval(() => session.ping(() => undefined), 20);
+    const stream = session.request({ ':path': '/v2' });
+    stream.on('error', () => undefined);
+    const startMs = performance.now();
+    await once(stream, 'close');
+    clearInterval(pinging);
+    expect(performance.now() - startMs).toBeLessThan(LATE_MS);
+    session.destroy();
+  });
+
   test('who says nothing more is hung up on', async () => {
     const session = connectHttp2(`https://${addressOf(encrypted)}`, { rejectUnauthorized: false });
     const startMs = performance.now();

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
+import { isHttp2 } from './framing.ts';
 
-/** What is shorter fits into the buffers of a connection, and waits for nobody in this process. */
+/** What is shorter fits into the buffers of a connection, and waits for nobody in this process; over HTTP/2 callers say how much they take. */
 const WATCHED_FROM_BYTES = 64 * 1024;
 
 /**
@@ -9,8 +10,8 @@ const WATCHED_FROM_BYTES = 64 * 1024;
  * @param longestMs for the whole of an answer
  */
 export function cutOffSlowReaders(app: FastifyInstance, longestMs: number): void {
-  app.addHook('onSend', (_request, reply, payload, done) => {
-    if (isLong(payload)) {
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (isLong(payload) || isHttp2(request.raw)) {
       const { raw } = reply;
       const timer = setTimeout(() => raw.destroy(), longestMs);
       raw.once('close', () => {

@@ -1,6 +1,7 @@
 import type { ServerDuplexStream, handleBidiStreamingCall } from '@grpc/grpc-js';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
+import type { BodyHold } from '../../overload/body-budget.ts';
 import { describeTarget } from '../answer-headers.ts';
 import { own } from '../../json-values.ts';
 import { admit, callerOf, inferCall } from './grpc-call.ts';
@@ -73,25 +74,26 @@ class InferenceStream {
   #take(bytes: Buffer): void {
     this.#underWay += 1;
     if (this.#underWay >= MOST_UNDER_WAY) this.#call.pause();
-    const answer = this.#answer(bytes);
+    const hold = this.#gateway.door.bodies.hold();
+    const answer = this.#answer(bytes, hold);
     this.#written = this.#written.then(async () => {
       await this.#write(await answer);
+      hold.release();
       this.#underWay -= 1;
       if (!this.#isEnded) this.#call.resume();
     });
   }
 
   /** The message that answers one request; an error where that ends the stream. Never rejects. */
-  async #answer(bytes: Buffer): Promise<Buffer | GatewayError> {
+  async #answer(bytes: Buffer, hold: BodyHold): Promise<Buffer | GatewayError> {
     const parameters: Record<string, string | boolean> = {};
     let id = '';
     let leave: (() => void) | undefined;
-    const hold = this.#gateway.door.bodies.hold();
     try {
+      hold.reserve(bytes.length);
       const admitted = await admit(this.#call, this.#gateway, 'infer', { spends: 'rows' });
       const { principal } = admitted;
       leave = admitted.leave;
-      hold.grow(bytes.length);
       const message = readInferMessage(bytes);
       id = message.id;
       // Every answer here is its request's only one, and so the last.
@@ -112,7 +114,6 @@ class InferenceStream {
       return this.#endsAtError ? known : writeStreamError(known.message, id, parameters);
     } finally {
       leave?.();
-      hold.release();
     }
   }
 

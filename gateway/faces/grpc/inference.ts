@@ -12,17 +12,15 @@ import { toGatewayError, toStatus } from './status.ts';
 
 /** ModelInfer: one request, one answer; the answer's headers are its initial metadata. */
 export function modelInfer(
-  { pipeline, door, log }: Gateway,
+  { pipeline, log }: Gateway,
   calls: CallAdmission,
 ): handleUnaryCall<Buffer, Buffer> {
   const infer: (...call: Parameters<handleUnaryCall<Buffer, Buffer>>) => Promise<void> = async (
     call,
     answer,
   ) => {
-    const hold = door.bodies.hold();
     try {
       const { principal } = calls.of(call);
-      hold.grow(call.request.length);
       const message = readInferMessage(call.request);
       const answered = await pipeline.infer(inferCall(callerOf(call), message, principal), {
         decode: () => readGrpcRequest(message),
@@ -37,8 +35,6 @@ export function modelInfer(
       answer(null, answered.encoded);
     } catch (error) {
       answer(toStatus(toGatewayError(error, log)));
-    } finally {
-      hold.release();
     }
   };
   return (call, answer) => void infer(call, answer);

@@ -9,6 +9,7 @@ import type { TlsCredentials } from '../../tls.ts';
 import { CallAdmission } from './call-admission.ts';
 import { HEALTH, INFERENCE, REFLECTIONS } from './definitions.ts';
 import { healthService } from './health.ts';
+import { holdMessages } from './held-messages.ts';
 import { inferenceService } from './inference-service.ts';
 import { methodAccess } from './method-access.ts';
 import { OpenStreams } from './open-streams.ts';
@@ -109,12 +110,13 @@ function credentialsOf(tls: TlsCredentials | undefined): ServerCredentials {
 function grpcServer(gateway: Gateway, open: OpenStreams): Server {
   const calls = new CallAdmission(gateway, methodAccess());
   const server = new Server({
-    interceptors: [calls.interceptor],
+    interceptors: [holdMessages(gateway), calls.interceptor],
     'grpc.max_receive_message_length': gateway.config.server.bodyLimitBytes + HEAD_BYTES,
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': MOST_CALLS,
     'grpc.keepalive_time_ms': PING_EVERY_MS,
     'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
+    'grpc.max_connection_idle_ms': gateway.config.timeouts.keepAliveMs,
     'grpc-node.flow_control_window': WINDOW_BYTES,
     // Its registry of calls and sockets would be kept for nobody.
     'grpc.enable_channelz': 0,

@@ -3,6 +3,7 @@ import type { StatusObject } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { GatewayError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
+import { errorHeaders } from '../retry-after.ts';
 
 /** The status that each error of the catalogue is answered with over gRPC; `docs/grpc.md` says the same. */
 export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
@@ -38,6 +39,7 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
   invalid_request: status.INVALID_ARGUMENT,
   invalid_input: status.INVALID_ARGUMENT,
   body_too_large: status.RESOURCE_EXHAUSTED,
+  body_timeout: status.DEADLINE_EXCEEDED,
   invalid_image: status.INVALID_ARGUMENT,
   image_too_large: status.INVALID_ARGUMENT,
   no_image_calls: status.INVALID_ARGUMENT,
@@ -75,9 +77,15 @@ export function toGatewayError(error: unknown, log: Logger): GatewayError {
   });
 }
 
+/** How long a client that has a retry policy waits, in milliseconds (gRFC A6, "Pushback"). */
+const PUSHBACK = 'grpc-retry-pushback-ms';
+
 export function toStatus(error: GatewayError): StatusObject {
   const metadata = new Metadata();
-  setAll(metadata, error.headers);
+  const headers = errorHeaders(error);
+  setAll(metadata, headers);
+  const seconds = headers['retry-after'];
+  if (seconds !== undefined) metadata.set(PUSHBACK, String(1000 * Number(seconds)));
   return { code: GRPC_STATUS[error.code], details: error.message, metadata };
 }
 

@@ -12,6 +12,7 @@ import type { Gateway } from '../../gateway.ts';
 import type { Call, Decoded } from '../../pipeline/call.ts';
 import { acceptAnyBody, isLong, receiveBody } from '../body.ts';
 import { CallBody } from '../forwarded-call.ts';
+import { MOST_FIELD_BYTES } from './uploads.ts';
 
 /** Files of one request; each of them is a row of the batch. */
 const MAX_FILES = 256;
@@ -39,7 +40,7 @@ export async function acceptImages(
       fileSize: bodyLimitBytes,
       files: MAX_FILES,
       fields: MAX_FILES,
-      fieldSize: 65_536,
+      fieldSize: MOST_FIELD_BYTES,
       headerPairs: 100,
     },
   });

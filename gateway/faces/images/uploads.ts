@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { Busboy } from '@fastify/busboy';
 import type { FastifyRequest } from 'fastify';
 import { GatewayError } from '../../errors.ts';
@@ -8,6 +9,9 @@ import { fromFrameworkError } from '../framework-error.ts';
 export type FieldNames = readonly [string, ...string[]];
 
 const FILE: FieldNames = ['file'];
+
+/** What a field of text may have, as its parser is told. */
+export const MOST_FIELD_BYTES = 64 * 1024;
 
 /**
  * The images of a request, in their order: the multipart fields of the right name, or the body itself.
@@ -48,24 +52,41 @@ async function readParts(
 ): Promise<readonly Uint8Array[]> {
   const files: Uint8Array[] = [];
   let bytes = 0;
-  for await (const part of request.parts()) {
-    if (part.type !== 'file') continue;
-    // The parser has no name where the part's head says none, whatever its type says.
-    if (!fields.includes(part.fieldname)) {
-      part.file.resume();
-      throw misnamed(part.fieldname, fields);
+  /** Counted as they come: how long a form or a part of it is need not be announced. */
+  const count = (chunk: Buffer): void => {
+    bytes += chunk.length;
+    if (bytes > limitBytes) throw tooLarge(limitBytes);
+    request.bodyHold?.receive(chunk.length);
+  };
+  try {
+    for await (const part of request.parts()) {
+      if (part.type !== 'file') {
+        // The parser keeps fields of text, whoever asks for them.
+        request.bodyHold?.receive(typeof part.value === 'string' ? part.value.length : MOST_FIELD_BYTES);
+        continue;
+      }
+      // The parser has no name where the part's head says none, whatever its type says.
+      if (!fields.includes(part.fieldname)) throw misnamed(part.fieldname, fields);
+      files.push(await readFile(part.file, count));
+      if (part.file.truncated) throw tooLarge(limitBytes);
     }
-    const file = await part.toBuffer();
-    bytes += file.length;
-    if (bytes > limitBytes) {
-      throw new GatewayError('body_too_large', `the files have more than ${limitBytes} bytes together`);
-    }
-    // The length of a multipart body need not be announced; where it was, its files are counted already.
-    if (request.raw.headers['content-length'] === undefined) request.bodyHold?.grow(file.length);
-    files.push(file);
+  } catch (error) {
+    // The rest of it passes unread.
+    request.raw.unpipe();
+    request.raw.resume();
+    throw error;
   }
   if (files.length === 0) throw noFile(fields);
   return files;
+}
+
+async function readFile(file: Readable, count: (chunk: Buffer) => void): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of file as AsyncIterable<Buffer>) {
+    count(chunk);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 /** A form that was received already, because it may have to be sent to a server first; it is small. */
@@ -113,6 +134,10 @@ function damagedForm(reason: string, cause: unknown): GatewayError {
 function misnamed(field: string | undefined, fields: FieldNames): GatewayError {
   const named = field === undefined ? 'has no name' : `is named "${field.slice(0, 64)}"`;
   return new GatewayError('invalid_request', `the multipart field ${named}; expected ${quoted(fields)}`);
+}
+
+function tooLarge(limitBytes: number): GatewayError {
+  return new GatewayError('body_too_large', `the files have more than ${limitBytes} bytes together`);
 }
 
 function noFile(fields: FieldNames): GatewayError {

@@ -111,23 +111,44 @@ describe('the memory for bodies', () => {
     const reasons: string[] = [];
     const budget = new BodyBudget(1000, (reason) => reasons.push(reason));
     const [first, second] = [budget.hold(), budget.hold()];
-    first.grow(600);
+    first.reserve(600);
     expect(() => {
-      second.grow(600);
+      second.reserve(600);
     }).toThrow('the bodies of the requests under way take as much memory as they may');
     expect(reasons).toEqual(['bodies']);
-    second.grow(400);
+    second.receive(400);
     first.release();
     expect(budget.usedBytes).toBe(400);
-    first.grow(5000);
+    first.receive(5000);
     expect(budget.usedBytes).toBe(400);
     second.release();
     expect(budget.usedBytes).toBe(0);
   });
 
-  test('always has room for one request', () => {
-    const hold = new BodyBudget(1000).hold();
-    hold.grow(5000);
+  test('always has room for one request, however it comes', () => {
+    const budget = new BodyBudget(1000);
+    const hold = budget.hold();
+    hold.reserve(5000);
     hold.release();
+    const inPieces = budget.hold();
+    for (let i = 0; i < 5; i++) inPieces.receive(1000);
+    expect(budget.usedBytes).toBe(5000);
+    inPieces.release();
+  });
+
+  test('counts what comes only where it is more than was announced, until it is given back', () => {
+    const budget = new BodyBudget(1000);
+    const hold = budget.hold();
+    hold.reserve(300);
+    hold.receive(200);
+    expect(budget.usedBytes).toBe(300);
+    hold.receive(200);
+    expect(budget.usedBytes).toBe(400);
+    hold.giveBack(150);
+    expect(budget.usedBytes).toBe(250);
+    hold.receive(50);
+    expect(budget.usedBytes).toBe(300);
+    hold.release();
+    expect(budget.usedBytes).toBe(0);
   });
 });
