@@ -10,6 +10,7 @@ import type { Config } from './config/config.ts';
 import { Door } from './door.ts';
 import type { Gateway } from './gateway.ts';
 import { openMirrors } from './mirror/open-mirrors.ts';
+import { QueuesAhead } from './overload/queues-ahead.ts';
 import { openPipeline } from './pipeline/open-pipeline.ts';
 import { Readiness } from './readiness.ts';
 import type { ExperimentFiles } from './reload/experiment-files.ts';
@@ -62,7 +63,8 @@ export function assembleGateway(loaded: Loaded): Gateway {
     keepAudit: () => audit.keep(),
     nowMs: () => store.nowMs(),
   });
-  const door = new Door(config, keys, metrics, log);
+  const queues = new QueuesAhead(repository, () => experiments.current);
+  const door = new Door({ config, keys, queues, metrics, log });
   const sticky = new StickyUnits({
     store: store.kind === 'memory' ? undefined : store,
     log,

@@ -5,12 +5,22 @@ import { BodyBudget } from './overload/body-budget.ts';
 import { LoadShedder } from './overload/load-shedder.ts';
 import { LoopDelay } from './overload/loop-delay.ts';
 import type { Shed } from './overload/overloaded.ts';
+import type { QueuesAhead } from './overload/queues-ahead.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { Admission } from './trust/admission.ts';
 import { TokenVerifier } from './trust/jwt.ts';
 import { KeyDesk } from './trust/key-desk.ts';
 import type { KeyStore } from './trust/key-store.ts';
 import { KeyWatch } from './trust/key-watch.ts';
+
+export interface DoorOptions {
+  readonly config: Config;
+  /** Undefined: whoever reaches the gateway may call it. */
+  readonly keys: KeyStore | undefined;
+  readonly queues: QueuesAhead;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
 
 /** All that a call has to pass before it is routed: who it is, how often it comes, and whether there is room. */
 export class Door {
@@ -23,7 +33,7 @@ export class Door {
   readonly #keys: KeyWatch | undefined;
   readonly #loopDelay = new LoopDelay();
 
-  constructor(config: Config, keys: KeyStore | undefined, metrics: Metrics, log: Logger) {
+  constructor({ config, keys, queues, metrics, log }: DoorOptions) {
     const { auth, limits, state } = config;
     this.limits = new Limits(limits, {
       redisUrl: limits.store === 'redis' && state.kind === 'redis' ? state.url : undefined,
@@ -34,8 +44,8 @@ export class Door {
         metrics.recordLimitFallback();
       },
     });
-    const onShed = (reason: Shed): void => {
-      metrics.recordShed(reason);
+    const onShed = (reason: Shed, model?: string): void => {
+      metrics.recordShed(reason, model);
     };
     this.shedder = new LoadShedder(limits.shedding, onShed, this.#loopDelay);
     this.bodies = new BodyBudget(limits.shedding.bodyBytes, onShed);
@@ -44,6 +54,7 @@ export class Door {
       tokens: auth.tokens === undefined ? undefined : new TokenVerifier(auth.tokens),
       limits: this.limits,
       shedder: this.shedder,
+      queues,
       onRefused: (outcome, protocol) => {
         metrics.recordRefusal(outcome, protocol);
       },

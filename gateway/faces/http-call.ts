@@ -66,8 +66,8 @@ function isBodyComing(raw: IncomingMessage): boolean {
 /** What admission looks at. */
 export function callerHead({ raw, params, clientAddress }: FastifyRequest): CallerHead {
   const { headers } = raw;
-  const { model } = params as { readonly model?: string };
-  return { header: (name) => headerOf(headers, name), address: clientAddress, model };
+  const { model, version } = params as Partial<ModelPath>;
+  return { header: (name) => headerOf(headers, name), address: clientAddress, model, version };
 }
 
 export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {

@@ -32,14 +32,14 @@ const PATIENCE: Readonly<Record<Priority, number>> = { low: 0.5, normal: 1, high
  */
 export class LoadShedder {
   #config: SheddingConfig;
-  readonly #onShed: (reason: Shed) => void;
+  readonly #onShed: (reason: Shed, model?: string) => void;
   readonly #loop: Pick<LoopDelay, 'ms'>;
   readonly #heap: Pick<HeapUse, 'share'>;
 
-  /** @param onShed told of each request that is turned away */
+  /** @param onShed told of each request that is turned away, and of the model whose queue is too long */
   constructor(
     config: SheddingConfig,
-    onShed: (reason: Shed) => void,
+    onShed: (reason: Shed, model?: string) => void,
     loop: Pick<LoopDelay, 'ms'> = new LoopDelay(),
     heap: Pick<HeapUse, 'share'> = new HeapUse(),
   ) {
@@ -73,7 +73,7 @@ export class LoadShedder {
   }
 
   /**
-   * Asked when it is known which version would answer, before a byte is parsed.
+   * Asked before the body is received, of the shortest queue that the call may come into, and again of the one that it comes into.
    *
    * @throws GatewayError `overloaded`
    */
@@ -81,7 +81,7 @@ export class LoadShedder {
     const waitMs = queue.expectedWaitMs;
     const mostMs = this.#config.waitMs * PATIENCE[priority];
     if (waitMs === undefined || waitMs <= mostMs) return;
-    this.#onShed('wait');
+    this.#onShed('wait', queue.model);
     throw overloaded(
       `a request for model '${queue.model}' would wait about ${Math.round(waitMs)} ms, and ${Math.round(mostMs)} ms are the most`,
       waitMs - mostMs,

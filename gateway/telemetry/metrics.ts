@@ -169,8 +169,9 @@ export class Metrics {
     this.#limits.cell({ limit }).add(1);
   }
 
-  recordShed(reason: Shed): void {
-    this.#shed.cell({ reason }).add(1);
+  /** @param model of whose queue it was; left out: it was none's */
+  recordShed(reason: Shed, model = ''): void {
+    this.#shed.cell({ reason, model }).add(1);
   }
 
   recordLimitFallback(): void {

@@ -6,7 +6,8 @@ import { ANYBODY, STRANGER, isLoopback } from './principal.ts';
 import type { Principal } from './principal.ts';
 import { requireModel } from './rights.ts';
 import type { Limits } from '../limits/limits.ts';
-import type { LoadShedder } from '../overload/load-shedder.ts';
+import type { LoadShedder, Queue } from '../overload/load-shedder.ts';
+import type { QueuesAhead } from '../overload/queues-ahead.ts';
 import type { Standing } from '../limits/bucket.ts';
 import type { RouteScope, Scope } from './scopes.ts';
 
@@ -18,6 +19,8 @@ export interface CallerHead {
   readonly address: string;
   /** The model that it names; undefined where it names none. */
   readonly model?: string | undefined;
+  /** The version that it names; undefined where it names none. */
+  readonly version?: string | undefined;
 }
 
 /** Why a call was not let in, as it is counted. */
@@ -45,6 +48,8 @@ export interface AdmissionOptions {
   readonly limits: Limits;
   /** Left out: nobody is turned away because there is too much to do. */
   readonly shedder?: LoadShedder;
+  /** What waits before a call for a model; left out: that is looked at when the call is routed. */
+  readonly queues?: QueuesAhead;
   /** Told of every call that is not let in. */
   readonly onRefused?: (outcome: Refusal, protocol: Protocol) => void;
   /** Milliseconds since the epoch. */
@@ -59,12 +64,14 @@ export class Admission {
   readonly #onRefused: NonNullable<AdmissionOptions['onRefused']>;
   readonly #limits: Limits;
   readonly #shedder: LoadShedder | undefined;
+  readonly #queues: QueuesAhead | undefined;
 
   constructor({
     keys,
     tokens,
     limits,
     shedder,
+    queues,
     onRefused = () => undefined,
     now = Date.now,
   }: AdmissionOptions) {
@@ -74,6 +81,7 @@ export class Admission {
     this.#onRefused = onRefused;
     this.#limits = limits;
     this.#shedder = shedder;
+    this.#queues = queues;
   }
 
   /** Whether everybody who can reach the gateway may call it. */
@@ -157,6 +165,8 @@ export class Admission {
       if (spends === 'rows') {
         this.#shedder?.checkProcess(principal.priority);
         this.#limits.look(principal);
+        const ahead = this.#queueAhead(head);
+        if (ahead !== undefined) this.#shedder?.checkQueue(principal.priority, ahead);
         return { principal, standing: undefined, leave };
       }
       const taken = this.#limits.takeOne(principal);
@@ -172,6 +182,12 @@ export class Admission {
       leave?.();
       throw error;
     }
+  }
+
+  #queueAhead(head: CallerHead): Queue | undefined {
+    const { model, version } = head;
+    if (model === undefined) return undefined;
+    return this.#queues?.shortest({ model, version, isOverride: head.header('x-experiment') !== undefined });
   }
 
   #identify(head: CallerHead): Principal | Promise<Principal> {

@@ -1,9 +1,14 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { request } from 'node:http';
-import type { ClientRequest } from 'node:http';
-import { expect, test } from 'vitest';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createKey } from '../../gateway/trust/api-key.ts';
+import { identityModel } from '../models/onnx-graph.ts';
 import { addingModel, slowModel } from '../models/small-models.ts';
 import { eventually, metricValue, startGateway } from './running-gateway.ts';
+import type { RunningGateway } from './running-gateway.ts';
 import { startUpstreamGateway } from './upstream/upstream-gateway.ts';
 import { startVariantServer } from './upstream/variant-server.ts';
 
@@ -39,10 +44,27 @@ test('beyond the wait that callers bear, requests are refused at once, the low b
   expect((await urgent).status).toBe(200);
   const statuses = (await Promise.all(again)).map(({ status }) => status);
   expect(statuses).toContain(503);
+  // Who is turned away need not send its body first.
+  const waiting = Array.from({ length: 60 }, () => ask(high.text));
+  const queue = gateway.server.gateway.repository.model('slow')?.version(1);
+  await eventually(() => (queue?.expectedWaitMs ?? 0) > 300);
+  expect(await statusBeforeBody(gateway.url('/v2/models/slow/infer'), low.text)).toBe(503);
+  await Promise.all(waiting);
   const text = await gateway.server.gateway.metrics.render();
-  expect(metricValue(text, 'signalbox_shed_total', { reason: 'wait' })).toBeGreaterThan(1);
-  expect(metricValue(text, 'signalbox_requests_total', { outcome: 'shed' })).toBeGreaterThan(1);
+  expect(metricValue(text, 'signalbox_shed_total', { reason: 'wait', model: 'slow' })).toBeGreaterThan(1);
+  expect(
+    metricValue(text, 'signalbox_requests_total', { outcome: 'shed', model: '', version: '' }),
+  ).toBeGreaterThan(1);
 });
+
+/** What a request is answered of whose body nothing is ever sent. */
+async function statusBeforeBody(url: string, key: string): Promise<number | undefined> {
+  const asking = request(url, { method: 'POST', headers: { 'x-api-key': key, 'content-length': '30000' } });
+  asking.flushHeaders();
+  const [answer] = (await once(asking, 'response')) as [IncomingMessage];
+  asking.on('error', () => undefined).destroy();
+  return answer.statusCode;
+}
 
 test('the bodies under way take no more memory than they may, whether or not their length is told', async () => {
   await using gateway = await startGateway({
@@ -88,4 +110,97 @@ test('a body of unknown length is counted where a server elsewhere might have be
   await eventually(
     async () => metricValue(await gateway.metrics(), 'signalbox_requests_total', labels) === 1,
   );
+});
+
+/** So many KiB that compress to a tenth. */
+function sparse(kib: number): Buffer {
+  return Buffer.concat(
+    Array.from({ length: kib }, () => Buffer.concat([randomBytes(100), Buffer.alloc(1024 - 100)])),
+  );
+}
+
+/** A body that begins, and goes no further. */
+function beginBody(url: string, headers: Record<string, string>, bytes: Uint8Array): ClientRequest {
+  const asking = request(url, { method: 'POST', headers });
+  asking.on('error', () => undefined);
+  asking.write(bytes);
+  return asking;
+}
+
+describe('bodies whose length in memory is not told', () => {
+  const KIB = 1024;
+  const FORM = { 'content-type': 'multipart/form-data; boundary=a-boundary' };
+  const partOf = (field: string, bytes: Uint8Array): Uint8Array =>
+    Buffer.concat([
+      Buffer.from(
+        `--a-boundary\r\nContent-Disposition: form-data; name="${field}"; filename="a.png"\r\n\r\n`,
+      ),
+      bytes,
+    ]);
+  let gateway: RunningGateway;
+  beforeAll(async () => {
+    gateway = await startGateway({
+      config: 'server: { bodyLimit: 1MiB }\nlimits: { shedding: { bodies: 1MiB } }\n',
+      files: {
+        'models/images/1/model.onnx': identityModel('FP32', ['batch', 3, 2, 2]),
+        'models/images/config.yaml': 'signalbox: { image: { resize: [2, 2] } }\n',
+      },
+    });
+  });
+  afterAll(() => gateway[Symbol.asyncDispose]());
+  const used = (): number => gateway.server.gateway.door.bodies.usedBytes;
+
+  test.each<[string, string, Record<string, string>, Uint8Array]>([
+    ['a form of chunks', '/predict/images', FORM, partOf('file', Buffer.alloc(300 * KIB))],
+    [
+      'a form that says it is longer than any body may be',
+      '/predict/images',
+      { ...FORM, 'content-length': String(2 * KIB * KIB) },
+      partOf('file', Buffer.alloc(300 * KIB)),
+    ],
+    [
+      'a body that inflates',
+      '/v2/models/images/infer',
+      { 'content-encoding': 'gzip', 'content-length': '60000' },
+      gzipSync(sparse(600)).subarray(0, 50_000),
+    ],
+  ])('%s counts as it comes, and no more when its caller is gone', async (_, path, headers, bytes) => {
+    const asking = beginBody(gateway.url(path), headers, bytes);
+    await eventually(() => used() > 250 * KIB);
+    expect(used()).toBeLessThan(1024 * KIB);
+    asking.destroy();
+    await eventually(() => used() === 0);
+  });
+
+  test('a form is refused in its middle where there is no room for it, and its caller is answered', async () => {
+    const first = beginBody(gateway.url('/predict/images'), FORM, partOf('file', Buffer.alloc(700 * KIB)));
+    await eventually(() => used() >= 700 * KIB);
+    const second = await fetch(gateway.url('/predict/images'), {
+      method: 'POST',
+      headers: FORM,
+      body: ReadableStream.from([
+        partOf('file', Buffer.alloc(700 * KIB)),
+        Buffer.from('\r\n--a-boundary--\r\n'),
+      ]),
+      duplex: 'half',
+    });
+    expect(second.status).toBe(503);
+    expect(second.headers.get('retry-after')).toBe('1');
+    expect(await second.text()).toContain('the bodies of the requests under way');
+    expect(used()).toBeLessThan(750 * KIB);
+    first.destroy();
+    await eventually(() => used() === 0);
+  });
+
+  test('fields of text count too', async () => {
+    const text = Array.from(
+      { length: 10 },
+      (_, index) =>
+        `--a-boundary\r\nContent-Disposition: form-data; name="text${index}"\r\n\r\n${'a'.repeat(60 * KIB)}\r\n`,
+    );
+    const asking = beginBody(gateway.url('/predict/images'), FORM, Buffer.from(`${text.join('')}--a-`));
+    await eventually(() => used() >= 9 * 60 * KIB);
+    asking.destroy();
+    await eventually(() => used() === 0);
+  });
 });
