@@ -1,14 +1,17 @@
-/** `npm run bench:overload [-- SECONDS]`: goodput and latency from half to ten times the capacity. bench/README.md has the method. */
+/** `npm run bench:overload [-- SECONDS ROUNDS]`: goodput and latency from half to ten times the capacity. bench/README.md has the method. */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { slowModel } from '../../test/models/small-models.ts';
 import { temporaryFolder } from '../../test/models/temporary-folder.ts';
 import { httpRequest } from '../load/http-request.ts';
 import { askOnce, startServer } from '../process.ts';
-import { print } from '../report.ts';
+import type { ServerProcess } from '../process.ts';
+import { median, print } from '../report.ts';
+import type { Burn } from './burner-process.ts';
 import type { OpenLoad, OpenLoadResult } from './open-load.ts';
 
 const seconds = Number(process.argv[2] ?? 15);
+const rounds = Number(process.argv[3] ?? 3);
 
 /** A row of the model, 48 x 48 numbers, costs some milliseconds of one thread, whatever the batch. */
 const SIZE = 48;
@@ -37,6 +40,71 @@ const request = httpRequest(
   body,
 );
 
+/** How many times the capacity is sent. */
+const LOADS = [0.5, 0.8, 1, 2, 5, 10] as const;
+
+/** What a load came to, with the processor time that it took on both sides, as a share of one core. */
+interface Taken extends OpenLoadResult {
+  readonly loadShare: number;
+  readonly mainThreadShare: number;
+}
+
+type Round = ReadonlyMap<string, Taken>;
+
+class OverloadBench {
+  readonly #server: ServerProcess;
+
+  constructor(server: ServerProcess) {
+    this.#server = server;
+  }
+
+  /** Half as much again as the last rate that was all answered, until no more comes back. */
+  async capacity(): Promise<number> {
+    let capacity = 0;
+    for (let rate = 8; ; rate *= 1.5) {
+      const { goodPerSecond } = await this.#load(rate, Math.min(5, seconds));
+      const isMore = goodPerSecond > capacity * 1.05;
+      capacity = Math.max(capacity, goodPerSecond);
+      if (!isMore) return capacity;
+    }
+  }
+
+  async round(capacity: number): Promise<Round> {
+    const taken = new Map<string, Taken>();
+    for (const times of LOADS) taken.set(`${times}x`, await this.#load(capacity * times));
+    const [ofTwo, ofTen] = [taken.get('2x'), taken.get('10x')];
+    if (ofTwo === undefined || ofTen === undefined) throw new Error('the loads of 2x and 10x are missing');
+    // The same hunger as that of 10x, without a request more than 2x has.
+    const share = Math.max(0, ofTen.loadShare - ofTwo.loadShare);
+    const [probed] = await Promise.all([
+      this.#load(capacity * 2),
+      askOnce<null>('./overload/burner-process.ts', { share, seconds } satisfies Burn),
+    ]);
+    return taken.set(PROBE, probed);
+  }
+
+  async #load(ratePerSecond: number, forSeconds = seconds): Promise<Taken> {
+    await this.#server.measure();
+    const load = {
+      port: this.#server.port,
+      request,
+      ratePerSecond,
+      seconds: forSeconds,
+      patienceMs: PATIENCE_MS,
+    };
+    const result = await askOnce<OpenLoadResult>('./overload/open-load-process.ts', load satisfies OpenLoad);
+    const { mainThreadMs } = await this.#server.measure();
+    return {
+      ...result,
+      loadShare: result.processorMs / 1000 / forSeconds,
+      mainThreadShare: mainThreadMs / 1000 / forSeconds,
+    };
+  }
+}
+
+/** Twice the capacity, beside a process that burns what the load of 10x burns more than that of 2x. */
+const PROBE = '2x, hungry';
+
 /** @param shedding lines of `limits.shedding` */
 async function measure(what: string, shedding: string): Promise<void> {
   await using folder = await temporaryFolder({
@@ -50,43 +118,76 @@ async function measure(what: string, shedding: string): Promise<void> {
   await using server = await startServer('./servers/gateway.ts', {
     config: join(folder.path, 'signalbox.yaml'),
   });
-  const load = (ratePerSecond: number, forSeconds = seconds): Promise<OpenLoadResult> =>
-    askOnce('./overload/open-load-process.ts', {
-      port: server.port,
-      request,
-      ratePerSecond,
-      seconds: forSeconds,
-      patienceMs: PATIENCE_MS,
-    } satisfies OpenLoad);
-  // Half as much again as the last rate that was all answered, until no more comes back.
-  let capacity = 0;
-  for (let rate = 8; ; rate *= 1.5) {
-    const { goodPerSecond } = await load(rate, Math.min(5, seconds));
-    const isMore = goodPerSecond > capacity * 1.05;
-    capacity = Math.max(capacity, goodPerSecond);
-    if (!isMore) break;
-  }
-  print(`${what}: capacity ${capacity.toFixed(0)} requests a second`);
-  print('  load   sent/s  good/s  of peak  p50 ms  p99 ms  refused/s  p99 ms  given up/s  sent late');
-  const results: (readonly [number, OpenLoadResult])[] = [];
-  for (const times of [0.5, 0.8, 1, 2, 5, 10]) results.push([times, await load(capacity * times)]);
-  const peak = Math.max(...results.map(([, { goodPerSecond }]) => goodPerSecond));
-  for (const [times, result] of results) {
-    const refused = Object.values(result.refused).reduce((sum, count) => sum + count, 0);
-    const cells = [
-      `${times}x`.padStart(6),
-      (result.sent / seconds).toFixed(0).padStart(8),
-      result.goodPerSecond.toFixed(0).padStart(7),
-      `${((100 * result.goodPerSecond) / peak).toFixed(0)} %`.padStart(8),
-      result.p50Ms.toFixed(0).padStart(7),
-      result.p99Ms.toFixed(0).padStart(7),
-      (refused / seconds).toFixed(0).padStart(10),
-      result.refusedP99Ms.toFixed(0).padStart(7),
-      ((result.late + result.failed) / seconds).toFixed(1).padStart(11),
-      `${((100 * result.sentLate) / result.sent).toFixed(1)} %`.padStart(10),
-    ];
-    print(cells.join(' '));
-  }
+  const bench = new OverloadBench(server);
+  const capacity = await bench.capacity();
+  print(`${what}: capacity ${capacity.toFixed(0)} requests a second; medians of ${rounds} rounds`);
+  const taken: Round[] = [];
+  for (let index = 0; index < rounds; index++) taken.push(await bench.round(capacity));
+  print(
+    '  load          sent/s  good/s  of peak (lowest to highest)  p50 ms  p99 ms  refused/s  p99 ms  given up/s  sent late  load  main thread',
+  );
+  for (const load of [...LOADS.map((times) => `${times}x`), PROBE]) printRow(load, taken);
+  const ofProbe = taken.map((round) => ratio(round, '10x', goodOf(round, PROBE)));
+  print(`  10x of what the hungry 2x has: ${range(ofProbe)}`);
+}
+
+function printRow(load: string, taken: readonly Round[]): void {
+  const of = (read: (result: Taken) => number): number =>
+    median(taken.map((round) => read(resultOf(round, load))));
+  const ofPeak = taken.map((round) => ratio(round, load, peakOf(round)));
+  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+  const refused = of((result) => Object.values(result.refused).reduce((sum, count) => sum + count, 0));
+  const cells = [
+    load.padStart(12),
+    of(({ sent }) => sent / seconds)
+      .toFixed(0)
+      .padStart(8),
+    of(({ goodPerSecond }) => goodPerSecond)
+      .toFixed(0)
+      .padStart(7),
+    range(ofPeak).padStart(28),
+    of(({ p50Ms }) => p50Ms)
+      .toFixed(0)
+      .padStart(7),
+    of(({ p99Ms }) => p99Ms)
+      .toFixed(0)
+      .padStart(7),
+    (refused / seconds).toFixed(0).padStart(10),
+    of(({ refusedP99Ms }) => refusedP99Ms)
+      .toFixed(0)
+      .padStart(7),
+    of(({ late, failed }) => (late + failed) / seconds)
+      .toFixed(1)
+      .padStart(11),
+    `${(100 * of(({ sentLate, sent }) => sentLate / sent)).toFixed(1)} %`.padStart(10),
+    percent(of(({ loadShare }) => loadShare)).padStart(6),
+    percent(of(({ mainThreadShare }) => mainThreadShare)).padStart(12),
+  ];
+  print(cells.join(' '));
+}
+
+function resultOf(round: Round, load: string): Taken {
+  const result = round.get(load);
+  if (result === undefined) throw new Error(`the load of ${load} is missing`);
+  return result;
+}
+
+function goodOf(round: Round, load: string): number {
+  return resultOf(round, load).goodPerSecond;
+}
+
+/** The most that came back in a round, whatever was sent. */
+function peakOf(round: Round): number {
+  return Math.max(...LOADS.map((times) => goodOf(round, `${times}x`)));
+}
+
+function ratio(round: Round, load: string, of: number): number {
+  return goodOf(round, load) / of;
+}
+
+function range(shares: readonly number[]): string {
+  const percent = (share: number): string => (100 * share).toFixed(0);
+  return `${percent(median(shares))} % (${percent(Math.min(...shares))} to ${percent(Math.max(...shares))})`;
 }
 
 const date = new Date().toISOString().slice(0, 10);

@@ -28,6 +28,8 @@ export interface OpenLoadResult {
   readonly failed: number;
   /** Requests that were sent more than 50 ms after they were due: where there are many, the load was the bottleneck. */
   readonly sentLate: number;
+  /** Processor time that the load itself used. */
+  readonly processorMs: number;
 }
 
 export async function runOpenLoad(options: OpenLoad): Promise<OpenLoadResult> {
@@ -62,6 +64,7 @@ export async function runOpenLoad(options: OpenLoad): Promise<OpenLoadResult> {
       failed += 1;
     }
   };
+  const startCpu = process.cpuUsage();
   const startMs = performance.now();
   const endMs = startMs + seconds * 1000;
   const underWay = new Set<Promise<void>>();
@@ -82,6 +85,7 @@ export async function runOpenLoad(options: OpenLoad): Promise<OpenLoadResult> {
   });
   await Promise.all(underWay);
   for (const connection of idle) connection.close();
+  const { user, system } = process.cpuUsage(startCpu);
   const quantile = (values: readonly number[], q: number): number =>
     values.toSorted((a, b) => a - b)[Math.floor(q * (values.length - 1))] ?? Number.NaN;
   return {
@@ -95,5 +99,6 @@ export async function runOpenLoad(options: OpenLoad): Promise<OpenLoadResult> {
     late,
     failed,
     sentLate,
+    processorMs: (user + system) / 1000,
   };
 }
