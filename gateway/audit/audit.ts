@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { StateStore } from '../../experiments/stores/state-store.ts';
 import type { Config } from '../config/config.ts';
-import type { StandingChange } from '../standing/standing-book.ts';
+import type { StandingChange } from '../standing/standing-change.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AuditEvent, NewEvent } from './audit-event.ts';
 import { AuditFile } from './audit-file.ts';

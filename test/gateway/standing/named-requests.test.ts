@@ -5,7 +5,7 @@ import { carryOut } from '../../../experiments/standing/command.ts';
 import type { WrittenExperiment } from '../../../experiments/standing/reconcile.ts';
 import { MemoryStore } from '../../../experiments/stores/memory/memory-store.ts';
 import { StandingBook } from '../../../gateway/standing/standing-book.ts';
-import type { Changed } from '../../../gateway/standing/standing-book.ts';
+import type { Changed } from '../../../gateway/standing/standing-change.ts';
 import { BY_HAND, written } from '../../experiments/standing/samples.ts';
 
 const FILE = written();
