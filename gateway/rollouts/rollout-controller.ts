@@ -1,52 +1,34 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Experiment } from '../../experiments/definition.ts';
-import { countedMetrics } from '../../experiments/counted-metric.ts';
-import { analyseRollout, checksAt } from '../../experiments/rollouts/analyse-rollout.ts';
-import type { RolloutEvent, Surroundings } from '../../experiments/rollouts/machine/event.ts';
-import type { QueryAnswer, WebhookAnswer } from '../../experiments/rollouts/check-findings.ts';
 import type { MetFloor } from '../../experiments/rollouts/fault-counter.ts';
 import type { Judgement } from '../../experiments/rollouts/judgement.ts';
-import type { MirrorEvidence } from '../../experiments/rollouts/mirror-findings.ts';
+import type { RolloutEvent } from '../../experiments/rollouts/machine/event.ts';
 import { isExposed } from '../../experiments/rollouts/machine/retreat.ts';
-import type { QueryCheck, RolloutPlan, WebhookCheck } from '../../experiments/rollouts/plan.ts';
-import { drivenRollout, stepRollout, variantOf } from '../../experiments/rollouts/rollout-step.ts';
+import type { RolloutPlan } from '../../experiments/rollouts/plan.ts';
+import { drivenRollout } from '../../experiments/rollouts/rollout-step.ts';
 import type { DrivenRollout, RolloutStep } from '../../experiments/rollouts/rollout-step.ts';
-import { rolloutSplit } from '../../experiments/rollouts/split.ts';
-import { givesMore, isOver, isSameTarget, trafficOf } from '../../experiments/rollouts/state.ts';
+import { givesMore, isOver, isSameTarget } from '../../experiments/rollouts/state.ts';
 import type { RolloutRecord, RolloutTarget } from '../../experiments/rollouts/state.ts';
-import type { Outcome } from '../../experiments/standing/command.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
-import type { Cause as StandingCause } from '../../experiments/standing/standing.ts';
-import type { Variant } from '../../experiments/variant.ts';
 import { LeaseLost, StoreUnavailable } from '../../experiments/stores/state-store.ts';
-import type { ExperimentData, Fence } from '../../experiments/stores/state-store.ts';
 import type { StandingBook } from '../standing/standing-book.ts';
-import { queryNames } from './analysis-checks.ts';
-import type { QueryNames } from './analysis-checks.ts';
+import type { RolloutJudge } from './rollout-judge.ts';
+import type { RolloutSteps } from './rollout-steps.ts';
 
 /** Between two looks at what time alone may change; a look asks nobody. */
 const LOOK_EVERY_MS = 100;
 
 export interface RolloutControllerOptions {
-  readonly experiments: Pick<StandingBook, 'situations' | 'situation' | 'current' | 'change'>;
-  readonly counts: Pick<ExperimentData, 'tallies'>;
-  /** What this process has seen until now is in the store afterwards. */
-  readonly flushExposures: () => Promise<void>;
-  /** Whether a variant of a model can answer. */
-  readonly isReady: (model: string, variant: Variant) => boolean;
-  readonly askPrometheus: (check: QueryCheck, names: QueryNames, signal: AbortSignal) => Promise<QueryAnswer>;
-  readonly askWebhook: (check: WebhookCheck, rollout: object, signal: AbortSignal) => Promise<WebhookAnswer>;
-  /** What the copies of requests that a variant got have shown; undefined: none were compared. */
-  readonly mirrorEvidence: (experiment: Experiment, variant: string) => Promise<MirrorEvidence | undefined>;
-  /** `alone`: no other process drives these rollouts. Otherwise what a leader's writes stand under; undefined: somebody else leads. */
-  readonly lead: () => 'alone' | Fence | undefined;
+  readonly experiments: Pick<StandingBook, 'situations' | 'situation'>;
+  readonly judge: Pick<RolloutJudge, 'judge'>;
+  readonly steps: Pick<RolloutSteps, 'next' | 'take'>;
+  /** Whether this process drives the rollouts. */
+  readonly isLeading: () => boolean;
   /** Another replica that can't answer for what is rolled out yet; undefined: all can. */
   readonly objector: (experiment: string, target: RolloutTarget) => Promise<string | undefined>;
   /** How long replicas get to object before anybody is sent to what is new. */
   readonly objectionMs: number;
-  /** Names this process in the audit log. */
-  readonly replica: string;
   /** How long a change takes to be in force on all replicas. */
   readonly spreadMs: number;
   readonly log: Logger;
@@ -88,7 +70,7 @@ interface Analysis {
 }
 
 /**
- * Drives the rollouts: gathers what an analysis looks at, lets the state machine decide, and stores each step before it takes effect.
+ * Drives the rollouts: finds what is due, has it judged where that is an analysis, and has each step stored before it takes effect.
  *
  * Nothing of it is kept here: a process that dies leaves the rollout in the store, and the next one goes on from there. Where the
  * store is away it holds: weights stay, and nothing is promoted.
@@ -149,11 +131,11 @@ export class RolloutController {
     const situation = this.#options.experiments.situation(key);
     const driven = situation && drivenRollout(situation);
     if (situation === undefined || driven?.record === undefined) return undefined;
-    const never = new AbortController().signal;
-    const judgement = await this.#judge(situation.experiment, driven, driven.record, never);
+    const { experiment } = situation;
+    const judgement = await this.#judge(experiment, driven.plan, driven.record);
     return {
       judgement,
-      step: stepRollout(driven, { kind: 'analysed', judgement }, this.#surroundings(situation)),
+      step: this.#options.steps.next(experiment, driven, { kind: 'analysed', judgement }),
     };
   }
 
@@ -168,7 +150,7 @@ export class RolloutController {
       memory.analysis.moved.abort();
     if (memory.work !== undefined) return;
     // What was counted is lost where the store was: a person has to say how it goes on.
-    if (situation.standing.isRecovered || this.#options.lead() === undefined) return;
+    if (situation.standing.isRecovered || !this.#options.isLeading()) return;
     const due = this.#dueStep(situation, driven, memory);
     if (due !== undefined) {
       memory.work = this.#guarded(key, due).finally(() => {
@@ -190,14 +172,11 @@ export class RolloutController {
   #dueStep(situation: Situation, driven: DrivenRollout, memory: Memory): (() => Promise<void>) | undefined {
     const { experiment } = situation;
     const { record } = driven;
-    const surroundings = this.#surroundings(situation);
-    const event: RolloutEvent = {
-      kind: isSpread(record, surroundings.nowMs, this.#options.spreadMs) ? 'in_force' : 'clock',
-    };
-    const waitsForObjections =
-      record?.state.kind === 'pending' &&
-      surroundings.nowMs - record.state.sinceMs < this.#options.objectionMs;
-    const step = waitsForObjections ? undefined : stepRollout(driven, event, surroundings);
+    const { steps, objectionMs, spreadMs } = this.#options;
+    const nowMs = this.#nowMs();
+    const event: RolloutEvent = { kind: isSpread(record, nowMs, spreadMs) ? 'in_force' : 'clock' };
+    if (record?.state.kind === 'pending' && nowMs - record.state.sinceMs < objectionMs) return undefined;
+    const step = steps.next(experiment, driven, event);
     if (step === undefined) return undefined;
     // What an analysis that is under way finds is judged before any gate.
     const isGate = isExposed(step.record.state) || step.cause.code === 'progress_deadline';
@@ -221,13 +200,13 @@ export class RolloutController {
     moved: AbortSignal,
   ): Promise<void> {
     const { experiment } = situation;
-    const judgement = await this.#judge(experiment, driven, of, moved);
+    const judgement = await this.#judge(experiment, driven.plan, of, moved);
     if (moved.aborted) return;
     this.#memoryOf(experiment.key).analysedMs = this.#nowMs();
     const analysed: RolloutEvent = { kind: 'analysed', judgement };
     const { outcome, findings } = judgement;
     this.#options.log.info({ experiment: experiment.key, outcome, findings }, 'the rollout was analysed');
-    const next = stepRollout(driven, analysed, this.#surroundings(situation));
+    const next = this.#options.steps.next(experiment, driven, analysed);
     if (next !== undefined) await this.#goOn(experiment.key, driven, analysed, next);
   }
 
@@ -250,7 +229,7 @@ export class RolloutController {
       memory.objector = replica;
       if (replica !== undefined) return;
     }
-    await this.#take(key, { judgedOn: record }, event, step);
+    await this.#options.steps.take(key, { judgedOn: record }, event, step);
   }
 
   #retreat(key: string, memory: Memory): void {
@@ -263,97 +242,28 @@ export class RolloutController {
     const { floor } = memory;
     if (floor === undefined) return;
     const { target, ...met } = floor;
-    const situation = this.#options.experiments.situation(key);
+    const { experiments, steps } = this.#options;
+    const situation = experiments.situation(key);
     const driven = situation && drivenRollout(situation);
     const event: RolloutEvent = { kind: 'hard_floor', ...met };
     const step =
       driven && isSameTarget(driven.target, target)
-        ? stepRollout(driven, event, this.#surroundings(situation))
+        ? steps.next(situation.experiment, driven, event)
         : undefined;
     // Kept where the store is away: then this throws.
-    if (step !== undefined) await this.#take(key, { whateverBecameOf: target }, event, step);
+    if (step !== undefined) await steps.take(key, { whateverBecameOf: target }, event, step);
     // Another may have been met meanwhile.
     if (memory.floor === floor) memory.floor = undefined;
   }
 
-  /**
-   * Stores a step, unless the rollout has moved on since.
-   *
-   * @param basis what the step was decided on; or the target of what has to roll back, whatever has become of its rollout
-   */
-  async #take(
-    key: string,
-    basis: { readonly judgedOn: RolloutRecord | undefined } | { readonly whateverBecameOf: RolloutTarget },
-    event: RolloutEvent,
-    { record, cause }: RolloutStep,
-  ): Promise<void> {
-    const { experiments, lead, log } = this.#options;
-    const stands = (driven: DrivenRollout): boolean =>
-      'judgedOn' in basis
-        ? isDeepStrictEqual(driven.record, basis.judgedOn)
-        : isSameTarget(driven.target, basis.whateverBecameOf);
-    const decide = (situation: Situation): Outcome => {
-      const driven = drivenRollout(situation);
-      if (driven === undefined || !stands(driven)) return { kind: 'same' };
-      const step = stepRollout(driven, event, this.#surroundings(situation));
-      if (step === undefined) return { kind: 'same' };
-      return { kind: 'change', split: rolloutSplit(situation.experiment, driven.plan, step.record) };
-    };
-    const fence = 'judgedOn' in basis ? lead() : 'alone';
-    if (fence === undefined) return;
-    const changed = await experiments.change(key, decide, {
-      cause: this.#standingCause(record, cause),
-      ...(fence !== 'alone' && { fence }),
-    });
-    if (changed.kind === 'changed')
-      log.info({ experiment: key, state: record.state.kind, cause }, 'the rollout moved on');
-  }
-
-  async #judge(
+  #judge(
     experiment: Experiment,
-    { plan }: DrivenRollout,
-    { state }: RolloutRecord,
-    moved: AbortSignal,
+    plan: RolloutPlan,
+    record: RolloutRecord,
+    moved?: AbortSignal,
   ): Promise<Judgement> {
-    const { experiments, counts, flushExposures, askPrometheus, askWebhook, mirrorEvidence } = this.#options;
-    const inForce = experiments.current.byKey.get(experiment.key) ?? experiment;
-    const signal = AbortSignal.any([this.#stopped.signal, moved]);
-    const { queries, webhooks, mirror } = checksAt(plan, state);
-    const { key, phase, metrics } = inForce;
-    const names = queryNames(inForce, plan);
-    const { weight, mirror: mirrored } = trafficOf(plan, state);
-    const version = Number(names.version);
-    const told = { experiment: key, phase, variant: plan.variant, version, state, weight, mirrored };
-    const [copies, answers, said] = await Promise.all([
-      mirror === undefined ? undefined : mirrorEvidence(inForce, plan.variant),
-      Promise.all(queries.map(async (check) => [check, await askPrometheus(check, names, signal)] as const)),
-      Promise.all(webhooks.map(async (check) => [check, await askWebhook(check, told, signal)] as const)),
-    ]);
-    await flushExposures();
-    const nowMs = this.#nowMs();
-    const tallies = await counts.tallies(key, phase, countedMetrics(metrics), nowMs);
-    return analyseRollout(
-      inForce,
-      plan,
-      state,
-      { tallies, mirror: copies, queries: answers, webhooks: said },
-      nowMs,
-    );
-  }
-
-  #surroundings({ experiment }: Pick<Situation, 'experiment'>): Surroundings {
-    const { rollout, model } = experiment;
-    const isReady = rollout !== undefined && this.#options.isReady(model, variantOf(experiment, rollout));
-    return { nowMs: this.#nowMs(), isReady };
-  }
-
-  #standingCause({ state }: RolloutRecord, { code, message }: RolloutStep['cause']): StandingCause {
-    return {
-      action: `rollout.${state.kind}`,
-      reason: `${code}: ${message}`,
-      actor: { kind: 'rollout', id: this.#options.replica, name: '', address: '' },
-      at: new Date(this.#nowMs()).toISOString(),
-    };
+    const signals = moved === undefined ? [this.#stopped.signal] : [this.#stopped.signal, moved];
+    return this.#options.judge.judge(experiment, plan, record, AbortSignal.any(signals));
   }
 
   async #guarded(key: string, work: () => Promise<void>): Promise<void> {

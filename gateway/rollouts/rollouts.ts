@@ -3,6 +3,7 @@ import type { InferAnswer } from '../../backends/inference.ts';
 import type { ModelRepository } from '../../backends/repository/repository.ts';
 import { rolloutCommands } from '../../experiments/rollouts/rollout-step.ts';
 import type { RolloutCommands } from '../../experiments/standing/command.ts';
+import type { Fence } from '../../experiments/stores/state-store.ts';
 import type { GatewayError } from '../errors.ts';
 import type { Target } from '../pipeline/call.ts';
 import { settledCounts } from '../standing/settled-counts.ts';
@@ -18,6 +19,8 @@ import { mirrorEvidence } from './mirror-evidence.ts';
 import { OBJECTION_MS, Objections, askedOf } from './objections.ts';
 import { RolloutController } from './rollout-controller.ts';
 import type { DryRun } from './rollout-controller.ts';
+import { RolloutJudge } from './rollout-judge.ts';
+import { RolloutSteps } from './rollout-steps.ts';
 
 /** A change is in force on every replica after that. */
 const SPREAD_MS = 1000;
@@ -74,20 +77,26 @@ export class Rollouts {
       isReady,
     });
     this.#objections = isShared ? objections : undefined;
+    const nowMs = (): number => store.nowMs();
+    const lead = (): 'alone' | Fence | undefined =>
+      this.#election === undefined ? 'alone' : this.#election.fence;
     this.#controller = new RolloutController({
       experiments,
-      counts: settledCounts(store, experiments),
-      flushExposures: () => exposures.flush(),
-      isReady,
-      askPrometheus,
-      askWebhook,
-      mirrorEvidence: (experiment, variant) => mirrorEvidence(state, experiment, variant),
-      lead: () => (this.#election === undefined ? 'alone' : this.#election.fence),
+      judge: new RolloutJudge({
+        experiments,
+        counts: settledCounts(store, experiments),
+        flushExposures: () => exposures.flush(),
+        askPrometheus,
+        askWebhook,
+        mirrorEvidence: (experiment, variant) => mirrorEvidence(state, experiment, variant),
+        nowMs,
+      }),
+      steps: new RolloutSteps({ experiments, isReady, lead, replica, log, nowMs }),
+      isLeading: () => lead() !== undefined,
       objector: (experiment, target) => objections.objector(experiment, target),
       objectionMs: isShared ? OBJECTION_MS : 0,
-      replica,
       spreadMs: isShared ? SPREAD_MS : 0,
-      nowMs: () => store.nowMs(),
+      nowMs,
       log,
     });
     this.#watch = new FaultWatch((experiment, met, target) => {
