@@ -1,17 +1,12 @@
-import { rename, rm, symlink } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { formatProblem } from '../../../documents/problem.ts';
 import { ExperimentFiles } from '../../../gateway/reload/experiment-files.ts';
 import { refusals } from '../../documents/refusals.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
-import { NOTHING_NEW, WatchedFolder, experiment } from './watched-folder.ts';
+import { NOTHING_NEW, NOT_APART, WatchedFolder, experiment } from './watched-folder.ts';
 
 const BAD_WEIGHT = 'is -1; expected a whole number from 0 to 1000000 (for 99.5 % to 0.5 % write 995 and 5)';
-
-const NOT_APART =
-  'and nothing proves that no call meets both; give both a part of one namespace, or match rules that exclude ' +
-  'each other on one attribute, or make one of them a draft';
 
 describe('the first reading', () => {
   test('takes every YAML file of the folder, and nothing else', async () => {
@@ -253,159 +248,4 @@ describe('a new file', () => {
     expect(await watched.lookTwice()).toMatchObject({ changed: [], refused: ['a.yaml'] });
     expect(watched.weights).toEqual({});
   });
-});
-
-describe('two files that clash', () => {
-  test('have the new one refused, where it stands, and the other stays', async () => {
-    await using watched = await WatchedFolder.start({ 'b.yaml': experiment({ key: 'b' }) });
-    await watched.write({ 'c.yaml': experiment({ key: 'c', model: 'b' }) });
-    expect(await watched.lookTwice()).toEqual({
-      changed: [],
-      refused: ['c.yaml'],
-      problems: [`c.yaml:3:9: status: is running on model "b", where "b" is running, ${NOT_APART} (b.yaml)`],
-    });
-    expect(await watched.look()).toEqual(NOTHING_NEW);
-    expect(watched.weights).toEqual({ b: 10 });
-  });
-
-  test('have the edited one refused, where it stands, though it is the first by name', async () => {
-    await using watched = await WatchedFolder.start({
-      'a.yaml': experiment({ model: 'b', status: 'draft' }),
-      'b.yaml': experiment({ key: 'b' }),
-    });
-    await watched.write({ 'a.yaml': experiment({ model: 'b' }) });
-    expect(await watched.lookTwice()).toEqual({
-      changed: [],
-      refused: ['a.yaml'],
-      problems: [`a.yaml:3:9: status: is running on model "b", where "b" is running, ${NOT_APART} (b.yaml)`],
-    });
-    expect(watched.weights).toEqual({ b: 10 });
-  });
-
-  test('over a key are refused too', async () => {
-    await using watched = await WatchedFolder.start({ 'b.yaml': experiment({ key: 'b' }) });
-    await watched.write({ 'c.yaml': experiment({ key: 'b', model: 'c' }) });
-    expect(await watched.lookTwice()).toMatchObject({
-      refused: ['c.yaml'],
-      problems: ['c.yaml:1:6: key: "b" is taken (b.yaml)'],
-    });
-  });
-
-  test('do not keep the good edits beside them from taking effect', async () => {
-    await using watched = await WatchedFolder.start({
-      'a.yaml': experiment(),
-      'b.yaml': experiment({ key: 'b' }),
-    });
-    await watched.write({
-      'a.yaml': experiment({ weight: 20 }),
-      'b.yaml': experiment({ key: 'b', weight: 30 }),
-      'c.yaml': experiment({ key: 'c', model: 'b' }),
-    });
-    expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml', 'b.yaml'], refused: ['c.yaml'] });
-    expect(watched.weights).toEqual({ a: 20, b: 30 });
-  });
-
-  test('are served once the one in the way is gone, without an edit', async () => {
-    await using watched = await WatchedFolder.start({ 'b.yaml': experiment({ key: 'b' }) });
-    await watched.write({ 'c.yaml': experiment({ key: 'c', model: 'b', weight: 40 }) });
-    await watched.lookTwice();
-    await rm(watched.path('b.yaml'));
-    await watched.look();
-    await watched.look();
-    expect(watched.weights).toEqual({ c: 40 });
-  });
-});
-
-test('two edits that only go together take effect together: one starts what the other stops', async () => {
-  await using watched = await WatchedFolder.start({
-    'a.yaml': experiment({ model: 'm', status: 'draft' }),
-    'b.yaml': experiment({ key: 'b', model: 'm' }),
-  });
-  await watched.write({
-    'a.yaml': experiment({ model: 'm' }),
-    'b.yaml': experiment({ key: 'b', model: 'm', status: 'draft' }),
-  });
-  expect(await watched.lookTwice()).toEqual({ changed: ['a.yaml', 'b.yaml'], refused: [], problems: [] });
-  expect(watched.files.current.byModel.get('m')?.candidates[0].key).toBe('a');
-});
-
-test('two edits that only go together take effect together, though a third one is refused', async () => {
-  await using watched = await WatchedFolder.start({
-    'a.yaml': experiment({ model: 'm', status: 'draft' }),
-    'b.yaml': experiment({ key: 'b', model: 'm' }),
-    'c.yaml': experiment({ key: 'c' }),
-  });
-  await watched.write({
-    'a.yaml': experiment({ model: 'm' }),
-    'b.yaml': experiment({ key: 'b', model: 'm', status: 'draft' }),
-    'd.yaml': experiment({ key: 'd', model: 'c' }),
-  });
-  expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml', 'b.yaml'], refused: ['d.yaml'] });
-  expect(watched.files.current.byModel.get('m')?.candidates[0].key).toBe('a');
-});
-
-describe('a file that is removed', () => {
-  test('takes its experiment with it', async () => {
-    await using watched = await WatchedFolder.start({
-      'a.yaml': experiment(),
-      'b.yaml': experiment({ key: 'b' }),
-    });
-    await rm(watched.path('a.yaml'));
-    const looks = [await watched.look(), await watched.look()];
-    expect(looks.flatMap(({ changed }) => changed)).toEqual(['a.yaml']);
-    expect(watched.weights).toEqual({ b: 10 });
-    expect(await watched.look()).toEqual(NOTHING_NEW);
-  });
-
-  test('takes its experiment with it also where its last edit was refused', async () => {
-    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
-    await watched.write({ 'a.yaml': experiment({ weight: -1 }) });
-    await watched.lookTwice();
-    await rm(watched.path('a.yaml'));
-    await watched.look();
-    await watched.look();
-    expect(watched.weights).toEqual({});
-  });
-
-  test('and is back at the next look, as editors save, was never gone', async () => {
-    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
-    await rename(watched.path('a.yaml'), watched.path('a.yaml~'));
-    expect(await watched.look()).toEqual(NOTHING_NEW);
-    expect(watched.weights).toEqual({ a: 10 });
-    await watched.write({ 'a.yaml': experiment({ weight: 20 }) });
-    expect(await watched.lookTwice()).toEqual({ changed: ['a.yaml'], refused: [], problems: [] });
-    expect(watched.weights).toEqual({ a: 20 });
-  });
-});
-
-test('a folder that goes missing is told once; what it held stays, and edits count again when it is back', async () => {
-  await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
-  const folder = watched.path('.');
-  await rename(folder, `${folder}-away`);
-  const report = await watched.files.refresh();
-  expect(report).toMatchObject({ changed: [], refused: [{ file: folder }] });
-  expect(report.refused[0]?.problems.map(formatProblem)).toEqual([
-    expect.stringMatching(/can't be read: ENOENT/),
-  ]);
-  expect(await watched.look()).toEqual(NOTHING_NEW);
-  expect(watched.weights).toEqual({ a: 10 });
-  await rename(`${folder}-away`, folder);
-  expect(await watched.look()).toEqual(NOTHING_NEW);
-  await watched.write({ 'a.yaml': experiment({ weight: 20 }) });
-  await watched.lookTwice();
-  expect(watched.weights).toEqual({ a: 20 });
-});
-
-test('a file that can not be read is refused by its name, and does not hold up the others', async () => {
-  await using watched = await WatchedFolder.start({
-    'a.yaml': experiment(),
-    'b.yaml': experiment({ key: 'b' }),
-  });
-  await rm(watched.path('b.yaml'));
-  await symlink('nowhere', watched.path('b.yaml'));
-  await watched.write({ 'a.yaml': experiment({ weight: 20 }) });
-  const looks = [await watched.look(), await watched.look()];
-  expect(looks.flatMap(({ changed }) => changed)).toEqual(['a.yaml']);
-  expect(looks.flatMap(({ refused }) => refused)).toEqual(['b.yaml']);
-  expect(watched.weights).toEqual({ a: 20, b: 10 });
 });

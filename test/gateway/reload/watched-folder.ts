@@ -44,6 +44,11 @@ export interface Seen {
 
 export const NOTHING_NEW: Seen = { changed: [], refused: [], problems: [] };
 
+/** What is said of two experiments that may meet the same call. */
+export const NOT_APART =
+  'and nothing proves that no call meets both; give both a part of one namespace, or match rules that exclude ' +
+  'each other on one attribute, or make one of them a draft';
+
 /** A watched folder, as the gateway watches it. */
 export class WatchedFolder implements AsyncDisposable {
   readonly #folder: TemporaryFolder;
