@@ -2,6 +2,7 @@ import { scanRepository } from './layout.ts';
 import type { ModelFolder, RepositoryListing, VersionFolder } from './layout.ts';
 import { readSettings } from './model-settings.ts';
 import type { ConfigOverride, ModelSettings } from './model-settings.ts';
+import { selectVersions } from './version-policy.ts';
 
 /** A model as one look at the repositories saw it. */
 export interface ModelLook {
@@ -51,6 +52,21 @@ function onlyOf(folders: readonly ModelFolder[]): ModelFolder {
     folders.flatMap((folder) => folder.versions.map((version) => [version.version, version])),
   );
   return { ...first, fault, versions: [...versions.values()].sort((a, b) => a.version - b.version) };
+}
+
+/**
+ * The versions that a model's policy wants of those that are there, ascending; a configuration that can't be read wants them all.
+ * A version that the policy names and that isn't there is among them.
+ */
+export function wantedVersions({ folder, settings }: ModelLook): readonly number[] {
+  const present = folder.versions.map(({ version }) => version);
+  return settings.kind === 'read' ? selectVersions(settings.config.versionPolicy, present) : present;
+}
+
+/** Why a model without a version can't be served. */
+export function reasonOfNoVersion({ folder }: ModelLook): string {
+  const misplaced = folder.misplaced.length > 0 ? `; ${folder.misplaced.join('; ')}` : '';
+  return `has no version: expected a folder named 1 with a model.onnx${misplaced}`;
 }
 
 /** What of a look held still: a copy that is under way is none of it. */

@@ -1,33 +1,28 @@
 import { availableParallelism } from 'node:os';
-import { formatProblem } from '../../documents/problem.ts';
-import type { AnswerCache } from '../cache/cached-version.ts';
-import type { Servable } from '../servable.ts';
 import { allStepsOf } from '../ensemble/ensemble-config.ts';
 import { circleFrom, membersOf } from '../ensemble/find-members.ts';
 import type { KnownModels } from '../ensemble/find-members.ts';
-import { ImagePool } from '../image/image-pool.ts';
-import { lookAt, settledAtOnce, settledBetween } from './look.ts';
+import type { ImagePool } from '../image/image-pool.ts';
+import { lookAt, settledBetween, wantedVersions } from './look.ts';
 import type { Look, ModelLook } from './look.ts';
-import { ModelLoader } from './model-loader.ts';
-import type { Machine } from './model-loader.ts';
 import type { LoaderEvents } from './model-loader.ts';
 import type { ConfigOverride } from './model-settings.ts';
 import { RepositoryError } from './repository-error.ts';
-import { ServedModel } from './served-model.ts';
-import type { IndexEntry } from './served-model.ts';
-import { selectVersions } from './version-policy.ts';
+import { RepositoryNotices } from './repository-notices.ts';
+import type { NoticeEvents } from './repository-notices.ts';
+import { RequestedModels } from './requested-models.ts';
+import type { IndexEntry, ServedModel } from './served-model.ts';
+import { ServedModels } from './served-models.ts';
+import type { ServedModelsOptions } from './served-models.ts';
+import { threadShare } from './thread-share.ts';
+import { Turns } from './turns.ts';
 
-export interface RepositoryEvents extends LoaderEvents {
-  /** A folder or file that holds no servable model. */
-  onFolder(path: string, reason: string): void;
-  /** Something in a model's configuration that is known but has no effect. */
-  onWarning(model: string, warning: string): void;
-}
+export interface RepositoryEvents extends LoaderEvents, NoticeEvents {}
 
 /** Who decides what is loaded, in Triton's words. */
 export type ModelControl = 'none' | 'poll' | 'explicit';
 
-export interface RepositoryOptions {
+export interface RepositoryOptions extends ServedModelsOptions {
   /** The repositories' folders; a model may stand in one of them only. */
   readonly roots: readonly string[];
   /**
@@ -37,17 +32,8 @@ export interface RepositoryOptions {
   readonly control: ModelControl;
   /** With `explicit` control, the models that are loaded at the start; `*` stands for all. */
   readonly load: readonly string[];
-  readonly machine?: Machine;
-  /** Where answers are kept of models that ask for it; left out: nowhere. It is closed with the repository. */
-  readonly cache?: AnswerCache;
-  /** Pixels (width x height) of an image that are decoded at the most; left out: 64 million. */
-  readonly maxImagePixels?: number;
-  /** Why a version that serves may not be unloaded now; undefined: it may. Left out: every one may. */
-  readonly neededBy?: (model: string, version: number) => string | undefined;
   readonly events: RepositoryEvents;
 }
-
-const DEFAULT_MAX_IMAGE_PIXELS = 64_000_000;
 
 /** What comes with a load. */
 export interface LoadRequest {
@@ -62,26 +48,17 @@ interface Followed {
   readonly done: () => Promise<unknown>;
 }
 
-/** The models that are served. */
+/** The models of the repositories' folders: which of them are served is up to whoever has the control. */
 export class ModelRepository {
   readonly #options: RepositoryOptions;
-  readonly #models = new Map<string, ServedModel>();
-  /** What decodes images; it is closed with the repository. */
-  readonly images = new ImagePool();
+  readonly #served: ServedModels;
   readonly #known: KnownModels;
-  readonly #loader: ModelLoader;
   /** What the last look saw: what still changes is not loaded. */
   #seen: Look = { models: new Map(), strays: [] };
   #looking: Promise<Followed> | undefined;
-  /** With explicit control, the models that should be loaded, and the configurations given with them. */
-  readonly #requested = new Map<string, ConfigOverride | undefined>();
-  /** Of those, the models that were loaded because an ensemble needs them. */
-  readonly #alongOnly = new Set<string>();
-  /** By model: what is being done to it, one thing at a time. */
-  readonly #tasks = new Map<string, Promise<void>>();
-  /** Versions that answer their last requests. */
-  readonly #draining = new Map<Servable, Promise<void>>();
-  readonly #told = new Map<string, string>();
+  readonly #requested: RequestedModels;
+  readonly #turns = new Turns();
+  readonly #notices: RepositoryNotices;
   #isClosed = false;
 
   /**
@@ -94,41 +71,41 @@ export class ModelRepository {
     const look = await lookAt(options.roots);
     repository.#note(look);
     const isAll = options.control !== 'explicit' || options.load.includes('*');
-    const names = isAll ? [...look.models.keys()] : repository.#withMembers(options.load);
-    await Promise.all(names.map((name) => repository.#loadAtStart(name, look.models.get(name))));
+    const asked = new Set(isAll ? look.models.keys() : options.load);
+    const members = isAll ? [] : [...asked].flatMap((name) => membersOf(repository.#known, name));
+    const names = [...new Set(members).difference(asked), ...asked];
+    await Promise.all(
+      names.map((name) => repository.#loadAtStart(name, look.models.get(name), !asked.has(name))),
+    );
     return repository;
   }
 
   private constructor(options: RepositoryOptions) {
     this.#options = options;
     this.#known = {
-      served: (name) => this.#models.get(name),
+      served: (name) => this.#served.get(name),
       names: () => [...this.#seen.models.keys()],
       config: (name) => {
         const settings = this.#seen.models.get(name)?.settings;
         return settings?.kind === 'read' ? settings.config : undefined;
       },
     };
-    this.#loader = new ModelLoader({
-      events: options.events,
-      machine: options.machine ?? {},
-      images: this.images,
-      maxPixels: options.maxImagePixels ?? DEFAULT_MAX_IMAGE_PIXELS,
-      retire: (version) => {
-        this.#retire(version);
-      },
-      members: this.#known,
-      cache: options.cache,
-      neededBy: (model, version) => options.neededBy?.(model, version),
-    });
+    this.#requested = new RequestedModels(this.#known);
+    this.#notices = new RepositoryNotices(options.events);
+    this.#served = new ServedModels(options, this.#known);
   }
 
   get control(): ModelControl {
     return this.#options.control;
   }
 
+  /** What decodes images; it is closed with the repository. */
+  get images(): ImagePool {
+    return this.#served.images;
+  }
+
   model(name: string): ServedModel | undefined {
-    return this.#models.get(name);
+    return this.#served.get(name);
   }
 
   /**
@@ -136,17 +113,15 @@ export class ModelRepository {
    * What its version policy passes over is not among them.
    */
   versionsOf(name: string): readonly number[] | undefined {
-    const model = this.#models.get(name);
+    const model = this.#served.get(name);
     if (model !== undefined) return model.versions;
     const seen = this.#options.control === 'explicit' ? this.#seen.models.get(name) : undefined;
-    if (seen?.settings.kind !== 'read') return undefined;
-    const present = seen.folder.versions.map(({ version }) => version);
-    return selectVersions(seen.settings.config.versionPolicy, present);
+    return seen?.settings.kind === 'read' ? wantedVersions(seen) : undefined;
   }
 
   /** By name. */
   get models(): readonly ServedModel[] {
-    return [...this.#models.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#served.all;
   }
 
   /**
@@ -159,14 +134,12 @@ export class ModelRepository {
       const key = `${entry.name}/${entry.version}`;
       if (!lines.has(key)) lines.set(key, entry);
     };
-    for (const model of this.#models.values()) model.index().forEach(add);
-    for (const { model: name, version } of this.#draining.keys()) {
-      add({ name, version, state: 'UNLOADING', reason: '' });
-    }
+    this.#served.index().forEach(add);
     if (this.#options.control === 'explicit') {
       for (const [name, { folder }] of this.#seen.models) {
         for (const { version } of folder.versions) {
-          if (!this.#models.has(name)) add({ name, version, state: 'UNAVAILABLE', reason: 'unloaded' });
+          if (this.#served.get(name) === undefined)
+            add({ name, version, state: 'UNAVAILABLE', reason: 'unloaded' });
         }
       }
     }
@@ -222,11 +195,9 @@ export class ModelRepository {
    */
   async withdraw(name: string, whole: boolean): Promise<void> {
     if (!whole) return this.#loadNow(name, undefined).catch(() => undefined);
-    await this.#exclusively(name, () => {
-      const model = this.#models.get(name);
-      this.#requested.delete(name);
-      this.#models.delete(name);
-      if (model !== undefined) this.#loader.unload(model);
+    await this.#turns.take(name, () => {
+      this.#requested.forget(name);
+      this.#served.remove(name);
       return Promise.resolve();
     });
   }
@@ -236,17 +207,16 @@ export class ModelRepository {
     override: ConfigOverride | undefined,
     mayUse: (model: string) => boolean = () => true,
   ): Promise<void> {
-    await this.#exclusively(name, async () => {
+    await this.#turns.take(name, async () => {
       const look = await lookAt(this.#options.roots, (model) => (model === name ? override : undefined));
       const seen = look.models.get(name);
       if (seen === undefined) {
         throw new RepositoryError('failed', `failed to load '${name}', failed to poll from model repository`);
       }
       if (override !== undefined) checkSteps(seen, mayUse);
-      this.#checkNeeded('load', name, wantedOf(seen));
+      this.#checkNeeded('load', name, wantedVersions(seen));
       this.#seen = { ...this.#seen, models: new Map([...look.models, ...this.#seen.models]).set(name, seen) };
-      this.#requested.set(name, override);
-      this.#alongOnly.delete(name);
+      this.#requested.ask(name, override);
       await this.#loadMembers(name, seen, look);
       const reasons = await this.#bringUp(name, seen);
       if (reasons.length > 0)
@@ -264,21 +234,16 @@ export class ModelRepository {
   async unload(name: string, withMembers = false): Promise<void> {
     this.#checkExplicit();
     const members = withMembers ? membersOf(this.#known, name) : [];
-    await this.#exclusively(name, async () => {
-      const model = this.#models.get(name);
-      if (model === undefined)
+    await this.#turns.take(name, async () => {
+      if (this.#served.get(name) === undefined)
         throw new RepositoryError('failed', `failed to unload '${name}', it is not loaded`);
       this.#checkNeeded('unload', name, []);
-      this.#requested.delete(name);
-      this.#alongOnly.delete(name);
-      this.#models.delete(name);
-      this.#loader.unload(model);
-      await Promise.all(
-        [...this.#draining].filter(([version]) => version.model === name).map(([, closed]) => closed),
-      );
+      this.#requested.forget(name);
+      this.#served.remove(name);
+      await this.#served.gone(name);
     });
     for (const member of members.toReversed()) {
-      if (this.#alongOnly.has(member) && !this.#isNeeded(member)) await this.unload(member);
+      if (this.#requested.isLeftOver(member)) await this.unload(member);
     }
   }
 
@@ -286,21 +251,8 @@ export class ModelRepository {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#looking?.catch(() => undefined);
-    await Promise.allSettled(this.#tasks.values());
-    for (const model of this.#models.values()) {
-      for (const version of model.takeAll()) this.#retire(version);
-    }
-    await Promise.all(this.#draining.values());
-    await this.images.close();
-    this.#options.cache?.store.close();
-  }
-
-  /** The models, and those that ensembles among them need. */
-  #withMembers(names: readonly string[]): readonly string[] {
-    const asked = new Set(names);
-    const members = names.flatMap((name) => membersOf(this.#known, name)).filter((name) => !asked.has(name));
-    for (const member of members) this.#alongOnly.add(member);
-    return [...new Set([...members, ...names])];
+    await this.#turns.allEnded();
+    await this.#served.close();
   }
 
   /** Loads what an ensemble needs and is not loaded, as Triton does. */
@@ -315,19 +267,14 @@ export class ModelRepository {
       const seen = look.models.get(member);
       if (seen === undefined) continue;
       if (this.#requested.has(member)) {
-        await this.#tasks.get(member)?.catch(() => undefined);
+        await this.#turns.ended(member);
         continue;
       }
-      this.#requested.set(member, undefined);
-      this.#alongOnly.add(member);
-      await this.#exclusively(member, async () => {
+      this.#requested.askAlong(member);
+      await this.#turns.take(member, async () => {
         await this.#bringUp(member, seen);
       });
     }
-  }
-
-  #isNeeded(member: string): boolean {
-    return [...this.#requested.keys()].some((name) => membersOf(this.#known, name).includes(member));
   }
 
   #checkOpen(): void {
@@ -343,7 +290,7 @@ export class ModelRepository {
 
   /** @throws RepositoryError where a version that serves is needed, and isn't among those that stay */
   #checkNeeded(action: string, name: string, staying: readonly number[]): void {
-    for (const { version } of this.#models.get(name)?.ready ?? []) {
+    for (const { version } of this.#served.get(name)?.ready ?? []) {
       const why = staying.includes(version) ? undefined : this.#options.neededBy?.(name, version);
       if (why !== undefined)
         throw new RepositoryError(
@@ -353,117 +300,62 @@ export class ModelRepository {
     }
   }
 
-  async #loadAtStart(name: string, seen: ModelLook | undefined): Promise<void> {
+  /** @param isAlong whether it is only that an ensemble needs it */
+  async #loadAtStart(name: string, seen: ModelLook | undefined, isAlong: boolean): Promise<void> {
     if (seen === undefined) {
-      this.#tell(name, 'models.load names it, but no repository has a model of that name');
+      this.#notices.folder(name, 'models.load names it, but no repository has a model of that name');
       return;
     }
-    this.#requested.set(name, undefined);
-    await this.#exclusively(name, async () => {
+    if (isAlong) this.#requested.askAlong(name);
+    else this.#requested.ask(name);
+    await this.#turns.take(name, async () => {
       await this.#bringUp(name, seen);
     });
   }
 
   /** @returns the reasons of the versions that are wished and not served */
   async #bringUp(name: string, seen: ModelLook): Promise<readonly string[]> {
-    const model = this.#serve(name);
-    await this.#loader.update(model, settledAtOnce(seen), this.#threads());
-    this.#tellOfModel(name, seen);
-    if (model.versions.length === 0) return [reasonOfNoVersion(seen)];
-    return model
-      .index()
-      .filter(({ version }) => !model.isAsWished(version))
-      .map(({ version, reason }) => `version ${version}: ${reason}`);
+    const reasons = await this.#served.bringUp(name, seen, this.#threads());
+    this.#notices.model(name, seen);
+    return reasons;
   }
 
   async #refresh(): Promise<Followed> {
     const before = this.#seen;
-    const look = await lookAt(this.#options.roots, (model) => this.#requested.get(model));
+    const look = await lookAt(this.#options.roots, (model) => this.#requested.overrideOf(model));
     this.#note(look);
     if (this.#options.control !== 'poll') return { done: () => Promise.resolve([]) };
-    const names = new Set([...look.models.keys(), ...this.#models.keys()]);
+    const names = new Set([...look.models.keys(), ...this.#served.names]);
     const tasks = [...names]
-      .filter((name) => !this.#tasks.has(name))
+      .filter((name) => !this.#turns.isTaken(name))
       .map((name) =>
-        this.#exclusively(name, () => this.#follow(name, before.models.get(name), look.models.get(name))),
+        this.#turns.take(name, () => this.#follow(name, before.models.get(name), look.models.get(name))),
       );
     return { done: () => Promise.all(tasks) };
   }
 
   async #follow(name: string, before: ModelLook | undefined, now: ModelLook | undefined): Promise<void> {
     if (now !== undefined) {
-      await this.#loader.update(this.#serve(name), settledBetween(before, now), this.#threads());
-      this.#tellOfModel(name, now);
-      return;
-    }
-    const model = this.#models.get(name);
-    if (before !== undefined || model === undefined) return;
-    this.#loader.unload(model);
-    // What is needed still serves.
-    if (model.versions.length === 0) this.#models.delete(name);
-  }
-
-  #serve(name: string): ServedModel {
-    const model = this.#models.get(name) ?? new ServedModel(name);
-    this.#models.set(name, model);
-    return model;
-  }
-
-  /** Does one thing after the other to a model. */
-  async #exclusively(name: string, task: () => Promise<void>): Promise<void> {
-    const before = this.#tasks.get(name) ?? Promise.resolve();
-    const done = before.catch(() => undefined).then(task);
-    this.#tasks.set(name, done);
-    try {
-      await done;
-    } finally {
-      if (this.#tasks.get(name) === done) this.#tasks.delete(name);
-    }
-  }
-
-  #retire(version: Servable): void {
-    const closed = version.close().finally(() => this.#draining.delete(version));
-    this.#draining.set(version, closed);
+      await this.#served.update(name, settledBetween(before, now), this.#threads());
+      this.#notices.model(name, now);
+    } else if (before === undefined) this.#served.release(name);
   }
 
   #note(look: Look): void {
     this.#seen = look;
-    for (const { path, reason } of look.strays) this.#tell(path, reason);
+    this.#notices.strays(look);
   }
 
-  #tellOfModel(name: string, { folder, settings }: ModelLook): void {
-    if (folder.versions.length === 0) this.#tell(folder.directory, reasonOfNoVersion({ folder, settings }));
-    if (settings.kind === 'refused' || this.#told.get(name) === settings.fingerprint) return;
-    this.#told.set(name, settings.fingerprint);
-    for (const warning of settings.config.warnings) {
-      this.#options.events.onWarning(name, formatProblem(warning));
-    }
-  }
-
-  /** Once for each path and reason, not at every look. */
-  #tell(path: string, reason: string): void {
-    if (this.#told.get(path) === reason) return;
-    this.#told.set(path, reason);
-    this.#options.events.onFolder(path, reason);
-  }
-
-  /** The cores, shared out over the instances of all versions that are wished, so that they don't fight over them. */
   #threads(): number {
-    const instances = [...this.#seen.models].map(([name, { folder, settings }]) => {
-      if (settings.kind === 'refused' || settings.config.backend.kind !== 'onnxruntime') return 0;
-      if (this.#options.control === 'explicit' && !this.#requested.has(name)) return 0;
-      const versions = folder.versions.map(({ version }) => version);
-      return selectVersions(settings.config.versionPolicy, versions).length * settings.config.instances;
-    });
-    const total = instances.reduce((sum, count) => sum + count, 0);
-    return Math.max(1, Math.floor(availableParallelism() / Math.max(1, total)));
+    const { control } = this.#options;
+    const wished = [...this.#seen.models].filter(
+      ([name]) => control !== 'explicit' || this.#requested.has(name),
+    );
+    return threadShare(
+      availableParallelism(),
+      wished.map(([, look]) => look),
+    );
   }
-}
-
-/** The versions that a model's policy wants of those that are there; a configuration that can't be read wants them all. */
-function wantedOf({ folder, settings }: ModelLook): readonly number[] {
-  const present = folder.versions.map(({ version }) => version);
-  return settings.kind === 'read' ? selectVersions(settings.config.versionPolicy, present) : present;
 }
 
 /** @throws RepositoryError `forbidden` */
@@ -476,9 +368,4 @@ function checkSteps({ settings }: ModelLook, mayUse: (model: string) => boolean)
     'forbidden',
     `the configuration of the load has a step that is model '${beyond.model.slice(0, 64)}', which the caller is not for`,
   );
-}
-
-function reasonOfNoVersion({ folder }: ModelLook): string {
-  const misplaced = folder.misplaced.length > 0 ? `; ${folder.misplaced.join('; ')}` : '';
-  return `has no version: expected a folder named 1 with a model.onnx${misplaced}`;
 }

@@ -329,6 +329,30 @@ describe('explicit control', () => {
     expect(opened.repository.models.map(({ name }) => name)).toEqual(['one']);
   });
 
+  test('a member stays as long as another ensemble needs it', async () => {
+    await using opened = await openRepository(
+      {
+        ...addingFiles(),
+        'again/config.yaml': ensembleConfig(['one INPUT=in -> OUTPUT=out']),
+        'again/1/.gitkeep': '',
+      },
+      { control: 'explicit', load: ['both', 'again'] },
+    );
+    await opened.repository.unload('both', true);
+    expect(opened.repository.models.map(({ name }) => name)).toEqual(['again', 'one']);
+    await opened.repository.unload('again', true);
+    expect(opened.repository.models).toEqual([]);
+  });
+
+  test('an ensemble whose member was never there can be unloaded with its dependents', async () => {
+    await using opened = await openRepository(
+      addingFiles(ensembleConfig(['one INPUT=in -> OUTPUT=mid', 'gone INPUT=mid -> OUTPUT=out'])),
+      { control: 'explicit', load: ['both'] },
+    );
+    await opened.repository.unload('both', true);
+    expect(opened.repository.models).toEqual([]);
+  });
+
   test('an ensemble that is loaded at the start brings its members along', async () => {
     await using opened = await openRepository(addingFiles(), { control: 'explicit', load: ['both'] });
     expect(await ask(opened.ready('both', 1), [0])).toEqual({ out: [11, 11] });

@@ -1,0 +1,120 @@
+import type { AnswerCache } from '../cache/cached-version.ts';
+import type { KnownModels } from '../ensemble/find-members.ts';
+import { ImagePool } from '../image/image-pool.ts';
+import { DrainingVersions } from './draining-versions.ts';
+import { reasonOfNoVersion, settledAtOnce } from './look.ts';
+import type { ModelLook, Settled } from './look.ts';
+import { ModelLoader } from './model-loader.ts';
+import type { LoaderEvents, Machine } from './model-loader.ts';
+import { ServedModel } from './served-model.ts';
+import type { IndexEntry } from './served-model.ts';
+
+export interface ServedModelsOptions {
+  readonly machine?: Machine;
+  /** Where answers are kept of models that ask for it; left out: nowhere. It is closed with the models. */
+  readonly cache?: AnswerCache;
+  /** Pixels (width x height) of an image that are decoded at the most; left out: 64 million. */
+  readonly maxImagePixels?: number;
+  /** Why a version that serves may not be unloaded now; undefined: it may. Left out: every one may. */
+  readonly neededBy?: (model: string, version: number) => string | undefined;
+  readonly events: LoaderEvents;
+}
+
+const DEFAULT_MAX_IMAGE_PIXELS = 64_000_000;
+
+/** The models that are served, with what loads them and what decodes images for them, until the last request is answered. */
+export class ServedModels {
+  readonly images = new ImagePool();
+  readonly #models = new Map<string, ServedModel>();
+  readonly #draining = new DrainingVersions();
+  readonly #loader: ModelLoader;
+  readonly #cache: AnswerCache | undefined;
+
+  /** @param members where ensembles find their steps' models */
+  constructor(options: ServedModelsOptions, members: KnownModels) {
+    this.#cache = options.cache;
+    this.#loader = new ModelLoader({
+      events: options.events,
+      machine: options.machine ?? {},
+      images: this.images,
+      maxPixels: options.maxImagePixels ?? DEFAULT_MAX_IMAGE_PIXELS,
+      retire: (version) => {
+        this.#draining.retire(version);
+      },
+      members,
+      cache: options.cache,
+      neededBy: (model, version) => options.neededBy?.(model, version),
+    });
+  }
+
+  get(name: string): ServedModel | undefined {
+    return this.#models.get(name);
+  }
+
+  get names(): readonly string[] {
+    return [...this.#models.keys()];
+  }
+
+  /** By name. */
+  get all(): readonly ServedModel[] {
+    return [...this.#models.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** What is served, and then what answers its last requests; a version may be both. */
+  index(): readonly IndexEntry[] {
+    return [...[...this.#models.values()].flatMap((model) => model.index()), ...this.#draining.index()];
+  }
+
+  /** Brings a model, which may be new, up to what of its folder holds still. */
+  async update(name: string, settled: Settled, threads: number): Promise<ServedModel> {
+    const model = this.#models.get(name) ?? new ServedModel(name);
+    this.#models.set(name, model);
+    await this.#loader.update(model, settled, threads);
+    return model;
+  }
+
+  /**
+   * Brings a model up to all of a look.
+   *
+   * @returns the reasons of the versions that are wished and not served
+   */
+  async bringUp(name: string, seen: ModelLook, threads: number): Promise<readonly string[]> {
+    const model = await this.update(name, settledAtOnce(seen), threads);
+    if (model.versions.length === 0) return [reasonOfNoVersion(seen)];
+    return model
+      .index()
+      .filter(({ version }) => !model.isAsWished(version))
+      .map(({ version, reason }) => `version ${version}: ${reason}`);
+  }
+
+  /** Lets go of a model that is not wished any more; what of it is needed still serves. */
+  release(name: string): void {
+    const model = this.#models.get(name);
+    if (model === undefined) return;
+    this.#loader.unload(model);
+    if (model.versions.length === 0) this.#models.delete(name);
+  }
+
+  /** Takes a model away from the callers, and lets go of it. */
+  remove(name: string): void {
+    const model = this.#models.get(name);
+    if (model === undefined) return;
+    this.#models.delete(name);
+    this.#loader.unload(model);
+  }
+
+  /** Resolves when the memory of what was served of a model and is not any more is free. */
+  gone(name: string): Promise<void> {
+    return this.#draining.gone(name);
+  }
+
+  /** Answers what is in flight, then frees every worker. */
+  async close(): Promise<void> {
+    for (const model of this.#models.values()) {
+      for (const version of model.takeAll()) this.#draining.retire(version);
+    }
+    await this.#draining.allGone();
+    await this.images.close();
+    this.#cache?.store.close();
+  }
+}
