@@ -2,7 +2,7 @@ import type { CacheResult } from '../../backends/cache/answer-store.ts';
 import type { BatchReport } from '../../backends/inference.ts';
 import type { LimitKind } from '../limits/bucket.ts';
 import type { Shed } from '../overload/overloaded.ts';
-import { CellFamily } from './exposition/cells.ts';
+import { CellFamilies } from './exposition/cells.ts';
 import type { CounterCell } from './exposition/cells.ts';
 import type { Family, Format } from './exposition/format.ts';
 import { BatchMetrics } from './measures/batch-metrics.ts';
@@ -36,45 +36,21 @@ export type BanditTurn = (typeof BANDIT_TURNS)[number];
 export class Metrics {
   readonly #requests = new RequestMetrics();
   readonly #batches = new BatchMetrics();
-  readonly #reloads = CellFamily.counter(
+  readonly #own = new CellFamilies();
+  readonly #reloads = this.#own.counter(
     'signalbox_config_reloads_total',
     'Edits of experiment files that took effect (success) or were refused (failure).',
   );
-  readonly #outcomes = CellFamily.counter('signalbox_outcomes_total', 'Outcomes that were accepted.');
-  readonly #rejectedOutcomes = CellFamily.counter(
+  readonly #outcomes = this.#own.counter('signalbox_outcomes_total', 'Outcomes that were accepted.');
+  readonly #rejectedOutcomes = this.#own.counter(
     'signalbox_outcomes_rejected_total',
     'Outcomes that were not accepted, by the code that their senders were told.',
   );
-  readonly #webhooks = CellFamily.counter(
-    'signalbox_webhook_deliveries_total',
-    'Tries to tell a webhook of an event, by how they ended.',
-  );
-  readonly #droppedEvents = CellFamily.counter(
+  readonly #droppedEvents = this.#own.counter(
     'signalbox_events_dropped_total',
     'Exposures that a sink could not keep.',
   );
-  readonly #limits = CellFamily.counter('signalbox_limits_reached_total', 'Requests that a limit held back.');
-  readonly #limitFallbacks = CellFamily.counter(
-    'signalbox_limit_fallbacks_total',
-    'Requests that were held to limits of this process alone because Redis was away.',
-  );
-  readonly #mirrorRequests = CellFamily.counter(
-    'signalbox_mirror_requests_total',
-    'Copies of requests to shadows, by what became of them.',
-  );
-  readonly #banditTurns = CellFamily.counter(
-    'signalbox_bandit_turns_total',
-    'Times that a bandit drew weights, by what came of it.',
-  );
-  readonly #upstreamTries = CellFamily.counter(
-    'signalbox_upstream_tries_total',
-    "Requests to variants' own servers, retries too, by what came of them.",
-  );
-  readonly #upstreamRetries = CellFamily.counter(
-    'signalbox_upstream_retries_total',
-    "Requests to variants' own servers that were sent again.",
-  );
-  readonly #cache = CellFamily.counter(
+  readonly #cache = this.#own.counter(
     'signalbox_cache_requests_total',
     'Requests to models with a cache, by how the lookup ended.',
   );
@@ -84,7 +60,32 @@ export class Metrics {
     miss: this.#cache.cell({ result: 'miss' }),
     unavailable: this.#cache.cell({ result: 'unavailable' }),
   };
-  readonly #shed = CellFamily.counter(
+  readonly #webhooks = this.#own.counter(
+    'signalbox_webhook_deliveries_total',
+    'Tries to tell a webhook of an event, by how they ended.',
+  );
+  readonly #limits = this.#own.counter('signalbox_limits_reached_total', 'Requests that a limit held back.');
+  readonly #limitFallbacks = this.#own.counter(
+    'signalbox_limit_fallbacks_total',
+    'Requests that were held to limits of this process alone because Redis was away.',
+  );
+  readonly #mirrorRequests = this.#own.counter(
+    'signalbox_mirror_requests_total',
+    'Copies of requests to shadows, by what became of them.',
+  );
+  readonly #banditTurns = this.#own.counter(
+    'signalbox_bandit_turns_total',
+    'Times that a bandit drew weights, by what came of it.',
+  );
+  readonly #upstreamTries = this.#own.counter(
+    'signalbox_upstream_tries_total',
+    "Requests to variants' own servers, retries too, by what came of them.",
+  );
+  readonly #upstreamRetries = this.#own.counter(
+    'signalbox_upstream_retries_total',
+    "Requests to variants' own servers that were sent again.",
+  );
+  readonly #shed = this.#own.counter(
     'signalbox_shed_total',
     'Requests that were turned away because there was too much to do.',
   );
@@ -103,19 +104,7 @@ export class Metrics {
     this.#families = [
       ...this.#requests.families,
       ...this.#batches.families,
-      this.#reloads,
-      this.#outcomes,
-      this.#rejectedOutcomes,
-      this.#droppedEvents,
-      this.#cache,
-      this.#webhooks,
-      this.#limits,
-      this.#limitFallbacks,
-      this.#mirrorRequests,
-      this.#banditTurns,
-      this.#upstreamTries,
-      this.#upstreamRetries,
-      this.#shed,
+      ...this.#own.all,
       ...gaugeFamilies(sources, this.#late),
       ...resultFamilies(() => this.#late.readings()),
       ...(triton === undefined ? [] : tritonFamilies(triton)),

@@ -123,3 +123,26 @@ export class CellFamily<Of extends Cell> implements Family {
     return text;
   }
 }
+
+/** Families in the order in which they are made, which is that of the exposition: one that is made can't be left out of it. */
+export class CellFamilies {
+  readonly #all: Family[] = [];
+
+  get all(): readonly Family[] {
+    return this.#all;
+  }
+
+  counter(name: string, help: string): CellFamily<CounterCell> {
+    return this.#with(CellFamily.counter(name, help));
+  }
+
+  /** @param bounds upper bounds of the buckets, ascending */
+  histogram(name: string, help: string, bounds: readonly number[]): CellFamily<HistogramCell> {
+    return this.#with(CellFamily.histogram(name, help, bounds));
+  }
+
+  #with<Of extends Cell>(family: CellFamily<Of>): CellFamily<Of> {
+    this.#all.push(family);
+    return family;
+  }
+}

@@ -1,5 +1,5 @@
 import type { BatchReport } from '../../../backends/inference.ts';
-import { CellFamily } from '../exposition/cells.ts';
+import { CellFamilies } from '../exposition/cells.ts';
 import type { CounterCell, HistogramCell } from '../exposition/cells.ts';
 import type { Family } from '../exposition/format.ts';
 
@@ -12,18 +12,22 @@ interface BatchCells {
 
 /** Batches, and the workers that run them. */
 export class BatchMetrics {
-  readonly #size = CellFamily.histogram(
+  readonly #families = new CellFamilies();
+  readonly #size = this.#families.histogram(
     'signalbox_batch_size',
     'Rows of the batches that were run.',
     [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
   );
-  readonly #batches = CellFamily.counter('signalbox_batches_total', 'Batches by why they were released.');
-  readonly #workerRestarts = CellFamily.counter(
+  readonly #batches = this.#families.counter('signalbox_batches_total', 'Batches by why they were released.');
+  readonly #workerRestarts = this.#families.counter(
     'signalbox_worker_restarts_total',
     'Workers that died and were replaced.',
   );
   readonly #cells = new Map<string, BatchCells>();
-  readonly families: readonly Family[] = [this.#size, this.#batches, this.#workerRestarts];
+
+  get families(): readonly Family[] {
+    return this.#families.all;
+  }
 
   record({ model, version, rows, reason }: BatchReport): void {
     const labels = { model, version: String(version) };

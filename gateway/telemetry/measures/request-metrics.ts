@@ -1,5 +1,5 @@
 import type { Reason } from '../../../experiments/decision.ts';
-import { CellFamily } from '../exposition/cells.ts';
+import { CellFamilies } from '../exposition/cells.ts';
 import type { CounterCell, HistogramCell } from '../exposition/cells.ts';
 import type { Family, Labels } from '../exposition/format.ts';
 
@@ -51,43 +51,40 @@ interface RouteCells {
 
 /** Requests: how many there were, where they went, how they ended, and how long each part took. */
 export class RequestMetrics {
-  readonly #requests = CellFamily.counter(
+  readonly #families = new CellFamilies();
+  readonly #requests = this.#families.counter(
     'signalbox_requests_total',
     'Requests by where they went and how they ended.',
   );
-  readonly #duration = CellFamily.histogram(
+  readonly #duration = this.#families.histogram(
     'signalbox_request_duration_seconds',
     'Time from the arrival of a request to its encoded answer.',
     SECONDS,
   );
-  readonly #route = CellFamily.histogram(
+  readonly #route = this.#families.histogram(
     'signalbox_route_duration_seconds',
     'Time to decide which version answers a request.',
     ROUTE_SECONDS,
   );
-  readonly #queue = CellFamily.histogram(
+  readonly #queue = this.#families.histogram(
     'signalbox_queue_duration_seconds',
     'Time a request waited for its batch to start.',
     SECONDS,
   );
-  readonly #compute = CellFamily.histogram(
+  readonly #compute = this.#families.histogram(
     'signalbox_compute_duration_seconds',
     "Time a request's batch took in the model.",
     SECONDS,
   );
-  readonly #exposures = CellFamily.counter(
+  readonly #exposures = this.#families.counter(
     'signalbox_exposures_total',
     'Requests that count in the results of an experiment.',
   );
   readonly #routeCells = new WeakMap<RouteLabels, RouteCells>();
-  readonly families: readonly Family[] = [
-    this.#requests,
-    this.#duration,
-    this.#route,
-    this.#queue,
-    this.#compute,
-    this.#exposures,
-  ];
+
+  get families(): readonly Family[] {
+    return this.#families.all;
+  }
 
   record(request: RequestRecord): void {
     const { route, reason, outcome, protocol, totalMs, routeMs, queueMs, computeMs, traceId } = request;

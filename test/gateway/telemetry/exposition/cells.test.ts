@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CellFamily } from '../../../../gateway/telemetry/exposition/cells.ts';
+import { CellFamilies, CellFamily } from '../../../../gateway/telemetry/exposition/cells.ts';
 
 test('a counter is written with its labels, escaped as the format says', () => {
   const family = CellFamily.counter('calls_total', 'Calls.');
@@ -62,4 +62,14 @@ test('each bucket shows the last traced observation, in OpenMetrics only', () =>
   expect(lines[3]).toBe('seconds_bucket{le="1.0"} 3');
   expect(lines[4]).toMatch(exemplar('3'));
   expect(family.write('text')).not.toContain('trace_id');
+});
+
+test('families that are made together are told together, in the order in which they were made', () => {
+  const families = new CellFamilies();
+  families.histogram('seconds', 'Time.', [1]).cell({}).observe(2);
+  families.counter('calls_total', 'Calls.').cell({}).add(1);
+  expect(families.all.map((family) => family.write('text').split('\n')[1])).toEqual([
+    '# TYPE seconds histogram',
+    '# TYPE calls_total counter',
+  ]);
 });
