@@ -7,6 +7,8 @@ import { StreamedBody } from '../upstream/streamed-body.ts';
 import type { UpstreamRequest } from '../upstream/upstream-server.ts';
 import type { UpstreamVersion } from '../upstream/upstream-version.ts';
 import type { BodyHold } from '../overload/body-budget.ts';
+import type { Answered } from '../pipeline/call.ts';
+import { describeAnswer } from './answer-headers.ts';
 import { receiveBody, stopReading } from './body.ts';
 import { bodyFailure, inflated } from './content-coding.ts';
 
@@ -99,16 +101,18 @@ export function forwardedRequest(
   };
 }
 
-/** Starts a reply with what a variant's server answered; what the gateway itself says is written after it. */
-export function passHead(reply: FastifyReply, { status, headers }: UpstreamAnswer): void {
-  reply.code(status);
-  passAnswerHeaders(headers, (name, value) => {
+/** Answers as a variant's server answered; what the gateway itself says stands in the headers beside the server's. */
+export function passAnswer(reply: FastifyReply, answer: UpstreamAnswer, answered: Answered<unknown>): void {
+  reply.code(answer.status);
+  passAnswerHeaders(answer.headers, (name, value) => {
     reply.header(name, value);
   });
+  describeAnswer(reply, answered);
+  passBody(reply, answer);
 }
 
 /** Sends the body of an answer whose headers the reply has; one that breaks off breaks off the caller's connection too. */
-export function passBody(reply: FastifyReply, { body }: UpstreamAnswer): void {
+function passBody(reply: FastifyReply, { body }: UpstreamAnswer): void {
   if (body instanceof Uint8Array) {
     void reply.send(body);
     return;

@@ -8,7 +8,7 @@ import type { UpstreamAnswer } from '../../upstream/exchange.ts';
 import type { UpstreamRequest } from '../../upstream/upstream-server.ts';
 import type { UpstreamVersion } from '../../upstream/upstream-version.ts';
 import { describeAnswer } from '../answer-headers.ts';
-import { forwardedRequest, passHead, passBody } from '../forwarded-call.ts';
+import { forwardedRequest, passAnswer } from '../forwarded-call.ts';
 import type { CallBody } from '../forwarded-call.ts';
 import { httpCall } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
@@ -56,9 +56,7 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
     });
     const { encoded } = answered;
     if ('status' in encoded) {
-      passHead(reply, encoded);
-      describeAnswer(reply, answered);
-      passBody(reply, encoded);
+      passAnswer(reply, encoded, answered);
       return;
     }
     describeAnswer(reply, answered);

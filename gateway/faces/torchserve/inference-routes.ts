@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Gateway } from '../../gateway.ts';
 import type { UpstreamAnswer } from '../../upstream/exchange.ts';
 import { describeAnswer } from '../answer-headers.ts';
-import { forwardedRequest, passBody, passHead } from '../forwarded-call.ts';
+import { forwardedRequest, passAnswer } from '../forwarded-call.ts';
 import { httpCall } from '../http-call.ts';
 import type { ModelPath } from '../http-call.ts';
 import { acceptImages, classesOf, decodeImages, imageBody } from '../images/image-call.ts';
@@ -93,9 +93,7 @@ export async function torchserveInferenceRoutes(app: FastifyInstance, gateway: G
       describeAnswer(reply, answered);
       void reply.type('application/json; charset=utf-8').send(encoded);
     } else if ('status' in encoded) {
-      passHead(reply, encoded);
-      describeAnswer(reply, answered);
-      passBody(reply, encoded);
+      passAnswer(reply, encoded, answered);
     } else {
       describeAnswer(reply, answered);
       await sendV2Response(request, reply, encoded);

@@ -8,7 +8,7 @@ import { describeAnswer } from '../answer-headers.ts';
 import type { UpstreamAnswer } from '../../upstream/exchange.ts';
 import { NOBODY } from '../../trust/principal.ts';
 import { acceptAnyBody } from '../body.ts';
-import { CallBody, forwardedRequest, passHead, passBody } from '../forwarded-call.ts';
+import { CallBody, forwardedRequest, passAnswer } from '../forwarded-call.ts';
 import { httpCall } from '../http-call.ts';
 import type { ModelPath } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
@@ -99,9 +99,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     });
     const { encoded } = answered;
     if ('status' in encoded) {
-      passHead(reply, encoded);
-      describeAnswer(reply, answered);
-      passBody(reply, encoded);
+      passAnswer(reply, encoded, answered);
       return;
     }
     describeAnswer(reply, answered);
