@@ -1,19 +1,12 @@
 import { meanStrata } from '../../experiments/statistics/analysis/strata.ts';
 import { thompsonWeights } from '../../experiments/statistics/bandit.ts';
-import {
-  compareArms,
-  difference,
-  effectiveUnitsToBelieve,
-} from '../../experiments/statistics/estimates/comparison.ts';
+import { compareArms } from '../../experiments/statistics/estimates/comparison.ts';
 import type { Comparison } from '../../experiments/statistics/estimates/comparison.ts';
-import { confidenceSequence } from '../../experiments/statistics/sequential/confidence-sequence.ts';
 import { emptyState, mergeStates, observe } from '../../experiments/statistics/states/metric-state.ts';
 import type { MetricState } from '../../experiments/statistics/states/metric-state.ts';
+import { ALPHA, believedSequence } from './believed-sequence.ts';
 import { plan } from './means.ts';
 import type { Scenario } from './scenario.ts';
-
-const ALPHA = 0.05;
-const TUNING = { plannedTime: 10_000, alpha: ALPHA };
 
 /** Units between two looks. */
 const LOOK_EVERY = 100;
@@ -87,9 +80,7 @@ function compared(epochs: readonly Epoch[]): Comparison | undefined {
 }
 
 function leavesOut(comparison: Comparison | undefined, truth: number): boolean {
-  if (comparison === undefined || comparison.effectiveUnits < effectiveUnitsToBelieve(comparison))
-    return false;
-  const sequence = confidenceSequence(difference(comparison), comparison.effectiveUnits, ALPHA, TUNING);
+  const sequence = believedSequence(comparison);
   return sequence !== undefined && (sequence.interval[0] > truth || sequence.interval[1] < truth);
 }
 

@@ -1,14 +1,10 @@
-import {
-  compareArms,
-  difference,
-  effectiveUnitsToBelieve,
-} from '../../experiments/statistics/estimates/comparison.ts';
+import { compareArms } from '../../experiments/statistics/estimates/comparison.ts';
 import { sampleOfProportion } from '../../experiments/statistics/estimates/sample.ts';
-import { confidenceSequence } from '../../experiments/statistics/sequential/confidence-sequence.ts';
 import { closeWindow, expose, settle } from '../../experiments/stores/ledger.ts';
 import type { Outcome, Step, UnitExposure, UnitState } from '../../experiments/stores/ledger.ts';
 import { readTallies } from '../../experiments/stores/tallies.ts';
 import type { TallyDelta } from '../../experiments/stores/tallies.ts';
+import { isAlarm } from './believed-sequence.ts';
 import type { Scenario } from './scenario.ts';
 
 type Event =
@@ -130,11 +126,5 @@ function alarms(sums: ReadonlyMap<string, number>): boolean {
       };
     }),
   );
-  if (comparison === undefined || comparison.effectiveUnits < effectiveUnitsToBelieve(comparison))
-    return false;
-  const sequence = confidenceSequence(difference(comparison), comparison.effectiveUnits, 0.05, {
-    plannedTime: 10_000,
-    alpha: 0.05,
-  });
-  return sequence !== undefined && sequence.p < 0.05;
+  return isAlarm(comparison);
 }

@@ -1,11 +1,7 @@
-import {
-  compareArms,
-  difference,
-  effectiveUnitsToBelieve,
-} from '../../experiments/statistics/estimates/comparison.ts';
+import { compareArms, difference } from '../../experiments/statistics/estimates/comparison.ts';
 import { sampleOfProportion } from '../../experiments/statistics/estimates/sample.ts';
-import { confidenceSequence } from '../../experiments/statistics/sequential/confidence-sequence.ts';
 import { welch } from '../../experiments/statistics/estimates/welch.ts';
+import { ALPHA, isAlarm } from './believed-sequence.ts';
 import type { Scenario } from './scenario.ts';
 
 type Event =
@@ -49,8 +45,8 @@ export function returningUnits(units: number): Scenario<Event> {
           tally.successes[unit.arm] += success;
         }
         if (isNew && all.length % 100 === 0) {
-          unitAlarm ||= alarms(byUnit);
-          requestAlarm ||= alarms(byRequest);
+          unitAlarm ||= isAlarm(comparisonOf(byUnit));
+          requestAlarm ||= isAlarm(comparisonOf(byRequest));
         }
       }
       return {
@@ -71,19 +67,8 @@ function comparisonOf({ n, successes }: Tally): ReturnType<typeof compareArms> {
   ]);
 }
 
-function alarms(tally: Tally): boolean {
-  const comparison = comparisonOf(tally);
-  if (comparison === undefined || comparison.effectiveUnits < effectiveUnitsToBelieve(comparison))
-    return false;
-  const sequence = confidenceSequence(difference(comparison), comparison.effectiveUnits, 0.05, {
-    plannedTime: 10_000,
-    alpha: 0.05,
-  });
-  return sequence !== undefined && sequence.p < 0.05;
-}
-
 function missesAtTheEnd(tally: Tally): boolean {
   const comparison = comparisonOf(tally);
   if (comparison === undefined) return false;
-  return (welch(difference(comparison), comparison.degreesOfFreedom, 0.05)?.p ?? 1) < 0.05;
+  return (welch(difference(comparison), comparison.degreesOfFreedom, ALPHA)?.p ?? 1) < ALPHA;
 }
