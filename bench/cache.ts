@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { slowModel } from '../test/models/small-models.ts';
 import { temporaryFolder } from '../test/models/temporary-folder.ts';
 import { DEMO, digitRequests } from './digits.ts';
-import type { LoadResult } from './load/http-load.ts';
+import type { LoadResult } from './load/load-result.ts';
 import { httpRequest } from './load/http-request.ts';
 import { loadFromOutside, startServer } from './process.ts';
 import type { ServerProcess } from './process.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import { temporaryFolder } from '../test/models/temporary-folder.ts';
-import type { LoadResult } from './load/http-load.ts';
+import type { LoadResult } from './load/load-result.ts';
 import { httpRequest } from './load/http-request.ts';
 import { askOnce, loadFromOutside, startServer } from './process.ts';
 import { print, printFigure, spread } from './report.ts';

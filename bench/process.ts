@@ -1,7 +1,8 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { LoadOptions, LoadResult } from './load/http-load.ts';
+import type { LoadOptions } from './load/http-load.ts';
+import type { LoadResult } from './load/load-result.ts';
 import type { LoadMessage } from './load/load-process.ts';
 import type { LongestTurn, ServerMeasure, ServerMessage, ServerQuestion } from './servers/messages.ts';
 

@@ -12,7 +12,7 @@ import { temporaryFolder } from '../test/models/temporary-folder.ts';
 import { httpRequest } from './load/http-request.ts';
 import { loadFromOutside, startServer } from './process.ts';
 import { median, print, printFigure, spread } from './report.ts';
-import type { LoadResult } from './load/http-load.ts';
+import type { LoadResult } from './load/load-result.ts';
 
 const SECONDS = 4;
 const CALM_SECONDS = 2;

@@ -1,7 +1,8 @@
 /** Load over plain HTTP/2 streams, with messages made before: a gRPC client would cost as much as the server it measures. */
 import { connect, constants } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
-import type { LoadResult } from './http-load.ts';
+import { loadResult } from './load-result.ts';
+import type { LoadResult } from './load-result.ts';
 
 export interface GrpcLoadOptions {
   readonly port: number;
@@ -78,13 +79,5 @@ export async function runGrpcLoad(options: GrpcLoadOptions): Promise<LoadResult>
   );
   const elapsedSeconds = (performance.now() - startMs) / 1000;
   for (const session of sessions) session.close();
-  latenciesMs.sort((a, b) => a - b);
-  const quantile = (q: number): number => latenciesMs[Math.floor(q * (latenciesMs.length - 1))] ?? Number.NaN;
-  return {
-    answers: latenciesMs.length,
-    failures,
-    perSecond: latenciesMs.length / elapsedSeconds,
-    p50Ms: quantile(0.5),
-    p99Ms: quantile(0.99),
-  };
+  return loadResult(latenciesMs, failures, elapsedSeconds);
 }

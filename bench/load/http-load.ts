@@ -1,6 +1,8 @@
 /** Load over plain sockets: so cheap that on a small machine the server, not the load, is what is measured. */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { loadResult } from './load-result.ts';
+import type { LoadResult } from './load-result.ts';
 
 export interface LoadOptions {
   readonly host: string;
@@ -14,15 +16,6 @@ export interface LoadOptions {
    * they were due. Undefined: closed loop, each connection sends the next request when it has its answer.
    */
   readonly ratePerSecond?: number;
-}
-
-export interface LoadResult {
-  readonly answers: number;
-  /** Answers whose status was not 200. */
-  readonly failures: number;
-  readonly perSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n');
@@ -129,15 +122,7 @@ export async function runLoad(options: LoadOptions, onUnderWay = (): void => und
   }
   const elapsedSeconds = (performance.now() - startMs) / 1000;
   for (const connection of connections) connection.close();
-  latenciesMs.sort((a, b) => a - b);
-  const quantile = (q: number): number => latenciesMs[Math.floor(q * (latenciesMs.length - 1))] ?? Number.NaN;
-  return {
-    answers: latenciesMs.length,
-    failures,
-    perSecond: latenciesMs.length / elapsedSeconds,
-    p50Ms: quantile(0.5),
-    p99Ms: quantile(0.99),
-  };
+  return loadResult(latenciesMs, failures, elapsedSeconds);
 }
 
 /** Requests are due at even distances; one that finds every connection busy waits, and that wait counts. */

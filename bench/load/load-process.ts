@@ -1,6 +1,7 @@
 /** The load generator's process: takes one job by message, says when the load is under way, and answers with its result. */
 import { runLoad } from './http-load.ts';
-import type { LoadOptions, LoadResult } from './http-load.ts';
+import type { LoadOptions } from './http-load.ts';
+import type { LoadResult } from './load-result.ts';
 
 export type LoadMessage = 'under way' | LoadResult;
 
