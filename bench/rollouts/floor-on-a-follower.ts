@@ -2,32 +2,18 @@
 import { cpus, loadavg } from 'node:os';
 import { Redis } from 'ioredis';
 import { Replica, USERS } from '../../test/chaos/replica.ts';
-import { eventually, experimentFile } from '../../test/gateway/running-gateway.ts';
-import { MEASURED_FILES } from '../../test/gateway/faces/predictions.ts';
-import { fragileModel } from '../../test/models/small-models.ts';
+import { rolloutFiles } from '../../test/chaos/walking-rollout.ts';
+import { eventually } from '../../test/gateway/running-gateway.ts';
 import { findRedis, startRedis } from '../../test/servers/redis-server.ts';
 import { print, printFigure } from '../report.ts';
 
 const FLOORS = Number(process.env.FLOORS ?? 20);
 const CONSECUTIVE_ERRORS = 5;
-/** Version 2 fails where an input is beyond 3. */
+/** Inputs that version 2 answers, and fails at. */
 const [GOOD, BAD] = [1, 9];
 const OF_V2 = 'digits-cnn=v2';
 
-const FILES = {
-  ...MEASURED_FILES,
-  'models/digits/2/model.onnx': fragileModel(),
-  'experiments/digits.yaml': experimentFile({
-    variants: [
-      { name: 'v1', version: 1, weight: 100 },
-      { name: 'v2', version: 2, weight: 0 },
-    ],
-    rollout: {
-      hardFloor: { consecutiveErrors: CONSECUTIVE_ERRORS },
-      steps: [{ setWeight: 50 }, { pause: {} }],
-    },
-  }),
-};
+const FILES = rolloutFiles(CONSECUTIVE_ERRORS, [{ setWeight: 50 }, { pause: {} }]);
 
 /** Starts the walk, and waits until every replica sends half of the users to version 2. */
 async function rollOut(replicas: readonly Replica[], reason: string): Promise<void> {

@@ -8,8 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RolloutState, RolloutStateKind } from '../../experiments/rollouts/state.ts';
-import { MEASURED_FILES } from '../gateway/faces/predictions.ts';
-import { eventually, experimentFile } from '../gateway/running-gateway.ts';
+import { eventually } from '../gateway/running-gateway.ts';
 import { fragileModel } from '../models/small-models.ts';
 import { startCuttableLink } from '../servers/cuttable-link.ts';
 import type { CuttableLink } from '../servers/cuttable-link.ts';
@@ -18,6 +17,7 @@ import { findRedis, startRedis } from '../servers/redis-server.ts';
 import type { RunningRedis } from '../servers/redis-server.ts';
 import { Replica, USERS } from './replica.ts';
 import type { AuditLine } from './replica.ts';
+import { rolloutFiles } from './walking-rollout.ts';
 import { expectWhole } from './whole-history.ts';
 
 const found = await findRedis();
@@ -30,20 +30,10 @@ const FLOOR = 5;
 /** What two replicas may be apart in what they take the Redis' time to be. */
 const CLOCK_ERROR_MS = 100;
 
-const FILES = {
-  ...MEASURED_FILES,
-  'models/digits/2/model.onnx': fragileModel(),
-  'experiments/digits.yaml': experimentFile({
-    variants: [
-      { name: 'v1', version: 1, weight: 100 },
-      { name: 'v2', version: 2, weight: 0 },
-    ],
-    rollout: {
-      hardFloor: { consecutiveErrors: FLOOR },
-      steps: WEIGHTS.flatMap((setWeight) => [{ setWeight }, { pause: { duration: `${PAUSE_MS}ms` } }]),
-    },
-  }),
-};
+const FILES = rolloutFiles(
+  FLOOR,
+  WEIGHTS.flatMap((setWeight) => [{ setWeight }, { pause: { duration: `${PAUSE_MS}ms` } }]),
+);
 
 const ALL_V1 = USERS.map(() => '200 digits-cnn=v1');
 const ALL_V2 = USERS.map(() => '200 digits-cnn=v2');
