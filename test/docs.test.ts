@@ -4,6 +4,7 @@ import { ModelConfigSchema } from '../backends/repository/model-config.ts';
 import { ExperimentSchema } from '../experiments/experiment-schema.ts';
 import { ConfigSchema } from '../gateway/config/schema.ts';
 import { ERRORS } from '../gateway/errors.ts';
+import { NO_GAUGES } from '../gateway/telemetry/measures/gauges.ts';
 import { Metrics } from '../gateway/telemetry/metrics.ts';
 
 const read = (file: string): Promise<string> => readFile(new URL(`../${file}`, import.meta.url), 'utf8');
@@ -29,17 +30,7 @@ test('docs/errors.md is the catalogue of errors', async () => {
 });
 
 test('docs/metrics.md names every metric with its labels', async () => {
-  const sources = {
-    queues: () => [],
-    instances: () => [],
-    weights: () => [],
-    weightsVersions: () => [],
-    gpus: () => [],
-    rolloutStates: () => [],
-    recovered: () => [],
-    versions: () => [],
-  };
-  const metrics = new Metrics(sources, sources);
+  const metrics = new Metrics(NO_GAUGES, { ...NO_GAUGES, versions: () => [] });
   const exposed = [...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name);
   const stated = rows(await read('docs/metrics.md')).map(([name]) => name?.replaceAll('`', ''));
   expect(stated.toSorted()).toEqual(exposed.toSorted());

@@ -4,6 +4,7 @@ import { ModelConfigSchema } from '../../backends/repository/model-config.ts';
 import { ExperimentSchema } from '../../experiments/experiment-schema.ts';
 import { ConfigSchema } from '../../gateway/config/schema.ts';
 import { ERRORS } from '../../gateway/errors.ts';
+import { NO_GAUGES } from '../../gateway/telemetry/measures/gauges.ts';
 import { Metrics } from '../../gateway/telemetry/metrics.ts';
 
 const PROTOS = new URL('../../gateway/faces/grpc/protos/', import.meta.url);
@@ -17,15 +18,7 @@ export interface Contract {
 }
 
 export async function extractContract(version: string): Promise<Contract> {
-  const metrics = new Metrics({
-    queues: () => [],
-    instances: () => [],
-    weights: () => [],
-    weightsVersions: () => [],
-    gpus: () => [],
-    rolloutStates: () => [],
-    recovered: () => [],
-  });
+  const metrics = new Metrics(NO_GAUGES);
   const exposed = (await metrics.render()).matchAll(/^# TYPE (\w+) (\w+)/gm);
   const names = [
     ...[...exposed].map(([, name, kind]) => `metric ${name ?? ''} ${kind ?? ''}`),

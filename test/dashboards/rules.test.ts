@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ROLLOUT_STATES } from '../../dashboards/rollout-states.ts';
 import { publishedDashboards } from '../../dashboards/published.ts';
+import { NO_GAUGES } from '../../gateway/telemetry/measures/gauges.ts';
 import { Metrics } from '../../gateway/telemetry/metrics.ts';
 import { findAmtool, findPromtool } from '../servers/prometheus.ts';
 import { metricsOf } from './asked-metrics.ts';
@@ -120,15 +121,7 @@ describe('an alert', () => {
 });
 
 test('panels and rules ask only for metrics that the gateway exposes', async () => {
-  const metrics = new Metrics({
-    queues: () => [],
-    instances: () => [],
-    weights: () => [],
-    weightsVersions: () => [],
-    gpus: () => [],
-    rolloutStates: () => [],
-    recovered: () => [],
-  });
+  const metrics = new Metrics(NO_GAUGES);
   const exposed = [...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name);
   const panels = publishedDashboards().flatMap(({ text }) =>
     [...text.matchAll(/"expr": "(.*)"/g)].map(([, expr = '']) => expr.replaceAll('\\"', '"')),

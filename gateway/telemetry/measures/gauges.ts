@@ -32,6 +32,17 @@ export interface GaugeSources {
   recovered(): Iterable<{ readonly experiment: string; readonly isRecovered: boolean }>;
 }
 
+/** Of a gateway that serves nothing: for whoever only asks which metrics there are. */
+export const NO_GAUGES: GaugeSources = {
+  queues: () => [],
+  instances: () => [],
+  weights: () => [],
+  weightsVersions: () => [],
+  gpus: () => [],
+  rolloutStates: () => [],
+  recovered: () => [],
+};
+
 /** A variant that lives on another server. */
 export interface UpstreamState {
   readonly experiment: string;
