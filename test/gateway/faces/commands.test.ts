@@ -17,6 +17,23 @@ async function variantsOf(gateway: RunningGateway): Promise<ReadonlySet<string>>
 
 const told = async (gateway: RunningGateway) => (await askAdmin(gateway, '/api/experiments/digits-cnn')).body;
 
+/** A gateway that promoted v2, and was stopped; another one can go on from its state. */
+async function promotedAndStopped() {
+  const config = 'state: sqlite:./state.db\n';
+  const first = await startGateway({ admin: true, files: MEASURED_FILES, config });
+  await command(first, 'promote');
+  const promoted = await told(first);
+  await first.server.stop();
+  return {
+    promoted,
+    restart: (files: typeof MEASURED_FILES): Promise<RunningGateway> => {
+      const state = join(first.folder.path, 'state.db');
+      return startGateway({ admin: true, files, config: `state: sqlite:${state}\n` });
+    },
+    [Symbol.asyncDispose]: () => first[Symbol.asyncDispose](),
+  };
+}
+
 describe('an experiment that is changed by hand', () => {
   let gateway: RunningGateway;
   beforeAll(async () => {
@@ -229,17 +246,10 @@ test('prediction ids, epochs and sums agree with the weights in force, before an
 });
 
 test('what was set by hand holds over a restart while the file is unchanged; an edited file starts from its own weights', async () => {
-  await using first = await startGateway({
-    admin: true,
-    files: MEASURED_FILES,
-    config: 'state: sqlite:./state.db\n',
-  });
-  await command(first, 'promote');
-  const promoted = await told(first);
-  await first.server.stop();
+  await using first = await promotedAndStopped();
+  const { promoted } = first;
 
-  const database = `state: sqlite:${join(first.folder.path, 'state.db')}\n`;
-  await using second = await startGateway({ admin: true, files: MEASURED_FILES, config: database });
+  await using second = await first.restart(MEASURED_FILES);
   expect(await told(second)).toEqual(promoted);
   expect(await variantsOf(second)).toEqual(new Set(['v2']));
 
@@ -260,17 +270,10 @@ test('what was set by hand holds over a restart while the file is unchanged; an 
 });
 
 test('an edit that is made while the gateway is down starts from the file’s own weights too', async () => {
-  await using first = await startGateway({
-    admin: true,
-    files: MEASURED_FILES,
-    config: 'state: sqlite:./state.db\n',
-  });
-  await command(first, 'promote');
-  await first.server.stop();
+  await using first = await promotedAndStopped();
   const edited = String(MEASURED_FILES['experiments/digits.yaml']).replace('"weight": 50', '"weight": 150');
   const files = { ...MEASURED_FILES, 'experiments/digits.yaml': edited };
-  const database = `state: sqlite:${join(first.folder.path, 'state.db')}\n`;
-  await using second = await startGateway({ admin: true, files, config: database });
+  await using second = await first.restart(files);
   expect(await told(second)).toMatchObject({
     weightsVersion: 3,
     status: 'running',
@@ -279,20 +282,13 @@ test('an edit that is made while the gateway is down starts from the file’s ow
 });
 
 test('an edit that a running experiment can’t follow is refused where it was made while the gateway was down, too, until it begins a phase', async () => {
-  await using first = await startGateway({
-    admin: true,
-    files: MEASURED_FILES,
-    config: 'state: sqlite:./state.db\n',
-  });
-  await command(first, 'promote');
-  const promoted = await told(first);
-  await first.server.stop();
+  await using first = await promotedAndStopped();
+  const { promoted } = first;
   const text = String(MEASURED_FILES['experiments/digits.yaml']);
   const edited = (more: string): string =>
     text.replace('"version": 2', '"version": 1').replace('{', `{ "hashAttribute": "x-session", ${more}`);
   const files = { ...MEASURED_FILES, 'experiments/digits.yaml': edited('') };
-  const database = `state: sqlite:${join(first.folder.path, 'state.db')}\n`;
-  await using second = await startGateway({ admin: true, files, config: database });
+  await using second = await first.restart(files);
   expect(await told(second)).toEqual(promoted);
   const problems = (): string => second.log.filter((line) => line.includes('needs a new phase')).join('');
   await eventually(() => problems() !== '');
