@@ -1,5 +1,6 @@
 import { access, readFile, readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import { keysYaml } from '../gateway/keys-yaml.ts';
 import { eventually, startGateway } from '../gateway/running-gateway.ts';
 import { createKey } from '../../gateway/trust/api-key.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
@@ -66,7 +67,7 @@ describe.skipIf(found.kind === 'missing')(
       await using gateway = await startGateway({
         config: 'auth: { keys: ./keys.yaml }',
         files: {
-          'keys.yaml': `keys:\n  - { id: "${scraper.id}", hash: "${scraper.hash}", scopes: [metrics] }\n`,
+          'keys.yaml': keysYaml([scraper, 'scopes: [metrics]']),
           'models/adding/1/model.onnx': addingModel(1),
         },
       });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createKey } from '../../gateway/trust/api-key.ts';
 import { MEASURED_FILES } from '../gateway/faces/predictions.ts';
+import { keysYaml } from '../gateway/keys-yaml.ts';
 import { DEMO_FOLDER, startGateway } from '../gateway/running-gateway.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
 import { run, signalbox } from './cli.ts';
@@ -26,7 +27,7 @@ test('the key in SIGNALBOX_KEY is sent, to the gateway that SIGNALBOX_ADMIN name
     config: 'auth: { keys: ./keys.yaml }',
     files: {
       ...MEASURED_FILES,
-      'keys.yaml': `keys: [{ id: "${key.id}", hash: "${key.hash}", scopes: ["admin:read"] }]\n`,
+      'keys.yaml': keysYaml([key, 'scopes: ["admin:read"]']),
     },
   });
   const admin = `http://${gateway.server.bound.admin ?? ''}`;

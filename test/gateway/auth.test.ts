@@ -11,6 +11,7 @@ import { admitByScope } from '../../gateway/faces/scoped-routes.ts';
 import { createKey } from '../../gateway/trust/api-key.ts';
 import type { NewKey } from '../../gateway/trust/api-key.ts';
 import { addingModel } from '../models/small-models.ts';
+import { keysYaml } from './keys-yaml.ts';
 import { eventually, metricValue, startGateway } from './running-gateway.ts';
 import type { RunningGateway } from './running-gateway.ts';
 
@@ -22,16 +23,13 @@ const keys = {
   hurried: createKey(),
 } as const satisfies Record<string, NewKey>;
 
-const entry = ({ id, hash }: NewKey, fields: string): string =>
-  `  - { id: "${id}", hash: "${hash}", ${fields} }\n`;
-
-const KEYS =
-  'keys:\n' +
-  entry(keys.full, 'scopes: [infer, override, metrics, "admin:write"]') +
-  entry(keys.caller, 'scopes: [infer]') +
-  entry(keys.scraper, 'scopes: [metrics]') +
-  entry(keys.narrow, 'scopes: [infer, override], models: [other]') +
-  entry(keys.hurried, 'scopes: [infer], rate: 2/h burst 2');
+const KEYS = keysYaml(
+  [keys.full, 'scopes: [infer, override, metrics, "admin:write"]'],
+  [keys.caller, 'scopes: [infer]'],
+  [keys.scraper, 'scopes: [metrics]'],
+  [keys.narrow, 'scopes: [infer, override], models: [other]'],
+  [keys.hurried, 'scopes: [infer], rate: 2/h burst 2'],
+);
 
 const model = addingModel(1);
 const BODY = JSON.stringify({ inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 2], data: [1, 2] }] });
@@ -205,14 +203,14 @@ test('a revoked key opens nothing within a second, and a broken file changes not
     config: 'auth: { keys: ./keys.yaml }',
     files: {
       'models/simple/1/model.onnx': model,
-      'keys.yaml': `keys:\n${entry(keys.caller, 'scopes: [infer]')}${entry(other, 'scopes: [infer]')}`,
+      'keys.yaml': keysYaml([keys.caller, 'scopes: [infer]'], [other, 'scopes: [infer]']),
     },
   });
   const asks = async (key: NewKey): Promise<number> =>
     (await fetch(own.url('/v2'), { headers: { 'x-api-key': key.text } })).status;
   expect(await asks(other)).toBe(200);
   const file = join(own.folder.path, 'keys.yaml');
-  await writeFile(file, `keys:\n${entry(keys.caller, 'scopes: [infer]')}`);
+  await writeFile(file, keysYaml([keys.caller, 'scopes: [infer]']));
   await eventually(async () => (await asks(other)) === 401);
   await writeFile(file, 'keys: [');
   await eventually(() => own.log.some((line) => line.includes('keys refused')));

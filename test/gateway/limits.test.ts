@@ -6,6 +6,7 @@ import { createKey } from '../../gateway/trust/api-key.ts';
 import type { NewKey } from '../../gateway/trust/api-key.ts';
 import { addingModel } from '../models/small-models.ts';
 import { GrpcClient } from './faces/grpc/grpc-client.ts';
+import { keysYaml } from './keys-yaml.ts';
 import { eventually, metricValue, startGateway } from './running-gateway.ts';
 import type { RunningGateway } from './running-gateway.ts';
 
@@ -15,9 +16,6 @@ const keys = Object.fromEntries(names.map((name) => [name, createKey()])) as Rec
   NewKey
 >;
 
-const entry = ({ id, hash }: NewKey, fields = ''): string =>
-  `  - { id: "${id}", hash: "${hash}", scopes: [infer]${fields} }\n`;
-
 let gateway: RunningGateway;
 beforeAll(async () => {
   gateway = await startGateway({
@@ -26,16 +24,16 @@ beforeAll(async () => {
       'auth: { keys: ./keys.yaml }\n' +
       'limits: { models: { scarce: 6/h burst 6 }, experiments: { a: 4/h burst 4 } }\n',
     files: {
-      'keys.yaml':
-        'keys:\n' +
-        entry(keys.rows, ', rate: 10/h burst 10') +
-        entry(keys.small, ', rate: 3/h burst 3') +
-        entry(keys.daily, ', daily: 5') +
-        entry(keys.three, ', concurrency: 3') +
-        entry(keys.grpc, ', rate: 2/h burst 2') +
-        entry(keys.metadata, ', rate: 2/h burst 2') +
-        entry(keys.free) +
-        entry(keys.other),
+      'keys.yaml': keysYaml(
+        [keys.rows, 'scopes: [infer], rate: 10/h burst 10'],
+        [keys.small, 'scopes: [infer], rate: 3/h burst 3'],
+        [keys.daily, 'scopes: [infer], daily: 5'],
+        [keys.three, 'scopes: [infer], concurrency: 3'],
+        [keys.grpc, 'scopes: [infer], rate: 2/h burst 2'],
+        [keys.metadata, 'scopes: [infer], rate: 2/h burst 2'],
+        [keys.free, 'scopes: [infer]'],
+        [keys.other, 'scopes: [infer]'],
+      ),
       'models/simple/1/model.onnx': addingModel(1),
       'models/scarce/1/model.onnx': addingModel(1),
       'models/tested/1/model.onnx': addingModel(1),

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createKey } from '../../gateway/trust/api-key.ts';
 import { identityModel } from '../models/onnx-graph.ts';
 import { addingModel, slowModel } from '../models/small-models.ts';
+import { keysYaml } from './keys-yaml.ts';
 import { eventually, metricValue, startGateway } from './running-gateway.ts';
 import type { RunningGateway } from './running-gateway.ts';
 import { startUpstreamGateway } from './upstream/upstream-gateway.ts';
@@ -17,10 +18,10 @@ test('beyond the wait that callers bear, requests are refused at once, the low b
   await using gateway = await startGateway({
     config: 'auth: { keys: ./keys.yaml }\nlimits: { shedding: { wait: 200ms } }\n',
     files: {
-      'keys.yaml':
-        'keys:\n' +
-        `  - { id: "${low.id}", hash: "${low.hash}", scopes: [infer], priority: low }\n` +
-        `  - { id: "${high.id}", hash: "${high.hash}", scopes: [infer], priority: high }\n`,
+      'keys.yaml': keysYaml(
+        [low, 'scopes: [infer], priority: low'],
+        [high, 'scopes: [infer], priority: high'],
+      ),
       'models/slow/1/model.onnx': slowModel(48, 1500),
       'models/slow/config.yaml': 'max_batch_size: 1\ninstance_group: [{ count: 1, kind: KIND_CPU }]\n',
     },

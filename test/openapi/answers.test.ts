@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKey } from '../../gateway/trust/api-key.ts';
+import { keysYaml } from '../gateway/keys-yaml.ts';
 import { DEMO_FOLDER, eventually, experimentFile, startGateway } from '../gateway/running-gateway.ts';
 import type { RunningGateway } from '../gateway/running-gateway.ts';
 import { identityModel } from '../models/onnx-graph.ts';
@@ -46,10 +47,10 @@ beforeAll(async () => {
         metrics: [{ name: 'errors', kind: 'proportion', source: 'error_rate', role: 'guardrail' }],
         rollout: { preset: 'canary' },
       }),
-      'keys.yaml':
-        'keys:\n' +
-        `  - { id: "${root.id}", hash: "${root.hash}", scopes: [infer, override, outcomes, metrics, "admin:read", "admin:write"] }\n` +
-        `  - { id: "${other.id}", hash: "${other.hash}", scopes: [infer] }\n`,
+      'keys.yaml': keysYaml(
+        [root, 'scopes: [infer, override, outcomes, metrics, "admin:read", "admin:write"]'],
+        [other, 'scopes: [infer]'],
+      ),
     },
   });
 });

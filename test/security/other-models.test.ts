@@ -3,6 +3,7 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createKey } from '../../gateway/trust/api-key.ts';
 import { GrpcClient } from '../gateway/faces/grpc/grpc-client.ts';
+import { keysYaml } from '../gateway/keys-yaml.ts';
 import { startGateway } from '../gateway/running-gateway.ts';
 import type { RunningGateway } from '../gateway/running-gateway.ts';
 import { addingModel } from '../models/small-models.ts';
@@ -23,10 +24,7 @@ beforeAll(async () => {
       'models/mine/1/model.onnx': addingModel(1),
       'models/ours/1/model.onnx': addingModel(2),
       'models/secret/1/model.onnx': addingModel(40),
-      'keys.yaml':
-        'keys:\n' +
-        `  - { id: "${narrow.id}", hash: "${narrow.hash}", scopes: ${SCOPES}, models: [mine, ours] }\n` +
-        `  - { id: "${root.id}", hash: "${root.hash}", scopes: ${SCOPES} }\n`,
+      'keys.yaml': keysYaml([narrow, `scopes: ${SCOPES}, models: [mine, ours]`], [root, `scopes: ${SCOPES}`]),
     },
   });
   client = new GrpcClient(gateway.server.bound.grpc ?? '');

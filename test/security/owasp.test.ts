@@ -12,6 +12,7 @@ import { buildAdminPlane, buildDataPlane } from '../../gateway/app.ts';
 import { createKey } from '../../gateway/trust/api-key.ts';
 import type { NewKey } from '../../gateway/trust/api-key.ts';
 import { MEASURED_FILES } from '../gateway/faces/predictions.ts';
+import { keysYaml } from '../gateway/keys-yaml.ts';
 import { experimentFile, startGateway } from '../gateway/running-gateway.ts';
 import type { RunningGateway } from '../gateway/running-gateway.ts';
 import { identityModel } from '../models/onnx-graph.ts';
@@ -23,9 +24,6 @@ const keys = {
   operator: createKey(),
   narrowOperator: createKey(),
 } as const satisfies Record<string, NewKey>;
-
-const line = ({ id, hash }: NewKey, grant: string): string =>
-  `  - { id: "${id}", hash: "${hash}", ${grant} }\n`;
 
 let gateway: RunningGateway;
 /** Counts the calls that something in the gateway makes to it. */
@@ -61,13 +59,13 @@ beforeAll(async () => {
           { name: 'v1', weight: 1, upstream: { url, model: 'inside', health: { path: '/health' } } },
         ],
       }),
-      'keys.yaml':
-        'keys:\n' +
-        line(keys.caller, 'scopes: [infer, outcomes]') +
-        line(keys.narrow, 'scopes: [infer], models: [other]') +
-        line(keys.reader, 'scopes: ["admin:read"]') +
-        line(keys.operator, 'scopes: ["admin:read", "admin:write"]') +
-        line(keys.narrowOperator, 'scopes: ["admin:read", "admin:write"], models: [other]'),
+      'keys.yaml': keysYaml(
+        [keys.caller, 'scopes: [infer, outcomes]'],
+        [keys.narrow, 'scopes: [infer], models: [other]'],
+        [keys.reader, 'scopes: ["admin:read"]'],
+        [keys.operator, 'scopes: ["admin:read", "admin:write"]'],
+        [keys.narrowOperator, 'scopes: ["admin:read", "admin:write"], models: [other]'],
+      ),
     },
   });
 });

@@ -4,6 +4,7 @@ import { createKey } from '../../gateway/trust/api-key.ts';
 import { run } from '../e2e/cli.ts';
 import type { Running } from '../e2e/cli.ts';
 import { certify } from '../gateway/certificates.ts';
+import { keysYaml } from '../gateway/keys-yaml.ts';
 import { identityModel } from '../models/onnx-graph.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
 import type { TemporaryFolder } from '../models/temporary-folder.ts';
@@ -88,9 +89,10 @@ telemetry:
 `;
   const folder = await temporaryFolder({
     'signalbox.yaml': config,
-    'keys.yaml':
-      `keys:\n  - { id: "${key.id}", hash: "${key.hash}", scopes: [infer] }\n` +
-      `  - { id: "${writer.id}", hash: "${writer.hash}", scopes: [infer, override, outcomes, "admin:read", "admin:write"] }\n`,
+    'keys.yaml': keysYaml(
+      [key, 'scopes: [infer]'],
+      [writer, 'scopes: [infer, override, outcomes, "admin:read", "admin:write"]'],
+    ),
     'models/simple/1/model.onnx': identityModel('FP32', ['batch', 1]),
     'models/simple/config.yaml': 'response_cache: { enable: true }\n',
     'experiments/simple.yaml': JSON.stringify({

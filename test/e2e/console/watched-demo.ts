@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createKey } from '../../../gateway/trust/api-key.ts';
+import { keysYaml } from '../../gateway/keys-yaml.ts';
 import { DEMO_FOLDER, startGateway } from '../../gateway/running-gateway.ts';
 import type { RunningGateway } from '../../gateway/running-gateway.ts';
 
@@ -38,7 +39,7 @@ export async function startWatchedDemo(weights: readonly [number, number]): Prom
     files: {
       'experiments/digits.yaml': experimentOf(weights),
       'keys.yaml':
-        `keys:\n  - { id: "${reader.id}", hash: "${reader.hash}", scopes: ["admin:read"] }\n` +
+        keysYaml([reader, 'scopes: ["admin:read"]']) +
         `  - { id: "${writer.id}", name: "on call", hash: "${writer.hash}", scopes: [infer, outcomes, "admin:read", "admin:write"] }\n`,
     },
   });

@@ -8,6 +8,7 @@ import type { WebhookReceiver } from '../../servers/webhook-receiver.ts';
 import { run } from '../../e2e/cli.ts';
 import { askAdmin } from '../faces/admin-client.ts';
 import { GrpcClient } from '../faces/grpc/grpc-client.ts';
+import { keysYaml } from '../keys-yaml.ts';
 import { eventually, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 
@@ -31,10 +32,10 @@ beforeAll(async () => {
       'models/third/1/model.onnx': addingModel(2),
       'models/broken/1/model.onnx': 'no model',
       'models/new.onnx': addingModel(3),
-      'keys.yaml':
-        'keys:\n' +
-        `  - { id: "${root.id}", hash: "${root.hash}", name: on call, scopes: ${SCOPES} }\n` +
-        `  - { id: "${narrow.id}", hash: "${narrow.hash}", scopes: ${SCOPES}, models: [mine] }\n`,
+      'keys.yaml': keysYaml(
+        [root, `name: on call, scopes: ${SCOPES}`],
+        [narrow, `scopes: ${SCOPES}, models: [mine]`],
+      ),
     },
   });
 });

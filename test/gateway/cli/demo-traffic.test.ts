@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createKey } from '../../../gateway/trust/api-key.ts';
 import { run } from '../../e2e/cli.ts';
+import { keysYaml } from '../keys-yaml.ts';
 import { DEMO_FOLDER, startGateway } from '../running-gateway.ts';
 
 test('the demo’s traffic sends the key of SIGNALBOX_KEY, outcomes too, and says why requests fail without one', async () => {
@@ -11,7 +12,7 @@ test('the demo’s traffic sends the key of SIGNALBOX_KEY, outcomes too, and say
     repository: join(DEMO_FOLDER, 'models'),
     config: 'auth: { keys: ./keys.yaml }\n',
     files: {
-      'keys.yaml': `keys:\n  - { id: "${key.id}", hash: "${key.hash}", scopes: [infer, outcomes, "admin:read"] }\n`,
+      'keys.yaml': keysYaml([key, 'scopes: [infer, outcomes, "admin:read"]']),
     },
   });
   const traffic = async (text: string) => {

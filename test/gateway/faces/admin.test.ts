@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createKey } from '../../../gateway/trust/api-key.ts';
 import type { NewKey } from '../../../gateway/trust/api-key.ts';
+import { keysYaml } from '../keys-yaml.ts';
 import { experimentFile, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 import { MEASURED_FILES, predict, sendOutcomes } from './predictions.ts';
@@ -111,8 +112,6 @@ describe('the control plane', () => {
 
 describe('with keys', () => {
   const keys = { reader: createKey(), writer: createKey(), caller: createKey(), other: createKey() };
-  const entry = ({ id, hash }: NewKey, fields: string): string =>
-    `  - { id: "${id}", hash: "${hash}", ${fields} }\n`;
   let gateway: RunningGateway;
   beforeAll(async () => {
     gateway = await startGateway({
@@ -120,12 +119,12 @@ describe('with keys', () => {
       config: `${MODELS}auth: { keys: ./keys.yaml }\n`,
       files: {
         ...MEASURED_FILES,
-        'keys.yaml':
-          'keys:\n' +
-          entry(keys.reader, 'scopes: ["admin:read"]') +
-          entry(keys.writer, 'scopes: ["admin:write"]') +
-          entry(keys.caller, 'scopes: [infer, override, outcomes, metrics]') +
-          entry(keys.other, 'scopes: ["admin:read"], models: [other]'),
+        'keys.yaml': keysYaml(
+          [keys.reader, 'scopes: ["admin:read"]'],
+          [keys.writer, 'scopes: ["admin:write"]'],
+          [keys.caller, 'scopes: [infer, override, outcomes, metrics]'],
+          [keys.other, 'scopes: ["admin:read"], models: [other]'],
+        ),
       },
     });
   });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createKey } from '../../../gateway/trust/api-key.ts';
 import type { NewKey } from '../../../gateway/trust/api-key.ts';
+import { keysYaml } from '../keys-yaml.ts';
 import { eventually, experimentFile, metricValue, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 import { askAdmin, command } from './admin-client.ts';
@@ -327,8 +328,6 @@ test('an earlier experiment of the model that is completed keeps nobody from rol
 
 describe('with keys', () => {
   const keys = { reader: createKey(), writer: createKey(), other: createKey() };
-  const entry = ({ id, hash }: NewKey, fields: string): string =>
-    `  - { id: "${id}", hash: "${hash}", ${fields} }\n`;
   let gateway: RunningGateway;
   beforeAll(async () => {
     gateway = await startGateway({
@@ -336,11 +335,11 @@ describe('with keys', () => {
       config: `auth: { keys: ./keys.yaml }\n`,
       files: {
         ...MEASURED_FILES,
-        'keys.yaml':
-          'keys:\n' +
-          entry(keys.reader, 'scopes: ["admin:read"]') +
-          entry(keys.writer, 'name: on call, scopes: ["admin:write", "admin:read"]') +
-          entry(keys.other, 'scopes: ["admin:write", "admin:read"], models: [other]'),
+        'keys.yaml': keysYaml(
+          [keys.reader, 'scopes: ["admin:read"]'],
+          [keys.writer, 'name: on call, scopes: ["admin:write", "admin:read"]'],
+          [keys.other, 'scopes: ["admin:write", "admin:read"], models: [other]'],
+        ),
       },
     });
   });

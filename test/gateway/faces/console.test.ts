@@ -4,6 +4,7 @@ import { request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKey } from '../../../gateway/trust/api-key.ts';
 import { ROOT } from '../../e2e/cli.ts';
+import { keysYaml } from '../keys-yaml.ts';
 import { startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 import { MEASURED_FILES } from './predictions.ts';
@@ -16,7 +17,7 @@ beforeAll(async () => {
     config: 'auth: { keys: ./keys.yaml }',
     files: {
       ...MEASURED_FILES,
-      'keys.yaml': `keys: [{ id: "${reader.id}", hash: "${reader.hash}", scopes: ["admin:read"] }]\n`,
+      'keys.yaml': keysYaml([reader, 'scopes: ["admin:read"]']),
     },
   });
 });

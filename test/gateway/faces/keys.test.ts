@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createKey } from '../../../gateway/trust/api-key.ts';
-import type { NewKey } from '../../../gateway/trust/api-key.ts';
 import { addingModel } from '../../models/small-models.ts';
 import { findRedis, startRedis } from '../../servers/redis-server.ts';
+import { keysYaml } from '../keys-yaml.ts';
 import { eventually, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 
@@ -13,19 +13,16 @@ const guest = createKey();
 const ended = createKey();
 const GUEST_ENDS = new Date(Date.now() + 3_600_000).toISOString();
 
-const entry = ({ id, hash }: NewKey, fields: string): string =>
-  `  - { id: "${id}", hash: "${hash}", ${fields} }\n`;
-
-const KEYS =
-  'keys:\n' +
-  entry(root, 'scopes: [infer, outcomes, "admin:read", "admin:write"]') +
-  entry(narrow, 'scopes: [infer, "admin:read", "admin:write"], models: [simple]') +
-  entry(reader, 'scopes: ["admin:read"]') +
-  entry(ended, 'scopes: [infer], expires: "2026-01-01"') +
-  entry(
+const KEYS = keysYaml(
+  [root, 'scopes: [infer, outcomes, "admin:read", "admin:write"]'],
+  [narrow, 'scopes: [infer, "admin:read", "admin:write"], models: [simple]'],
+  [reader, 'scopes: ["admin:read"]'],
+  [ended, 'scopes: [infer], expires: "2026-01-01"'],
+  [
     guest,
     `scopes: [infer, "admin:write"], rate: 100/m burst 50, concurrency: 4, daily: 1000, priority: low, expires: "${GUEST_ENDS}"`,
-  );
+  ],
+);
 
 let gateway: RunningGateway;
 beforeAll(async () => {

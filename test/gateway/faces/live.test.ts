@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createKey } from '../../../gateway/trust/api-key.ts';
 import type { NewKey } from '../../../gateway/trust/api-key.ts';
+import { keysYaml } from '../keys-yaml.ts';
 import { eventually, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 import { EventReader } from './event-reader.ts';
@@ -14,10 +15,7 @@ function keysFile(names: readonly (keyof typeof keys)[]): string {
     writer: 'scopes: ["admin:write", infer]',
     other: 'scopes: ["admin:read"], models: [other]',
   };
-  const entries = names.map(
-    (name) => `  - { id: "${keys[name].id}", hash: "${keys[name].hash}", ${scopes[name]} }\n`,
-  );
-  return `keys:\n${entries.join('')}`;
+  return keysYaml(...names.map((name) => [keys[name], scopes[name]] as const));
 }
 
 /** The clock of what is done at intervals stands still until it is set forward. */

@@ -5,6 +5,7 @@ import { createKey } from '../../../gateway/trust/api-key.ts';
 import { encodeModel, identityModel } from '../../models/onnx-graph.ts';
 import { addingModel } from '../../models/small-models.ts';
 import { torchArchive, zipFile } from '../../models/zip-file.ts';
+import { keysYaml } from '../keys-yaml.ts';
 import { DEMO_FOLDER, eventually, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 
@@ -315,10 +316,10 @@ test('registering needs the right to change things, a model of the key’s own, 
     config: 'auth: { keys: ./keys.yaml }\n',
     files: {
       'models/plain.onnx': identityModel('FP32', ['batch', 1]),
-      'keys.yaml':
-        'keys:\n' +
-        `  - { id: "${reader.id}", hash: "${reader.hash}", scopes: ["admin:read"] }\n` +
-        `  - { id: "${narrow.id}", hash: "${narrow.hash}", scopes: ["admin:write"], models: [mine] }\n`,
+      'keys.yaml': keysYaml(
+        [reader, 'scopes: ["admin:read"]'],
+        [narrow, 'scopes: ["admin:write"], models: [mine]'],
+      ),
     },
   });
   const as = (key: { text: string }) => ({ headers: { authorization: `Bearer ${key.text}` } });

@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKey } from '../../../gateway/trust/api-key.ts';
 import { MEASURED_FILES } from '../faces/predictions.ts';
+import { keysYaml } from '../keys-yaml.ts';
 import { startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 
@@ -18,7 +19,7 @@ beforeAll(async () => {
       config: `${EXPLICIT}auth: { keys: ./keys.yaml }\n`,
       files: {
         ...MEASURED_FILES,
-        'keys.yaml': `keys: [{ id: "${writer.id}", hash: "${writer.hash}", scopes: ["admin:read", "admin:write"] }]\n`,
+        'keys.yaml': keysYaml([writer, 'scopes: ["admin:read", "admin:write"]']),
       },
     }),
   ]);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createKey } from '../../../gateway/trust/api-key.ts';
 import { GrpcClient, inferRequest } from '../faces/grpc/grpc-client.ts';
+import { keysYaml } from '../keys-yaml.ts';
 import { DEMO_FOLDER } from '../running-gateway.ts';
 import { BODY, infer, startUpstreamGateway } from './upstream-gateway.ts';
 import { answers42, json, startVariantServer } from './variant-server.ts';
@@ -13,7 +14,7 @@ const key = createKey();
 const AUTH = {
   config: 'auth: { keys: ./keys.yaml }\n',
   files: {
-    'keys.yaml': `keys:\n  - { id: "${key.id}", hash: "${key.hash}", scopes: [infer, outcomes] }\n`,
+    'keys.yaml': keysYaml([key, 'scopes: [infer, outcomes]']),
   },
 };
 

@@ -8,6 +8,7 @@ import { INFERENCE } from '../../../../gateway/faces/grpc/definitions.ts';
 import { methodAccess } from '../../../../gateway/faces/grpc/method-access.ts';
 import { createKey } from '../../../../gateway/trust/api-key.ts';
 import { identityModel } from '../../../models/onnx-graph.ts';
+import { keysYaml } from '../../keys-yaml.ts';
 import { eventually, metricValue, startGateway } from '../../running-gateway.ts';
 import type { RunningGateway } from '../../running-gateway.ts';
 import { startIssuer } from '../../trust/local-issuer.ts';
@@ -28,10 +29,10 @@ beforeAll(async () => {
     config: 'auth: { keys: ./keys.yaml }',
     files: {
       ...MODEL,
-      'keys.yaml':
-        'keys:\n' +
-        `  - { id: "${limited.id}", hash: "${limited.hash}", scopes: [infer], rate: 1/h burst 1 }\n` +
-        `  - { id: "${elsewhere.id}", hash: "${elsewhere.hash}", scopes: [infer], models: [other] }\n`,
+      'keys.yaml': keysYaml(
+        [limited, 'scopes: [infer], rate: 1/h burst 1'],
+        [elsewhere, 'scopes: [infer], models: [other]'],
+      ),
     },
   });
 });
