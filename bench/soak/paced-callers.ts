@@ -4,8 +4,8 @@ import { pause } from '../chaos/finding.ts';
 /** A tick of the load; requests of one tick are sent at once. */
 const TICK_MS = 10;
 
-/** More than this under way at once means that the load is no longer carried; further ones are left out, and counted. */
-const MOST_UNDER_WAY = 512;
+/** So many seconds of the load under way at once mean that it is no longer carried; further ones are left out, and counted. */
+const MOST_UNDER_WAY_SECONDS = 5;
 
 /** Of so many predictions one has an outcome. */
 const OUTCOME_EVERY = 10;
@@ -86,11 +86,12 @@ export class PacedCallers implements AsyncDisposable {
   /** @param perSecond predictions; every tenth is followed by its outcome */
   start(perSecond: number): void {
     const startMs = performance.now();
+    const most = perSecond * MOST_UNDER_WAY_SECONDS;
     let sent = 0;
     this.#timer = setInterval(() => {
       const due = ((performance.now() - startMs) / 1000) * perSecond;
       for (; sent < due; sent++) {
-        if (this.#underWay >= MOST_UNDER_WAY) this.#left += 1;
+        if (this.#underWay >= most) this.#left += 1;
         else void this.#ask();
       }
     }, TICK_MS);
