@@ -41,7 +41,9 @@ export function checkRequest(signature: ModelSignature, request: InferRequest): 
     inputs.push(input);
   }
 
-  if (maxBatchSize === 0) return { request: { ...request, inputs }, rows: 1, lane: '' };
+  const isOrdered = inputs.every((input, position) => input === request.inputs[position]);
+  const ordered = isOrdered ? request : { ...request, inputs };
+  if (maxBatchSize === 0) return { request: ordered, rows: 1, lane: '' };
   const rows = inputs[0]?.shape[0] ?? 1;
   const odd = inputs.find((input) => input.shape[0] !== rows);
   if (odd !== undefined) {
@@ -54,7 +56,7 @@ export function checkRequest(signature: ModelSignature, request: InferRequest): 
       `inference request batch-size must be from 1 to ${maxBatchSize} for '${model}', got ${rows}`,
     );
   }
-  return { request: { ...request, inputs }, rows, lane: laneOf(specs, inputs) };
+  return { request: ordered, rows, lane: laneOf(specs, inputs) };
 }
 
 function checkNames({ model, inputs, outputs }: ModelSignature, request: InferRequest): void {

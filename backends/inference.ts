@@ -20,7 +20,7 @@ export interface InferRequest {
   /** Aborted when the caller hangs up: the request then leaves the queue. */
   readonly signal?: AbortSignal;
   /** The caller's W3C trace context, by header name, for a version that another server runs. */
-  readonly traceContext?: Readonly<Record<string, string>>;
+  readonly traceContext?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface InferAnswer {

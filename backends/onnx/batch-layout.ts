@@ -105,10 +105,13 @@ function inputAt(inputs: readonly Tensor[], position: number): Tensor {
 
 /** The rows `[start, start + rows)` of a batch's tensor, as a view: nothing is copied. */
 export function sliceRows(tensor: Tensor, start: number, rows: number): Tensor {
-  const shape = [rows, ...tensor.shape.slice(1)];
-  const perRow = elementCount(tensor.shape.slice(1));
+  const { name } = tensor;
+  const row = tensor.shape.slice(1);
+  const shape = [rows, ...row];
+  const perRow = elementCount(row);
   const from = start * perRow;
   const to = (start + rows) * perRow;
-  if (tensor.datatype === 'BYTES') return { ...tensor, shape, data: tensor.data.slice(from, to) };
-  return { ...tensor, shape, data: tensor.data.subarray(from, to) };
+  if (tensor.datatype === 'BYTES')
+    return { name, datatype: tensor.datatype, shape, data: tensor.data.slice(from, to) };
+  return { name, datatype: tensor.datatype, shape, data: tensor.data.subarray(from, to) };
 }

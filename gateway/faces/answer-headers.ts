@@ -20,9 +20,17 @@ export function describeAnswer(
   const { routeMs, queueMs, computeMs, totalMs } = timings;
   headers.header(
     'server-timing',
-    `route;dur=${routeMs.toFixed(3)}, queue;dur=${queueMs.toFixed(3)}, ` +
-      `compute;dur=${computeMs.toFixed(3)}, total;dur=${totalMs.toFixed(3)}`,
+    `route;dur=${decimal(routeMs)}, queue;dur=${decimal(queueMs)}, ` +
+      `compute;dur=${decimal(computeMs)}, total;dur=${decimal(totalMs)}`,
   );
+}
+
+/** A duration >= 0 with three decimals. `toFixed` is exact for any number, and takes five times as long. */
+function decimal(ms: number): string {
+  const thousandths = Math.round(ms * 1000);
+  const rest = thousandths % 1000;
+  const zeros = rest < 10 ? '00' : rest < 100 ? '0' : '';
+  return `${(thousandths - rest) / 1000}.${zeros}${rest}`;
 }
 
 /** Whom a call was routed to, and why. */

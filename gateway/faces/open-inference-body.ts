@@ -4,21 +4,27 @@ import { invalid } from '../json-values.ts';
 import type { V2Response } from '../open-inference/response.ts';
 
 /** Sends an answer, compressed where it is worth it and the caller can read it. */
-export async function sendV2Response(
+export function sendV2Response(
   request: FastifyRequest,
   reply: FastifyReply,
   { body, jsonBytes }: V2Response,
-): Promise<void> {
+): void | Promise<void> {
   reply.type(jsonBytes === undefined ? 'application/json; charset=utf-8' : 'application/octet-stream');
   if (jsonBytes !== undefined) reply.header('inference-header-content-length', jsonBytes);
   if (body.length < COMPRESS_FROM_BYTES) {
     void reply.send(body);
-    return;
+    return undefined;
   }
   reply.header('vary', 'accept-encoding');
   const coding = wantedCoding(request.headers['accept-encoding']);
-  if (coding !== undefined) reply.header('content-encoding', coding);
-  void reply.send(coding === undefined ? body : await compress(body, coding));
+  if (coding === undefined) {
+    void reply.send(body);
+    return undefined;
+  }
+  reply.header('content-encoding', coding);
+  return compress(body, coding).then((compressed) => {
+    void reply.send(compressed);
+  });
 }
 
 /**

@@ -37,7 +37,7 @@ export interface V2Request extends WantedOutputs, SchedulePolicy {
   /** The request's own parameters, as they were sent. */
   readonly parameters: JsonObject;
   /** The names of the wanted outputs; left out: all of them. */
-  readonly outputs?: readonly string[];
+  readonly outputs?: readonly string[] | undefined;
 }
 
 /** Dimensions of a tensor; ONNX Runtime itself has models of six at most in practice. */
@@ -70,13 +70,19 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
   binary.expectEnd();
   const id = optionalAt(root, 'id');
   if (id !== undefined && typeof id !== 'string') throw invalid(`id is ${nameOf(id)}; expected a string`);
+  const { outputs, binaryByOutput, classesByOutput } = readOutputs(root);
+  const { priority, timeoutMs } = readSchedulePolicy(parameters, 'the request');
+  const binaryOutput = flagAt(parameters, 'binary_data_output', 'the request.parameters');
   return {
     id,
     inputs,
     parameters,
-    ...readOutputs(root),
-    ...readSchedulePolicy(parameters, 'the request'),
-    binaryOutput: flagAt(parameters, 'binary_data_output', 'the request.parameters'),
+    outputs,
+    binaryByOutput,
+    classesByOutput,
+    binaryOutput,
+    priority,
+    timeoutMs,
   };
 }
 

@@ -48,7 +48,7 @@ export function writeV2Response(
   const json = JSON.stringify({
     model_name: model.model,
     model_version: String(model.version),
-    ...(request.id !== undefined && { id: request.id }),
+    id: request.id,
     outputs: described,
   });
   if (chunks.length === 0) return { body: json, jsonBytes: undefined };

@@ -67,12 +67,16 @@ export class CallRecord {
     return this.#identity === undefined ? context : { ...context, traceparent: this.#identity.traceparent };
   }
 
-  /** The call has a target; another one than before takes its place as if there had been no other. */
-  route(target: Target, routeMs = this.#routeMs): Prediction {
+  /**
+   * The call has a target; another one than before takes its place as if there had been no other.
+   *
+   * @param startMs when it began to be routed, in `performance.now()` milliseconds; left out: it had been routed before
+   */
+  route(target: Target, startMs?: number): Prediction {
     this.#target?.release();
     this.#target = target;
-    this.#routeMs = routeMs;
     this.#routedMs = performance.now();
+    if (startMs !== undefined) this.#routeMs = this.#routedMs - startMs;
     this.#prediction = this.#options.predictions.begin(target);
     return this.#prediction;
   }

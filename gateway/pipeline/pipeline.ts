@@ -63,7 +63,7 @@ export class Pipeline {
       const isElsewhere = confirming !== undefined && (await confirming);
       if (isElsewhere) first.release();
       const target = isElsewhere ? router.route(call, unrouted) : first;
-      const prediction = record.route(target, performance.now() - startMs);
+      const prediction = record.route(target, startMs);
       this.#options.shedder.checkQueue(call.principal.priority, target.version);
       try {
         return await this.#answer({ call, face, record, target, prediction, unrouted, isInstead: false });
@@ -117,7 +117,7 @@ export class Pipeline {
         priority: read.priority,
         timeoutMs: read.timeoutMs,
         cacheKey: read.cacheKey,
-        ...(version instanceof UpstreamVersion && { traceContext: record.traceContext }),
+        traceContext: version instanceof UpstreamVersion ? record.traceContext : undefined,
         deadlineMs: this.#deadlineOf(call),
         signal: call.signal,
       }));

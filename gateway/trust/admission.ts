@@ -191,7 +191,10 @@ export class Admission {
   }
 
   #identify(head: CallerHead): Principal | Promise<Principal> {
-    if (this.isOpen) return { ...(isLocal(head) ? ANYBODY : STRANGER), address: head.address };
+    if (this.isOpen) {
+      const { id, scopes, models, limits, priority } = isLocal(head) ? ANYBODY : STRANGER;
+      return { id, scopes, models, limits, priority, address: head.address };
+    }
     const text = credentialIn(head);
     if (this.#tokens !== undefined && (this.#keys === undefined || idOf(text) === undefined)) {
       return this.#tokens.check(text, this.#now());

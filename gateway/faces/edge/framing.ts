@@ -5,6 +5,16 @@ import { AUTHORITY, headerOf } from '../http-call.ts';
 /** A name or an address, and a port. */
 const HOST = /^(?:[A-Za-z0-9._~%-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?$/;
 
+/** What was found to be one last: most callers say the same, and to compare it takes less than to read it again. */
+let knownHost = '';
+
+function isHost(name: string): boolean {
+  if (name === knownHost) return true;
+  if (!HOST.test(name)) return false;
+  knownHost = name;
+  return true;
+}
+
 const ABSOLUTE = /^https?:\/\/([^/?#]*)/i;
 
 /** Whether a request came over HTTP/2, whatever it says of itself: a request line may name any version. */
@@ -33,7 +43,7 @@ export function whyMisframed(message: IncomingMessage): string | undefined {
   if (authority !== undefined && host !== undefined && authority !== host)
     return `Host is '${host.slice(0, 64)}', and the authority another one; send one of them`;
   if (named === undefined && httpVersion !== '1.0') return 'Host is missing; every request names it';
-  if (named !== undefined && named !== '' && !HOST.test(named))
+  if (named !== undefined && named !== '' && !isHost(named))
     return `Host is '${named.slice(0, 64)}', which is no name or address with a port`;
   // The usual target begins with a slash; `*` is what OPTIONS asks of the whole server.
   if (url.startsWith('/') || url === '*') return undefined;

@@ -103,7 +103,8 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
       return;
     }
     describeAnswer(reply, answered);
-    await sendV2Response(request, reply, encoded);
+    const sending = sendV2Response(request, reply, encoded);
+    if (sending !== undefined) await sending;
   };
 
   app.get('/v2/models/stats', scope('infer', ALL_STATISTICS_DOCS), ({ principal }) =>
