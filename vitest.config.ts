@@ -16,6 +16,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 180_000,
     teardownTimeout: 60_000,
+    expect: { poll: { timeout: 100_000 } },
     // What a test replaces is back before the next one.
     restoreMocks: true,
     unstubEnvs: true,

@@ -1,7 +1,8 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ModelVersion } from '../../backends/model-version.ts';
 import { addingModel } from '../models/small-models.ts';
 import { loadVersion } from './load-version.ts';
+import { eventuallyHolds } from '../eventually-holds.ts';
 
 async function ask(version: ModelVersion): Promise<readonly number[]> {
   const answer = await version.infer({
@@ -29,7 +30,7 @@ test('the number of instances changes under load, and no request is lost', async
     await version.resize(count);
     expect(version.instances).toEqual({ ready: count, hung: 0, wanted: count });
     const before = answered;
-    await vi.waitFor(() => {
+    await eventuallyHolds(() => {
       expect(answered).toBeGreaterThan(before + 100);
     });
   }

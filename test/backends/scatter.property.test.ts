@@ -1,6 +1,6 @@
 /** No caller ever gets another's rows, whatever the callers do. */
 import fc from 'fast-check';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BackendError } from '../../backends/errors.ts';
 import type { InferAnswer } from '../../backends/inference.ts';
 import type { ModelVersion } from '../../backends/model-version.ts';
@@ -9,6 +9,7 @@ import { elementCount } from '../../backends/tensor/tensor.ts';
 import { identitiesModel } from '../models/small-models.ts';
 import type { Column } from '../models/small-models.ts';
 import { loadVersion } from './load-version.ts';
+import { eventuallyHolds } from '../eventually-holds.ts';
 
 const MAX_ROWS = 8;
 
@@ -155,7 +156,7 @@ function at<T>(list: readonly T[], position: number): T {
 }
 
 describe('each caller gets its own rows and no others, in a model with', () => {
-  test.each(MODELS)('$name', { timeout: 60_000 }, async ({ columns }) => {
+  test.each(MODELS)('$name', async ({ columns }) => {
     await using loaded = await loadVersion(identitiesModel(columns), {
       instances: 2,
       ...(columns.every(({ shape }) => shape[0] === 'batch') ? { maxBatchSize: MAX_ROWS } : {}),
@@ -173,12 +174,9 @@ describe('each caller gets its own rows and no others, in a model with', () => {
         await Promise.all(calls);
         expect(version.queued).toBe(0);
         // A batch all of whose callers hung up may still be running.
-        await vi.waitFor(
-          () => {
-            expect(version.lentSlabs).toBe(0);
-          },
-          { interval: 1, timeout: 5000 },
-        );
+        await eventuallyHolds(() => {
+          expect(version.lentSlabs).toBe(0);
+        });
       }),
       { numRuns: 100 },
     );

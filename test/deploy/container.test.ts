@@ -68,7 +68,7 @@ describe('what the image holds', () => {
     await expect(failed).rejects.toThrow(
       /libonnxruntime_providers_cuda\.so is missing; .*--onnxruntime-node-install=cuda12/,
     );
-  }, 120_000);
+  });
 
   test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
     'it serves from a read-only root with no shell, as a user without rights, is found healthy, and ends with 0',
@@ -119,7 +119,6 @@ describe('what the image holds', () => {
       await using unhealthy = health(`http://${http}/v2/health/ready`);
       expect(await unhealthy.ended).toBe(1);
     },
-    120_000,
   );
 });
 

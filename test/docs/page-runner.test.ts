@@ -4,7 +4,7 @@ import { tryPage } from './page-runner.ts';
 import { isShown } from './shown-output.ts';
 
 const attempt = async (markdown: string): Promise<void> =>
-  tryPage(blocksOf('page.md', markdown), { clone: false, npx: false, timeoutMs: 20_000 });
+  tryPage(blocksOf('page.md', markdown), { clone: false, npx: false, timeoutMs: 100_000 });
 
 test('blocks of a page share a folder and variables, and what is shown is compared', async () => {
   await attempt(

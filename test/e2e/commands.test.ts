@@ -33,4 +33,4 @@ test('an experiment is rolled back in the terminal, a live view shows it, and th
   expect(audit.out).toMatch(
     /rollback, by hand from 127\.0\.0\.1: v2 is slow\n.*running v1 50, v2 50 → \(2\) completed/,
   );
-}, 120_000);
+});

@@ -60,5 +60,5 @@ describe.skipIf(found.kind === 'missing')('a rollout in the console', () => {
     await page.goto(`http://${gateway.server.bound.admin ?? ''}/console/#/experiments`);
     await page.locator('.card').getByText('Aborted: everybody gets v1').waitFor();
     await page.close();
-  }, 60_000);
+  });
 });

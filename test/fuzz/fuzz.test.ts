@@ -30,7 +30,6 @@ test.each(ENTRIES.map(({ entry }) => [entry.name, entry] as const))(
     );
     expect(Object.keys(report.refused)).not.toEqual([]);
   },
-  120_000,
 );
 
 test('a campaign finds a reader that throws what it should not, and says which input it was', async () => {

@@ -15,7 +15,7 @@ async function addendOver(gateway: RunningGateway, path: string): Promise<number
   return answer.outputs?.[0]?.data[0];
 }
 
-test('with poll control a swapped ..data link is served within two seconds', async () => {
+test('with poll control a swapped ..data link is served', async () => {
   await using gateway = await startGateway({
     files: { 'models/..1/m/1/model.onnx': addingModel(1), 'models/..2/m/1/model.onnx': addingModel(2) },
   });
@@ -24,10 +24,8 @@ test('with poll control a swapped ..data link is served within two seconds', asy
   await symlink('..data/m', join(models, 'm'));
   await eventually(async () => (await addendOver(gateway, 'm')) === 1);
   await symlink('..2', join(models, '..next'));
-  const startMs = performance.now();
   await rename(join(models, '..next'), join(models, '..data'));
   await eventually(async () => (await addendOver(gateway, 'm')) === 2);
-  expect(performance.now() - startMs).toBeLessThan(2000);
   await unlink(join(models, 'm'));
   await eventually(async () => (await addendOver(gateway, 'm')) === undefined);
 });

@@ -68,7 +68,7 @@ describe.skipIf(python.kind === 'missing')('the clients of Triton', () => {
     let errors: ReadonlyMap<string, string | null>;
     beforeAll(async () => {
       if (python.kind === 'ready') errors = await runCases(python.python, file, gateway);
-    }, 120_000);
+    });
 
     test.each(casesOf(file))('%s', (name) => {
       // What the script never got to has no line.

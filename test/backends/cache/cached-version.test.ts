@@ -7,6 +7,7 @@ import type { Servable } from '../../../backends/servable.ts';
 import { lingeringModel, lookupModel } from '../../models/small-models.ts';
 import { lentSlabsOf, openRepository } from '../repository/open-repository.ts';
 import type { OpenedRepository } from '../repository/open-repository.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 
 function cached(opened: OpenedRepository, model: string, version = 1) {
   const results: CacheResult[] = [];
@@ -113,12 +114,12 @@ describe('equal requests in flight', () => {
     const { served, inner } = cached(opened, 'm');
     const callers = [new AbortController(), new AbortController()];
     const asked = callers.map(({ signal }) => served.infer(asking(1, { signal })));
-    await vi.waitFor(() => {
+    await eventuallyHolds(() => {
       expect(inner.queued).toBe(1);
     });
     for (const caller of callers) caller.abort();
     for (const one of asked) await expect(one).rejects.toMatchObject({ fault: 'cancelled' });
-    await vi.waitFor(() => {
+    await eventuallyHolds(() => {
       expect(inner.queued).toBe(0);
     });
   });
@@ -135,7 +136,7 @@ describe('equal requests in flight', () => {
     const long = served.infer(asking(1));
     await expect(short).rejects.toMatchObject({ fault: 'expired_in_queue' });
     // The run of the first ends by a timer of its own, and what it shares a batch with would end with it.
-    await vi.waitFor(() => {
+    await eventuallyHolds(() => {
       expect([inner.statistics.fail.count, inner.queued]).toEqual([1, 1]);
     });
     const other = inner.infer(asking(0));

@@ -1,10 +1,11 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { InferRequest } from '../../../backends/inference.ts';
 import type { Servable } from '../../../backends/servable.ts';
 import { encodeModel } from '../../models/onnx-graph.ts';
 import { addingModel, lingeringModel, lookupModel } from '../../models/small-models.ts';
 import { lentSlabsOf, openRepository } from '../repository/open-repository.ts';
 import { addingFiles, ensembleConfig } from './ensemble-files.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 
 async function ask(
   version: Servable,
@@ -160,7 +161,7 @@ ensemble_scheduling:
     const answer = await infer(2n);
     expect(answer.outputs.map(({ data }) => Number(data[0]))).toEqual([30, 30]);
     answer.release();
-    await vi.waitFor(() => {
+    await eventuallyHolds(() => {
       expect(lentSlabsOf(opened.ready('table', 1))).toBe(0);
     });
     expect(opened.ready('twice', 1).statistics).toMatchObject({ success: { count: 1 }, fail: { count: 1 } });
@@ -178,7 +179,7 @@ ensemble_scheduling:
     });
     caller.abort();
     await expect(asked).rejects.toMatchObject({ fault: 'cancelled' });
-    await vi.waitFor(() => {
+    await eventuallyHolds(() => {
       expect(opened.ready('slow', 1).queued).toBe(0);
       expect(lentSlabsOf(opened.ready('slow', 1))).toBe(0);
     });
@@ -192,7 +193,7 @@ ensemble_scheduling:
     const [one, ten] = [opened.ready('one', 1), opened.ready('ten', 1)];
     const caller = new AbortController();
     const asked = ask(opened.ready('both', 1), [1], { signal: caller.signal });
-    await vi.waitFor(() => {
+    await eventuallyHolds(() => {
       expect(ten.queued).toBe(1);
     });
     caller.abort();

@@ -100,10 +100,10 @@ test('the main thread goes on while images are read', async () => {
 
 test('a request with many files lets another one have its turn between them', async () => {
   const order: string[] = [];
-  const many = pool
-    .toTensors(requestOf(await Promise.all(Array.from({ length: 40 }, () => shade(1, 300)))))
-    .then(() => order.push('many'));
-  const one = pool.toTensors(requestOf([await shade(2)])).then(() => order.push('one'));
+  const files = await Promise.all(Array.from({ length: 40 }, () => shade(1, 300)));
+  const small = await shade(2);
+  const many = pool.toTensors(requestOf(files)).then(() => order.push('many'));
+  const one = pool.toTensors(requestOf([small])).then(() => order.push('one'));
   await Promise.all([many, one]);
   expect(order).toEqual(['one', 'many']);
 });
@@ -131,10 +131,11 @@ describe('a file that is refused', () => {
         return Reflect.get(target, property) as unknown;
       },
     });
-    const request = requestOf(watched);
-    await expect(pool.toTensors(request)).rejects.toMatchObject({ fault: 'undecodable' });
-    expect(read).toContain(0);
-    expect(read).not.toContain(4);
+    // Of two workers the other one could have read them all before the first says what it found.
+    const alone = new ImagePool(1);
+    await expect(alone.toTensors(requestOf(watched))).rejects.toMatchObject({ fault: 'undecodable' });
+    expect(read.filter(Number.isInteger)).toEqual([0]);
+    await alone.close();
   });
 });
 

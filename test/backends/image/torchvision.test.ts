@@ -48,4 +48,4 @@ test('the tensors are what torchvision makes of the photographs today', async ({
     });
     expect(network?.top5, name).toEqual(stored?.network?.top5);
   });
-}, 120_000);
+});

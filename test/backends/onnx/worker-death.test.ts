@@ -13,6 +13,7 @@ import { DEFAULT_MODEL_CONFIG } from '../../../backends/repository/model-config.
 import { identityModel } from '../../models/onnx-graph.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 import { loadVersion } from '../load-version.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 
 const ECHO = identityModel('BYTES', ['batch', 'width']);
 const OUT_OF_HEAP = /heap out of memory/;
@@ -134,7 +135,7 @@ test('a worker that ends leaves the others of its version at work', async () => 
   await thread?.terminate();
   const texts = Array.from({ length: 50 }, (_, index) => `text ${index}`);
   expect(await Promise.all(texts.map((text) => echoOf(version, text)))).toEqual(texts.map((text) => [text]));
-  await vi.waitFor(() => {
+  await eventuallyHolds(() => {
     expect(version.instances).toEqual({ ready: 2, hung: 0, wanted: 2 });
   });
 });

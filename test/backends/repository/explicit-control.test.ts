@@ -1,8 +1,9 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { RepositoryError } from '../../../backends/repository/repository-error.ts';
 import { addingModel } from '../../models/small-models.ts';
 import { addendOf, openRepository } from './open-repository.ts';
 import type { OpenedRepository } from './open-repository.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 
 const TWO_MODELS = {
   'm/1/model.onnx': addingModel(1),
@@ -54,7 +55,7 @@ describe('with explicit control', () => {
     const unloaded = opened.repository.unload('m').then(() => {
       isUnloaded = true;
     });
-    await vi.waitFor(() => {
+    await eventuallyHolds(() => {
       expect(opened.repository.model('m')).toBeUndefined();
     });
     expect(opened.stateOf('m', 1)).toBe('UNLOADING');

@@ -1,9 +1,10 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { addingModel } from '../../models/small-models.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 import { addendOf, lentSlabsOf, modelPath, openRepository, settle } from './open-repository.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 
 describe('a refresh', () => {
   test('that finds nothing new changes nothing', async () => {
@@ -55,7 +56,7 @@ describe('a refresh', () => {
     expect(await addendOf(opened.ready('m', 1))).toBe(2);
     expect(await addendOf(before)).toBe(1);
     release();
-    await vi.waitFor(async () => {
+    await eventuallyHolds(async () => {
       await expect(addendOf(before)).rejects.toMatchObject({ fault: 'unavailable' });
     });
   });
@@ -106,10 +107,10 @@ describe('a refresh', () => {
     expect(opened.events.onVersion).toHaveBeenLastCalledWith('m', 2, 'unloaded');
     expect(await addendOf(removed)).toBe(2);
     release();
-    await vi.waitFor(async () => {
+    await eventuallyHolds(async () => {
       await expect(addendOf(removed)).rejects.toMatchObject({ fault: 'unavailable' });
     });
-    await vi.waitFor(() => {
+    await eventuallyHolds(() => {
       expect(opened.stateOf('m', 2)).toBeUndefined();
     });
   });
@@ -173,7 +174,7 @@ describe('a refresh', () => {
   });
 });
 
-test('twenty swaps under load lose no answer, and each answer is whole', { timeout: 60_000 }, async () => {
+test('twenty swaps under load lose no answer, and each answer is whole', async () => {
   await using opened = await openRepository({ 'm/1/model.onnx': addingModel(0) });
   await using staging = await temporaryFolder();
   const versions = new Set([opened.ready('m', 1)]);
@@ -209,7 +210,7 @@ test('twenty swaps under load lose no answer, and each answer is whole', { timeo
     expect(await addendOf(opened.ready('m', 1))).toBe(swap);
   }
   // The callers have to come by once more to see the last one.
-  await vi.waitFor(() => {
+  await eventuallyHolds(() => {
     expect(seen).toContain(20);
   });
   isOver = true;

@@ -23,7 +23,7 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
       ConsoleBrowser.start(found.kind === 'found' ? found.program : '', demo.admin),
       demo.send(300),
     ]);
-  }, 120_000);
+  });
   afterAll(async () => {
     await browser[Symbol.asyncDispose]();
     await demo[Symbol.asyncDispose]();
@@ -43,7 +43,6 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
       const brightness = (channels[0]?.mean ?? 0) / 255;
       expect(brightness > 0.5).toBe(colorScheme === 'light');
     },
-    60_000,
   );
 
   test('a wrong key is told so in the gateway’s words, and a good one opens it', async () => {
@@ -115,7 +114,7 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
     const units = page.locator('section', { has: page.locator('#split') }).getByRole('row', { name: /^v1/ });
     const before = await units.textContent();
     await demo.send(200);
-    await expect.poll(() => units.textContent(), { timeout: 20_000 }).not.toBe(before);
+    await expect.poll(() => units.textContent()).not.toBe(before);
     await units
       .getByText(/^8\d\.\d %$|^9\d\.\d %$/)
       .last()
@@ -146,7 +145,7 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
     expect(await answers()).toEqual(['digits-cnn=v1 default']);
 
     await act(page, { button: 'Promote', question: 'Promote digits-cnn?', why: 'sevens are read again' });
-    await expect.poll(answers, { timeout: 20_000 }).toEqual(['digits-cnn=v2 default']);
+    await expect.poll(answers).toEqual(['digits-cnn=v2 default']);
 
     await act(page, { button: 'Resume', question: 'Resume digits-cnn?', why: 'for the tests that follow' });
     await badge('running');
@@ -163,7 +162,7 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
       await entry.getByText(/on call/).waitFor();
     }
     expect(complaints).toEqual([]);
-  }, 120_000);
+  });
 
   const VIEWS = [
     ['#/experiments', 'Experiments'],
@@ -177,19 +176,15 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
     { colorScheme: 'light', rules: undefined },
     // Nothing but the colours is another.
     { colorScheme: 'dark', rules: ['color-contrast', 'link-in-text-block'] },
-  ] as const)(
-    'every view is accessible when it is $colorScheme',
-    async ({ colorScheme, rules }) => {
-      await using opened = await browser.open(demo.keys.writer, '', { colorScheme });
-      const { page, complaints } = opened;
-      for (const [at, heading] of VIEWS) {
-        await browser.visit(page, at, heading);
-        expect([at, await browser.violationsOn(page, rules)]).toEqual([at, []]);
-      }
-      expect(complaints).toEqual([]);
-    },
-    90_000,
-  );
+  ] as const)('every view is accessible when it is $colorScheme', async ({ colorScheme, rules }) => {
+    await using opened = await browser.open(demo.keys.writer, '', { colorScheme });
+    const { page, complaints } = opened;
+    for (const [at, heading] of VIEWS) {
+      await browser.visit(page, at, heading);
+      expect([at, await browser.violationsOn(page, rules)]).toEqual([at, []]);
+    }
+    expect(complaints).toEqual([]);
+  });
 
   test('nothing is wider than a phone of 360 pixels', async () => {
     await using opened = await browser.open(demo.keys.writer, '', { width: 360 });
@@ -198,7 +193,7 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
       await browser.visit(page, at, heading);
       expect([at, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([at, 360]);
     }
-  }, 60_000);
+  });
 
   test('a gateway that can’t be reached is told, and the page goes on when it can', async () => {
     await using opened = await browser.open(demo.keys.writer, '#/experiments/digits-cnn');

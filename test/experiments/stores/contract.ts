@@ -17,6 +17,7 @@ import {
 } from './samples.ts';
 import { mirrorContract } from './mirror-contract.ts';
 import { windowContract } from './window-contract.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 
 /** What every state store does, whichever it is. */
 export function stateStoreContract(open: () => Promise<StateStore>): void {
@@ -123,7 +124,7 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       await expect(store.writeDocument(key, 'a', 1, { fence: first })).rejects.toThrow(LeaseLost);
       const second = await fenceOf('a', 1);
       expect(second.token).toBeGreaterThan(first.token);
-      await vi.waitFor(async () => {
+      await eventuallyHolds(async () => {
         const { version } = (await store.readDocument(key)) ?? { version: 0 };
         await expect(store.writeDocument(key, 'late', version, { fence: second })).rejects.toThrow(LeaseLost);
       });
@@ -136,19 +137,19 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       expect(await store.writeDocument(key, 'a', version, { fence: third })).toBe(version + 1);
     });
 
-    test('a watcher is told of a write within a second, and of none after it left', async () => {
+    test('a watcher is told of a write, and of none after it left', async () => {
       const key = newExperiment();
       const onChange = vi.fn();
       const stop = store.watchDocument(key, onChange);
       await store.writeDocument(key, 1, 0);
-      await vi.waitFor(() => {
+      await eventuallyHolds(() => {
         expect(onChange).toHaveBeenCalled();
       });
       stop();
       const other = vi.fn();
       store.watchDocument(key, other);
       const before = onChange.mock.calls.length;
-      await vi.waitFor(async () => {
+      await eventuallyHolds(async () => {
         const version = (await store.readDocument(key))?.version ?? 0;
         await store.writeDocument(key, 2, version);
         expect(other).toHaveBeenCalled();
@@ -163,7 +164,7 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
     expect(asked.filter(Boolean)).toHaveLength(1);
     const short = newExperiment();
     expect(await store.claim(short, 50)).toBe(true);
-    await vi.waitFor(async () => {
+    await eventuallyHolds(async () => {
       expect(await store.claim(short, 60_000)).toBe(true);
     });
     expect(await store.claim(short, 60_000)).toBe(false);
@@ -197,7 +198,7 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       await store.releaseLease(name, 'a');
       expect(await store.leaseHolder(name)).toBeUndefined();
       await store.acquireLease(name, 'b', 30);
-      await vi.waitFor(async () => {
+      await eventuallyHolds(async () => {
         expect(await store.leaseHolder(name)).toBeUndefined();
       });
     });
@@ -210,7 +211,7 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       await store.releaseLease(name, 'a');
       const second = await store.acquireLease(name, 'b', 50);
       expect(second?.token).toBeGreaterThan(first?.token ?? 0);
-      await vi.waitFor(async () => {
+      await eventuallyHolds(async () => {
         const third = await store.acquireLease(name, 'c', 60_000);
         expect(third?.token).toBeGreaterThan(second?.token ?? 0);
       });

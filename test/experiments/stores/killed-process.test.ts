@@ -66,12 +66,12 @@ async function checkAfterKills(address: StateAddress): Promise<void> {
 }
 
 describe('a process that is killed at any moment loses nothing that it acknowledged', () => {
-  test('SQLite', { timeout: 120_000 }, async () => {
+  test('SQLite', async () => {
     await using folder = await temporaryFolder();
     await checkAfterKills({ kind: 'sqlite', file: join(folder.path, 'state.db') });
   });
 
-  test.skipIf(found.kind === 'missing')('Redis', { timeout: 120_000 }, async () => {
+  test.skipIf(found.kind === 'missing')('Redis', async () => {
     if (found.kind === 'missing') return;
     await using redis = await startRedis(found.program);
     await checkAfterKills({ kind: 'redis', url: redis.url });

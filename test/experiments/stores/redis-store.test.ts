@@ -7,6 +7,7 @@ import { findRedis, startRedis } from '../../servers/redis-server.ts';
 import type { RunningRedis } from '../../servers/redis-server.ts';
 import { stateStoreContract } from './contract.ts';
 import { START_MS, batch, exposure, newExperiment, outcome } from './samples.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 
 const found = await findRedis();
 const program = found.kind === 'found' ? found.program : '';
@@ -38,12 +39,12 @@ describe.skipIf(found.kind === 'missing')(
       expect(ofA?.epochs[0]?.variants.v1?.units).toBe(1);
       const onChange = vi.fn();
       b.watchDocument(name, onChange);
-      await vi.waitFor(() => {
+      await eventuallyHolds(() => {
         expect(onChange).toHaveBeenCalled();
       });
       const before = onChange.mock.calls.length;
       await a.writeDocument(name, { weights: 1 }, 0);
-      await vi.waitFor(() => {
+      await eventuallyHolds(() => {
         expect(onChange.mock.calls.length).toBeGreaterThan(before);
       });
       expect((await b.readDocument(name))?.value).toEqual({ weights: 1 });
@@ -72,17 +73,14 @@ describe.skipIf(found.kind === 'missing')(
       const name = newExperiment();
       await store.recordOutcomes([outcome(name)]);
       await own.kill();
-      await vi.waitFor(() => expect(store.readDocument('x')).rejects.toThrow(StoreUnavailable));
+      await eventuallyHolds(() => expect(store.readDocument('x')).rejects.toThrow(StoreUnavailable));
       const startMs = performance.now();
       await expect(store.recordOutcomes([outcome(name)])).rejects.toThrow(StoreUnavailable);
       expect(performance.now() - startMs).toBeLessThan(1000);
       await own.start();
-      await vi.waitFor(
-        async () => {
-          expect(await store.recordOutcomes([outcome(name)])).toEqual(['duplicate']);
-        },
-        { timeout: 10_000 },
-      );
+      await eventuallyHolds(async () => {
+        expect(await store.recordOutcomes([outcome(name)])).toEqual(['duplicate']);
+      });
       await store.close();
     });
 
@@ -93,7 +91,7 @@ describe.skipIf(found.kind === 'missing')(
       own.freeze();
       await expect(store.readDocument('x')).rejects.toThrow(StoreUnavailable);
       own.thaw();
-      await vi.waitFor(async () => {
+      await eventuallyHolds(async () => {
         expect(await store.readDocument('x')).toBeUndefined();
       });
       await store.close();
@@ -112,17 +110,14 @@ describe.skipIf(found.kind === 'missing')(
       );
       // The state of another release comes while the store is open, as by a restore.
       await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-      await vi.waitFor(() => expect(store.readDocument('x')).rejects.toThrow('written by a newer release'), {
-        timeout: 10_000,
-      });
+      await eventuallyHolds(() =>
+        expect(store.readDocument('x')).rejects.toThrow('written by a newer release'),
+      );
       await client.set('signalbox:{state}:format', 1);
       await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-      await vi.waitFor(
-        async () => {
-          expect(await store.readDocument('x')).toEqual({ version: 1, value: 1 });
-        },
-        { timeout: 10_000 },
-      );
+      await eventuallyHolds(async () => {
+        expect(await store.readDocument('x')).toEqual({ version: 1, value: 1 });
+      });
       client.disconnect();
       await store.close();
     });

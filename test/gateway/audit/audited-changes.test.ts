@@ -194,4 +194,4 @@ test('the terminal shows a log of all kinds, and of what it does not know that i
   expect(out).toMatch(/model other {2}model\.scale, .*\n {4}version 1 READY, instances 1 → .*instances 2/);
   expect(out).toContain('level info → debug');
   expect(out).toContain('key created, of a form that is not shown here; --json has it');
-}, 120_000);
+});

@@ -29,4 +29,4 @@ test('the demo’s traffic sends the key of SIGNALBOX_KEY, outcomes too, and say
   const taken = await traffic(key.text);
   expect(taken).toContain('20 of 20 requests, 0 failed');
   expect(taken).not.toContain('the first failure');
-}, 120_000);
+});

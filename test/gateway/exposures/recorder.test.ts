@@ -14,6 +14,7 @@ import { RotatingFile } from '../../../gateway/exposures/rotating-file.ts';
 import { StateSink } from '../../../gateway/exposures/state-sink.ts';
 import { sampleExperiment } from '../../experiments/sample-experiment.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 
 const experiment = sampleExperiment();
 const ids = new PredictionIds(['a secret of a test, long enough']);
@@ -73,7 +74,7 @@ describe('the recorder', () => {
     const exposures = many(1000);
     for (const one of exposures) recorder.record(one);
     expect(sink.taken).toEqual([]);
-    await vi.waitFor(() => {
+    await eventuallyHolds(() => {
       expect(sink.taken).toEqual(exposures);
     });
   });

@@ -124,7 +124,7 @@ describe.skipIf(found.kind === 'missing')('limits that replicas share in Redis',
     expect(a.fallbacks + b.fallbacks + c.fallbacks).toBe(0);
     expect(passed).toBeLessThanOrEqual(given(start.beforeUs, end.afterUs) + 1);
     expect(passed).toBeGreaterThan(given(start.afterUs, end.beforeUs) * 0.99);
-  }, 30_000);
+  });
 
   test('count rows, and quotas of the day', async () => {
     using a = await replica();

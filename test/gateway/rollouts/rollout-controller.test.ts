@@ -1,7 +1,8 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { RolloutController } from '../../../gateway/rollouts/rollout-controller.ts';
 import { RolloutJudge } from '../../../gateway/rollouts/rollout-judge.ts';
 import { RolloutSteps } from '../../../gateway/rollouts/rollout-steps.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 import { LOG, VERSION_3, oneRollout } from './one-rollout.ts';
 
 const FLOOR = { fault: 'error', count: 10 } as const;
@@ -62,7 +63,7 @@ async function controlled() {
 test('a way back waits for no analysis that waits for others, to its end, and what that says afterwards changes nothing', async () => {
   const { controller, stateOf, weights, answer } = await controlled();
   controller.meetFloor('classes', { ...FLOOR, target: VERSION_3 });
-  await vi.waitFor(() => {
+  await eventuallyHolds(() => {
     expect(stateOf()).toBe('rolled_back');
   });
   expect(weights()).toEqual({ v1: 100, v2: 0 });
@@ -76,7 +77,7 @@ test('a variant that can’t answer any more loses its share while an analysis s
   const { controller, stateOf, weights, unload, answer } = await controlled();
   expect(weights()).toEqual({ v1: 90, v2: 10 });
   unload();
-  await vi.waitFor(() => {
+  await eventuallyHolds(() => {
     expect(stateOf()).toBe('rolled_back');
   });
   expect(weights()).toEqual({ v1: 100, v2: 0 });
@@ -98,7 +99,7 @@ test('a hard floor that another version met, or another phase, takes nothing bac
     expect(stateOf()).toBe(before);
   }
   controller.meetFloor('classes', { ...FLOOR, target: VERSION_3 });
-  await vi.waitFor(() => {
+  await eventuallyHolds(() => {
     expect(stateOf()).toBe('rolled_back');
   });
   await controller.stop();

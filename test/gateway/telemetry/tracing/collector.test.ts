@@ -138,6 +138,6 @@ describe.skipIf(found.kind === 'missing')(
           .flatMap(({ links }) => links.map(({ spanId }) => spanId));
         return [...ran, mirror.spanId].every((spanId) => links.includes(spanId));
       });
-    }, 60_000);
+    });
   },
 );
