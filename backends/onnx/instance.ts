@@ -185,11 +185,15 @@ export class OnnxInstance {
   }
 
   #giveUp(limitMs: number): void {
-    if (this.#state.kind !== 'running') return;
-    const ended = Promise.withResolvers<boolean>();
-    const { reject } = this.#state;
-    this.#state = { kind: 'hung', end: ended.resolve };
-    reject(new RunHung(limitMs, ended.promise));
+    const run = this.#state;
+    if (run.kind !== 'running') return;
+    // After the thread was held up past the limit, timers are looked at before the answer that has long been waiting.
+    setImmediate(() => {
+      if (this.#state !== run) return;
+      const ended = Promise.withResolvers<boolean>();
+      this.#state = { kind: 'hung', end: ended.resolve };
+      run.reject(new RunHung(limitMs, ended.promise));
+    });
   }
 
   /** Ends the run in progress; returns the state that it was in. */

@@ -174,6 +174,14 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
       this.#arm(now + this.#limits.headersMs);
       return;
     }
+    // After the thread was held up past the time, timers are looked at before the answer that has long been waiting.
+    const dueMs = this.#dueMs;
+    setImmediate(() => {
+      if (!this.#isOver && this.#dueMs === dueMs) this.#giveUp(now);
+    });
+  };
+
+  #giveUp(now: number): void {
     const isSilent = this.#status === 0;
     const what = isSilent ? 'sent no answer' : 'did not end its answer';
     const waitedMs = now - (this.#sentMs ?? this.#startMs);
@@ -187,7 +195,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
             `the variant's server ${what} within the time that upstream.timeouts gives it`,
           ),
     );
-  };
+  }
 
   #fail(failure: UpstreamFailure): void {
     if (this.#isOver) return;
