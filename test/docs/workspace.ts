@@ -1,8 +1,8 @@
 import { cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { delimiter, join, relative } from 'node:path';
 import { temporaryFolder } from '../models/temporary-folder.ts';
 import { ROOT } from '../e2e/cli.ts';
+import { freePort } from '../servers/free-port.ts';
 
 /** What a reader's clone has and a page may need; the tests and the measurements' results are left out. */
 const LEFT_OUT =
@@ -41,7 +41,7 @@ export async function openWorkspace({ clone, npx }: WorkspaceOptions): Promise<W
   const mapPorts = async (text: string): Promise<string> => {
     const pattern = /(?<=\b(?:127\.0\.0\.1|localhost):|--port[ =])\d{2,5}\b/g;
     for (const [port] of text.matchAll(pattern)) {
-      if (port !== '0' && !ports.has(port)) ports.set(port, freeLowPort());
+      if (port !== '0' && !ports.has(port)) ports.set(port, freePort());
     }
     const mapped = new Map<string, number>();
     for (const [port, free] of ports) mapped.set(port, await free);
@@ -112,30 +112,3 @@ function terminalEnvironment(notes: string): NodeJS.ProcessEnv {
     NO_COLOR: '1',
   };
 }
-
-/**
- * A free port below those that systems give to whoever asks for any, so that none of the tests that do so takes it before
- * the page's server does.
- */
-async function freeLowPort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 22_000);
-    // Another page has it, whose server may not have begun to listen.
-    if (given.has(port)) continue;
-    const server = createServer();
-    const bound = await new Promise<boolean>((resolve) => {
-      server.once('error', () => {
-        resolve(false);
-      });
-      server.listen(port, '127.0.0.1', () => {
-        resolve(true);
-      });
-    });
-    if (!bound) continue;
-    await new Promise((resolve) => server.close(resolve));
-    given.add(port);
-    return port;
-  }
-}
-
-const given = new Set<number>();
