@@ -31,7 +31,7 @@ export interface Scale {
 }
 
 export const FULL: Scale = { faultMs: 10_000, connections: 10_000, workerDeaths: 40, kills: 5, idleMs: 3000 };
-export const SHORT: Scale = { faultMs: 700, connections: 300, workerDeaths: 2, kills: 2, idleMs: 1000 };
+export const SHORT: Scale = { faultMs: 700, connections: 300, workerDeaths: 2, kills: 2, idleMs: 2000 };
 
 /** A fault that is tried. */
 export interface Fault {

@@ -1,6 +1,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { Fleet } from './fleet.ts';
 import { pause } from './nginx.ts';
 import { Traffic } from './traffic.ts';
@@ -125,9 +126,9 @@ telemetry: { logs: { level: error } }
 /** What the results have; they are asked again until nothing is under way any more, but not for ever. */
 async function foundSums(fleet: Fleet, expected: Sums): Promise<Sums> {
   let found: Sums = {};
-  for (let tries = 0; tries < 50; tries++) {
+  for (let tries = 0; tries < 300; tries++) {
     found = await askSums(fleet.admin);
-    if (Object.entries(expected).every(([name, { units }]) => found[name]?.units === units)) break;
+    if (isDeepStrictEqual(found, expected)) break;
     await pause(100);
   }
   return found;

@@ -19,7 +19,7 @@ export interface KillsResult {
   readonly problems: readonly string[];
 }
 
-/** Further than this after it serves no process is killed. */
+/** Longer than this no process lives after it serves. */
 const LONGEST_LIFE_MS = 1500;
 
 const STEPS = Array.from({ length: 30 }, (_, index) => [
@@ -44,8 +44,10 @@ export async function killRollouts(kills: number, seed = 20261125): Promise<Kill
   });
   const problems: string[] = [];
   let finished = 0;
+  let killed = 0;
   let last: Left = { version: 0, action: '', steps: 0, problems: [] };
-  for (let killed = 0; killed < kills; killed += 1) {
+  // On a busy machine processes may die before the rollout has begun, and then there is nothing yet to be seen.
+  for (; killed < kills || last.steps === 0; killed += 1) {
     const inForce = await liveAndDie(join(folder.path, 'signalbox.yaml'), LONGEST_LIFE_MS * random());
     const left = leftBy(join(folder.path, 'state.db'));
     problems.push(...left.problems.map((problem) => `after death ${killed + 1}: ${problem}`));
@@ -60,7 +62,7 @@ export async function killRollouts(kills: number, seed = 20261125): Promise<Kill
       await folder.write({ 'experiments/classes.yaml': experimentFile(phase) });
     }
   }
-  return { kills, steps: last.steps, finished, problems };
+  return { kills: killed, steps: last.steps, finished, problems };
 }
 
 function experimentFile(phase: number): string {

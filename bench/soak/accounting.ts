@@ -22,8 +22,8 @@ export function unaccountedFor({
   const others = [...predictions].filter(([end]) => end !== 200 && end !== 503);
   return [
     ...others.map(([end, count]) => `${count} predictions ended with ${end}`),
-    // A machine that others use may carry less than it did: what was shed is said so on both sides.
-    ...(refused === shed ? [] : [`${refused} predictions were refused with 503, and ${shed} shed`]),
+    // A machine that others use may carry less than it did, but each refusal has been counted as shed. So are those of the calls that disturb.
+    ...(refused <= shed ? [] : [`${refused} predictions were refused with 503, and ${shed} shed`]),
     ...[...outcomes]
       .filter(([end]) => end !== 202)
       .map(([end, count]) => `${count} outcomes ended with ${end}`),

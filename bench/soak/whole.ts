@@ -70,8 +70,9 @@ export async function soakWhole(soak: WholeSoak): Promise<WholeReport> {
   const startMs = performance.now();
   const elapsed = (): number => (performance.now() - startMs) / 1000;
   const samples: Sample[] = [];
+  let sampled: Promise<unknown> = Promise.resolve();
   const sampling = setInterval(() => {
-    void sampleOf(gateway, elapsed()).then((sample) => {
+    sampled = sampleOf(gateway, elapsed()).then((sample) => {
       samples.push(sample);
       soak.onSample?.(sample);
     });
@@ -87,6 +88,7 @@ export async function soakWhole(soak: WholeSoak): Promise<WholeReport> {
   } finally {
     clearInterval(sampling);
   }
+  await sampled;
   await callers.stop();
   // What waits on the disk while Redis is away is delivered before it is asked after.
   await until(

@@ -14,7 +14,7 @@ describe.skipIf(found.kind === 'missing')('the short form of `npm run soak:whole
         seconds: 6,
         calibrationSeconds: 1,
         // Other tests run beside it, so what it carries now may be much less in a moment.
-        share: 0.2,
+        share: 0.1,
         disturbEveryMs: 200,
         sampleEveryMs: 1000,
         redis: found.kind === 'found' ? found.program : '',
