@@ -125,9 +125,10 @@ export class Replica {
 
   async history(): Promise<readonly AuditLine[]> {
     const text = await readFile(join(this.folder.path, 'audit.jsonl'), 'utf8');
+    // What comes after the last line's end is one that is being written.
     return text
       .split('\n')
-      .filter((line) => line !== '')
+      .slice(0, -1)
       .map((line) => JSON.parse(line) as AuditLine);
   }
 

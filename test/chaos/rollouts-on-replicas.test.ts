@@ -145,7 +145,7 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
     process.stdout.write(
       `a floor that was met on a follower: all three were back after ${Math.round(everywhereMs)} ms\n`,
     );
-  }, 60_000);
+  });
 
   test('a leader that is killed is followed, and the walk goes on to its end', async () => {
     const version = await begin();
@@ -166,7 +166,7 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
       WEIGHTS.map((_, index) => 2 * index + 1),
     );
     process.stdout.write(`a killed leader was followed by a step after ${Math.round(followedMs)} ms\n`);
-  }, 120_000);
+  });
 
   test.each([
     [
@@ -206,12 +206,16 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
       expect(leaders).toHaveLength(2);
       expect(leaders[0]).toContain(`:${at(first).pid}:`);
     },
-    120_000,
   );
 
   test('while Redis hangs the weights stay and no step is taken; it goes on where it stood', async () => {
     const version = await begin();
     await reaches(at(0), 3);
+    // One that has yet to hear of the last step would take it while Redis hangs, as it may.
+    await eventually(async () => {
+      const told = await Promise.all(replicas.map((replica) => replica.told()));
+      return new Set(told.map(({ weightsVersion }) => weightsVersion)).size === 1;
+    });
     redis.freeze();
     const held = await Promise.all(replicas.map((replica) => replica.assignment()));
     const toldBefore = replicas.map(({ running }) => running.stderr().length);
@@ -226,7 +230,7 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
     await reaches(at(0), stoodAt + 2);
     await end();
     await historySince(version);
-  }, 60_000);
+  });
 
   test('Redis comes back empty: weights stay, the rollout holds until a person says so, and goes on where it stood', async () => {
     const version = await begin();
@@ -257,7 +261,7 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
     await reaches(at(0), stoodAt + 2);
     await end();
     await historySince(version);
-  }, 60_000);
+  });
 
   test('a follower that can’t answer for the version holds the rollout where it is, until it can', async () => {
     const version = await begin();
@@ -283,7 +287,7 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
     await reaches(at(0), stepOf(held.standing.rollout?.state) + 2);
     await end();
     await historySince(version);
-  }, 60_000);
+  });
 
   test('a version that is gone where the leader is loses its share everywhere, and gets none again', async () => {
     const version = await begin();
@@ -298,7 +302,7 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
       status: 409,
       body: { error: expect.stringContaining("v2 can't answer") as string },
     });
-  }, 60_000);
+  });
 });
 
 function stepAfter({ after }: AuditLine): number {

@@ -7,6 +7,7 @@ import type { Predicted } from '../gateway/faces/predictions.ts';
 import { experimentFile, startGateway } from '../gateway/running-gateway.ts';
 import type { RunningGateway } from '../gateway/running-gateway.ts';
 import { signalbox } from './cli.ts';
+import { askOfEach } from '../gateway/few-callers.ts';
 
 const USERS = 400;
 
@@ -23,7 +24,7 @@ beforeAll(async () => {
     },
   });
   const users = Array.from({ length: USERS }, (_, user) => `user-${user}`);
-  const answers = await Promise.all(users.map((user) => predict(gateway, user)));
+  const answers = await askOfEach(users, (user) => predict(gateway, user));
   variants = answers.map(({ variant }) => variant);
   anonymous = await predict(gateway);
   await predict(gateway, 'user-1', { headers: { 'x-experiment': 'v2' } });
@@ -101,9 +102,7 @@ test('what other weights would do is what they then do', async () => {
   await using changed = await startGateway({
     files: { ...MEASURED_FILES, 'experiments/digits.yaml': again },
   });
-  const answers = await Promise.all(
-    Array.from({ length: USERS }, (_, user) => predict(changed, `user-${user}`)),
-  );
+  const answers = await askOfEach(variants, (_, user) => predict(changed, `user-${user}`));
   const moved = answers.filter(({ variant }, user) => variant !== variants[user]).length;
   const inV2 = answers.filter(({ variant, reason }) => variant === 'v2' && reason === 'split').length;
   // The request without a unit is one of the units of the log, and may fall either way.

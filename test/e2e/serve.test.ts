@@ -53,7 +53,7 @@ describe('signalbox serve', () => {
 
   test('stopping fails readiness first, answers what is in flight, and takes no new connection', async () => {
     await using folder = await temporaryFolder({
-      'signalbox.yaml': config('./models') + 'timeouts: { grace: 500ms }\n',
+      'signalbox.yaml': config('./models') + 'timeouts: { grace: 2s }\n',
       'models/slow/1/model.onnx': slowModel(),
       'experiments/README': '',
     });

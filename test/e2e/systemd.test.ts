@@ -31,7 +31,7 @@ describe.skipIf(isMissing)('systemd is told', () => {
   test.each([
     ['by the parent', []],
     ['by the one process', ['--no-supervisor']],
-  ])('of the service that it serves, reloads and stops, %s', { timeout: 60_000 }, async (_, options) => {
+  ])('of the service that it serves, reloads and stops, %s', async (_, options) => {
     await using socket = await startNotifySocket(program);
     await using folder = await folderOf();
     const file = join(folder.path, 'signalbox.yaml');
@@ -53,7 +53,7 @@ describe.skipIf(isMissing)('systemd is told', () => {
     expect(socket.messages.findIndex((message) => 'RELOADING' in message)).toBeLessThan(
       socket.messages.findLastIndex((message) => 'READY' in message),
     );
-    expect(gateway.stderr()).toContain('the configuration was reloaded');
+    await eventually(() => gateway.stderr().includes('the configuration was reloaded'));
 
     gateway.child.kill('SIGTERM');
     expect(await gateway.ended).toBe(0);
@@ -61,35 +61,31 @@ describe.skipIf(isMissing)('systemd is told', () => {
     expect(told('STOPPING')[0]?.STOPPING).toBe('1');
   });
 
-  test(
-    'nothing more of a serving process that hangs, and again of the one after it',
-    { timeout: 60_000 },
-    async () => {
-      await using socket = await startNotifySocket(program);
-      await using folder = await folderOf();
-      await using gateway = run(
-        process.execPath,
-        ['gateway/cli/main.ts', 'serve', '--config', join(folder.path, 'signalbox.yaml')],
-        { ...process.env, NOTIFY_SOCKET: socket.path, WATCHDOG_USEC: '200000' },
-      );
-      const { pid } = await gateway.ready();
-      const beats = () => socket.messages.filter((message) => 'WATCHDOG' in message).length;
-      await eventually(() => beats() >= 2);
-      const hanging = await childOf(Number(pid));
-      process.kill(hanging, 'SIGSTOP');
-      // What was asked before is answered still; then there are no more of them, however long one looks.
-      let before = -1;
-      await eventually(async () => {
-        const now = beats();
-        const isStill = now === before;
-        before = now;
-        if (!isStill) await new Promise((resolve) => setTimeout(resolve, 1000));
-        return isStill;
-      });
-      process.kill(hanging, 'SIGKILL');
-      await eventually(() => beats() > before);
-    },
-  );
+  test('nothing more of a serving process that hangs, and again of the one after it', async () => {
+    await using socket = await startNotifySocket(program);
+    await using folder = await folderOf();
+    await using gateway = run(
+      process.execPath,
+      ['gateway/cli/main.ts', 'serve', '--config', join(folder.path, 'signalbox.yaml')],
+      { ...process.env, NOTIFY_SOCKET: socket.path, WATCHDOG_USEC: '200000' },
+    );
+    const { pid } = await gateway.ready();
+    const beats = () => socket.messages.filter((message) => 'WATCHDOG' in message).length;
+    await eventually(() => beats() >= 2);
+    const hanging = await childOf(Number(pid));
+    process.kill(hanging, 'SIGSTOP');
+    // What was asked before is answered still; then there are no more of them, however long one looks.
+    let before = -1;
+    await eventually(async () => {
+      const now = beats();
+      const isStill = now === before;
+      before = now;
+      if (!isStill) await new Promise((resolve) => setTimeout(resolve, 1000));
+      return isStill;
+    });
+    process.kill(hanging, 'SIGKILL');
+    await eventually(() => beats() > before);
+  });
 });
 
 test('without a service manager nobody is told', async () => {

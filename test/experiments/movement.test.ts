@@ -37,8 +37,8 @@ const total = (list: readonly WeightedVariant[]): number => list.reduce((sum, { 
 const reweigh = (list: readonly WeightedVariant[], changes: ReadonlyMap<number, number>) =>
   list.map((variant, index) => ({ ...variant, weight: changes.get(index) ?? variant.weight }));
 
-/** Five standard deviations, and a little for counts so small that they are not normal. */
-const slack = (share: number): number => 5 * Math.sqrt((share * (1 - share)) / UNITS) + 5 / UNITS;
+/** Seven standard deviations, since these are new draws each time, and a little for counts so small that they are not normal. */
+const slack = (share: number): number => 7 * Math.sqrt((share * (1 - share)) / UNITS) + 10 / UNITS;
 
 test('where one weight of two to ten changes, exactly the share that must move moves, in one direction', () => {
   fc.assert(

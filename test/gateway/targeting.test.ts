@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { identityModel } from '../models/onnx-graph.ts';
 import { experimentFile, metricValue, startGateway } from './running-gateway.ts';
 import type { RunningGateway } from './running-gateway.ts';
+import { askOfEach } from './few-callers.ts';
 
 const model = identityModel('FP32', ['batch', 1]);
 const variants = (v1: number, v2: number) => ({
@@ -140,7 +141,7 @@ test('a body that can not be read is refused before the call is routed, and a ca
 
 test('two experiments on one model share its users out, and the holdout of the gateway is out of both', async () => {
   const users = Array.from({ length: 400 }, (_, index) => `user-${index}`);
-  const answers = await Promise.all(users.map((user) => call('shared', { headers: { 'x-user-id': user } })));
+  const answers = await askOfEach(users, (user) => call('shared', { headers: { 'x-user-id': user } }));
   const count = (answer: RegExp) => answers.filter((found) => answer.test(found)).length;
   expect(count(/^(left|right)=(v2 split|v1 holdout)$/)).toBe(users.length);
   // Three standard deviations of 400 draws: 0.4 and 0.2.

@@ -17,6 +17,7 @@ import {
 import type { RunningGateway } from '../gateway/running-gateway.ts';
 import { freePort } from '../servers/free-port.ts';
 import { pythonEnvironment } from './python-environment.ts';
+import { askOfEach } from '../gateway/few-callers.ts';
 
 const python = await pythonEnvironment('fastapi-requirements.txt');
 if (python.kind === 'missing') {
@@ -146,7 +147,7 @@ describe.skipIf(python.kind === 'missing')('a FastAPI server as a variant', () =
 
   test('splits users with the version that the gateway hosts, and the same user goes the same way', async () => {
     const users = Array.from({ length: 40 }, (_, index) => `user-${index}`);
-    const ways = await Promise.all(users.map((user) => upload('0001.png', { 'x-user-id': user })));
+    const ways = await askOfEach(users, (user) => upload('0001.png', { 'x-user-id': user }));
     expect(
       ways.every(
         ({ status, reason, predictionId }) => status === 200 && reason === 'split' && predictionId !== null,
@@ -154,7 +155,7 @@ describe.skipIf(python.kind === 'missing')('a FastAPI server as a variant', () =
     ).toBe(true);
     const variants = ways.map(({ variant }) => variant);
     expect(new Set(variants)).toEqual(new Set(['digits-cnn=v1', 'digits-cnn=fastapi']));
-    const again = await Promise.all(users.map((user) => upload('0001.png', { 'x-user-id': user })));
+    const again = await askOfEach(users, (user) => upload('0001.png', { 'x-user-id': user }));
     expect(again.map(({ variant }) => variant)).toEqual(variants);
   });
 

@@ -124,6 +124,12 @@ describe.skipIf(found.kind === 'missing')('in Redis', () => {
     const config = `cache: { redis: "${server.url}", ttl: 1m }`;
     await using one = await startCached(config);
     await using other = await startCached(config);
+    // Each runs what it is asked until it is connected.
+    for (const [gateway, value] of [
+      [one, 2],
+      [other, 4],
+    ] as const)
+      await eventually(async () => (await cacheOf(ask(gateway, 'reciprocal', value)))[1] === 'hit');
     await eventually(async () => (await cacheOf(ask(one, 'reciprocal', 8)))[1] === 'hit');
     expect(await cacheOf(ask(other, 'reciprocal', 8))).toEqual([200, 'hit']);
     expect(await (await ask(other, 'reciprocal', 8)).json()).toMatchObject({ outputs: [{ data: [0.125] }] });

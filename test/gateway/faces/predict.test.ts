@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pngThatClaims } from '../../backends/image/pictures.ts';
 import { identityModel } from '../../models/onnx-graph.ts';
 import { askOfEach } from '../few-callers.ts';
 import { DEMO_FOLDER, experimentFile, startGateway } from '../running-gateway.ts';
@@ -146,13 +147,7 @@ describe('POST /predict', () => {
     ['no file in the form', () => form([]), 400, 'multipart'],
     [
       '20,000 x 20,000 pixels',
-      async () =>
-        sharp({
-          create: { width: 20_000, height: 20_000, channels: 3, background: '#000' },
-          limitInputPixels: false,
-        })
-          .png()
-          .toBuffer(),
+      () => pngThatClaims(20_000, 20_000),
       413,
       'the image has 20000x20000 pixels; at most 64000000 are decoded',
     ],

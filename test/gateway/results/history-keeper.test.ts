@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { predict, MEASURED_FILES, sendOutcomes } from '../faces/predictions.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 import { eventually, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 
@@ -24,19 +25,21 @@ test('what an experiment said is kept as it goes, though nobody looks, and outli
     gateway,
     answers.map(({ id }) => ({ prediction_id: id, metric: 'correct', value: 1 })),
   );
-  await gateway.server.gateway.results.history.look();
-  const { body } = await history(gateway);
   const unitsOf = (name: string) => answers.filter(({ variant }) => variant === name).length;
-  expect(body.points).toMatchObject([
-    {
+  // On a busy machine the gateway may have looked by itself before all was there, and then the next point comes five seconds later.
+  await eventuallyHolds(async () => {
+    await gateway.server.gateway.results.history.look();
+    const last = (await history(gateway)).body.points.at(-1);
+    expect(last).toMatchObject({
       verdict: expect.stringMatching(/^keep running/) as string,
       variants: {
         v1: { share: 0.5, units: unitsOf('v1'), requests: unitsOf('v1') },
         v2: { share: 0.5, units: unitsOf('v2'), requests: unitsOf('v2') },
       },
-    },
-  ]);
-  expect(Object.keys(body.points[0]?.intervals ?? {})).toContain('correct/v2');
+    });
+    expect(Object.keys(last?.intervals ?? {})).toContain('correct/v2');
+  });
+  const { points } = (await history(gateway)).body;
   await gateway.server.stop();
 
   await using second = await startGateway({
@@ -44,7 +47,7 @@ test('what an experiment said is kept as it goes, though nobody looks, and outli
     config: `state: sqlite:${gateway.folder.path}/state.db`,
     files: MEASURED_FILES,
   });
-  expect((await history(second)).body.points).toEqual(body.points);
+  expect((await history(second)).body.points.slice(0, points.length)).toEqual(points);
 });
 
 test('an edit of the weights makes a point of its own, and a new phase begins anew', async () => {
@@ -58,9 +61,9 @@ test('an edit of the weights makes a point of its own, and a new phase begins an
   });
   const shares = async () => {
     await gateway.server.gateway.results.history.look();
-    return (await history(gateway)).body.points.map(
-      ({ variants }) => (variants as { v1: { share: number } }).v1.share,
-    );
+    return (await history(gateway)).body.points
+      .map(({ variants }) => (variants as { v1: { share: number } }).v1.share)
+      .filter((share, index, all) => share !== all[index - 1]);
   };
   await eventually(async () => (await shares()).at(-1) === 0.75);
   expect(await shares()).toEqual([0.5, 0.75]);
@@ -68,7 +71,10 @@ test('an edit of the weights makes a point of its own, and a new phase begins an
     'experiments/digits.yaml': text.replace('"key"', '"phase": 2, "key"'),
   });
   await eventually(async () => (await history(gateway)).body.phase === 2);
-  expect((await history(gateway)).body.points).toEqual([]);
+  // The gateway may have looked by then.
+  for (const { variants } of (await history(gateway)).body.points) {
+    expect(variants).toMatchObject({ v1: { requests: 0 }, v2: { requests: 0 } });
+  }
 });
 
 test('an experiment that isn’t served has none', async () => {

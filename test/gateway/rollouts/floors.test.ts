@@ -22,7 +22,7 @@ async function waiting(options: Partial<RolledOut>): Promise<RunningGateway> {
     version2: rightClassifier(),
     config: 'state: memory',
     ...options,
-    rollout: { ...WAITING, ...options.rollout },
+    rollout: { ...WAITING, interval: '1h', ...options.rollout },
   });
   await eventually(() => stateOf(gateway)?.kind === 'waiting_for_approval');
   return gateway;
@@ -40,16 +40,11 @@ async function askVersion2(gateway: RunningGateway): Promise<number> {
   return response.status;
 }
 
-/** Waits until it is rolled back; within a second of the fault that met the floor, and for the cause. */
+/** Waits until it is rolled back, for the cause; the plan's own look at how the version does comes an hour later. */
 async function expectRolledBack(gateway: RunningGateway, cause: string): Promise<void> {
   await eventually(() => stateOf(gateway)?.kind === 'rolled_back');
   expect((await history(gateway)).at(-1)?.reason).toBe(`hard_floor: ${cause}`);
-  const timeOf = (text: string): number => {
-    const line = gateway.log.find((candidate) => candidate.includes(text));
-    return (JSON.parse(line ?? '{}') as { time?: number }).time ?? Number.NaN;
-  };
-  const tookMs = timeOf('"state":"rolling_back"') - timeOf('met a hard floor');
-  expect(tookMs).toBeLessThanOrEqual(1000);
+  expect(gateway.log.join('')).toContain('met a hard floor');
 }
 
 test('values that are not finite, three answers in a row', async () => {

@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { identityModel } from '../../models/onnx-graph.ts';
 import { lingeringModel } from '../../models/small-models.ts';
-import { eventually, experimentFile, metricValue, startGateway } from '../running-gateway.ts';
+import { eventually, experimentFile, startGateway } from '../running-gateway.ts';
 import { startUpstreamGateway } from './upstream-gateway.ts';
 import { json, startVariantServer } from './variant-server.ts';
 
@@ -68,12 +68,12 @@ test('JSON that is read on a thread of its own is answered by the control when a
     const body = JSON.stringify({ inputs }) + ' '.repeat(blanks);
     return fetch(gateway.url('/v2/models/digits/infer'), { method: 'POST', body });
   };
-  const hanging = ask(1200, 0);
-  await eventually(
-    async () => metricValue(await gateway.metrics(), 'signalbox_instances', { state: 'hung' }) !== 0,
-  );
-  const answer = await ask(5, 1_200_000);
-  expect([answer.status, answer.headers.get('x-experiment-reason')]).toEqual([200, 'fallback']);
-  expect(await answer.json()).toMatchObject({ outputs: [{ data: [5] }] });
-  expect((await hanging).status).toBe(504);
+  await eventually(async () => {
+    expect((await ask(1200, 0)).status).toBe(504);
+    const answer = await ask(5, 1_200_000);
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ outputs: [{ data: [5] }] });
+    // On a busy machine the run that hung may have come to its end before it was asked.
+    return answer.headers.get('x-experiment-reason') === 'fallback';
+  });
 });

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually, metricValue } from '../running-gateway.ts';
 import { BODY, infer, startUpstreamGateway } from './upstream-gateway.ts';
@@ -10,12 +11,11 @@ beforeEach(async () => {
 });
 afterEach(() => server[Symbol.asyncDispose]());
 
-/** No retries, short times, and a breaker that stays out of it. */
-const PLAIN = {
-  retries: 0,
-  timeouts: { connect: '2s', headers: '300ms', total: '600ms' },
-  breaker: { failures: 100 },
-};
+/** No retries, and a breaker that stays out of it. */
+const PLAIN = { retries: 0, breaker: { failures: 100 } };
+
+/** For servers that never answer: on a busy machine one that does may take longer. */
+const HURRIED = { ...PLAIN, timeouts: { headers: '300ms', total: '600ms' } };
 
 const TEXT = JSON.stringify(ANSWER);
 
@@ -78,7 +78,8 @@ const FAULTS: readonly (readonly [string, Behaviour, result: string, status: num
 describe('a server that', () => {
   test.each(FAULTS)('%s gives way to the control, reason fallback', async (_, behaviour, result) => {
     server.behaviour = behaviour;
-    await using gateway = await startUpstreamGateway(server.url, { upstream: PLAIN });
+    const upstream = result === 'slow' ? HURRIED : PLAIN;
+    await using gateway = await startUpstreamGateway(server.url, { upstream });
     expect(await infer(gateway)).toMatchObject({
       status: 200,
       variant: 'digits-cnn=v1',
@@ -92,10 +93,10 @@ describe('a server that', () => {
     expect(metricValue(text, 'signalbox_requests_total', { variant: 'v1', reason: 'fallback' })).toBe(1);
   });
 
-  test.each(FAULTS)('%s is an error with onUnavailable: error', async (_, behaviour, _result, status) => {
+  test.each(FAULTS)('%s is an error with onUnavailable: error', async (_, behaviour, result, status) => {
     server.behaviour = behaviour;
     await using gateway = await startUpstreamGateway(server.url, {
-      upstream: PLAIN,
+      upstream: result === 'slow' ? HURRIED : PLAIN,
       experiment: { onUnavailable: 'error' },
     });
     const answer = await infer(gateway);
@@ -154,18 +155,21 @@ test('a request is sent again where that may help, and nobody notices', async ()
   expect(metricValue(await gateway.metrics(), 'signalbox_upstream_retries_total', { variant: 'v3' })).toBe(1);
 });
 
-test('a time that ran out is not tried again, nor is what the caller got a part of', async () => {
+test('a time that ran out is not tried again', async () => {
   server.behaviour = () => undefined;
-  await using gateway = await startUpstreamGateway(server.url, { upstream: { ...PLAIN, retries: 3 } });
+  await using gateway = await startUpstreamGateway(server.url, { upstream: { ...HURRIED, retries: 3 } });
   expect(await infer(gateway)).toMatchObject({ reason: 'fallback' });
   expect(server.arrived).toHaveLength(1);
+});
 
+test('what the caller got a part of is not tried again', async () => {
   const large = 'x'.repeat(200_000);
   server.behaviour = raw(
     `HTTP/1.1 200 OK\r\ncontent-length: ${large.length}\r\n\r\n${large.slice(0, 100_000)}`,
   );
+  await using gateway = await startUpstreamGateway(server.url, { upstream: { ...PLAIN, retries: 3 } });
   await expect(infer(gateway)).rejects.toThrow();
-  expect(server.arrived).toHaveLength(2);
+  expect(server.arrived).toHaveLength(1);
   const counted = async (): Promise<number> =>
     metricValue(await gateway.metrics(), 'signalbox_requests_total', { variant: 'v3', outcome: 'error' });
   await eventually(async () => (await counted()) === 1);
@@ -192,23 +196,32 @@ test('a server that fails again and again is left alone, and tried again by a si
   await using gateway = await startUpstreamGateway(server.url, {
     upstream: { ...PLAIN, breaker: { failures: 3, openFor: '1s' } },
   });
+  const startMs = performance.now();
   for (let request = 0; request < 10; request++) {
     expect(await infer(gateway)).toMatchObject({ reason: 'fallback', value: 7 });
   }
-  expect(server.arrived).toHaveLength(3);
+  const failed = server.arrived.length;
+  const openings = Math.floor((performance.now() - startMs) / 1000);
+  expect(failed).toBeGreaterThanOrEqual(3);
+  expect(failed).toBeLessThanOrEqual(3 + openings);
   server.behaviour = answers42;
   await eventually(async () => (await infer(gateway)).reason === 'split');
-  expect(server.arrived).toHaveLength(4);
+  expect(server.arrived).toHaveLength(failed + 1);
 });
 
 test('a server that hangs is left alone, though its callers stop waiting before its own times are over', async () => {
   server.behaviour = () => undefined;
   await using gateway = await startUpstreamGateway(server.url, {
-    config: 'timeouts: { inference: 150ms }',
+    config: 'timeouts: { inference: 300ms }',
     upstream: { retries: 0, breaker: { failures: 3, openFor: '1h' } },
   });
-  for (let request = 0; request < 3; request++) expect(await infer(gateway)).toMatchObject({ status: 504 });
-  expect(await infer(gateway)).toMatchObject({ status: 200, reason: 'fallback' });
+  // A request whose time is over before it was sent says nothing about the server.
+  await eventually(async () => {
+    const before = server.arrived.length;
+    const answer = await infer(gateway);
+    if (server.arrived.length > before) expect(answer).toMatchObject({ status: 504 });
+    return answer.reason === 'fallback';
+  });
   expect(server.arrived).toHaveLength(3);
 });
 
@@ -288,7 +301,7 @@ test('a caller that hangs up ends its request at the server', async () => {
 
 test('the caller’s own deadline ends it too, and a server that gave nothing until then has failed once', async () => {
   server.behaviour = () => undefined;
-  await using gateway = await startUpstreamGateway(server.url, { config: 'timeouts: { inference: 200ms }' });
+  await using gateway = await startUpstreamGateway(server.url, { config: 'timeouts: { inference: 500ms }' });
   expect(await infer(gateway)).toMatchObject({ status: 504 });
   await server.hungUp;
   expect(metricValue(await gateway.metrics(), 'signalbox_upstream_tries_total', { result: 'expired' })).toBe(
@@ -297,15 +310,16 @@ test('the caller’s own deadline ends it too, and a server that gave nothing un
 });
 
 test('while one caller’s request hangs, the others are answered', async () => {
-  let first = true;
+  let held: ServerResponse | undefined;
   server.behaviour = (response, arrived) => {
-    if (!first) answers42(response, arrived);
-    first = false;
+    if (held === undefined) held = response;
+    else answers42(response, arrived);
   };
   await using gateway = await startUpstreamGateway(server.url, { upstream: PLAIN });
   const hanging = infer(gateway);
   await eventually(() => server.arrived.length === 1);
   const others = await Promise.all(Array.from({ length: 50 }, () => infer(gateway)));
   expect(new Set(others.map(({ value }) => value))).toEqual(new Set([42]));
+  held?.destroy();
   expect(await hanging).toMatchObject({ reason: 'fallback' });
 });

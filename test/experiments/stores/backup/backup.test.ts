@@ -20,6 +20,17 @@ interface Load {
   readonly recorded: number;
 }
 
+/** What is written twice counts once: a call that a busy machine let run into its time limit may be made again. */
+async function again<Result>(call: () => Promise<Result>): Promise<Result> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable) || tries === 20) throw error;
+    }
+  }
+}
+
 /**
  * Records units with an outcome each, one after the other: at every moment there are as many outcomes as units, or one less.
  */
@@ -29,8 +40,8 @@ function underLoad(store: StateStore, experiment: string): Load {
   const loop = (async () => {
     while (!stopping.signal.aborted) {
       const uid = (recorded + 1).toString(16).padStart(16, '0');
-      await store.recordExposures(batch(experiment, exposure(experiment, { unit: uid, uid })));
-      await store.recordOutcomes([outcome(experiment, { unit: uid, uid })]);
+      await again(() => store.recordExposures(batch(experiment, exposure(experiment, { unit: uid, uid }))));
+      await again(() => store.recordOutcomes([outcome(experiment, { unit: uid, uid })]));
       recorded += 1;
     }
   })();
@@ -48,7 +59,7 @@ function underLoad(store: StateStore, experiment: string): Load {
 
 /** Units, and units that have an outcome. */
 async function counted(store: StateStore, experiment: string): Promise<readonly [number, number]> {
-  const { epochs } = await store.tallies(experiment, 1, METRICS, START_MS);
+  const { epochs } = await again(() => store.tallies(experiment, 1, METRICS, START_MS));
   const variants = epochs.flatMap((epoch) => Object.values(epoch.variants));
   const units = variants.reduce((sum, variant) => sum + variant.units, 0);
   const outcomes = variants.reduce((sum, { metrics }) => sum + (metrics.correct?.units ?? 0), 0);
@@ -119,17 +130,6 @@ describe('a backup of the state in SQLite', () => {
     await expect(backupSqlite(file('nothing.db'), file('b.db'))).rejects.toThrow('is not there');
   });
 });
-
-/** What is written twice counts once: a call that a busy machine let run into its time limit may be made again. */
-async function again<Result>(call: () => Promise<Result>): Promise<Result> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await call();
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable) || tries === 20) throw error;
-    }
-  }
-}
 
 async function inParts(
   all: readonly string[],
@@ -238,7 +238,7 @@ describe.skipIf(found.kind === 'missing')('a backup of the state in Redis', () =
     await exposeAll(restored, uids);
     await settleAll(restored, uids);
     expect(await counted(restored, experiment)).toEqual([uids.length, uids.length]);
-    const { epochs } = await restored.tallies(experiment, 1, METRICS, afterWindows);
+    const { epochs } = await again(() => restored.tallies(experiment, 1, METRICS, afterWindows));
     const entered = epochs.map(({ variants }) => variants.v1?.metrics.revenue?.units);
     expect(entered).toEqual([uids.length]);
     await restored.close();

@@ -1,10 +1,11 @@
 import { status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { identityModel } from '../../../models/onnx-graph.ts';
 import { slowModel } from '../../../models/small-models.ts';
 import { experimentFile, metricValue, startGateway } from '../../running-gateway.ts';
 import type { RunningGateway } from '../../running-gateway.ts';
 import { GrpcClient, inferRequest } from './grpc-client.ts';
+import { eventuallyHolds } from '../../../eventually-holds.ts';
 
 let gateway: RunningGateway;
 let client: GrpcClient;
@@ -17,6 +18,10 @@ beforeAll(async () => {
       'models/simple/2/model.onnx': identityModel('FP32', ['batch', 4]),
       'models/wide/1/model.onnx': identityModel('FP32', [1, 262_144]),
       'models/slow/1/model.onnx': slowModel(256, 500),
+      'models/patient/1/model.onnx': identityModel('FP32', ['batch', 4]),
+      // A request stays in the queue until there are four to be run together.
+      'models/patient/config.yaml':
+        'max_batch_size: 4\ndynamic_batching: { preferred_batch_size: [4], max_queue_delay_microseconds: 60000000 }\n',
       'experiments/simple.yaml': experimentFile({ key: 'simple-ab', model: 'simple' }),
     },
   });
@@ -32,6 +37,8 @@ const SLOW = {
   inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 256, 256] }],
   raw_input_contents: [Buffer.alloc(256 * 256 * 4)],
 };
+
+const PATIENT = inferRequest({ model_name: 'patient' });
 
 /** Requests over gRPC that ended so, of a model; of those that were refused before they were routed: ''. */
 async function counted(outcome: string, model: string): Promise<number> {
@@ -175,41 +182,35 @@ describe('ModelInfer', () => {
 
 describe('a caller who doesn’t wait', () => {
   test('past its deadline, it is told so, and it counts as a timeout', async () => {
-    const deadline = Date.now() + 40;
-    await expect(client.call('ModelInfer', SLOW, {}, { deadline })).rejects.toMatchObject({
-      code: status.DEADLINE_EXCEEDED,
-    });
-    await vi.waitFor(async () => {
-      expect(await counted('timeout', 'slow')).toBe(1);
+    await eventuallyHolds(async () => {
+      const deadline = Date.now() + 100;
+      await expect(client.call('ModelInfer', SLOW, {}, { deadline })).rejects.toMatchObject({
+        code: status.DEADLINE_EXCEEDED,
+      });
+      // On a busy machine it may not have come to the gateway by then.
+      expect(await counted('timeout', 'slow')).toBeGreaterThan(0);
     });
     expect(await counted('cancelled', 'slow')).toBe(0);
   });
 
   test('who cancels leaves the queue, and the model is not run for it', async () => {
-    const version = gateway.server.gateway.repository.model('slow')?.version(1);
-    if (version === undefined) throw new Error('slow is not served');
+    const version = gateway.server.gateway.repository.model('patient')?.version(1);
+    if (version === undefined) throw new Error('patient is not served');
     const abort = new AbortController();
-    const first = client.call('ModelInfer', SLOW);
-    await vi.waitFor(() => {
+    const queued = client.call('ModelInfer', PATIENT, {}, { signal: abort.signal });
+    await eventuallyHolds(() => {
       expect(gateway.server.gateway.pipeline.inFlight).toBe(1);
-    });
-    const queued = client.call('ModelInfer', SLOW, {}, { signal: abort.signal });
-    await vi.waitFor(() => {
-      expect(gateway.server.gateway.pipeline.inFlight).toBe(2);
     });
     abort.abort();
     await expect(queued).rejects.toMatchObject({ code: status.CANCELLED });
-    await first;
-    await vi.waitFor(async () => {
-      expect(await counted('cancelled', 'slow')).toBe(1);
+    await eventuallyHolds(async () => {
+      expect(await counted('cancelled', 'patient')).toBe(1);
     });
-    const { success, fail } = version.statistics;
-    const runsBefore = version.statistics.requests.computeInfer.count;
-    await client.call('ModelInfer', SLOW);
+    await Promise.all([1, 2, 3, 4].map(() => client.call('ModelInfer', PATIENT)));
     expect(version.statistics).toMatchObject({
-      success: { count: success.count + 1 },
-      fail: { count: fail.count },
-      requests: { computeInfer: { count: runsBefore + 1 } },
+      success: { count: 4 },
+      fail: { count: 1 },
+      requests: { computeInfer: { count: 4 } },
     });
   });
 });
@@ -260,16 +261,16 @@ describe('ModelStreamInfer', () => {
   });
 
   test('a stream that is cancelled takes what it has in the queue with it', async () => {
-    const before = await counted('cancelled', 'slow');
+    const before = await counted('cancelled', 'patient');
     const stream = client.stream('ModelStreamInfer');
     stream.on('error', () => undefined);
-    for (let index = 0; index < 3; index++) stream.write(SLOW);
-    await vi.waitFor(() => {
+    for (let index = 0; index < 3; index++) stream.write(PATIENT);
+    await eventuallyHolds(() => {
       expect(gateway.server.gateway.pipeline.inFlight).toBe(3);
     });
     stream.cancel();
-    await vi.waitFor(async () => {
-      expect((await counted('cancelled', 'slow')) - before).toBe(3);
+    await eventuallyHolds(async () => {
+      expect((await counted('cancelled', 'patient')) - before).toBe(3);
     });
   });
 });

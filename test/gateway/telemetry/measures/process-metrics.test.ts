@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { watchProcess, writeProcessMetrics } from '../../../../gateway/telemetry/measures/process-metrics.ts';
+import { eventuallyHolds } from '../../../eventually-holds.ts';
 import { metricValue } from '../../running-gateway.ts';
 
 /** Holds the thread. */
@@ -18,10 +19,12 @@ test('the event loop’s lag is how late it is, since the last scrape, and not t
   const late = await writeProcessMetrics('text');
   expect(metricValue(late, 'nodejs_eventloop_lag_max_seconds')).toBeGreaterThan(0.25);
   expect(metricValue(late, 'nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0.25);
-  // A busy machine makes a single tick late; the least of several isn't.
-  for (let tick = 0; tick < 8; tick++) await nextTimer();
-  const idle = await writeProcessMetrics('text');
-  expect(metricValue(idle, 'nodejs_eventloop_lag_min_seconds')).toBeLessThan(0.005);
+  // A busy machine makes ticks late; the least of several isn't, sooner or later.
+  await eventuallyHolds(async () => {
+    for (let tick = 0; tick < 8; tick++) await nextTimer();
+    const idle = await writeProcessMetrics('text');
+    expect(metricValue(idle, 'nodejs_eventloop_lag_min_seconds')).toBeLessThan(0.005);
+  });
 });
 
 test('a scrape right after another has no lag to tell of, rather than a nonsense', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { predict, MEASURED_FILES, sendOutcomes } from '../../faces/predictions.ts';
 import { eventually, metricValue, startGateway } from '../../running-gateway.ts';
+import { askOfEach } from '../../few-callers.ts';
 
 interface PublishedResults {
   readonly health: { readonly srm: { readonly p: number } };
@@ -16,9 +17,8 @@ interface PublishedResults {
 
 test('scrapes tell what the results say: the sample ratio, each variant’s value, and the lift with its interval', async () => {
   await using gateway = await startGateway({ admin: true, files: MEASURED_FILES });
-  const answers = await Promise.all(
-    Array.from({ length: 400 }, (_, user) => predict(gateway, `user-${user}`)),
-  );
+  const users = Array.from({ length: 400 }, (_, user) => `user-${user}`);
+  const answers = await askOfEach(users, (user) => predict(gateway, user));
   await sendOutcomes(
     gateway,
     answers.map(({ id, variant }, index) => ({
