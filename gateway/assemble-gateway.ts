@@ -22,6 +22,7 @@ import { settledCounts } from './standing/settled-counts.ts';
 import type { StandingBook } from './standing/standing-book.ts';
 import type { GatewayState } from './state/state.ts';
 import { StickyUnits } from './sticky/sticky-units.ts';
+import type { GpuWatch } from './telemetry/gpu-usage.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { openTracing } from './telemetry/tracing/open-tracing.ts';
 import type { KeyStore } from './trust/key-store.ts';
@@ -35,6 +36,8 @@ export interface Loaded {
   readonly files: ExperimentFiles;
   readonly experiments: StandingBook;
   readonly upstreams: Upstreams;
+  /** What the GPUs of the machine do. */
+  readonly gpus: GpuWatch;
   readonly metrics: Metrics;
   readonly state: GatewayState;
   /** Undefined: whoever reaches the gateway may call it. */
@@ -43,7 +46,7 @@ export interface Loaded {
 
 /** Puts the gateway together: who is told of what, and in which order all of it starts and ends. */
 export function assembleGateway(loaded: Loaded): Gateway {
-  const { config, log, repository, files, experiments, upstreams, metrics, state, keys } = loaded;
+  const { config, log, repository, files, experiments, upstreams, gpus, metrics, state, keys } = loaded;
   const { store } = state;
   /** Names this process among the replicas; no other has the same. */
   const replica = `${hostname()}:${process.pid}:${randomUUID()}`;
@@ -145,6 +148,7 @@ export function assembleGateway(loaded: Loaded): Gateway {
     beginStop,
     async close() {
       beginStop();
+      gpus.close();
       await folders.stop();
       await bandits.stop();
       await mirrors.close();

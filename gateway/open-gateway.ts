@@ -14,6 +14,7 @@ import { definitionServedLast } from './standing/last-definition.ts';
 import { StandingBook } from './standing/standing-book.ts';
 import { GatewayState } from './state/state.ts';
 import { gaugeSources } from './telemetry/gauge-sources.ts';
+import { GpuWatch } from './telemetry/gpu-usage.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { StoredKeys } from './trust/stored-keys.ts';
 import { WatchedKeys } from './trust/watched-keys.ts';
@@ -39,6 +40,8 @@ export async function openGateway(
 ): Promise<Gateway> {
   const { keys: place } = config.auth;
   const fileKeys = place?.kind === 'file' ? await WatchedKeys.open(place.file) : undefined;
+  const gpus = new GpuWatch();
+  gpus.start();
   // The events of loading come before there is anybody to count them.
   let metrics: Metrics | undefined;
   let experiments: StandingBook | undefined;
@@ -60,7 +63,7 @@ export async function openGateway(
     );
     await files.load();
     const inForce = (): ExperimentSet => experiments?.current ?? NO_EXPERIMENTS;
-    const sources = gaugeSources(repository, inForce, () => experiments?.situations ?? []);
+    const sources = gaugeSources(repository, inForce, () => experiments?.situations ?? [], gpus);
     metrics = new Metrics(sources, config.tritonMetrics ? sources : undefined);
     upstreams = openUpstreams(config, log, repository, metrics);
     state = await GatewayState.open(config, inForce, metrics, log);
@@ -71,11 +74,12 @@ export async function openGateway(
     experiments = await StandingBook.open({ store, files, kept, log, nowMs: () => store.nowMs() });
     await upstreams.follow(experiments.current);
     const keys = place?.kind === 'state' ? await StoredKeys.open(store) : fileKeys;
-    const loaded = { config, log, repository, files, experiments, upstreams, metrics, state, keys };
+    const loaded = { config, log, repository, files, experiments, upstreams, gpus, metrics, state, keys };
     const gateway = assembleGateway(loaded);
     rollouts = gateway.rollouts;
     return gateway;
   } catch (error) {
+    gpus.close();
     await upstreams?.close();
     await repository.close();
     await experiments?.close();

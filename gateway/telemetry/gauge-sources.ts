@@ -4,7 +4,7 @@ import { drivenRollout } from '../../experiments/rollouts/rollout-step.ts';
 import { sharesOf } from '../../experiments/shares.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
 import { STATE_NUMBERS } from '../rollouts/state-number.ts';
-import { GpuWatch, readGpuUsage } from './gpu-usage.ts';
+import type { GpuWatch } from './gpu-usage.ts';
 import type { GaugeSources } from './measures/gauges.ts';
 import type { TritonSources } from './measures/triton-metrics.ts';
 
@@ -13,10 +13,10 @@ export function gaugeSources(
   repository: ModelRepository,
   experiments: () => ExperimentSet,
   situations: () => readonly Situation[],
+  gpus: GpuWatch,
 ): GaugeSources & TritonSources {
   const ready = () => repository.models.flatMap((model) => model.ready);
   const candidates = () => [...experiments().byModel.values()].flatMap((served) => served.candidates);
-  const gpus = new GpuWatch(readGpuUsage, () => performance.now());
   return {
     queues: () =>
       ready().map(({ model, version, queued, longestWaitMs = 0 }) => ({
@@ -34,7 +34,7 @@ export function gaugeSources(
       candidates().flatMap((experiment) =>
         sharesOf(experiment).map((share) => ({ experiment: experiment.key, ...share })),
       ),
-    gpus: () => gpus.look(),
+    gpus: () => gpus.usage,
     rolloutStates: () =>
       situations().flatMap((situation) => {
         const driven = drivenRollout(situation);

@@ -1,4 +1,7 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
@@ -16,16 +19,17 @@ export interface GpuUsage {
   readonly totalBytes: number;
 }
 
-const QUERY = 'index,uuid,name,utilization.gpu,memory.used,memory.total';
+const QUERY = [
+  '--query-gpu=index,uuid,name,utilization.gpu,memory.used,memory.total',
+  '--format=csv,noheader,nounits',
+];
 const MIB = 2 ** 20;
 const ANSWER_LIMIT_MS = 5000;
 
 /** Asks `nvidia-smi`; empty where it isn't there or doesn't answer. */
 export async function readGpuUsage(program = 'nvidia-smi'): Promise<readonly GpuUsage[]> {
   try {
-    const { stdout } = await execute(program, [`--query-gpu=${QUERY}`, '--format=csv,noheader,nounits'], {
-      timeout: ANSWER_LIMIT_MS,
-    });
+    const { stdout } = await execute(program, QUERY, { timeout: ANSWER_LIMIT_MS });
     return stdout.split('\n').flatMap(readLine);
   } catch {
     return [];
@@ -49,30 +53,73 @@ function readLine(line: string): readonly GpuUsage[] {
   ];
 }
 
-/** Keeps the last answer, and asks anew when somebody looks and it is old: a scrape doesn't wait for the driver. */
+/**
+ * Follows what the driver says by one `nvidia-smi` that reports again and again. To start a process for each report would hold the event loop
+ * every time: the system copies the page tables of a process that has models of gigabytes, which takes a tenth of a second and more.
+ */
 export class GpuWatch {
-  readonly #read: () => Promise<readonly GpuUsage[]>;
+  readonly #program: string | undefined;
   readonly #nowMs: () => number;
-  #last: readonly GpuUsage[] = [];
-  #askedMs = -Infinity;
+  readonly #last = new Map<number, { readonly usage: GpuUsage; readonly atMs: number }>();
+  #child: ChildProcess | undefined;
+  #restart: NodeJS.Timeout | undefined;
 
-  /** @param nowMs milliseconds of a clock that only goes forward */
-  constructor(read: () => Promise<readonly GpuUsage[]>, nowMs: () => number) {
-    this.#read = read;
+  /**
+   * @param program undefined: there is none, and so no GPU
+   * @param nowMs milliseconds of a clock that only goes forward
+   */
+  constructor(program = nvidiaSmi(), nowMs = (): number => performance.now()) {
+    this.#program = program;
     this.#nowMs = nowMs;
   }
 
-  /** As it was when somebody last looked, at most; empty at the first look. */
-  look(): readonly GpuUsage[] {
-    const nowMs = this.#nowMs();
-    if (nowMs - this.#askedMs >= ASK_EVERY_MS) {
-      this.#askedMs = nowMs;
-      void this.#read().then((usage) => {
-        this.#last = usage;
-      });
-    }
-    return this.#last;
+  /** To be called before models are loaded: a small process starts another one fast. */
+  start(): void {
+    if (this.#program === undefined) return;
+    let hasReported = false;
+    const child = spawn(this.#program, [...QUERY, `--loop=${REPORT_EVERY_MS / 1000}`], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    this.#child = child;
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      for (const usage of readLine(line)) {
+        hasReported = true;
+        this.#last.set(usage.gpu, { usage, atMs: this.#nowMs() });
+      }
+    });
+    const onEnd = (): void => {
+      if (this.#child !== child) return;
+      this.#child = undefined;
+      // A driver that had nothing to tell will have nothing.
+      if (!hasReported) return;
+      this.#restart = setTimeout(() => {
+        this.start();
+      }, RESTART_AFTER_MS).unref();
+    };
+    child.once('error', onEnd).once('exit', onEnd);
+  }
+
+  /** As it was a few seconds ago; empty until the first report, and where the driver has gone silent. */
+  get usage(): readonly GpuUsage[] {
+    const sinceMs = this.#nowMs() - SILENT_AFTER_MS;
+    return [...this.#last.values()].filter(({ atMs }) => atMs >= sinceMs).map(({ usage }) => usage);
+  }
+
+  close(): void {
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    this.#child = undefined;
+    child?.kill();
   }
 }
 
-const ASK_EVERY_MS = 5000;
+const REPORT_EVERY_MS = 5000;
+const SILENT_AFTER_MS = 3 * REPORT_EVERY_MS;
+const RESTART_AFTER_MS = 60_000;
+
+/** NVIDIA's driver shows itself by one of these: on Linux, and in Windows' Linux. Without it there is no use in starting a process. */
+const DRIVER_DEVICES = ['/dev/nvidiactl', '/dev/dxg'];
+
+function nvidiaSmi(): string | undefined {
+  return DRIVER_DEVICES.some((device) => existsSync(device)) ? 'nvidia-smi' : undefined;
+}
