@@ -57,6 +57,9 @@ export function openRepository(
         log.error({ model, version, hung, wanted }, 'instances whose run goes on past its limit');
         if (hung >= wanted) onAllHung?.(model, version);
       },
+      onLingering: (model, version, reason) => {
+        log.warn({ model, version, reason }, 'a version that takes no more requests is not unloaded yet');
+      },
       onPlacement: (model, version, provider, why) => {
         log.info({ model, version, provider, why }, 'version placed');
       },

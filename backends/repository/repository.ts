@@ -3,9 +3,9 @@ import { allStepsOf } from '../ensemble/ensemble-config.ts';
 import { circleFrom, membersOf } from '../ensemble/find-members.ts';
 import type { KnownModels } from '../ensemble/find-members.ts';
 import type { ImagePool } from '../image/image-pool.ts';
+import type { Servable } from '../servable.ts';
 import { lookAt, settledBetween, wantedVersions } from './look.ts';
 import type { Look, ModelLook } from './look.ts';
-import type { LoaderEvents } from './model-loader.ts';
 import type { ConfigOverride } from './model-settings.ts';
 import { RepositoryError } from './repository-error.ts';
 import { RepositoryNotices } from './repository-notices.ts';
@@ -13,11 +13,11 @@ import type { NoticeEvents } from './repository-notices.ts';
 import { RequestedModels } from './requested-models.ts';
 import type { IndexEntry, ServedModel } from './served-model.ts';
 import { ServedModels } from './served-models.ts';
-import type { ServedModelsOptions } from './served-models.ts';
+import type { ServedEvents, ServedModelsOptions } from './served-models.ts';
 import { threadShare } from './thread-share.ts';
 import { Turns } from './turns.ts';
 
-export interface RepositoryEvents extends LoaderEvents, NoticeEvents {}
+export interface RepositoryEvents extends ServedEvents, NoticeEvents {}
 
 /** Who decides what is loaded, in Triton's words. */
 export type ModelControl = 'none' | 'poll' | 'explicit';
@@ -124,6 +124,11 @@ export class ModelRepository {
     return this.#served.all;
   }
 
+  /** Versions that take no more requests, and answer their last ones. */
+  get draining(): readonly Servable[] {
+    return this.#served.draining;
+  }
+
   /**
    * Every version of every model, by name and number, with the reason of those that aren't ready: those that are served, those
    * that answer their last requests, and with explicit control those that could be loaded.
@@ -225,26 +230,33 @@ export class ModelRepository {
   }
 
   /**
-   * Gives a model no more requests, and resolves when those it has are answered and its memory is free. An ensemble that it
-   * is a step of is not ready from then on.
+   * Gives a model no more requests, and resolves when those it has are answered and its memory is free, or after
+   * {@link RepositoryOptions.unloadWaitMs}: then it goes on unloading, as the index says. An ensemble that it is a step of is not
+   * ready from then on.
    *
    * @param withMembers also the models that were loaded only because this ensemble needs them
    * @throws RepositoryError where control is not explicit, the model isn't loaded, or one of its versions is needed
    */
   async unload(name: string, withMembers = false): Promise<void> {
     this.#checkExplicit();
+    const untilMs = performance.now() + this.#served.unloadWaitMs;
     const members = withMembers ? membersOf(this.#known, name) : [];
+    await this.#unload(name, untilMs);
+    for (const member of members.toReversed()) {
+      if (this.#requested.isLeftOver(member)) await this.#unload(member, untilMs);
+    }
+  }
+
+  /** @param untilMs of `performance.now()`: what isn't gone by then goes later */
+  async #unload(name: string, untilMs: number): Promise<void> {
     await this.#turns.take(name, async () => {
       if (this.#served.get(name) === undefined)
         throw new RepositoryError('failed', `failed to unload '${name}', it is not loaded`);
       this.#checkNeeded('unload', name, []);
       this.#requested.forget(name);
       this.#served.remove(name);
-      await this.#served.gone(name);
+      await this.#served.gone(name, untilMs);
     });
-    for (const member of members.toReversed()) {
-      if (this.#requested.isLeftOver(member)) await this.unload(member);
-    }
   }
 
   /** Answers what is in flight, then frees every worker. */

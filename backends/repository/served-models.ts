@@ -1,6 +1,7 @@
 import type { AnswerCache } from '../cache/cached-version.ts';
 import type { KnownModels } from '../ensemble/find-members.ts';
 import { ImagePool } from '../image/image-pool.ts';
+import type { Servable } from '../servable.ts';
 import { DrainingVersions } from './draining-versions.ts';
 import { reasonOfNoVersion, settledAtOnce } from './look.ts';
 import type { ModelLook, Settled } from './look.ts';
@@ -17,8 +18,17 @@ export interface ServedModelsOptions {
   readonly maxImagePixels?: number;
   /** Why a version that serves may not be unloaded now; undefined: it may. Left out: every one may. */
   readonly neededBy?: (model: string, version: number) => string | undefined;
-  readonly events: LoaderEvents;
+  /** How long an unload waits for a model's last requests, in milliseconds; left out: 5 s. */
+  readonly unloadWaitMs?: number;
+  readonly events: ServedEvents;
 }
+
+export interface ServedEvents extends LoaderEvents {
+  /** A version that is being unloaded, or was replaced, is not gone yet, and why. */
+  onLingering(model: string, version: number, reason: string): void;
+}
+
+const DEFAULT_UNLOAD_WAIT_MS = 5000;
 
 const DEFAULT_MAX_IMAGE_PIXELS = 64_000_000;
 
@@ -26,15 +36,25 @@ const DEFAULT_MAX_IMAGE_PIXELS = 64_000_000;
 export class ServedModels {
   readonly images = new ImagePool();
   readonly #models = new Map<string, ServedModel>();
-  readonly #draining = new DrainingVersions();
+  readonly #draining: DrainingVersions;
+  /** How long an unload waits for a model's last requests, in milliseconds. */
+  readonly unloadWaitMs: number;
   readonly #loader: ModelLoader;
   readonly #cache: AnswerCache | undefined;
 
   /** @param members where ensembles find their steps' models */
   constructor(options: ServedModelsOptions, members: KnownModels) {
     this.#cache = options.cache;
+    const { events, unloadWaitMs = DEFAULT_UNLOAD_WAIT_MS } = options;
+    this.unloadWaitMs = unloadWaitMs;
+    this.#draining = new DrainingVersions({
+      patienceMs: unloadWaitMs,
+      onLingering: (model, version, reason) => {
+        events.onLingering(model, version, reason);
+      },
+    });
     this.#loader = new ModelLoader({
-      events: options.events,
+      events,
       machine: options.machine ?? {},
       images: this.images,
       maxPixels: options.maxImagePixels ?? DEFAULT_MAX_IMAGE_PIXELS,
@@ -103,9 +123,18 @@ export class ServedModels {
     this.#loader.unload(model);
   }
 
-  /** Resolves when the memory of what was served of a model and is not any more is free. */
-  gone(name: string): Promise<void> {
-    return this.#draining.gone(name);
+  /** Versions that take no more requests, and answer their last ones. */
+  get draining(): readonly Servable[] {
+    return this.#draining.all;
+  }
+
+  /**
+   * Resolves when the memory of what was served of a model and is not any more is free, or at a time: then it goes on, as the index says.
+   *
+   * @param untilMs of `performance.now()`
+   */
+  gone(name: string, untilMs: number): Promise<void> {
+    return this.#draining.gone(name, untilMs);
   }
 
   /** Answers what is in flight, then frees every worker. */

@@ -5,6 +5,7 @@ import { sharesOf } from '../../experiments/shares.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
 import { STATE_NUMBERS } from '../rollouts/state-number.ts';
 import type { GpuWatch } from './gpu-usage.ts';
+import { instancesByVersion } from './instances-by-version.ts';
 import type { GaugeSources } from './measures/gauges.ts';
 import type { TritonSources } from './measures/triton-metrics.ts';
 
@@ -26,10 +27,7 @@ export function gaugeSources(
         longestWaitMs,
       })),
     versions: ready,
-    instances: () =>
-      ready().flatMap(({ model, version, instances }) =>
-        instances === undefined ? [] : [{ model, version, ...instances }],
-      ),
+    instances: () => instancesByVersion(ready(), repository.draining),
     weights: () =>
       candidates().flatMap((experiment) =>
         sharesOf(experiment).map((share) => ({ experiment: experiment.key, ...share })),

@@ -109,6 +109,39 @@ describe.skipIf(process.platform !== 'linux')('a crash of the serving process', 
   });
 });
 
+test.skipIf(process.platform !== 'linux')(
+  'an unload of a model with a run that hangs is answered, says so, lets the model be loaded anew, and holds up no stop',
+  async () => {
+    await using gateway = await startSupervised({
+      models: MODELS,
+      control: 'explicit',
+      config: 'timeouts: { run: 200ms, grace: 0s, drain: 500ms }',
+    });
+    const change = async (model: string, action: 'load' | 'unload', config?: object): Promise<number> => {
+      const parameters = config === undefined ? {} : { config: JSON.stringify(config) };
+      return (await gateway.post(`/v2/repository/models/${model}/${action}`, { parameters })).status;
+    };
+    const two = { max_batch_size: 1, instance_group: [{ count: 2 }] };
+    expect([await change('slow', 'load', two), await change('fast', 'load')]).toEqual([200, 200]);
+    expect((await gateway.infer('slow', ENDLESS)).status).toBe(504);
+
+    expect(await change('slow', 'unload')).toBe(200);
+    const index: unknown = await (await gateway.post('/v2/repository/index', {})).json();
+    expect(index).toContainEqual({
+      ...{ name: 'slow', version: '1', state: 'UNLOADING' },
+      reason: 'a run of 1 of its instances goes on past its limit; its memory is freed when that ends',
+    });
+    expect(await gateway.metric('signalbox_instances', { model: 'slow', state: 'hung' })).toBe(1);
+    expect((await gateway.infer('slow', 2)).status).toBe(404);
+    expect(await outputOf(await gateway.infer('fast', 2))).toBe(2);
+
+    expect(await change('slow', 'load')).toBe(200);
+    expect(await outputOf(await gateway.infer('slow', 3))).toBe(3);
+    gateway.running.child.kill('SIGTERM');
+    expect(await gateway.running.ended).toBe(1);
+  },
+);
+
 describe.skipIf(process.platform !== 'linux')('an end of the parent', () => {
   test('by SIGKILL leaves no orphan: what is in flight is answered, and the child ends', async () => {
     await using gateway = await startSupervised({ models: MODELS });

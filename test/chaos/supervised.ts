@@ -15,6 +15,8 @@ export interface Supervised extends AsyncDisposable {
   /** The process that serves now. */
   childPid(): Promise<number>;
   infer(model: string, value: number): Promise<Response>;
+  /** POSTs JSON to the data plane. */
+  post(path: string, body: unknown): Promise<Response>;
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
   /** Lines of the log with that message. */
   logged(message: string): readonly Readonly<Record<string, unknown>>[];
@@ -23,6 +25,8 @@ export interface Supervised extends AsyncDisposable {
 export interface SupervisedOptions {
   /** Files of `model.onnx` by model, served as version 1. */
   readonly models: Readonly<Record<string, Uint8Array>>;
+  /** Who loads them; left out: they are there from the start. */
+  readonly control?: 'none' | 'explicit';
   /** Further lines of signalbox.yaml. */
   readonly config?: string;
   /** A module that every process of it imports first. */
@@ -31,13 +35,14 @@ export interface SupervisedOptions {
 
 export async function startSupervised({
   models,
+  control = 'none',
   config = '',
   preload,
 }: SupervisedOptions): Promise<Supervised> {
   const folder = await temporaryFolder({
     'signalbox.yaml':
       'listen: { http: 127.0.0.1:0, metrics: 127.0.0.1:0 }\n' +
-      `models: { repository: ./models, control: none }\n${config}\n`,
+      `models: { repository: ./models, control: ${control} }\n${config}\n`,
     ...Object.fromEntries(
       Object.entries(models).map(([model, bytes]) => [`models/${model}/1/model.onnx`, bytes]),
     ),
@@ -49,6 +54,8 @@ export async function startSupervised({
     ...(preload !== undefined && { NODE_OPTIONS: `--import=${preload}` }),
   });
   const { http = '', metrics = '', pid } = await running.ready();
+  const post = (path: string, body: unknown): Promise<Response> =>
+    fetch(`http://${http}${path}`, { method: 'POST', body: JSON.stringify(body) });
   return {
     running,
     pid: Number(pid),
@@ -56,11 +63,9 @@ export async function startSupervised({
     childPid: () => childOf(Number(pid)),
     infer(model, value) {
       const inputs = [{ name: 'INPUT', shape: [1, 1], datatype: 'FP32', data: [value] }];
-      return fetch(`http://${http}/v2/models/${model}/infer`, {
-        method: 'POST',
-        body: JSON.stringify({ inputs }),
-      });
+      return post(`/v2/models/${model}/infer`, { inputs });
     },
+    post,
     async metric(name, labels) {
       return metricValue(await (await fetch(`http://${metrics}/metrics`)).text(), name, labels);
     },

@@ -14,6 +14,7 @@ import {
   loadModel,
   readLoadOverride,
   readUnload,
+  unloadingOf,
   unloadModel,
 } from '../extensions/repository-control.ts';
 import { LOAD_DOCS, MODELS_DOCS, UNLOAD_DOCS } from './docs/models.ts';
@@ -54,7 +55,13 @@ export function modelRoutes(app: FastifyInstance, gateway: Gateway): void {
       const { model } = request.params;
       const parameters = readUnload(controlParameters(bodyOf(request)));
       await unloadModel(gateway, modelCaller(request), model, parameters);
-      return answer(repository.model(model), model);
+      const { name, versions } = answer(repository.model(model), model);
+      const leaving = unloadingOf(repository, model).map(({ version, state, reason }) => ({
+        version,
+        state,
+        reason,
+      }));
+      return { name, versions: [...versions, ...leaving] };
     },
   );
 }

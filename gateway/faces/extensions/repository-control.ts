@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ModelRepository } from '../../../backends/repository/repository.ts';
+import type { IndexEntry } from '../../../backends/repository/served-model.ts';
 import { RepositoryError } from '../../../backends/repository/repository-error.ts';
 import type { RepositoryFault } from '../../../backends/repository/repository-error.ts';
 import { GatewayError } from '../../errors.ts';
@@ -95,6 +96,11 @@ export function repositoryIndex(
   return ownOf(principal, repository.index(), ({ name }) => name)
     .filter(({ state }) => !onlyReady || state === 'READY')
     .map(({ name, version, state, reason }) => ({ name, version: String(version), state, reason }));
+}
+
+/** The versions of a model that take no more requests, and are not unloaded yet. */
+export function unloadingOf(repository: ModelRepository, model: string): readonly IndexEntry[] {
+  return repository.index().filter(({ name, state }) => name === model && state === 'UNLOADING');
 }
 
 /** Refuses to name a repository: models go by their names alone. */

@@ -61,7 +61,8 @@ export function unloadDocs(tag: Tag, unloaded: AnswerDocs): OperationDocs {
     id: 'unloadModel',
     tag,
     summary: 'Unload a model once its requests are answered',
-    description: 'With `models.control: explicit`.',
+    description:
+      'With `models.control: explicit`. Answered after 5 s at the latest: what still has requests then goes on being unloaded.',
     body: {
       description: 'Left out: the model alone.',
       required: false,

@@ -11,7 +11,7 @@ import type { ModelPath } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
 import { invalid } from '../../json-values.ts';
 import { readyVersion, servedModel } from '../extensions/lookup.ts';
-import { unloadModel } from '../extensions/repository-control.ts';
+import { unloadModel, unloadingOf } from '../extensions/repository-control.ts';
 import type { ModelCaller } from '../extensions/repository-control.ts';
 import { describeVersion, modelUrl } from './describe-version.ts';
 import { answerTorchserveErrors } from './errors.ts';
@@ -105,7 +105,10 @@ export function torchserveManagementRoutes(app: FastifyInstance, gateway: Gatewa
       const model = servedModel(repository, name);
       if (version !== undefined) requireOnly(model, version);
       await unloadModel(gateway, modelCaller(request), name, { withDependents: false });
-      return { status: `Model "${name}" unregistered` };
+      const isGone = unloadingOf(repository, name).length === 0;
+      return {
+        status: `Model "${name}" unregistered${isGone ? '' : '; its last requests are not answered yet'}`,
+      };
     });
   }
 

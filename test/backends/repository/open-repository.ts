@@ -31,6 +31,7 @@ export function repositoryEvents(): Events {
     onFolder: vi.fn(),
     onWarning: vi.fn(),
     onKept: vi.fn(),
+    onLingering: vi.fn(),
   };
 }
 
@@ -41,11 +42,15 @@ export async function openRepository(
     control = 'poll',
     load = [],
     neededBy = () => undefined,
-  }: Partial<Pick<RepositoryOptions, 'control' | 'load' | 'neededBy'>> = {},
+    ...others
+  }: Partial<Pick<RepositoryOptions, 'control' | 'load' | 'neededBy' | 'machine' | 'unloadWaitMs'>> = {},
 ): Promise<OpenedRepository> {
   const root = await temporaryFolder(files);
   const events = repositoryEvents();
-  const repository = await ModelRepository.open({ roots: [root.path], control, load, neededBy, events });
+  const repository = await ModelRepository.open({
+    roots: [root.path],
+    ...{ control, load, neededBy, events, ...others },
+  });
   return {
     repository,
     root,

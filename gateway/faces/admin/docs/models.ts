@@ -64,6 +64,7 @@ export const LOAD_DOCS: OperationDocs = loadDocs(tag, {
 });
 
 export const UNLOAD_DOCS: OperationDocs = unloadDocs(tag, {
-  description: 'The model as it is now, without versions where it is gone.',
+  description:
+    'The model as it is now: without versions where it is gone, with those that answer their last requests as `UNLOADING`.',
   content: json(Model),
 });
