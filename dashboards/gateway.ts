@@ -198,10 +198,20 @@ export const GATEWAY_DASHBOARD: DashboardDefinition = {
           ],
         }),
         stat({
+          title: 'State may be evicted',
+          description:
+            'Replicas whose Redis takes the state away when its memory is full: its maxmemory-policy is not noeviction.',
+          unit: 'short',
+          thresholds: [
+            { from: null, color: 'green' },
+            { from: 1, color: 'red' },
+          ],
+          queries: [{ expr: `sum(signalbox_state_may_be_evicted{${HERE}})`, legend: 'replicas' }],
+        }),
+        stat({
           title: 'Next certificate to expire',
           description: 'When the first of the certificates ends.',
           unit: 'dateTimeFromNow',
-          columns: 12,
           queries: [
             {
               expr: `min by (plane) (signalbox_certificate_expiry_timestamp_seconds{${HERE}}) * 1000`,
@@ -213,7 +223,6 @@ export const GATEWAY_DASHBOARD: DashboardDefinition = {
           title: 'Next key to expire',
           description: 'When the first of the API keys ends.',
           unit: 'dateTimeFromNow',
-          columns: 12,
           queries: [
             {
               expr: `min(signalbox_key_expiry_timestamp_seconds{${HERE}}) * 1000`,

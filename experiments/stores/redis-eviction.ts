@@ -1,4 +1,4 @@
-import { Cluster } from 'ioredis';
+import { serverInfo } from './redis-info.ts';
 import type { RedisConnection } from './redis-scripts.ts';
 
 /**
@@ -7,14 +7,9 @@ import type { RedisConnection } from './redis-scripts.ts';
  * @returns `maxmemory-policy`; undefined where memory has no bound, where a full server refuses writes (`noeviction`), or where it doesn't say
  */
 export async function evictionPolicy(redis: RedisConnection): Promise<string | undefined> {
-  const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
-  const policies = await Promise.all(
-    servers.map(async (server) => {
-      const info = await server.info('memory').catch(() => '');
-      const of = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
-      const policy = of('maxmemory_policy');
-      return Number(of('maxmemory') ?? 0) > 0 && policy !== 'noeviction' ? policy : undefined;
-    }),
-  );
-  return policies.find((policy) => policy !== undefined);
+  const servers = await serverInfo(redis, 'memory');
+  return servers
+    .filter((field) => Number(field('maxmemory') ?? 0) > 0)
+    .map((field) => field('maxmemory_policy'))
+    .find((policy) => policy !== undefined && policy !== 'noeviction');
 }

@@ -5,11 +5,20 @@ import sharp from 'sharp';
 import { nameOf } from '../../backends/onnx/providers/execution-provider.ts';
 import { gpuFinder } from '../../backends/onnx/providers/gpu-providers.ts';
 import type { GpuReport } from '../../backends/onnx/providers/gpu-providers.ts';
-import { vulkanDriverNamed } from '../config/load-config.ts';
+import { lookAtStore } from '../../experiments/stores/look-at-store.ts';
+import type { StoreReport } from '../../experiments/stores/look-at-store.ts';
+import { loadConfig, vulkanDriverNamed } from '../config/load-config.ts';
+import { stateText } from '../config/shown-config.ts';
 import { RELEASE } from '../release.ts';
 import { readGpuUsage } from '../telemetry/gpu-usage.ts';
 import type { GpuUsage } from '../telemetry/gpu-usage.ts';
 import { percent, textTable } from './text-table.ts';
+
+/** Where a configuration keeps its state, and what is to be said against it. */
+interface StateDiagnosis extends StoreReport {
+  /** As the configuration has it, without a password. */
+  readonly store: string;
+}
 
 /** What the gateway finds on the machine. */
 interface Diagnosis {
@@ -28,20 +37,36 @@ interface Diagnosis {
     readonly detail: string;
   }[];
   readonly gpus: readonly GpuUsage[];
+  /** Left out: no configuration was named. */
+  readonly state?: StateDiagnosis;
+}
+
+interface DoctorOptions {
+  readonly config?: string;
+  readonly json?: true;
 }
 
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('what the gateway finds on this machine: versions, memory, and what models can run on')
+    .option(
+      '-c, --config <file>',
+      'look at the state store of that configuration too; exit 1 where it has a problem',
+    )
     .option('--json', 'for machines: one JSON object')
-    .action(async ({ json }: { json?: true }) => {
-      const diagnosis = await diagnose();
+    .action(async ({ config, json }: DoctorOptions) => {
+      const diagnosis = await diagnose(config);
       process.stdout.write(json === true ? `${JSON.stringify(diagnosis)}\n` : render(diagnosis));
+      if ((diagnosis.state?.problems ?? []).length > 0) process.exitCode = 1;
     });
 }
 
-async function diagnose(): Promise<Diagnosis> {
-  const [reports, gpus] = await Promise.all([gpuFinder(vulkanDriverNamed(process.env))(), readGpuUsage()]);
+async function diagnose(config: string | undefined): Promise<Diagnosis> {
+  const [state, reports, gpus] = await Promise.all([
+    config === undefined ? undefined : diagnoseState(config),
+    gpuFinder(vulkanDriverNamed(process.env))(),
+    readGpuUsage(),
+  ]);
   const memoryBytes = totalmem();
   const limit = process.constrainedMemory();
   return {
@@ -59,7 +84,13 @@ async function diagnose(): Promise<Diagnosis> {
     },
     providers: [{ name: 'cpu', works: true, detail: 'cpu' }, ...reports.map(describe).toReversed()],
     gpus,
+    ...(state !== undefined && { state }),
   };
+}
+
+async function diagnoseState(file: string): Promise<StateDiagnosis> {
+  const { state } = await loadConfig(file, process.env);
+  return { store: stateText(state), ...(await lookAtStore(state)) };
 }
 
 function describe(report: GpuReport): Diagnosis['providers'][number] {
@@ -77,7 +108,7 @@ function runtimeVersion(): string {
     : 'unknown';
 }
 
-function render({ versions, machine, providers, gpus }: Diagnosis): string {
+function render({ versions, machine, providers, gpus, state }: Diagnosis): string {
   const { memoryBytes, memoryLimitBytes } = machine;
   const limit = memoryLimitBytes === undefined ? '' : `, of which ${gibibytes(memoryLimitBytes)} may be used`;
   return [
@@ -91,8 +122,17 @@ function render({ versions, machine, providers, gpus }: Diagnosis): string {
       3,
     ),
     ...(gpus.length === 0 ? [] : ['', ...gpuTable(gpus)]),
+    ...(state === undefined ? [] : ['', ...stateLines(state)]),
     '',
   ].join('\n');
+}
+
+function stateLines({ store, problems, warnings }: StateDiagnosis): readonly string[] {
+  return [
+    `state ${store}${problems.length === 0 ? ': no problems' : ''}`,
+    ...problems.map((problem) => `  problem: ${problem}`),
+    ...warnings.map((warning) => `  warning: ${warning}`),
+  ];
 }
 
 function gpuTable(gpus: readonly GpuUsage[]): readonly string[] {

@@ -28,6 +28,7 @@ export function shownConfig(config: Config): object {
       control: models.control,
       load: models.control === 'explicit' ? models.load : undefined,
       defaultModel: models.defaultModel,
+      allowedUrls: models.allowedUrls.length === 0 ? undefined : models.allowedUrls,
     },
     experiments: config.experiments,
     auth: {
@@ -45,12 +46,7 @@ export function shownConfig(config: Config): object {
         ? { memory: `${cache.maxBytes}B`, ttl: msText(cache.ttlMs) }
         : { redis: withoutPassword(cache.url), ttl: msText(cache.ttlMs) },
     holdout: config.holdout,
-    state:
-      state.kind === 'memory'
-        ? 'memory'
-        : state.kind === 'sqlite'
-          ? `sqlite:${state.file}`
-          : withoutPassword(state.url),
+    state: stateText(state),
     secret: secrets?.map(() => REDACTED),
     webhooks:
       config.webhooks.length === 0
@@ -125,6 +121,18 @@ function shownEvents(events: EventsConfig): object {
         headers: withoutValues(events.headers),
         timeout: msText(events.timeoutMs),
       };
+  }
+}
+
+/** Where the state is kept, in the words of `state`. */
+export function stateText(state: Config['state']): string {
+  switch (state.kind) {
+    case 'memory':
+      return 'memory';
+    case 'sqlite':
+      return `sqlite:${state.file}`;
+    case 'redis':
+      return withoutPassword(state.url);
   }
 }
 
