@@ -98,6 +98,7 @@ export function assembleGateway(loaded: Loaded): Gateway {
     files,
     experiments,
     isShared: store.kind === 'redis',
+    highestReady: (model) => repository.model(model)?.highestReady?.version,
     upstreams,
     sticky,
     keepAudit: () => audit.keep(),

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { InvalidDocuments, formatProblem } from '../../documents/problem.ts';
 import { checkFiles } from '../config/check-files.ts';
 import type { FilesReport } from '../config/check-files.ts';
-import { compareExperiments } from '../config/compare-experiments.ts';
+import { compareExperiments, warnOfLeftModels } from '../config/compare-experiments.ts';
 import type { ExperimentEdit } from '../config/compare-experiments.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { planeProblems } from '../config/plane-problems.ts';
@@ -42,7 +42,13 @@ async function validate(file: string, against: string | undefined): Promise<Vali
     const files = await checkFiles(config);
     const report = { ...files, problems: [...(await planeProblems(config)), ...files.problems] };
     if (against === undefined || config.experiments === undefined) return report;
-    return { ...report, edits: await compareExperiments(against, config.experiments, Date.now()) };
+    const highest = (model: string): number | undefined =>
+      files.models.find(({ name }) => name === model)?.versions.at(-1);
+    const [edits, left] = await Promise.all([
+      compareExperiments(against, config.experiments, Date.now()),
+      warnOfLeftModels(against, config.experiments, highest),
+    ]);
+    return { ...report, warnings: [...report.warnings, ...left], edits };
   } catch (error) {
     if (!(error instanceof InvalidDocuments)) throw error;
     return { models: [], experiments: [], problems: error.problems, warnings: [] };

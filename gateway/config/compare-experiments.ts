@@ -8,6 +8,9 @@ import { readExperiment } from '../../experiments/definition.ts';
 import type { Experiment } from '../../experiments/definition.ts';
 import { diffExperiments, explainRefusal, refusedChanges } from '../../experiments/experiment-diff.ts';
 import type { ChangeClass } from '../../experiments/experiment-diff.ts';
+import { assembleExperiments } from '../../experiments/experiment-set.ts';
+import type { ExperimentSet } from '../../experiments/experiment-set.ts';
+import { leftModels } from '../reload/left-models.ts';
 
 /** What an edit changes of an experiment, and whether a running gateway takes it. */
 export interface ExperimentEdit extends Problem {
@@ -35,13 +38,42 @@ export async function compareExperiments(
   written: string,
   nowMs: number,
 ): Promise<readonly ExperimentEdit[]> {
-  const before = await readExperiments(running, (problems) => {
-    throw new InvalidDocuments(problems);
-  });
+  const before = await readRunning(running);
   const after = await readExperiments(written, () => undefined);
   return before.flatMap((old) => {
     const now = after.find(({ experiment }) => experiment.key === old.experiment.key);
     return now === undefined ? [] : editsOf(old.experiment, now, nowMs);
+  });
+}
+
+/**
+ * Warns of models whose calls would go elsewhere because the file of their experiment is gone. Where an experiment stands is not asked: one that
+ * was rolled back is taken by what its file says.
+ *
+ * @param highest the highest version of a model
+ * @throws InvalidDocuments where the running side can't be read
+ */
+export async function warnOfLeftModels(
+  running: string,
+  written: string,
+  highest: (model: string) => number | undefined,
+): Promise<readonly Problem[]> {
+  const before = await readRunning(running);
+  const after = await readExperiments(written, () => undefined);
+  const setOf = (files: readonly ReadFile[]): ExperimentSet =>
+    assembleExperiments(files.map(({ experiment }) => experiment)).set;
+  return leftModels(setOf(before), setOf(after), highest).map(({ experiment, model, version }) => {
+    const document = before.find((file) => file.experiment.key === experiment)?.document;
+    const message =
+      `"${experiment}" is not there any more, and no other experiment routes model "${model}": all its calls would go to version ${version}, ` +
+      'also where it was rolled back; write `status: completed` and the `winner` to keep them where they are';
+    return document?.problemAt(['key'], message) ?? fileProblem(written, message);
+  });
+}
+
+function readRunning(path: string): Promise<readonly ReadFile[]> {
+  return readExperiments(path, (problems) => {
+    throw new InvalidDocuments(problems);
   });
 }
 

@@ -6,6 +6,7 @@ import type { StickyUnits } from '../sticky/sticky-units.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import type { ExperimentFiles } from './experiment-files.ts';
+import { leftModels } from './left-models.ts';
 
 /** Time between two looks at the folders; a change takes effect when two looks saw the same. */
 const LOOK_EVERY_MS = 500;
@@ -17,6 +18,8 @@ export interface FolderWatchOptions {
   readonly experiments: StandingBook;
   /** Whether other replicas change where the experiments stand, too. */
   readonly isShared: boolean;
+  /** The highest version of a model that is ready; undefined where none is. */
+  readonly highestReady: (model: string) => number | undefined;
   readonly upstreams: Pick<Upstreams, 'follow'>;
   readonly sticky: Pick<StickyUnits, 'follow'>;
   /** Brings the audit file up to the store's log. */
@@ -86,8 +89,20 @@ export class FolderWatch {
   }
 
   #takeExperiments(): void {
-    const { experiments, upstreams, sticky } = this.#options;
+    const { experiments, highestReady, upstreams, sticky, log } = this.#options;
+    const before = experiments.current;
+    const causes = new Map(
+      experiments.situations.map(({ experiment, standing }) => [experiment.key, standing.cause]),
+    );
     void experiments.takeFiles();
+    for (const { experiment, ...left } of leftModels(before, experiments.current, highestReady)) {
+      const { action: lastChange, reason } = causes.get(experiment) ?? {};
+      log.warn(
+        { experiment, ...left, lastChange, reason },
+        'no experiment routes the model any more: all its calls go to its highest version. ' +
+          'An experiment that is `completed` with a `winner` keeps them where they were',
+      );
+    }
     // In the same turn: a variant that is in force without its server would be missed by every call meanwhile.
     void upstreams.follow(experiments.current);
     sticky.follow(experiments.current.byKey.values());
