@@ -51,7 +51,7 @@ export function assembleGateway(loaded: Loaded): Gateway {
   /** Names this process among the replicas; no other has the same. */
   const replica = `${hostname()}:${process.pid}:${randomUUID()}`;
 
-  const audit = new Audit({ config, store, holder: replica, metrics, log });
+  const audit = new Audit({ config, store, place: state.place, holder: replica, metrics, log });
   experiments.onChange((change) => {
     audit.note(change);
     void audit.keep();

@@ -1,12 +1,12 @@
 import type { Outcome, OutcomeStatus } from '../../experiments/stores/ledger.ts';
 import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
-import type { OutcomeSpool } from './spool.ts';
+import type { Spool } from '../state/spool.ts';
 
 export interface OutcomeWriterOptions {
   /** Counts them in the store. */
   readonly record: (outcomes: readonly Outcome[]) => Promise<readonly OutcomeStatus[]>;
   /** Where outcomes go while the store is away; undefined for a store that is never away without the process. */
-  readonly spool: OutcomeSpool | undefined;
+  readonly spool: Spool<Outcome> | undefined;
   readonly log: { warn(fields: object, message: string): void; info(fields: object, message: string): void };
   readonly adoptEveryMs?: number;
 }
@@ -61,19 +61,19 @@ export class OutcomeWriter {
         'the folder `spool` can not be written: outcomes would be refused while the state store is away',
       );
     }
-    if (spool.outcomes > 0) this.#deliverSoon();
+    if (spool.size > 0) this.#deliverSoon();
     this.#adoption = setInterval(() => {
       // A place that can't be looked at now is looked at the next time.
       this.#delivery = this.#delivery.then(() => spool.adopt()).catch(() => undefined);
       void this.#delivery.then(() => {
-        if (spool.outcomes > 0) this.#deliverSoon();
+        if (spool.size > 0) this.#deliverSoon();
       });
     }, adoptEveryMs).unref();
   }
 
   /** Outcomes that are on disk. */
   get spooled(): number {
-    return this.#options.spool?.outcomes ?? 0;
+    return this.#options.spool?.size ?? 0;
   }
 
   /**
@@ -164,14 +164,14 @@ export class OutcomeWriter {
     const { record, spool, log } = this.#options;
     if (spool === undefined) return;
     try {
-      const kept = spool.outcomes;
+      const kept = spool.size;
       const unreadable = await spool.deliver(record);
       this.#isAway = false;
       if (kept > 0) log.info({ kept, unreadable }, 'the outcomes that were kept on disk are delivered');
     } catch {
       this.#deliverSoon();
     }
-    if (spool.outcomes > 0) this.#deliverSoon();
+    if (spool.size > 0) this.#deliverSoon();
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { PredictionIds } from '../../experiments/prediction-id.ts';
+import type { Outcome } from '../../experiments/stores/ledger.ts';
 import { openStore } from '../../experiments/stores/open-store.ts';
 import { RedisStream } from '../../experiments/stores/redis-stream.ts';
 import type { StateStore } from '../../experiments/stores/state-store.ts';
@@ -13,12 +14,12 @@ import { RotatingFile } from '../exposures/rotating-file.ts';
 import { StateSink } from '../exposures/state-sink.ts';
 import { OutcomeIntake } from '../outcomes/intake.ts';
 import { OutcomeWriter } from '../outcomes/outcome-writer.ts';
-import { OutcomeSpool } from '../outcomes/spool.ts';
 import { MirrorRecorder } from '../mirror/mirror-recorder.ts';
 import { countAndTell } from '../telemetry/drops.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { SharedSecret } from './secret.ts';
 import { SpoolPlace } from './spool-place.ts';
+import { Spool } from './spool.ts';
 
 /** The stream that exposures go to where they are kept in Redis. */
 const EXPOSURES_STREAM = 'signalbox:exposures';
@@ -66,7 +67,7 @@ export class GatewayState {
       const ids = secrets instanceof SharedSecret ? secrets.ids : new PredictionIds(secrets);
       const writer = new OutcomeWriter({
         record: (outcomes) => store.recordOutcomes(outcomes),
-        spool: place && new OutcomeSpool(place),
+        spool: place && new Spool<Outcome>(place, 'outcomes'),
         log,
       });
       await writer.open();
@@ -120,6 +121,7 @@ export class GatewayState {
     await this.exposures.close();
     await this.mirrors.flush();
     await this.#writer.close();
+    this.place?.release();
     await this.#secret?.stop();
     await this.store.close();
   }

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { RotatingFile } from '../../../gateway/exposures/rotating-file.ts';
-import { OutcomeSpool } from '../../../gateway/outcomes/spool.ts';
+import type { Outcome } from '../../../experiments/stores/ledger.ts';
 import { SpoolPlace } from '../../../gateway/state/spool-place.ts';
+import { Spool } from '../../../gateway/state/spool.ts';
 import { outcome } from '../../experiments/stores/samples.ts';
 import { mountSmallDisk } from '../../servers/small-disk.ts';
 
@@ -16,7 +17,7 @@ describe.skipIf(disk === undefined)('a disk that fills up in the middle of a wri
   const path = disk?.path ?? '';
 
   test('takes no outcome that is acknowledged when it has room again', async () => {
-    const spool = new OutcomeSpool(new SpoolPlace(join(path, 'spool')));
+    const spool = new Spool<Outcome>(new SpoolPlace(join(path, 'spool')), 'outcomes');
     await spool.open();
     await spool.append([named('before')]);
     await disk?.fill();

@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../../experiments/stores/ledger.ts';
 import { OutcomeWriter } from '../../../gateway/outcomes/outcome-writer.ts';
-import { OutcomeSpool } from '../../../gateway/outcomes/spool.ts';
 import { SpoolPlace } from '../../../gateway/state/spool-place.ts';
+import { Spool } from '../../../gateway/state/spool.ts';
 import { outcome } from '../../experiments/stores/samples.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 import { eventually } from '../running-gateway.ts';
 
 const named = (uid: string): Outcome => outcome('a-test', { uid });
 
-async function opened(folder: string): Promise<OutcomeSpool> {
-  const spool = new OutcomeSpool(new SpoolPlace(folder));
+async function opened(folder: string): Promise<Spool<Outcome>> {
+  const spool = new Spool<Outcome>(new SpoolPlace(folder), 'outcomes');
   await spool.open();
   return spool;
 }
@@ -47,7 +47,7 @@ test('two processes of one folder keep their outcomes apart: what either acknowl
   await a.deliver(fromA.deliver);
   expect(fromB.uids).toEqual(['b1']);
   expect(fromA.uids).toEqual(['a1', 'a2']);
-  expect([a.outcomes, b.outcomes]).toEqual([0, 0]);
+  expect([a.size, b.size]).toEqual([0, 0]);
   await Promise.all([a.close(), b.close()]);
 });
 
@@ -58,7 +58,7 @@ test('a process that was killed leaves its place, and its outcomes to whoever li
   await once(child.stdout, 'data');
   const living = await opened(folder.path);
   // Its process lives, and they are its own to deliver.
-  expect(living.outcomes).toBe(0);
+  expect(living.size).toBe(0);
   const taken = receiver();
   const writer = new OutcomeWriter({
     record: async (outcomes) => {
@@ -82,7 +82,7 @@ test('a process that was killed leaves its place, and its outcomes to whoever li
 
 test('a place that can not be had at the start is taken when it can be', async () => {
   await using folder = await temporaryFolder({ blocked: 'a file where a folder should be' });
-  const spool = new OutcomeSpool(new SpoolPlace(join(folder.path, 'blocked/spool')));
+  const spool = new Spool<Outcome>(new SpoolPlace(join(folder.path, 'blocked/spool')), 'outcomes');
   await expect(spool.open()).rejects.toThrow();
   await expect(spool.append([named('early')])).rejects.toThrow();
   await rm(join(folder.path, 'blocked'));
@@ -101,7 +101,7 @@ test('a large spool is delivered in pieces between which the process does other 
   await writeFile(file, '');
   for (let part = 0; part < 20; part++) await appendFile(file, line.repeat(3000));
   const spool = await opened(folder.path);
-  expect(spool.outcomes).toBe(60_000);
+  expect(spool.size).toBe(60_000);
   let turns = 0;
   let isOver = false;
   const count = (): void => {

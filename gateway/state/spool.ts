@@ -2,37 +2,36 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Outcome } from '../../experiments/stores/ledger.ts';
-import type { SpoolPlace } from '../state/spool-place.ts';
+import type { SpoolPlace } from './spool-place.ts';
 
-/** The file that grows; files that are being delivered have a number before the end. */
-const CURRENT = 'outcomes.jsonl';
-const WAITING = /^outcomes\.[0-9]+\.jsonl$/;
-
-/** What is kept at the most; an outcome more is refused. */
+/** What is kept at the most; an entry more is refused. */
 const MAX_SPOOL_BYTES = 256 * 1024 ** 2;
 
-/** Outcomes that are delivered in one call, and a part of what is read at once more. */
+/** Entries that are delivered in one call, and a part of what is read at once more. */
 const DELIVERED_AT_ONCE = 1000;
 
 /**
- * Keeps outcomes on disk while the state store is away. A line is on the disk (fsync) before its outcome is acknowledged. Delivery
- * is at least once: a file goes when all of it was taken, and the store knows what it had before.
+ * Keeps what is for the state store on disk while it is away. A line is on the disk (fsync) before its entry is acknowledged. Delivery
+ * is at least once: a file goes when all of it was taken, so whoever takes it has to know what it had before.
  */
-export class OutcomeSpool {
+export class Spool<Entry> {
   readonly #place: SpoolPlace;
+  readonly #files: SpoolFiles;
   #handle: FileHandle | undefined;
   #turn: Promise<void> = Promise.resolve();
-  /** Outcomes that wait on the disk. */
-  #outcomes = 0;
+  /** Entries that wait on the disk. */
+  #entries = 0;
   #bytes = 0;
 
-  constructor(place: SpoolPlace) {
+  /** @param name what it keeps, which its files are called after: no other spool of a place has the same */
+  constructor(place: SpoolPlace, name: string) {
     this.#place = place;
+    this.#files = new SpoolFiles(name);
   }
 
-  get outcomes(): number {
-    return this.#outcomes;
+  /** Entries that wait on the disk. */
+  get size(): number {
+    return this.#entries;
   }
 
   /**
@@ -53,16 +52,16 @@ export class OutcomeSpool {
   }
 
   /** @throws Error of the file system, or because as much is kept as may be; then none of them is kept */
-  append(outcomes: readonly Outcome[]): Promise<void> {
-    return this.#inTurn(() => this.#append(outcomes));
+  append(entries: readonly Entry[]): Promise<void> {
+    return this.#inTurn(() => this.#append(entries));
   }
 
-  async #append(outcomes: readonly Outcome[]): Promise<void> {
-    const text = outcomes.map((outcome) => `${JSON.stringify(outcome)}\n`).join('');
+  async #append(entries: readonly Entry[]): Promise<void> {
+    const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
     const bytes = Buffer.byteLength(text);
     if (this.#bytes + bytes > MAX_SPOOL_BYTES)
       throw new Error(
-        `${MAX_SPOOL_BYTES} bytes of outcomes wait in ${this.#place.folder ?? 'the spool'}, as many as may`,
+        `${MAX_SPOOL_BYTES} bytes of ${this.#files.name} wait in ${this.#place.folder ?? 'the spool'}, as many as may`,
       );
     const handle = (this.#handle ??= await this.#create());
     const { size } = await handle.stat();
@@ -75,7 +74,7 @@ export class OutcomeSpool {
       await handle.truncate(size).catch(() => (folder === undefined ? undefined : this.#setAside(folder)));
       throw error;
     }
-    this.#outcomes += outcomes.length;
+    this.#entries += entries.length;
     this.#bytes += bytes;
   }
 
@@ -85,31 +84,31 @@ export class OutcomeSpool {
    * @param deliver throws where the store is away: what it didn't take stays
    * @returns lines that could not be read: the end of a file whose process died while it wrote, never acknowledged
    */
-  async deliver(deliver: (outcomes: readonly Outcome[]) => Promise<unknown>): Promise<number> {
+  async deliver(deliver: (entries: readonly Entry[]) => Promise<unknown>): Promise<number> {
     const { folder } = this.#place;
     if (folder === undefined) return 0;
     await this.#inTurn(() => this.#setAside(folder));
     let unreadable = 0;
-    for (const file of await filesIn(folder)) {
+    for (const file of await this.#files.in(folder)) {
       const path = join(folder, file);
       let lines = 0;
       for await (const some of linesOf(path)) {
         lines += some.length;
-        const outcomes = some.flatMap((line) => parseLine(line) ?? []);
-        unreadable += some.length - outcomes.length;
-        if (outcomes.length > 0) await deliver(outcomes);
+        const entries = some.flatMap((line) => (parseLine(line) as Entry | undefined) ?? []);
+        unreadable += some.length - entries.length;
+        if (entries.length > 0) await deliver(entries);
       }
       const { size } = await stat(path);
       await rm(path);
-      this.#outcomes = Math.max(0, this.#outcomes - lines);
+      this.#entries = Math.max(0, this.#entries - lines);
       this.#bytes -= size;
     }
     return unreadable;
   }
 
+  /** What is on the disk stays there for the next process. */
   async close(): Promise<void> {
     await this.#inTurn(() => this.#end());
-    this.#place.release();
   }
 
   /** The current file is not closed while it is written. */
@@ -128,14 +127,14 @@ export class OutcomeSpool {
   async #create(): Promise<FileHandle> {
     const folder = this.#place.folder ?? (await this.#take());
     await mkdir(folder, { recursive: true });
-    return open(join(folder, CURRENT), 'a');
+    return open(join(folder, this.#files.current), 'a');
   }
 
   /** Holds a place, and counts what is there. */
   async #take(): Promise<string> {
     const folder = await this.#place.hold();
     await this.#setAside(folder);
-    for (const file of await filesIn(folder)) await this.#count(join(folder, file));
+    for (const file of await this.#files.in(folder)) await this.#count(join(folder, file));
     return folder;
   }
 
@@ -143,10 +142,10 @@ export class OutcomeSpool {
     const { folder } = this.#place;
     if (folder === undefined) return;
     for (const other of await this.#place.others()) {
-      if ((await filesIn(other)).length === 0) continue;
+      if ((await this.#files.in(other)).length === 0) continue;
       await this.#place.whileFree(other, async () => {
-        for (const file of await filesIn(other)) {
-          const path = await nextFile(folder);
+        for (const file of await this.#files.in(other)) {
+          const path = await this.#files.next(folder);
           await rename(join(other, file), path);
           await this.#count(path);
         }
@@ -155,30 +154,16 @@ export class OutcomeSpool {
   }
 
   async #count(path: string): Promise<void> {
-    for await (const some of linesOf(path)) this.#outcomes += some.length;
+    for await (const some of linesOf(path)) this.#entries += some.length;
     this.#bytes += (await stat(path)).size;
   }
 
   /** What comes from now on goes to a new file. */
   async #setAside(folder: string): Promise<void> {
     await this.#end();
-    if ((await filesIn(folder)).includes(CURRENT))
-      await rename(join(folder, CURRENT), await nextFile(folder));
+    if ((await this.#files.in(folder)).includes(this.#files.current))
+      await rename(join(folder, this.#files.current), await this.#files.next(folder));
   }
-}
-
-/** In the order of their age. */
-async function filesIn(folder: string): Promise<readonly string[]> {
-  const names = await readdir(folder).catch(() => []);
-  return names
-    .filter((name) => name === CURRENT || WAITING.test(name))
-    .sort((a, b) => numberOf(a) - numberOf(b));
-}
-
-/** A name that no file that waits has. */
-async function nextFile(folder: string): Promise<string> {
-  const waiting = (await filesIn(folder)).filter((file) => file !== CURRENT);
-  return join(folder, `outcomes.${Math.max(0, ...waiting.map(numberOf)) + 1}.jsonl`);
 }
 
 /** The lines of a file that are not empty, some at a time: a file may be as large as all that is kept. */
@@ -197,16 +182,44 @@ async function* linesOf(path: string): AsyncGenerator<readonly string[]> {
   if (lines.length > 0) yield lines;
 }
 
-/** The current file is the youngest. */
-function numberOf(file: string): number {
-  return file === CURRENT ? Number.MAX_SAFE_INTEGER : Number(file.split('.')[1]);
-}
-
 /** A line that this class wrote, or the torn end of one. */
-function parseLine(line: string): Outcome | undefined {
+function parseLine(line: string): unknown {
   try {
-    return JSON.parse(line) as Outcome;
+    return JSON.parse(line);
   } catch {
     return undefined;
+  }
+}
+
+/** The files of a spool in its folder: the one that grows, and those that are to be delivered, which have a number before the end. */
+class SpoolFiles {
+  readonly name: string;
+  readonly current: string;
+  readonly #waiting: RegExp;
+
+  constructor(name: string) {
+    this.name = name;
+    this.current = `${name}.jsonl`;
+    this.#waiting = new RegExp(`^${name}\\.([0-9]+)\\.jsonl$`);
+  }
+
+  /** In the order of their age: the one that grows is the youngest. */
+  async in(folder: string): Promise<readonly string[]> {
+    const names = await readdir(folder).catch(() => []);
+    return names
+      .filter((name) => name === this.current || this.#waiting.test(name))
+      .sort((a, b) => this.#numberOf(a) - this.#numberOf(b));
+  }
+
+  /** A path that no file that waits has. */
+  async next(folder: string): Promise<string> {
+    const waiting = (await this.in(folder)).filter((file) => file !== this.current);
+    const number = Math.max(0, ...waiting.map((file) => this.#numberOf(file))) + 1;
+    return join(folder, `${this.name}.${number}.jsonl`);
+  }
+
+  #numberOf(file: string): number {
+    const number = this.#waiting.exec(file)?.[1];
+    return number === undefined ? Number.MAX_SAFE_INTEGER : Number(number);
   }
 }
