@@ -26,7 +26,7 @@ export async function findFile(roots: readonly string[], url: string): Promise<F
   if (ADDRESS.test(url)) {
     throw new RegistrationError(
       'invalid',
-      `url is ${shown}; expected the path of a file in the model repository, as "resnet.mar": nothing is fetched from elsewhere`,
+      `url is ${shown}; expected the path of a file in the model repository, as "resnet.mar", or an http or https address that models.allowedUrls allows`,
     );
   }
   const parts = url.split('/');

@@ -12,8 +12,8 @@ import { readTorchArchive } from './torch-archive.ts';
 import { ZipArchive } from './zip-archive.ts';
 
 export interface Registration extends WishedSettings {
-  /** A file in the repository's folders: an ONNX model, or a `.mar` of TorchServe's that holds one. */
-  readonly url: string;
+  /** The path of a file in the repository's folders, or a file that is there for the moment: an ONNX model, or a `.mar` of TorchServe's that holds one. */
+  readonly from: string | FoundFile;
   /** Undefined: what the file calls it. */
   readonly name: string | undefined;
   /** In the place of the handler that an archive names. */
@@ -44,15 +44,10 @@ export interface Registered {
 export async function registerModel(
   repository: ModelRepository,
   roots: readonly string[],
-  { url, name, handler, ...settings }: Registration,
+  { from, name, handler, ...settings }: Registration,
 ): Promise<Registered> {
-  if (repository.control === 'none') {
-    throw new RegistrationError(
-      'not_allowed',
-      'models.control is none: what is loaded is what was there at the start; set it to poll or explicit',
-    );
-  }
-  const file = await findFile(roots, url);
+  requireRegistering(repository);
+  const file = typeof from === 'string' ? await findFile(roots, from) : from;
   const { archive, offer } = await open(file, handler);
   try {
     const wished = { ...settings, name: name ?? offer.modelName };
@@ -68,6 +63,15 @@ export async function registerModel(
   } finally {
     archive?.close();
   }
+}
+
+/** @throws RegistrationError where control leaves nothing to requests */
+export function requireRegistering({ control }: ModelRepository): void {
+  if (control !== 'none') return;
+  throw new RegistrationError(
+    'not_allowed',
+    'models.control is none: what is loaded is what was there at the start; set it to poll or explicit',
+  );
 }
 
 interface OpenFile {

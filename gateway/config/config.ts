@@ -1,6 +1,7 @@
 import type { Holdout } from '../../experiments/definition.ts';
 import type { StateAddress } from '../../experiments/stores/open-store.ts';
 import type { TokenIssuer } from '../trust/jwt.ts';
+import type { AllowedUrls } from './allowed-urls.ts';
 import type { CacheConfig } from './cache-config.ts';
 import type { EventsConfig } from './events-config.ts';
 import type { GatewayLimits } from './limits-config.ts';
@@ -55,6 +56,8 @@ export interface Config {
     /** With `explicit` control, the models that are loaded at the start; `*` stands for all. */
     readonly load: readonly string[];
     readonly defaultModel: string | undefined;
+    /** Where files may be fetched from that are registered; empty: from nowhere. */
+    readonly allowedUrls: AllowedUrls;
     /** Whether the environment names a driver to the Vulkan loader, which speaks for trying WebGPU. */
     readonly vulkanDriver: boolean;
   };

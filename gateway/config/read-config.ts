@@ -5,6 +5,7 @@ import type { Problem } from '../../documents/problem.ts';
 import { checkDocument } from '../../documents/schema-check.ts';
 import type { YamlDocument } from '../../documents/yaml-document.ts';
 import { readHoldout } from '../../experiments/definition.ts';
+import { readAllowedUrls } from './allowed-urls.ts';
 import { readCache } from './cache-config.ts';
 import type { Address, Config, KeysPlace, TlsFiles } from './config.ts';
 import { readEvents } from './events-config.ts';
@@ -66,6 +67,7 @@ export function readConfig(document: YamlDocument, vulkanDriver: boolean): Confi
       control: models.control ?? 'poll',
       load: models.load ?? [],
       defaultModel: models.defaultModel,
+      allowedUrls: readAllowedUrls(models.allowedUrls ?? [], refuse),
       vulkanDriver,
     },
     experiments: read.experiments === undefined ? undefined : absolute(read.experiments),

@@ -90,6 +90,12 @@ export const ConfigSchema = Type.Object(
           }),
         ),
         defaultModel: Type.Optional(Type.String({ minLength: 1, expected: 'the name of a model' })),
+        allowedUrls: Type.Optional(
+          Type.Array(
+            Type.String({ minLength: 1, expected: 'an address as https://models.example.com/torch/' }),
+            { expected: 'a list of addresses' },
+          ),
+        ),
       },
       { additionalProperties: false, expected: 'a map with repository' },
     ),

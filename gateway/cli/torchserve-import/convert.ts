@@ -40,7 +40,10 @@ const NOT_NEEDED: readonly (readonly [RegExp, string])[] = [
   ],
   [/^(disable_token_authorization|token_expiration_min)$/, 'auth.keys says who may call (docs/keys.md)'],
   [/^cors_/, 'pages of other sites are answered nothing; put a proxy in front that adds these headers'],
-  [/^allowed_urls$/, 'models are registered from files of the repository only; download them into it'],
+  [
+    /^allowed_urls$/,
+    'it has patterns; write the beginnings of addresses that models may be registered from as models.allowedUrls (docs/torchserve.md)',
+  ],
   [
     /^(job_queue_size)$/,
     "set dynamic_batching.default_queue_policy.max_queue_size in the models' config.yaml (docs/batching.md)",

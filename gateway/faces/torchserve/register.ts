@@ -1,5 +1,5 @@
-import { registerModel } from '../../../backends/registration/register-model.ts';
-import type { Registered } from '../../../backends/registration/register-model.ts';
+import { registerModel, requireRegistering } from '../../../backends/registration/register-model.ts';
+import type { Registered, Registration } from '../../../backends/registration/register-model.ts';
 import { RegistrationError } from '../../../backends/registration/registration-error.ts';
 import type { RegistrationFault } from '../../../backends/registration/registration-error.ts';
 import { MAX_INSTANCES } from '../../../backends/repository/model-config-schema.ts';
@@ -10,6 +10,7 @@ import { requireModel } from '../../trust/rights.ts';
 import type { ModelCaller } from '../extensions/repository-control.ts';
 import { invalid, isObject, parseJson } from '../../json-values.ts';
 import { ManagementQuery } from './query.ts';
+import { fetchRemoteFile, remoteUrl } from './remote-file.ts';
 
 const PARAMETERS = [
   'url',
@@ -33,7 +34,7 @@ export interface RegisterAnswer {
 }
 
 /**
- * TorchServe's `POST /models`: takes a file of the repository's folders as a version of a model.
+ * TorchServe's `POST /models`: takes a file of the repository's folders, or of an address that is allowed, as a version of a model.
  *
  * @param body the same parameters as JSON, in the place of the query's
  * @throws GatewayError
@@ -59,20 +60,20 @@ export async function register(
   }
   const instances = asked.whole('initial_workers', 1, MAX_INSTANCES);
   const isSynchronous = asked.flag('synchronous');
-  const before = modelChanges.look();
-  const registered = await registerModel(repository, config.models.roots, {
-    url,
+  const settings = {
     name,
     handler: asked.text('handler'),
     maxBatchSize: asked.whole('batch_size', 1, MAX_BATCH_SIZE),
     maxQueueDelayMs: asked.whole('max_batch_delay', 0, MAX_BATCH_DELAY_MS),
     instances,
-  }).catch(refuse);
+  };
+  const before = modelChanges.look();
+  const { registered, shown } = await take(repository, config, url, settings).catch(refuse);
   const { name: model, version } = registered;
   const loaded = registered.loaded.then(() =>
-    modelChanges.enter(model, { action: 'model.register', actor, url }, before),
+    modelChanges.enter(model, { action: 'model.register', actor, url: shown }, before),
   );
-  log.info({ model, version, url }, 'registered');
+  log.info({ model, version, url: shown }, 'registered');
   // As TorchServe does where workers are asked for and nobody waits for them.
   if (instances !== undefined && !isSynchronous) {
     loaded.catch((error: unknown) => {
@@ -83,6 +84,24 @@ export async function register(
   await loaded.catch(refuse);
   const workers = repository.model(model)?.version(version)?.instances?.wanted ?? 0;
   return { status: 200, text: told(registered, workers) };
+}
+
+/** Takes the file of the repository, or one that is fetched for the moment. */
+async function take(
+  repository: Gateway['repository'],
+  { models: { roots, allowedUrls } }: Gateway['config'],
+  url: string,
+  settings: Omit<Registration, 'from'>,
+): Promise<{ readonly registered: Registered; readonly shown: string }> {
+  const remote = remoteUrl(url);
+  const [root] = roots;
+  if (remote === undefined || root === undefined) {
+    return { registered: await registerModel(repository, roots, { from: url, ...settings }), shown: url };
+  }
+  requireRegistering(repository);
+  await using fetched = await fetchRemoteFile(remote, allowedUrls, root);
+  const { file, shownUrl } = fetched;
+  return { registered: await registerModel(repository, roots, { from: file, ...settings }), shown: shownUrl };
 }
 
 function told({ name, version, notes }: Registered, workers: number): string {

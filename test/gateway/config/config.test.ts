@@ -18,6 +18,7 @@ test('what a file leaves out has its default, and no timeout is endless', async 
       control: 'poll',
       load: [],
       defaultModel: undefined,
+      allowedUrls: [],
       vulkanDriver: false,
     },
     experiments: undefined,
@@ -67,7 +68,7 @@ test('every key of a file is read', async () => {
   const config = await load(`\
 listen: { http: 0.0.0.0:80, grpc: '[::1]:81', metrics: localhost:0 }
 server: { name: triton, bodyLimit: 512KiB, trustProxy: 2 }
-models: { repository: [/srv/models, more], control: none, defaultModel: digits }
+models: { repository: [/srv/models, more], control: none, defaultModel: digits, allowedUrls: ['https://models.example'] }
 experiments: experiments
 auth:
   keys: ./keys.yaml
@@ -99,6 +100,7 @@ telemetry: { logs: { level: warn, access: 0.25 }, events: { file: log/e.jsonl, m
       control: 'none',
       load: [],
       defaultModel: 'digits',
+      allowedUrls: ['https://models.example/'],
       vulkanDriver: false,
     },
     experiments: join(folder, 'experiments'),

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../models/temporary-folder.ts';
 const FULL = `\
 listen: { http: 0.0.0.0:80, grpc: '[::1]:81', metrics: localhost:82, admin: 127.0.0.1:83 }
 server: { name: triton, bodyLimit: 512KiB, trustProxy: 2 }
-models: { repository: [/srv/models, more], control: explicit, load: [digits], defaultModel: digits }
+models: { repository: [/srv/models, more], control: explicit, load: [digits], defaultModel: digits, allowedUrls: ['https://models.example/'] }
 experiments: experiments
 auth: { keys: ./keys.yaml, jwt: { issuer: 'https://id.example', audience: box, jwks: 'https://id.example/keys', rate: 5/s } }
 limits:

@@ -173,8 +173,18 @@ describe('POST /models?url=', () => {
 describe('what can’t be registered is refused by name, and nothing is left of it', () => {
   test.each([
     [{}, 400, 'BadRequestException', /Parameter url is required/],
-    [{ url: 'https://example.org/a.mar' }, 400, 'BadRequestException', /nothing is fetched from elsewhere/],
-    [{ url: 'file:///etc/passwd' }, 400, 'BadRequestException', /nothing is fetched from elsewhere/],
+    [
+      { url: 'https://example.org/a.mar' },
+      400,
+      'BadRequestException',
+      /begins with none of models.allowedUrls/,
+    ],
+    [
+      { url: 'file:///etc/passwd' },
+      400,
+      'BadRequestException',
+      /an http or https address that models.allowedUrls allows/,
+    ],
     [
       { url: '../signalbox.yaml' },
       400,
