@@ -1,9 +1,10 @@
-import { createHash, subtle } from 'node:crypto';
+import { createHash, hash, subtle } from 'node:crypto';
 import type { Servable } from '../servable.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { KeyText } from './key-text.ts';
 
 /**
- * What a version's answers depend on beside the request. Two versions never share one, not even where their files are the
+ * What a version's answers depend on beside the request, as a sha256. Two versions never share one, not even where their files are the
  * same: an answer that one variant gave is never another's.
  */
 export function cacheScope({
@@ -12,7 +13,8 @@ export function cacheScope({
   digest,
   config,
 }: Pick<Servable, 'model' | 'version' | 'digest' | 'config'>): string {
-  return JSON.stringify([model, version, digest, config.inputs, config.outputs, config.image]);
+  const { inputs, outputs, image } = config;
+  return hash('sha256', JSON.stringify([model, version, digest, inputs, outputs, image]));
 }
 
 /** Parts from this size on are hashed on a thread of the platform's own: 64 MiB would hold the main thread for a tenth of a second. */
@@ -20,7 +22,8 @@ const OFFLOAD_FROM_BYTES = 1024 * 1024;
 
 /**
  * The sha256 of all that an answer depends on, as hexadecimal: the scope, the wanted outputs in their order, and each input's name,
- * type, shape and bytes, whatever order the inputs came in. Every part has its length before it, so that no two requests meet.
+ * type, shape and bytes, whatever order the inputs came in. Every part has its length before it, so that two requests have one key
+ * only where they are the same or SHA-256 collides, of which no case is known (one in 2^128 keys or so, by the birthday bound).
  *
  * @param wanted the names of the outputs; all of them where the request names none
  */
@@ -29,45 +32,65 @@ export function requestKey(
   inputs: readonly Tensor[],
   wanted: readonly string[],
 ): string | Promise<string> {
-  const sorted = inputs.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  const parts = sorted.map((tensor) => ({ tensor, bytes: bytesOf(tensor) }));
-  const head = parts.map(({ tensor: { name, datatype, shape }, bytes }) => [
-    name,
-    datatype,
-    shape,
-    bytes.map((part) => part.length),
-  ]);
-  return keyOf(
-    ['tensors', scope, wanted, head],
-    parts.flatMap(({ bytes }) => bytes),
-  );
+  const text = KeyText.begin('tensors', scope);
+  text.count(wanted.length);
+  for (const name of wanted) text.word(name);
+  text.count(inputs.length);
+  const parts: Uint8Array[] = [];
+  for (const tensor of inputs.length > 1 ? inputs.toSorted(byName) : inputs) {
+    text.word(tensor.name);
+    text.word(tensor.datatype);
+    text.count(tensor.shape.length);
+    for (const size of tensor.shape) text.count(size);
+    const bytes = bytesOf(tensor);
+    text.count(bytes.length);
+    for (const part of bytes) {
+      text.count(part.length);
+      parts.push(part);
+    }
+  }
+  return keyOf(text, parts);
 }
 
 /** The same of uploads, before they are decoded: they answer with all outputs. */
 export function uploadKey(scope: string, files: readonly Uint8Array[]): string | Promise<string> {
-  return keyOf(['files', scope, files.map((file) => file.length)], files);
+  const text = KeyText.begin('files', scope);
+  text.count(files.length);
+  for (const file of files) text.count(file.length);
+  return keyOf(text, files);
+}
+
+function byName(a: Tensor, b: Tensor): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
 /** Where there are large parts, each of those enters by its own sha256. */
-function keyOf(head: readonly unknown[], parts: readonly Uint8Array[]): string | Promise<string> {
-  return parts.some(isLarge) ? keyOfLarge(head, parts) : hashOf(head, parts);
+function keyOf(head: KeyText, parts: readonly Uint8Array[]): string | Promise<string> {
+  return parts.some(isLarge) ? keyOfLarge(head.copy(), parts) : hashOf(head, parts);
 }
 
-async function keyOfLarge(head: readonly unknown[], parts: readonly Uint8Array[]): Promise<string> {
-  const short: Uint8Array[] = [];
+async function keyOfLarge(head: Uint8Array, parts: readonly Uint8Array[]): Promise<string> {
+  const short: Uint8Array[] = [head];
   for (const part of parts) short.push(isLarge(part) ? await hashElsewhere(part) : part);
-  return hashOf(head, short);
+  return hashParts(short);
 }
 
 function isLarge(part: Uint8Array): boolean {
   return part.length >= OFFLOAD_FROM_BYTES;
 }
 
-function hashOf(head: readonly unknown[], parts: readonly Uint8Array[]): string {
-  const text = JSON.stringify(head);
-  const hash = createHash('sha256').update(`${text.length}:`).update(text);
-  for (const part of parts) hash.update(part);
-  return hash.digest('hex');
+/** One call over one piece of memory costs a quarter of a hash object that is told of piece after piece, where the pieces are small. */
+function hashOf(head: KeyText, parts: readonly Uint8Array[]): string {
+  for (const [index, part] of parts.entries()) {
+    if (!head.add(part)) return hashParts([head.copy(), ...parts.slice(index)]);
+  }
+  return hash('sha256', head.bytes);
+}
+
+function hashParts(parts: readonly Uint8Array[]): string {
+  const whole = createHash('sha256');
+  for (const part of parts) whole.update(part);
+  return whole.digest('hex');
 }
 
 async function hashElsewhere(part: Uint8Array): Promise<Uint8Array> {
