@@ -189,7 +189,10 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** An answer that is an error. The message goes to the caller: it names what was wrong and what would be right. */
+/**
+ * An answer that is an error. The message goes to the caller: it names what was wrong and what would be right. Only what may be a fault of the
+ * gateway's own has a stack: to take one costs more than all else that a refusal takes, and refusals come in thousands.
+ */
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   /** What the answer says beside the message, by lower-case header names. */
@@ -200,7 +203,10 @@ export class GatewayError extends Error {
     message: string,
     options?: ErrorOptions & { readonly headers?: Readonly<Record<string, string>> },
   ) {
+    const { stackTraceLimit } = Error;
+    if (isRefusal(code)) Error.stackTraceLimit = 0;
     super(message, options);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'GatewayError';
     this.code = code;
     this.headers = options?.headers ?? {};
@@ -209,6 +215,11 @@ export class GatewayError extends Error {
   get status(): number {
     return ERRORS[this.code].status;
   }
+}
+
+function isRefusal(code: ErrorCode): boolean {
+  const { status } = ERRORS[code];
+  return status < 500 || status === 503;
 }
 
 /** The catalogue's code for what a backend, or routing, reports. */
