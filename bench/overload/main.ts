@@ -6,7 +6,7 @@ import { temporaryFolder } from '../../test/models/temporary-folder.ts';
 import { httpRequest } from '../load/http-request.ts';
 import { askOnce, startServer } from '../process.ts';
 import type { ServerProcess } from '../process.ts';
-import { median, print } from '../report.ts';
+import { median, print, spread } from '../report.ts';
 import type { Burn } from './burner-process.ts';
 import type { OpenLoad, OpenLoadResult } from './open-load.ts';
 
@@ -129,6 +129,23 @@ async function measure(what: string, shedding: string): Promise<void> {
   for (const load of [...LOADS.map((times) => `${times}x`), PROBE]) printRow(load, taken);
   const ofProbe = taken.map((round) => ratio(round, '10x', goodOf(round, PROBE)));
   print(`  10x of what the hungry 2x has: ${range(ofProbe)}`);
+  // Without shedding nearly all is given up, and little refused.
+  if (taken.some((round) => refusedIn(resultOf(round, '10x')) < resultOf(round, '10x').sent / 2)) return;
+  const costs = taken.map((round) => refusalUs(round, ({ mainThreadShare }) => mainThreadShare));
+  const ofLoad = taken.map((round) => refusalUs(round, ({ loadShare }) => loadShare));
+  print(
+    `  a refusal takes ${spread(costs, 0)} us of the main thread, and ${spread(ofLoad, 0)} us of the load`,
+  );
+}
+
+/** Processor time that each further refusal takes, from 2x to 10x. */
+function refusalUs(round: Round, shareOf: (result: Taken) => number): number {
+  const [two, ten] = [resultOf(round, '2x'), resultOf(round, '10x')];
+  return ((shareOf(ten) - shareOf(two)) * seconds * 1e6) / (refusedIn(ten) - refusedIn(two));
+}
+
+function refusedIn({ refused }: Taken): number {
+  return Object.values(refused).reduce((sum, count) => sum + count, 0);
 }
 
 function printRow(load: string, taken: readonly Round[]): void {
@@ -136,7 +153,7 @@ function printRow(load: string, taken: readonly Round[]): void {
     median(taken.map((round) => read(resultOf(round, load))));
   const ofPeak = taken.map((round) => ratio(round, load, peakOf(round)));
   const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
-  const refused = of((result) => Object.values(result.refused).reduce((sum, count) => sum + count, 0));
+  const refused = of(refusedIn);
   const cells = [
     load.padStart(12),
     of(({ sent }) => sent / seconds)
