@@ -56,7 +56,8 @@ export class RequestQueue {
   /** Rows that go before a request of this level which comes now. */
   rowsBefore(level: number): number {
     let rows = 0;
-    for (const [index, count] of this.#levels.entries()) if (index <= level) rows += count.rows;
+    for (let index = 0; index <= level && index < this.#levels.length; index++)
+      rows += this.#levels[index]?.rows ?? 0;
     return rows;
   }
 

@@ -37,13 +37,17 @@ export class QueuesAhead {
     const experiments = this.#experiments().byModel.get(model);
     if (experiments === undefined) return served.highestReady;
     let shortest: Servable | undefined;
+    let shortestMs = Infinity;
     for (const variant of this.#reachableOf(experiments)) {
       if (variant.upstream !== undefined) return undefined;
       const servable = served.version(variant.version);
       // Who would get a version that is not ready gets another variant, or nobody.
       if (servable === undefined) continue;
-      if (servable.expectedWaitMs === undefined) return undefined;
-      if (servable.expectedWaitMs < (shortest?.expectedWaitMs ?? Infinity)) shortest = servable;
+      const waitMs = servable.expectedWaitMs;
+      if (waitMs === undefined) return undefined;
+      if (waitMs >= shortestMs) continue;
+      shortest = servable;
+      shortestMs = waitMs;
     }
     return shortest;
   }
