@@ -40,6 +40,15 @@ export class ArrivingMessages {
       hold.release();
     });
     if (!isStream) this.#startTimer();
+    else {
+      // While the gateway reads no further it is not the caller who takes long.
+      stream.on('pause', () => {
+        this.#stopTimer();
+      });
+      stream.on('resume', () => {
+        if (this.#frames.isMidway) this.#startTimer();
+      });
+    }
   }
 
   /** @returns whether the message, which was received whole, may go on its way */
