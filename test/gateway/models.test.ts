@@ -15,7 +15,7 @@ async function addendOver(gateway: RunningGateway, path: string): Promise<number
   return answer.outputs?.[0]?.data[0];
 }
 
-test('with poll control a swapped ..data link is served', async () => {
+test('with poll control a swapped ..data link is served, and one that is taken away is not', async () => {
   await using gateway = await startGateway({
     files: { 'models/..1/m/1/model.onnx': addingModel(1), 'models/..2/m/1/model.onnx': addingModel(2) },
   });

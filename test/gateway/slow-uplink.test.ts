@@ -1,6 +1,5 @@
 import { request } from 'node:http';
-import { setTimeout as pass } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { identityModel } from '../models/onnx-graph.ts';
 import { metricValue, startGateway } from './running-gateway.ts';
 import type { RunningGateway } from './running-gateway.ts';
@@ -8,23 +7,34 @@ import { BODY, startUpstreamGateway } from './upstream/upstream-gateway.ts';
 import { startVariantServer } from './upstream/variant-server.ts';
 
 /** Longer than the gateway gives a model, and shorter than it gives an upload. */
-const UPLOAD_MS = 1500;
-const CONFIG = 'timeouts: { inference: 1s }';
+const UPLOAD_MS = 60_000;
+const CONFIG = 'timeouts: { inference: 30s }';
 
-/** Sends a request in two parts, with that long between them. */
+/** Time goes on as ever, but for the upload, whose time is put in between at once. */
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Sends a request's head, and its body that long after the gateway has read it. */
 function sendSlowly(gateway: RunningGateway, body: string): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const asking = request(gateway.url('/v2/models/digits/infer'), {
     method: 'POST',
-    headers: { 'content-length': Buffer.byteLength(body) },
+    headers: { 'content-length': Buffer.byteLength(body), expect: '100-continue' },
   });
   asking.on('error', reject).on('response', (response) => {
     response.resume().on('end', () => {
       resolve(response.statusCode ?? 0);
     });
   });
-  asking.write(body.slice(0, 70_000));
-  void pass(UPLOAD_MS).then(() => asking.end(body.slice(70_000)));
+  asking.on('continue', () => {
+    asking.write(body.slice(0, 70_000));
+    void vi.advanceTimersByTimeAsync(UPLOAD_MS).then(() => asking.end(body.slice(70_000)));
+  });
+  asking.flushHeaders();
   return promise;
 }
 
@@ -48,7 +58,7 @@ test('nor as that of a server to which it is passed on as it comes', async () =>
   await using server = await startVariantServer();
   await using gateway = await startUpstreamGateway(server.url, {
     config: CONFIG,
-    upstream: { retries: 0, timeouts: { headers: '1s', total: '1s' } },
+    upstream: { retries: 0, timeouts: { headers: '30s', total: '30s' } },
   });
   expect(await sendSlowly(gateway, LONG)).toBe(200);
   const text = await gateway.metrics();

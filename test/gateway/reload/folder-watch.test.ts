@@ -1,0 +1,89 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { assembleExperiments } from '../../../experiments/experiment-set.ts';
+import { MemoryStore } from '../../../experiments/stores/memory/memory-store.ts';
+import { FolderWatch } from '../../../gateway/reload/folder-watch.ts';
+import type { FolderWatchOptions } from '../../../gateway/reload/folder-watch.ts';
+import { StandingBook } from '../../../gateway/standing/standing-book.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A watch over folders in which nothing changes, and how often each was looked at. */
+async function watching(options: Partial<FolderWatchOptions> = {}) {
+  const log = pino({ level: 'silent' });
+  const files = { written: [], current: assembleExperiments([]).set };
+  const models = vi.fn(() => Promise.resolve());
+  const experiments = vi.fn<FolderWatchOptions['files']['refresh']>(() =>
+    Promise.resolve({ changed: [], refused: [] }),
+  );
+  const watch = new FolderWatch({
+    models: { refresh: models },
+    files: { refresh: experiments },
+    experiments: await StandingBook.open({ store: new MemoryStore(), files, log }),
+    isShared: false,
+    upstreams: { follow: () => Promise.resolve() },
+    highestReady: () => undefined,
+    sticky: { follow: () => undefined },
+    keepAudit: () => Promise.resolve(),
+    metrics: { recordReload: () => undefined },
+    log,
+    ...options,
+  });
+  watch.start();
+  return { watch, looks: () => [models.mock.calls.length, experiments.mock.calls.length] };
+}
+
+test('the folders are looked at twice a second, until the watch ends', async () => {
+  const { watch, looks } = await watching();
+  await vi.advanceTimersByTimeAsync(499);
+  expect(looks()).toEqual([0, 0]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(looks()).toEqual([1, 1]);
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(looks()).toEqual([4, 4]);
+  await watch.stop();
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(looks()).toEqual([4, 4]);
+});
+
+test('models that take long to load hold up no look at the experiments', async () => {
+  const { watch, looks } = await watching({
+    models: { refresh: () => new Promise<void>(() => undefined) },
+  });
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(looks()).toEqual([0, 3]);
+  await watch.stop();
+});
+
+test('a look at the experiments that takes long is waited for before the next', async () => {
+  const read = Promise.withResolvers<{ changed: []; refused: [] }>();
+  const refresh = vi.fn(() => read.promise);
+  const { watch } = await watching({ files: { refresh } });
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(refresh).toHaveBeenCalledTimes(1);
+  read.resolve({ changed: [], refused: [] });
+  await vi.advanceTimersByTimeAsync(500);
+  expect(refresh).toHaveBeenCalledTimes(2);
+  await watch.stop();
+});
+
+test('a repository that can’t be read is told once, and again when it can’t be read in another way', async () => {
+  const log = pino({ level: 'silent' });
+  const error = vi.spyOn(log, 'error');
+  const refresh = vi.fn(() => Promise.reject(new Error('it is gone')));
+  const { watch } = await watching({ log, models: { refresh } });
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(error).toHaveBeenCalledTimes(1);
+  refresh.mockImplementation(() => Promise.reject(new Error('it is locked')));
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(error.mock.calls.map(([told]) => told)).toEqual([
+    { fault: 'it is gone' },
+    { fault: 'it is locked' },
+  ]);
+  await watch.stop();
+});
