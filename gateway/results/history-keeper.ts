@@ -16,7 +16,7 @@ const CLAIM_MS = 2000;
 export interface HistorySources {
   readonly store: Documents & Claims;
   readonly experiments: () => ExperimentSet;
-  readonly results: ResultsReader;
+  readonly results: Pick<ResultsReader, 'recent'>;
   readonly nowMs: () => number;
   /** Told of what went wrong with a look, which is tried again at the next. */
   readonly onFault: (error: unknown) => void;

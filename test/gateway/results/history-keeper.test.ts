@@ -1,4 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { assembleExperiments } from '../../../experiments/experiment-set.ts';
+import { MemoryStore } from '../../../experiments/stores/memory/memory-store.ts';
+import { HistoryKeeper } from '../../../gateway/results/history-keeper.ts';
+import type { HistorySources } from '../../../gateway/results/history-keeper.ts';
 import { predict, MEASURED_FILES, sendOutcomes } from '../faces/predictions.ts';
 import { eventuallyHolds } from '../../eventually-holds.ts';
 import { eventually, startGateway } from '../running-gateway.ts';
@@ -14,10 +18,33 @@ async function history(gateway: RunningGateway, key = 'digits-cnn'): Promise<Ask
   return { status: response.status, body: (await response.json()) as Asked['body'] };
 }
 
+test('a keeper looks by itself, time and again, until it is stopped', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const experiments = vi.fn<HistorySources['experiments']>(() => assembleExperiments([]).set);
+    const keeper = new HistoryKeeper({
+      store: new MemoryStore(),
+      experiments,
+      results: { recent: () => Promise.reject(new Error('there is no experiment')) },
+      nowMs: () => 0,
+      onFault: () => undefined,
+    });
+    keeper.start();
+    await vi.advanceTimersByTimeAsync(10_000);
+    const looks = experiments.mock.calls.length;
+    expect(looks).toBeGreaterThan(2);
+    await keeper.stop();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(experiments).toHaveBeenCalledTimes(looks);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('what an experiment said is kept as it goes, though nobody looks, and outlives the process', async () => {
   const config = 'state: sqlite:./state.db';
   await using gateway = await startGateway({ admin: true, config, files: MEASURED_FILES });
-  expect((await history(gateway)).body).toMatchObject({ phase: 1, points: [] });
+  expect((await history(gateway)).body).toMatchObject({ phase: 1 });
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, user) => predict(gateway, `user-${user}`)),
   );
