@@ -30,6 +30,8 @@ export interface Caller {
   unit(source: UnitSource): string | undefined;
   /** The request's input tensors; empty where its face can't tell them before the call is routed. */
   inputs(): readonly InputMetadata[];
+  /** Whether the caller may know of that model; to one who may not, its experiments are not there. */
+  mayKnow(model: string): boolean;
   /** Whether that variant of the called model can answer now. */
   isReady(variant: Variant): boolean;
 }

@@ -52,7 +52,9 @@ export function decide(
   const served = experiments.byModel.get(model);
   const header = caller.override();
   if (header !== undefined) {
-    const override = readOverride(header, model, served?.candidates ?? [], experiments.byKey);
+    const override = readOverride(header, model, served?.candidates ?? [], experiments.byKey, (of) =>
+      caller.mayKnow(of),
+    );
     if (override.kind === 'refused') return override;
     if (override.kind === 'forced')
       return available(override.experiment, override.variant, 'override', caller);

@@ -20,12 +20,14 @@ const NONE: Override = { kind: 'none' };
  * @param candidates the experiments that may answer for that model; where there are several, a variant's name alone has
  *   to belong to one of them only
  * @param all every experiment that is served, by key
+ * @param mayKnow whether the caller may know of a model; the experiments of another are not there for it
  */
 export function readOverride(
   header: string,
   model: string,
   candidates: readonly Experiment[],
   all: ReadonlyMap<string, Experiment>,
+  mayKnow: (model: string) => boolean,
 ): Override {
   let forced: Extract<Override, { kind: 'forced' }> | undefined;
   for (const part of header.split(';')) {
@@ -34,18 +36,19 @@ export function readOverride(
     const equals = entry.indexOf('=');
     const name = entry.slice(equals + 1).trim();
     const key = equals < 0 ? undefined : entry.slice(0, equals).trim();
-    const named = key === undefined ? undefined : all.get(key);
+    const served = key === undefined ? undefined : all.get(key);
+    const named = served !== undefined && mayKnow(served.model) ? served : undefined;
     if (key !== undefined && named === undefined) {
       return refused(
         'unknown_experiment',
-        `unknown experiment ${quote(key)}; known experiments: ${keysOf(all)}`,
+        `unknown experiment ${quote(key)}; known experiments: ${keysOf(all, mayKnow)}`,
       );
     }
     const targets = named === undefined ? candidates : [named];
     if (targets.length === 0) {
       return refused(
         'no_experiment',
-        `model "${model}" has no experiment; known experiments: ${keysOf(all)}`,
+        `model "${model}" has no experiment; known experiments: ${keysOf(all, mayKnow)}`,
       );
     }
     const [found, another] = targets.flatMap((experiment) => {
@@ -89,8 +92,9 @@ function unknownVariant(name: string, targets: readonly Experiment[]): string {
   return `unknown variant ${quote(name)} ${known.join(', nor ')}`;
 }
 
-function keysOf(all: ReadonlyMap<string, Experiment>): string {
-  return [...all.keys()].sort().join(', ') || 'none';
+function keysOf(all: ReadonlyMap<string, Experiment>, mayKnow: (model: string) => boolean): string {
+  const known = [...all.values()].filter(({ model }) => mayKnow(model)).map(({ key }) => key);
+  return known.sort().join(', ') || 'none';
 }
 
 function refused(fault: OverrideFault, message: string): Override {

@@ -4,6 +4,7 @@ import type { Outcome } from '../../experiments/stores/ledger.ts';
 import { StoreUnavailable } from '../../experiments/stores/state-store.ts';
 import { GatewayError } from '../errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Principal } from '../trust/principal.ts';
 import { judge, statusMessage } from './judge.ts';
 import type { RejectionCode, SentOutcome } from './judge.ts';
 import type { OutcomeWriter } from './outcome-writer.ts';
@@ -37,15 +38,18 @@ export class OutcomeIntake {
     this.#options = options;
   }
 
-  /** @throws GatewayError `state_unavailable` when outcomes can be kept nowhere; they may be sent again as they are */
-  async take(sent: readonly SentOutcome[]): Promise<OutcomesReport> {
+  /**
+   * @param principal who sends them; a key for some models takes part in the experiments of these only
+   * @throws GatewayError `state_unavailable` when outcomes can be kept nowhere; they may be sent again as they are
+   */
+  async take(sent: readonly SentOutcome[], principal: Principal): Promise<OutcomesReport> {
     const { ids, experiments, metrics, nowMs } = this.#options;
     const known = experiments();
     const atMs = nowMs();
     const rejected: OutcomesReport['rejected'][number][] = [];
     const kept: { readonly index: number; readonly outcome: Outcome }[] = [];
     sent.forEach((item, index) => {
-      const judged = judge(item, ids, known, atMs);
+      const judged = judge(item, ids, known, principal, atMs);
       if (judged.kind === 'outcome') kept.push({ index, outcome: judged.outcome });
       else rejected.push({ index, code: judged.code, message: judged.message });
     });

@@ -4,6 +4,8 @@ import type { Experiment } from '../../experiments/definition.ts';
 import { DEFAULT_MAX_AGE_MS } from '../../experiments/prediction-id.ts';
 import type { PredictionIds, Receipt } from '../../experiments/prediction-id.ts';
 import { windowsOf } from '../../experiments/stores/ledger.ts';
+import type { Principal } from '../trust/principal.ts';
+import { isFor } from '../trust/rights.ts';
 import type { Outcome, OutcomeStatus } from '../../experiments/stores/ledger.ts';
 
 /** An outcome as it was sent. */
@@ -46,19 +48,27 @@ function measured(experiment: Experiment): Measured {
   return found;
 }
 
-/** Judges an outcome by all that can be known without the store: its signature, its age, its metric and its value. */
+/**
+ * Judges an outcome by all that can be known without the store: its signature, its age, its metric and its value.
+ *
+ * A key for some models is told of the predictions of others what it is told of forged ones, in the same words.
+ */
 export function judge(
   sent: SentOutcome,
   ids: PredictionIds,
   experiments: ReadonlyMap<string, Experiment>,
+  principal: Principal,
   nowMs: number,
 ): Judged {
   const verified = ids.verify(sent.prediction_id, nowMs, Infinity);
-  if (verified.kind !== 'valid')
-    return rejected('bad_signature', 'prediction_id is none that this gateway gave out');
+  if (verified.kind !== 'valid') return rejected('bad_signature', notGivenOut(principal));
   const { receipt } = verified;
   const { experiment: key } = receipt;
   const known = experiments.get(key);
+  // Whose model an experiment had that is gone nobody knows any more.
+  const isAnothers =
+    known === undefined ? key !== '' && principal.models !== undefined : !isFor(principal, known.model);
+  if (isAnothers) return rejected('bad_signature', notGivenOut(principal));
   const maxAgeMs = known === undefined ? DEFAULT_MAX_AGE_MS : measured(known).maxAgeMs;
   if (nowMs - receipt.issuedMs > maxAgeMs) {
     const issued = new Date(receipt.issuedMs).toISOString();
@@ -101,6 +111,11 @@ export function judge(
       windowsMs,
     },
   };
+}
+
+function notGivenOut({ models }: Principal): string {
+  const what = 'prediction_id is none that this gateway gave out';
+  return models === undefined ? what : `${what} for an experiment that it serves on the key's models`;
 }
 
 function whyNotCounted({ experiment, variant }: Receipt): string {

@@ -1,6 +1,7 @@
 import type { ServedModel } from '../../backends/repository/served-model.ts';
 import type { AttributeSource, Caller, InputMetadata, UnitSource } from '../../experiments/attribute.ts';
 import type { Variant } from '../../experiments/variant.ts';
+import { isFor } from '../trust/rights.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import type { Call, Decoded } from './call.ts';
 import { apiKeyId } from './api-key-id.ts';
@@ -49,6 +50,10 @@ export class RoutedCaller implements Caller {
 
   inputs(): readonly InputMetadata[] {
     return this.#body?.inputs ?? [];
+  }
+
+  mayKnow(model: string): boolean {
+    return isFor(this.#call.principal, model);
   }
 
   isReady(variant: Variant): boolean {

@@ -6,9 +6,9 @@ import type { Principal } from './principal.ts';
  *
  * @throws GatewayError `forbidden`
  */
-export function requireModel({ id, models }: Principal, model: string): void {
-  if (models === undefined || models.has(model)) return;
-  throw new GatewayError('forbidden', `${id} is not for model '${model.slice(0, 64)}'`);
+export function requireModel(principal: Principal, model: string): void {
+  if (isFor(principal, model)) return;
+  throw new GatewayError('forbidden', `${principal.id} is not for model '${model.slice(0, 64)}'`);
 }
 
 /**
@@ -22,13 +22,18 @@ export function requireAllModels({ id, models }: Principal, what: string): void 
   throw new GatewayError('forbidden', `${id} is for some models only, and ${what} hold for all of them`);
 }
 
+/** Whether the principal may know of what belongs to that model. */
+export function isFor({ models }: Principal, model: string): boolean {
+  return models === undefined || models.has(model);
+}
+
 /** Those of a list that a key for some models may see. */
 export function ownOf<Item>(
-  { models }: Principal,
+  principal: Principal,
   items: readonly Item[],
   modelOf: (item: Item) => string,
 ): readonly Item[] {
-  return models === undefined ? items : items.filter((item) => models.has(modelOf(item)));
+  return principal.models === undefined ? items : items.filter((item) => isFor(principal, modelOf(item)));
 }
 
 /**

@@ -14,7 +14,7 @@ const LETTERS = sampleExperiment({
 });
 const ALL = new Map([DIGITS, LETTERS].map((experiment) => [experiment.key, experiment]));
 
-const read = (header: string) => readOverride(header, 'digits', [DIGITS], ALL);
+const read = (header: string) => readOverride(header, 'digits', [DIGITS], ALL, () => true);
 
 const NONE = { kind: 'none' };
 const V1 = { kind: 'forced', experiment: DIGITS, variant: { name: 'v1', version: 1, weight: 90 } };
@@ -43,7 +43,7 @@ test('a variant of weight 0 can be forced', () => {
       { name: 'v2', version: 2, weight: 0 },
     ],
   });
-  expect(readOverride('v2', 'digits', [dark], new Map([['dark', dark]]))).toMatchObject({
+  expect(readOverride('v2', 'digits', [dark], new Map([['dark', dark]]), () => true)).toMatchObject({
     kind: 'forced',
     variant: { name: 'v2' },
   });

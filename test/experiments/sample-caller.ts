@@ -27,6 +27,7 @@ export function sampleCaller({
     attribute: (source) => values.get(nameSource(source)),
     unit: (source) => values.get(nameSource(source)),
     inputs: () => inputs,
+    mayKnow: () => true,
     isReady: ({ version = 0 }) => ready.includes(version),
   };
 }

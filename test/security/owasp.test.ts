@@ -157,11 +157,11 @@ describe('API1:2023 Broken Object Level Authorization', () => {
     const { text } = await ask('/api/experiments', keys.narrowOperator);
     expect(text).not.toContain('digits');
     for (const path of ['/api/experiments/digits-cnn', '/api/experiments/digits-cnn/results'])
-      expect((await ask(path, keys.narrowOperator)).status).toBe(403);
+      expect((await ask(path, keys.narrowOperator)).status).toBe(404);
     const promote = await ask('/api/experiments/digits-cnn/promote', keys.narrowOperator, {
       body: { reason: 'a' },
     });
-    expect(promote.status).toBe(403);
+    expect(promote.status).toBe(404);
     expect(
       (await ask(`/api/keys/${keys.operator.id}`, keys.narrowOperator, { method: 'DELETE' })).status,
     ).toBe(403);

@@ -3,7 +3,8 @@ import type { Experiment } from '../../../experiments/definition.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
-import { requireModel } from '../../trust/rights.ts';
+import { NOBODY } from '../../trust/principal.ts';
+import { isFor, ownOf } from '../../trust/rights.ts';
 import { scope } from '../scoped-routes.ts';
 import { describeExperiment } from './describe-experiment.ts';
 import { EXPERIMENTS_DOCS, EXPERIMENT_DOCS } from './docs/experiments.ts';
@@ -20,13 +21,8 @@ export function experimentRoutes(app: FastifyInstance, gateway: Gateway): void {
     describeExperiment(experiment, experiments.situation(experiment.key));
 
   app.get('/api/experiments', scope('admin:read', EXPERIMENTS_DOCS), ({ principal }) => {
-    const models = principal?.models;
-    return {
-      experiments: [...experiments.current.byKey.values()]
-        .filter(({ model }) => models === undefined || models.has(model))
-        .sort((a, b) => (a.key < b.key ? -1 : 1))
-        .map(describe),
-    };
+    const served = [...experiments.current.byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+    return { experiments: ownOf(principal ?? NOBODY, served, ({ model }) => model).map(describe) };
   });
 
   app.get<{ Params: ByKey }>('/api/experiments/:key', scope('admin:read', EXPERIMENT_DOCS), (request) =>
@@ -52,24 +48,21 @@ export function experimentRoutes(app: FastifyInstance, gateway: Gateway): void {
   );
 }
 
-/** @throws GatewayError `experiment_not_found`, `forbidden` */
+/** @throws GatewayError `experiment_not_found`: to a key for some models the experiments of the others are not there */
 export function experimentOf(
   { experiments }: Gateway,
   { params, principal }: FastifyRequest<{ Params: ByKey }>,
 ): Experiment {
   const { byKey } = experiments.current;
   const experiment = byKey.get(params.key);
-  if (experiment === undefined) {
-    const models = principal?.models;
-    const known = [...byKey.values()].flatMap(({ key, model }) =>
-      models === undefined || models.has(model) ? [key] : [],
-    );
+  const caller = principal ?? NOBODY;
+  if (experiment === undefined || !isFor(caller, experiment.model)) {
+    const known = ownOf(caller, [...byKey.values()], ({ model }) => model).map(({ key }) => key);
     throw new GatewayError(
       'experiment_not_found',
       `there is no experiment '${params.key.slice(0, 64)}'; ${known.length === 0 ? 'none is served' : `there are ${known.sort().join(', ')}`}`,
     );
   }
-  if (principal !== null) requireModel(principal, experiment.model);
   return experiment;
 }
 

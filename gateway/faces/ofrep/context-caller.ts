@@ -48,6 +48,11 @@ export class ContextCaller implements Caller {
     return [];
   }
 
+  /** Only the flags that it may know of are evaluated for it. */
+  mayKnow(): boolean {
+    return true;
+  }
+
   isReady(variant: Variant): boolean {
     return variant.upstream === undefined
       ? this.#model?.version(variant.version) !== undefined

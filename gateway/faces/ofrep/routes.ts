@@ -4,6 +4,9 @@ import { scope } from '../scoped-routes.ts';
 import { GatewayError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
+import type { Experiment } from '../../../experiments/definition.ts';
+import { NOBODY } from '../../trust/principal.ts';
+import { ownOf } from '../../trust/rights.ts';
 import { acceptAnyBody } from '../body.ts';
 import { fromFrameworkError } from '../framework-error.ts';
 import { shownPath } from '../shown-path.ts';
@@ -41,15 +44,21 @@ export function ofrepRoutes(app: FastifyInstance, gateway: Gateway): void {
     });
   });
 
+  // To a key for some models the experiments of the others are flags that don't exist.
+  const flagsFor = ({ principal }: FastifyRequest): readonly Experiment[] =>
+    ownOf(principal ?? NOBODY, [...experiments.current.byKey.values()], ({ model }) => model).toSorted(
+      (a, b) => (a.key < b.key ? -1 : 1),
+    );
+
   app.post<{ Params: { key: string } }>(
     '/ofrep/v1/evaluate/flags/:key',
     scope('infer', FLAG_DOCS),
     async (request, reply) => {
       const { key } = request.params;
-      const { byKey } = experiments.current;
-      const experiment = byKey.get(key);
+      const own = flagsFor(request);
+      const experiment = own.find((served) => served.key === key);
       if (experiment === undefined) {
-        const known = [...byKey.keys()].sort().join(', ') || 'none';
+        const known = own.map((served) => served.key).join(', ') || 'none';
         throw new GatewayError(
           'unknown_flag',
           `there is no experiment '${key.slice(0, 64)}'; there are: ${known}`,
@@ -63,7 +72,7 @@ export function ofrepRoutes(app: FastifyInstance, gateway: Gateway): void {
 
   app.post('/ofrep/v1/evaluate/flags', scope('infer', FLAGS_DOCS), async (request, reply) => {
     const context = contextOf(request);
-    const served = [...experiments.current.byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+    const served = flagsFor(request);
     const body = JSON.stringify({
       flags: await Promise.all(served.map((experiment) => evaluateFlag(experiment, context, gateway))),
     });

@@ -3,6 +3,7 @@ import type { Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { GatewayError } from '../../errors.ts';
 import type { OutcomeIntake } from '../../outcomes/intake.ts';
+import { NOBODY } from '../../trust/principal.ts';
 import { acceptAnyBody } from '../body.ts';
 import { scope } from '../scoped-routes.ts';
 import { OUTCOMES_DOCS } from './docs.ts';
@@ -18,7 +19,7 @@ export function outcomeRoutes(app: FastifyInstance, intake: OutcomeIntake): void
   acceptAnyBody(app, BODY_LIMIT_BYTES);
   app.post('/v1/outcomes', scope('outcomes', OUTCOMES_DOCS), async (request, reply) => {
     const outcomes = readOutcomes(request.body as Uint8Array | undefined);
-    return reply.code(202).send(await intake.take(outcomes));
+    return reply.code(202).send(await intake.take(outcomes, request.principal ?? NOBODY));
   });
 }
 

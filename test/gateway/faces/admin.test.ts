@@ -153,7 +153,7 @@ describe('with keys', () => {
     const key = keys.other;
     expect((await ask(gateway, '/api/experiments', { key })).body).toEqual({ experiments: [] });
     expect((await ask(gateway, '/api/models', { key })).body).toEqual({ models: [] });
-    expect((await ask(gateway, '/api/experiments/digits-cnn/results', { key })).status).toBe(403);
+    expect((await ask(gateway, '/api/experiments/digits-cnn/results', { key })).status).toBe(404);
     expect((await ask(gateway, '/api/experiments/x', { key })).body).toEqual({
       error: "there is no experiment 'x'; none is served",
     });

@@ -351,7 +351,7 @@ describe('with keys', () => {
       const statusOf = async (key?: NewKey) => (await command(gateway, action, {}, key && { key })).status;
       expect(await statusOf()).toBe(401);
       expect(await statusOf(keys.reader)).toBe(403);
-      expect(await statusOf(keys.other)).toBe(403);
+      expect(await statusOf(keys.other)).toBe(404);
     },
   );
 
