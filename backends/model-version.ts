@@ -7,7 +7,6 @@ import type { GraphSignature } from './declared-signature.ts';
 import { FaultIsolatingRunner } from './batching/fault-isolating-runner.ts';
 import { faultOf } from './fault-of.ts';
 import { Holders } from './holders.ts';
-import type { ImageSpec } from './image/image-spec.ts';
 import type { BatchReport, InferAnswer, InferRequest } from './inference.ts';
 import type { PlannedOutput } from './onnx/batch-layout.ts';
 import { OnnxInstance } from './onnx/instance.ts';
@@ -28,7 +27,7 @@ import { SlabPool } from './onnx/slab.ts';
 import type { ModelConfig } from './repository/model-config.ts';
 import { StatisticsRecorder } from './statistics.ts';
 import type { VersionStatistics } from './statistics.ts';
-import type { InstanceCounts, Servable } from './servable.ts';
+import type { InstanceCounts, Servable, VersionDescription } from './servable.ts';
 import { Device } from './scheduling/device.ts';
 import { threadBudget } from './scheduling/thread-budget.ts';
 import type { ThreadBudget } from './scheduling/thread-budget.ts';
@@ -87,18 +86,7 @@ interface Prepared {
 
 /** One loaded version of an ONNX model: its instances and the batcher they pull from. */
 export class ModelVersion implements Servable {
-  readonly model: string;
-  readonly version: number;
-  readonly platform = 'onnxruntime_onnx';
-  readonly takesFiles = false;
-  readonly inputs: Servable['inputs'];
-  readonly outputs: Servable['outputs'];
-  readonly maxBatchSize: number;
-  readonly labels: readonly string[];
-  readonly image: ImageSpec | undefined;
-  readonly config: ModelConfig;
-  /** The sha256 of its files, as hexadecimal: versions of the same digest give the same answers. */
-  readonly digest: string;
+  readonly about: VersionDescription;
 
   readonly #options: VersionOptions;
   readonly #batcher: Batcher;
@@ -154,7 +142,7 @@ export class ModelVersion implements Servable {
       for (const instance of instances) await warmUp(instance, samples);
       const version = new ModelVersion(options, { placement, budget, signature, plan, samples, reshapes });
       for (const instance of instances) version.#crew.adopt(instance);
-      options.events.onPlacement(options.model, options.version, version.provider, placement.why);
+      options.events.onPlacement(options.model, options.version, providersOf(placement), placement.why);
       return version;
     } catch (error) {
       await Promise.all(instances.map((instance) => instance.close()));
@@ -172,15 +160,20 @@ export class ModelVersion implements Servable {
     this.#placement = placement;
     this.#samples = samples;
     this.#reshapes = reshapes;
-    this.model = options.model;
-    this.version = options.version;
-    this.labels = options.labels;
-    this.image = options.config.image;
-    this.config = options.config;
-    this.digest = options.digest;
-    this.inputs = signature.inputs;
-    this.outputs = signature.outputs;
-    this.maxBatchSize = maxBatchSize;
+    this.about = {
+      model: options.model,
+      version: options.version,
+      platform: 'onnxruntime_onnx',
+      provider: providersOf(placement),
+      inputs: signature.inputs,
+      outputs: signature.outputs,
+      maxBatchSize,
+      labels: options.labels,
+      image: options.config.image,
+      takesFiles: false,
+      config: options.config,
+      digest: options.digest,
+    };
     this.#plannedOutputs = signature.outputs.flatMap(
       ({ name }) => plan.outputs.find(({ spec }) => spec.name === name) ?? [],
     );
@@ -231,11 +224,6 @@ export class ModelVersion implements Servable {
     return this.#batcher.hasRoomFor(rows);
   }
 
-  /** What runs it, as `cpu`, `webgpu` or `cuda:0`, several in a row. */
-  get provider(): string {
-    return this.#placement.providers.map(nameOf).join(', ');
-  }
-
   /** Slabs whose memory is lent: 0 when nothing is in flight. */
   get lentSlabs(): number {
     return this.#slabs.lent;
@@ -247,7 +235,7 @@ export class ModelVersion implements Servable {
 
   /** @throws BackendError */
   async infer(request: InferRequest): Promise<InferAnswer> {
-    const checked = checkRequest(this, request);
+    const checked = checkRequest(this.about, request);
     this.#crew.refuseWhereAllHang();
     const reshapes = this.#reshapes;
     const asked = reshapes === undefined ? checked.request : requestToGraph(reshapes, checked.request);
@@ -302,7 +290,7 @@ export class ModelVersion implements Servable {
       new OnnxRunner(instance, {
         slabs: this.#slabs,
         outputs: this.#plannedOutputs,
-        batches: this.maxBatchSize > 0,
+        batches: this.about.maxBatchSize > 0,
         statistics: this.#statistics,
         runLimitMs: this.#options.faults?.runLimitMs,
         ...events,
@@ -313,6 +301,11 @@ export class ModelVersion implements Servable {
 
 /** On a GPU a run takes one thread of the processor, which only hands it over, and has the device to itself. */
 const ON_GPU: ThreadBudget = { threads: 1, permits: 1 };
+
+/** As `cpu`, `webgpu` or `cuda:0`, several in a row. */
+function providersOf({ providers }: Placement): string {
+  return providers.map(nameOf).join(', ');
+}
 
 function providerOf({ providers }: Placement, index: number): ExecutionProvider {
   return providers[index % providers.length] ?? providers[0];

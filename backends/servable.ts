@@ -12,14 +12,13 @@ export interface InstanceCounts {
   readonly wanted: number;
 }
 
-/**
- * A version of a model that answers requests, whatever stands behind it. This is all that the repository, the pipeline and
- * the faces know of it; it is the same object from the moment it takes traffic until it is closed.
- */
-export interface Servable extends ModelSignature {
+/** What a version is, which stays as it is from the moment it takes traffic until it is closed. */
+export interface VersionDescription extends ModelSignature {
   readonly version: number;
   /** What runs it, in Triton's words: `onnxruntime_onnx` for an ONNX model. */
   readonly platform: string;
+  /** What of the machine its instances run on, as `cpu`, `webgpu` or `cuda:0`; left out: it has none of its own. */
+  readonly provider?: string;
   /** One label a class, in the classes' order; empty where there are none. */
   readonly labels: readonly string[];
   /** How an uploaded image becomes its input, and its answer classes; undefined: it takes no image calls. */
@@ -29,6 +28,14 @@ export interface Servable extends ModelSignature {
   readonly config: ModelConfig;
   /** A sha256 as hexadecimal: versions of the same digest and configuration give the same answers. */
   readonly digest: string;
+}
+
+/**
+ * A version of a model that answers requests, whatever stands behind it. This is all that the repository, the pipeline and
+ * the faces know of it; it is the same object from the moment it takes traffic until it is closed.
+ */
+export interface Servable {
+  readonly about: VersionDescription;
   /** Requests that wait for a run. */
   readonly queued: number;
   /** How long the request has waited that has waited longest, in milliseconds; 0 where none waits; left out: it has no queue of its own. */
@@ -37,8 +44,6 @@ export interface Servable extends ModelSignature {
   readonly expectedWaitMs?: number | undefined;
   /** Undefined: it has no instances of its own. */
   readonly instances: InstanceCounts | undefined;
-  /** What of the machine its instances run on, as `cpu`, `webgpu` or `cuda:0`; left out: it has none of its own. */
-  readonly provider?: string;
   /** What it has done since it was loaded. */
   readonly statistics: VersionStatistics;
 

@@ -98,7 +98,7 @@ export function assembleGateway(loaded: Loaded): Gateway {
     files,
     experiments,
     isShared: store.kind === 'redis',
-    highestReady: (model) => repository.model(model)?.highestReady?.version,
+    highestReady: (model) => repository.model(model)?.highestReady?.about.version,
     upstreams,
     sticky,
     keepAudit: () => audit.keep(),

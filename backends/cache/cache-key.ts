@@ -1,5 +1,5 @@
 import { createHash, hash, subtle } from 'node:crypto';
-import type { Servable } from '../servable.ts';
+import type { VersionDescription } from '../servable.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { KeyText } from './key-text.ts';
 
@@ -12,7 +12,7 @@ export function cacheScope({
   version,
   digest,
   config,
-}: Pick<Servable, 'model' | 'version' | 'digest' | 'config'>): string {
+}: Pick<VersionDescription, 'model' | 'version' | 'digest' | 'config'>): string {
   const { inputs, outputs, image } = config;
   return hash('sha256', JSON.stringify([model, version, digest, inputs, outputs, image]));
 }

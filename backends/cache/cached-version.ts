@@ -1,7 +1,7 @@
 import { newBatchId } from '../batching/batch-id.ts';
 import { BackendError } from '../errors.ts';
 import type { InferAnswer, InferRequest } from '../inference.ts';
-import type { Servable } from '../servable.ts';
+import type { Servable, VersionDescription } from '../servable.ts';
 import type { DurationStat, VersionStatistics } from '../statistics.ts';
 import type { AnswerStore, CacheResult } from './answer-store.ts';
 import { cacheScope, requestKey, uploadKey } from './cache-key.ts';
@@ -28,19 +28,7 @@ interface Flown {
  * model answered is kept, never an error. A store that fails, or is slow, costs its own short timeout and nothing else.
  */
 export class CachedVersion implements Servable {
-  readonly model: string;
-  readonly version: number;
-  readonly platform: string;
-  readonly inputs: Servable['inputs'];
-  readonly outputs: Servable['outputs'];
-  readonly maxBatchSize: number;
-  readonly takesAnyBytes: boolean;
-  readonly labels: readonly string[];
-  readonly image: Servable['image'];
-  readonly takesFiles: boolean;
-  readonly config: Servable['config'];
-  readonly digest: string;
-  readonly provider?: string;
+  readonly about: VersionDescription;
   readonly resize?: (count: number) => Promise<void>;
 
   readonly #inner: Servable;
@@ -54,21 +42,9 @@ export class CachedVersion implements Servable {
   constructor(inner: Servable, cache: AnswerCache) {
     this.#inner = inner;
     this.#cache = cache;
-    this.#scope = cacheScope(inner);
-    this.#allOutputs = inner.outputs.map(({ name }) => name);
-    this.model = inner.model;
-    this.version = inner.version;
-    this.platform = inner.platform;
-    this.inputs = inner.inputs;
-    this.outputs = inner.outputs;
-    this.maxBatchSize = inner.maxBatchSize;
-    this.takesAnyBytes = inner.takesAnyBytes === true;
-    this.labels = inner.labels;
-    this.image = inner.image;
-    this.takesFiles = inner.takesFiles;
-    this.config = inner.config;
-    this.digest = inner.digest;
-    if (inner.provider !== undefined) this.provider = inner.provider;
+    this.#scope = cacheScope(inner.about);
+    this.#allOutputs = inner.about.outputs.map(({ name }) => name);
+    this.about = inner.about;
     if (inner.resize !== undefined) this.resize = inner.resize.bind(inner);
   }
 

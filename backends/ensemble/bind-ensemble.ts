@@ -107,42 +107,42 @@ function checkFit(model: string, config: ModelConfig, steps: readonly BoundStep[
     ]),
   );
   steps.forEach(({ step, member }, index) => {
-    if (maxBatchSize > 0 && member.maxBatchSize < maxBatchSize) {
+    if (maxBatchSize > 0 && member.about.maxBatchSize < maxBatchSize) {
       refuse(
         [index, 'model_name'],
-        `is "${member.model}", whose max_batch_size is ${member.maxBatchSize}; expected at least the ensemble's own, ` +
+        `is "${member.about.model}", whose max_batch_size is ${member.about.maxBatchSize}; expected at least the ensemble's own, ` +
           `${maxBatchSize}: lower that of '${model}', or raise the model's`,
       );
     }
     for (const [name, tensor] of step.outputs) {
-      const spec = member.outputs.find((candidate) => candidate.name === name);
+      const spec = member.about.outputs.find((candidate) => candidate.name === name);
       if (spec === undefined) {
         refuse(
           [index, 'output_map', name],
-          `is no output of model "${member.model}"; it has ${listOf(member.outputs)}`,
+          `is no output of model "${member.about.model}"; it has ${listOf(member.about.outputs)}`,
         );
-      } else tensors.set(tensor, { spec, who: `output "${name}" of "${member.model}"` });
+      } else tensors.set(tensor, { spec, who: `output "${name}" of "${member.about.model}"` });
     }
   });
   steps.forEach(({ step, member }, index) => {
     for (const [name, tensor] of step.inputs) {
-      const spec = member.inputs.find((candidate) => candidate.name === name);
+      const spec = member.about.inputs.find((candidate) => candidate.name === name);
       const source = tensors.get(tensor);
       if (spec === undefined) {
         refuse(
           [index, 'input_map', name],
-          `is no input of model "${member.model}"; it has ${listOf(member.inputs)}`,
+          `is no input of model "${member.about.model}"; it has ${listOf(member.about.inputs)}`,
         );
       } else if (source !== undefined) {
-        const fault = meetingFault(source, { spec, who: `input "${name}" of "${member.model}"` });
+        const fault = meetingFault(source, { spec, who: `input "${name}" of "${member.about.model}"` });
         if (fault !== undefined) refuse([index, 'input_map', name], `takes "${tensor}", but ${fault}`);
       }
     }
-    for (const { name } of member.inputs) {
+    for (const { name } of member.about.inputs) {
       if (!step.inputs.has(name))
         refuse(
           [index, 'input_map'],
-          `has nothing for input "${name}" of model "${member.model}"; expected all of ${listOf(member.inputs)}`,
+          `has nothing for input "${name}" of model "${member.about.model}"; expected all of ${listOf(member.about.inputs)}`,
         );
     }
   });
@@ -171,15 +171,19 @@ function decodingOf({ inputs = [] }: ModelConfig, steps: readonly BoundStep[]): 
   const [input] = inputs;
   if (input === undefined || inputs.length > 1) return undefined;
   const taker = steps.find(
-    ({ step, member }) => member.takesFiles && [...step.inputs.values()].includes(input.name),
+    ({ step, member }) => member.about.takesFiles && [...step.inputs.values()].includes(input.name),
   );
-  return taker?.member.image ?? taker?.member.config.image;
+  return taker?.member.about.image ?? taker?.member.about.config.image;
 }
 
 /** Of its own files and steps, and of what its members answer with: it changes whenever its answers may. */
 function digestOf({ digest, config, ensemble }: WishedEnsemble, steps: readonly BoundStep[]): string {
   const own = ensemble.steps.map(({ inputs, outputs }) => [[...inputs], [...outputs]]);
-  const members = steps.map(({ member }) => [member.digest, member.config.image, member.config.outputs]);
+  const members = steps.map(({ member }) => [
+    member.about.digest,
+    member.about.config.image,
+    member.about.config.outputs,
+  ]);
   const text = JSON.stringify([digest, config.inputs, config.outputs, own, members]);
   return createHash('sha256').update(text).digest('hex');
 }

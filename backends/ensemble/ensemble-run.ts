@@ -174,7 +174,7 @@ export class EnsembleRun {
   }
 
   #nameOf({ number, member }: PlannedStep): string {
-    return `step ${number} ('${member.model}') of ensemble '${this.#model}'`;
+    return `step ${number} ('${member.about.model}') of ensemble '${this.#model}'`;
   }
 
   /** A mistake in what a later step takes is told with its place; its kind stays. */

@@ -4,7 +4,7 @@ import { Holders } from '../holders.ts';
 import type { ImageSpec } from '../image/image-spec.ts';
 import type { InferAnswer, InferRequest } from '../inference.ts';
 import type { ModelConfig } from '../repository/model-config.ts';
-import type { Servable } from '../servable.ts';
+import type { Servable, VersionDescription } from '../servable.ts';
 import { StatisticsRecorder } from '../statistics.ts';
 import type { VersionStatistics } from '../statistics.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
@@ -32,18 +32,7 @@ export interface EnsembleVersionOptions {
  * another `EnsembleVersion` takes its place, and this one answers what it has.
  */
 export class EnsembleVersion implements Servable {
-  readonly model: string;
-  readonly version: number;
-  readonly platform = 'ensemble';
-  readonly inputs: readonly TensorSpec[];
-  readonly outputs: readonly TensorSpec[];
-  readonly maxBatchSize: number;
-  readonly takesAnyBytes = true;
-  readonly labels: readonly string[];
-  readonly image: ImageSpec | undefined;
-  readonly takesFiles: boolean;
-  readonly config: ModelConfig;
-  readonly digest: string;
+  readonly about: VersionDescription;
   readonly instances = undefined;
   /** Requests wait in the queues of its steps' models. */
   readonly queued = 0;
@@ -65,16 +54,20 @@ export class EnsembleVersion implements Servable {
 
   constructor(options: EnsembleVersionOptions) {
     const { config, decodes, steps } = options;
-    this.model = options.model;
-    this.version = options.version;
-    this.inputs = options.inputs;
-    this.outputs = options.outputs;
-    this.maxBatchSize = options.maxBatchSize;
-    this.labels = options.labels;
-    this.image = decodes ?? config.image;
-    this.takesFiles = decodes !== undefined;
-    this.config = config;
-    this.digest = options.digest;
+    this.about = {
+      model: options.model,
+      version: options.version,
+      platform: 'ensemble',
+      inputs: options.inputs,
+      outputs: options.outputs,
+      maxBatchSize: options.maxBatchSize,
+      takesAnyBytes: true,
+      labels: options.labels,
+      image: decodes ?? config.image,
+      takesFiles: decodes !== undefined,
+      config,
+      digest: options.digest,
+    };
     this.members = steps.map(({ member }) => member);
     this.#steps = steps;
     this.#wholePlan = this.#planFor(options.outputs.map(({ name }) => name));
@@ -90,12 +83,12 @@ export class EnsembleVersion implements Servable {
   }
 
   async infer(request: InferRequest): Promise<InferAnswer> {
-    const { request: checked, rows } = checkRequest(this, request);
-    const wanted = request.outputs ?? this.outputs.map(({ name }) => name);
+    const { request: checked, rows } = checkRequest(this.about, request);
+    const wanted = request.outputs ?? this.about.outputs.map(({ name }) => name);
     const plan = request.outputs === undefined ? this.#wholePlan : this.#planFor(wanted);
     const startMs = performance.now();
     try {
-      const run = await new EnsembleRun(this.model, plan, request, checked.inputs).run();
+      const run = await new EnsembleRun(this.about.model, plan, request, checked.inputs).run();
       const { queueMs, computeMs } = run.total;
       this.#statistics.recordExecution(1, rows, { inputMs: 0, inferMs: computeMs, outputMs: 0 });
       this.#statistics.recordSuccess(performance.now() - startMs, queueMs);

@@ -6,7 +6,7 @@ import { Holders } from '../holders.ts';
 import type { InferAnswer, InferRequest } from '../inference.ts';
 import { newBatchId } from '../batching/batch-id.ts';
 import type { ModelConfig } from '../repository/model-config.ts';
-import type { Servable } from '../servable.ts';
+import type { Servable, VersionDescription } from '../servable.ts';
 import { StatisticsRecorder } from '../statistics.ts';
 import type { VersionStatistics } from '../statistics.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
@@ -34,19 +34,7 @@ const DEFAULT_MAX_BATCH_SIZE = 32;
  * Its requests share the threads that decode uploads, image by image; nothing waits for a batch.
  */
 export class ImageVersion implements Servable {
-  readonly model: string;
-  readonly version: number;
-  readonly platform = 'image';
-  readonly inputs: readonly TensorSpec[];
-  readonly outputs: readonly TensorSpec[];
-  readonly maxBatchSize: number;
-  readonly takesAnyBytes = true;
-  readonly labels = [];
-  /** Its answers are pixels, which are no scores: image calls need the model behind it. */
-  readonly image = undefined;
-  readonly takesFiles = true;
-  readonly config: ModelConfig;
-  readonly digest: string;
+  readonly about: VersionDescription;
   readonly instances = undefined;
 
   readonly #options: ImageVersionOptions;
@@ -65,16 +53,24 @@ export class ImageVersion implements Servable {
       throw new Error('an image model needs signalbox.image, one input and one output');
     this.#options = options;
     this.#spec = config.image;
-    this.model = model;
-    this.version = version;
-    this.digest = digest;
-    this.config = config;
-    this.maxBatchSize = config.maxBatchSize ?? DEFAULT_MAX_BATCH_SIZE;
-    const shapeOf = (dims: readonly number[]): readonly number[] =>
-      this.maxBatchSize > 0 ? [-1, ...dims] : dims;
-    this.inputs = [{ name: input.name, datatype: input.datatype, shape: shapeOf(input.dims) }];
+    const maxBatchSize = config.maxBatchSize ?? DEFAULT_MAX_BATCH_SIZE;
+    const shapeOf = (dims: readonly number[]): readonly number[] => (maxBatchSize > 0 ? [-1, ...dims] : dims);
     this.#output = { name: output.name, datatype: output.datatype, shape: shapeOf(output.dims) };
-    this.outputs = [this.#output];
+    this.about = {
+      model,
+      version,
+      platform: 'image',
+      inputs: [{ name: input.name, datatype: input.datatype, shape: shapeOf(input.dims) }],
+      outputs: [this.#output],
+      maxBatchSize,
+      takesAnyBytes: true,
+      labels: [],
+      // Its answers are pixels, which are no scores: image calls need the model behind it.
+      image: undefined,
+      takesFiles: true,
+      config,
+      digest,
+    };
   }
 
   /** Images that wait, or are being decoded. */
@@ -96,11 +92,11 @@ export class ImageVersion implements Servable {
   }
 
   async infer(request: InferRequest): Promise<InferAnswer> {
-    const { request: checked, rows } = checkRequest(this, request);
+    const { request: checked, rows } = checkRequest(this.about, request);
     const startMs = performance.now();
     this.#waiting += rows;
     try {
-      const files = filesOf(checked.inputs[0], rows, this);
+      const files = filesOf(checked.inputs[0], rows, this.about);
       const { deadlineMs, signal } = request;
       const { images, maxPixels } = this.#options;
       const tensors = await images.toTensors({ files, spec: this.#spec, maxPixels, deadlineMs, signal });
@@ -139,7 +135,7 @@ export class ImageVersion implements Servable {
     throw new InvalidImage(
       'unlike',
       `the image becomes a tensor of the shape [${shape.join(',')}], but output '${this.#output.name}' of model ` +
-        `'${this.model}' is [${this.#output.shape.join(',')}]; set signalbox.image.resize and crop, or its dims`,
+        `'${this.about.model}' is [${this.#output.shape.join(',')}]; set signalbox.image.resize and crop, or its dims`,
     );
   }
 }

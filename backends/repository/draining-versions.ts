@@ -26,8 +26,8 @@ export class DrainingVersions {
     const { patienceMs, onLingering } = this.#options;
     const timer = setTimeout(() => {
       onLingering(
-        version.model,
-        version.version,
+        version.about.model,
+        version.about.version,
         hangOf(version) ?? 'its last requests are not answered yet',
       );
     }, patienceMs).unref();
@@ -40,8 +40,8 @@ export class DrainingVersions {
 
   index(): readonly IndexEntry[] {
     return this.all.map((version) => ({
-      name: version.model,
-      version: version.version,
+      name: version.about.model,
+      version: version.about.version,
       state: 'UNLOADING',
       reason: hangOf(version) ?? '',
     }));
@@ -53,7 +53,9 @@ export class DrainingVersions {
    * @param untilMs of `performance.now()`
    */
   async gone(model: string, untilMs: number): Promise<void> {
-    const closing = [...this.#closing].filter(([version]) => version.model === model).map(([, gone]) => gone);
+    const closing = [...this.#closing]
+      .filter(([version]) => version.about.model === model)
+      .map(([, gone]) => gone);
     if (closing.length === 0) return;
     let timer: NodeJS.Timeout | undefined;
     const isTime = new Promise<void>((resolve) => {

@@ -248,7 +248,9 @@ export class ModelLoader {
 
   #cached(version: Servable): Servable {
     const { cache } = this.#options;
-    return version.config.responseCache && cache !== undefined ? new CachedVersion(version, cache) : version;
+    return version.about.config.responseCache && cache !== undefined
+      ? new CachedVersion(version, cache)
+      : version;
   }
 
   async #mayLoad(): Promise<void> {

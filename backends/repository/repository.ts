@@ -302,7 +302,8 @@ export class ModelRepository {
 
   /** @throws RepositoryError where a version that serves is needed, and isn't among those that stay */
   #checkNeeded(action: string, name: string, staying: readonly number[]): void {
-    for (const { version } of this.#served.get(name)?.ready ?? []) {
+    for (const { about } of this.#served.get(name)?.ready ?? []) {
+      const { version } = about;
       const why = staying.includes(version) ? undefined : this.#options.neededBy?.(name, version);
       if (why !== undefined)
         throw new RepositoryError(

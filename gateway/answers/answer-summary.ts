@@ -1,5 +1,5 @@
 import type { InferAnswer } from '../../backends/inference.ts';
-import type { Servable } from '../../backends/servable.ts';
+import type { VersionDescription } from '../../backends/servable.ts';
 import type { OutputReading } from '../../experiments/answers/answer-output.ts';
 import { topConfidence } from '../../experiments/answers/confidence.ts';
 import { scoreCategory, topLabels } from '../../experiments/answers/top-label.ts';
@@ -19,7 +19,7 @@ const MOST_SCORES = 4096;
 /** Looks at the first row of the first output that says anything. It is to be called while the answer's memory is lent. */
 export function summarise(
   { outputs }: Pick<InferAnswer, 'outputs'>,
-  { maxBatchSize, labels, image }: Servable,
+  { maxBatchSize, labels, image }: VersionDescription,
 ): AnswerSummary {
   const reading = { batches: maxBatchSize > 0, labels };
   const rows = outputs.map((tensor) => firstRow(tensor, reading));

@@ -59,7 +59,7 @@ function variantPartOf({ experiment, variant }: Choice): string {
 function versionPartOf(version: Exposure['version']): string {
   let part = versionParts.get(version);
   if (part === undefined) {
-    const { model, version: number, digest } = version;
+    const { model, version: number, digest } = version.about;
     const fields: Pick<ExposureLine, 'model' | 'version' | 'digest'> = { model, version: number, digest };
     part = JSON.stringify(fields).slice(1, -1);
     versionParts.set(version, part);

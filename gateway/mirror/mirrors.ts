@@ -142,7 +142,7 @@ export class Mirrors {
     }
     const rows = rowsOf(answered, shadow);
     // One batch at a time: whoever comes to the shadow meanwhile has at most that one before them.
-    const isOne = (this.#rows.get(shadow) ?? 0) + rows <= Math.max(1, shadow.maxBatchSize);
+    const isOne = (this.#rows.get(shadow) ?? 0) + rows <= Math.max(1, shadow.about.maxBatchSize);
     if (isOne && !isBusy() && shadow.hasRoomFor(rows)) return shadow;
     this.#drop(answered, mirror, 'busy');
     return undefined;
@@ -166,17 +166,19 @@ export class Mirrors {
     let result: MirrorOutcome = 'failed';
     try {
       // An output that the shadow lacks is a difference, no reason to have nothing to compare.
-      const wanted = request.outputs?.filter((name) => shadow.outputs.some((output) => output.name === name));
+      const wanted = request.outputs?.filter((name) =>
+        shadow.about.outputs.some((output) => output.name === name),
+      );
       mirrored = await shadow.infer({
         inputs: request.inputs,
         ...(wanted !== undefined && { outputs: wanted }),
         // The last of its levels; it may have none.
-        priority: shadow.config.batching.priorityLevels,
+        priority: shadow.about.config.batching.priorityLevels,
         deadlineMs: performance.now() + timeoutMs,
       });
       const comparison = compareAnswers(answerOutputs(outputs), answerOutputs(mirrored.outputs), {
-        batches: version.maxBatchSize > 0,
-        labels: version.labels,
+        batches: version.about.maxBatchSize > 0,
+        labels: version.about.labels,
       });
       recorder.compared(experiment, pair, comparison, {
         isFirstOfUnit: this.#isFirstOfUnit(choice, pair),
@@ -195,8 +197,8 @@ export class Mirrors {
       answered.trace?.({
         experiment: experiment.key,
         variant: mirror.variant.name,
-        model: shadow.model,
-        version: shadow.version,
+        model: shadow.about.model,
+        version: shadow.about.version,
         result,
         startMs,
         endMs: performance.now(),
@@ -227,7 +229,7 @@ function pairOf({ choice }: Answered, mirror: Mirror): MirrorPair {
 }
 
 /** Rows that a request takes in a batch of the shadow. */
-function rowsOf({ request }: Answered, { maxBatchSize }: Servable): number {
+function rowsOf({ request }: Answered, { about: { maxBatchSize } }: Servable): number {
   return maxBatchSize === 0 ? 1 : Math.max(1, request.inputs[0]?.shape[0] ?? 1);
 }
 

@@ -1,4 +1,4 @@
-import type { Servable } from '../../backends/servable.ts';
+import type { VersionDescription } from '../../backends/servable.ts';
 import { toNumbers } from '../../backends/tensor/datatype.ts';
 import type { NumericArray } from '../../backends/tensor/datatype.ts';
 import type { BytesTensor, NumericTensor, Tensor } from '../../backends/tensor/tensor.ts';
@@ -19,7 +19,7 @@ const MOST_KEPT_IN_ORDER = 32;
 export function classify(
   tensor: Tensor,
   count: number,
-  { labels, maxBatchSize }: Pick<Servable, 'labels' | 'maxBatchSize'>,
+  { labels, maxBatchSize }: Pick<VersionDescription, 'labels' | 'maxBatchSize'>,
 ): BytesTensor {
   const { name, datatype, shape } = tensor;
   if (datatype === 'BYTES' || datatype === 'BOOL') {

@@ -1,4 +1,4 @@
-import type { Servable } from '../../backends/servable.ts';
+import type { VersionDescription } from '../../backends/servable.ts';
 import { bytesPerElement } from '../../backends/tensor/datatype.ts';
 import { elementCount } from '../../backends/tensor/tensor.ts';
 import { NOTHING, invalid } from '../json-values.ts';
@@ -13,7 +13,7 @@ import { bytesElement, tensorFromBytes } from './tensor-binary.ts';
  */
 export function readRawRequest(
   body: Uint8Array,
-  { model, inputs, maxBatchSize }: Pick<Servable, 'model' | 'inputs' | 'maxBatchSize'>,
+  { model, inputs, maxBatchSize }: Pick<VersionDescription, 'model' | 'inputs' | 'maxBatchSize'>,
 ): V2Request {
   const [input] = inputs;
   if (input === undefined || inputs.length > 1) {

@@ -1,4 +1,4 @@
-import type { Servable } from '../../backends/servable.ts';
+import type { VersionDescription } from '../../backends/servable.ts';
 import type { Tensor } from '../../backends/tensor/tensor.ts';
 import { classify } from './classification.ts';
 import { tensorToBytes } from './tensor-binary.ts';
@@ -13,7 +13,7 @@ export interface V2Response {
 }
 
 /** What an answer needs to know of the version that gave it. */
-export type AnsweringVersion = Pick<Servable, 'model' | 'version' | 'labels' | 'maxBatchSize'>;
+export type AnsweringVersion = Pick<VersionDescription, 'model' | 'version' | 'labels' | 'maxBatchSize'>;
 
 /** The output itself, or the classes that are wanted in its place. */
 export function asWanted(

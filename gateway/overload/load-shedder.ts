@@ -18,7 +18,7 @@ export interface SheddingConfig {
 
 /** What a version says of its queue. */
 export interface Queue {
-  readonly model: string;
+  readonly about: { readonly model: string };
   /** Milliseconds that a request which comes now is expected to wait, 0 where nothing waits; undefined where that is not known yet. */
   readonly expectedWaitMs?: number | undefined;
 }
@@ -81,9 +81,9 @@ export class LoadShedder {
     const waitMs = queue.expectedWaitMs;
     const mostMs = this.#config.waitMs * PATIENCE[priority];
     if (waitMs === undefined || waitMs <= mostMs) return;
-    this.#onShed('wait', queue.model);
+    this.#onShed('wait', queue.about.model);
     throw overloaded(
-      `a request for model '${queue.model}' would wait about ${Math.round(waitMs)} ms, and ${Math.round(mostMs)} ms are the most`,
+      `a request for model '${queue.about.model}' would wait about ${Math.round(waitMs)} ms, and ${Math.round(mostMs)} ms are the most`,
       waitMs - mostMs,
     );
   }

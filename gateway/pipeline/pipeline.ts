@@ -106,7 +106,7 @@ export class Pipeline {
     }
     const decoded = unrouted ?? face.decode(version);
     const read = decoded instanceof Promise ? await decoded : decoded;
-    const taking = this.#take(routed, rowsOf(read, version));
+    const taking = this.#take(routed, rowsOf(read, version.about));
     if (taking instanceof Promise) await taking;
     record.decoded();
     const answer =
@@ -233,7 +233,7 @@ function checkRights({ principal, model, header }: Call): void {
 /** What a request counts for: whether it fits the model is asked later, so nothing is relied on. */
 function rowsOf(
   { inputs, answered }: Decoded,
-  { maxBatchSize }: Pick<Target['version'], 'maxBatchSize'>,
+  { maxBatchSize }: Pick<Target['version']['about'], 'maxBatchSize'>,
 ): number {
   const rows = maxBatchSize === 0 ? 1 : ((inputs[0] ?? answered?.outputs[0])?.shape[0] ?? 1);
   return rows >= 1 ? rows : 1;

@@ -30,7 +30,8 @@ export class PredictionLog {
     this.#nowMs = nowMs;
   }
 
-  begin({ choice, version: { version } }: Target): Prediction {
+  begin({ choice, version: servable }: Target): Prediction {
+    const { version } = servable.about;
     const atMs = this.#nowMs();
     if (choice === undefined) return { id: this.#ids.issue(unrouted(atMs, version)), atMs, unit: undefined };
     const { experiment, variant } = choice;
@@ -69,7 +70,7 @@ export class PredictionLog {
       outcome,
       answered:
         outcome === 'ok' && answer !== undefined && unit !== undefined && countsInResults(choice)
-          ? summarise(answer, version)
+          ? summarise(answer, version.about)
           : undefined,
       cache: answer?.cache,
       totalMs,

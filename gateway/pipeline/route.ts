@@ -70,7 +70,7 @@ export class Router {
     if (override !== undefined) {
       throw new GatewayError(
         'pinned_override',
-        `the call names version ${version.version} of model '${model.name}', so no experiment routes it; ` +
+        `the call names version ${version.about.version} of model '${model.name}', so no experiment routes it; ` +
           'leave out the version, or the header X-Experiment',
       );
     }
@@ -135,7 +135,7 @@ export class Router {
     const known = ofVersion.get(key);
     if (known !== undefined) return known;
     const labels = {
-      model: version.model,
+      model: version.about.model,
       version: versionLabel(version, choice?.variant),
       experiment: choice?.experiment.key ?? '',
       variant: choice?.variant.name ?? '',
@@ -146,7 +146,7 @@ export class Router {
 }
 
 /** Empty for a server elsewhere of which the file names no version. */
-function versionLabel({ version }: Servable, variant: Variant | undefined): string {
+function versionLabel({ about: { version } }: Servable, variant: Variant | undefined): string {
   return variant?.upstream !== undefined && variant.upstream.version === undefined ? '' : String(version);
 }
 

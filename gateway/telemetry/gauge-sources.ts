@@ -20,7 +20,7 @@ export function gaugeSources(
   const candidates = () => [...experiments().byModel.values()].flatMap((served) => served.candidates);
   return {
     queues: () =>
-      ready().map(({ model, version, queued, longestWaitMs = 0 }) => ({
+      ready().map(({ about: { model, version }, queued, longestWaitMs = 0 }) => ({
         model,
         version,
         queued,

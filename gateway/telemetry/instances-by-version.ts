@@ -1,4 +1,4 @@
-import type { InstanceCounts, Servable } from '../../backends/servable.ts';
+import type { InstanceCounts, Servable, VersionDescription } from '../../backends/servable.ts';
 
 /** The instances of a version, of all that are loaded under its number. */
 export interface VersionInstances extends InstanceCounts {
@@ -6,7 +6,9 @@ export interface VersionInstances extends InstanceCounts {
   readonly version: number;
 }
 
-type Counted = Pick<Servable, 'model' | 'version' | 'instances'>;
+type Counted = Pick<Servable, 'instances'> & {
+  readonly about: Pick<VersionDescription, 'model' | 'version'>;
+};
 
 /**
  * The instances of the versions that serve, and those that hang of versions that don't any more: their thread and memory stay until
@@ -17,7 +19,7 @@ export function instancesByVersion(
   draining: readonly Counted[],
 ): readonly VersionInstances[] {
   const counts = new Map<string, VersionInstances>();
-  const add = ({ model, version }: Counted, { ready, hung, wanted }: InstanceCounts): void => {
+  const add = ({ about: { model, version } }: Counted, { ready, hung, wanted }: InstanceCounts): void => {
     const key = `${model}/${version}`;
     const before = counts.get(key) ?? { ready: 0, hung: 0, wanted: 0 };
     counts.set(key, {

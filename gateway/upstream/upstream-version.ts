@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
 import { newBatchId } from '../../backends/batching/batch-id.ts';
 import type { InferAnswer, InferRequest } from '../../backends/inference.ts';
-import { DEFAULT_MODEL_CONFIG } from '../../backends/repository/model-config.ts';
-import type { Servable } from '../../backends/servable.ts';
+import type { Servable, VersionDescription } from '../../backends/servable.ts';
 import { StatisticsRecorder } from '../../backends/statistics.ts';
 import type { VersionStatistics } from '../../backends/statistics.ts';
 import { v2ModelPath } from '../../experiments/upstream-definition.ts';
@@ -10,11 +8,11 @@ import type { UpstreamDefinition, UpstreamProtocol } from '../../experiments/ups
 import type { UpstreamAnswer } from './exchange.ts';
 import { HealthCheck } from './health-check.ts';
 import { StreamedBody } from './streamed-body.ts';
+import { UpstreamDescription } from './upstream-description.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 import { UpstreamServer } from './upstream-server.ts';
 import type { CallLimits, ServerEvents, UpstreamRequest } from './upstream-server.ts';
 import { decodeV2Answer, decodeV2Metadata, encodeV2Request } from './v2-codec.ts';
-import type { V2Metadata } from './v2-codec.ts';
 
 export interface UpstreamOptions {
   /** The model's name as callers use it. */
@@ -25,7 +23,7 @@ export interface UpstreamOptions {
   /** Bytes of an answer that has to be received whole. */
   readonly answerBytes: number;
   /** How images become its input, and what its classes are called: as the model's own version here has it. */
-  readonly local: () => Pick<Servable, 'image' | 'labels'> | undefined;
+  readonly local: () => Pick<VersionDescription, 'image' | 'labels'> | undefined;
   readonly events: UpstreamEvents;
 }
 
@@ -35,41 +33,28 @@ export interface UpstreamEvents extends ServerEvents {
 
 /** A variant that a server elsewhere answers for. */
 export class UpstreamVersion implements Servable {
-  readonly model: string;
-  /** On its own server; 0 where the file says none. */
-  readonly version: number;
-  readonly config = DEFAULT_MODEL_CONFIG;
-  readonly digest: string;
-  readonly takesFiles = false;
+  readonly about: UpstreamDescription;
   readonly queued = 0;
   readonly expectedWaitMs = undefined;
   readonly instances = undefined;
   readonly definition: UpstreamDefinition;
   readonly keepsCredentials: boolean;
 
-  readonly #options: UpstreamOptions;
   readonly #server: UpstreamServer;
   readonly #health: HealthCheck;
   readonly #statistics = new StatisticsRecorder();
-  #metadata: V2Metadata | undefined;
   #holders = 0;
   #unheld: PromiseWithResolvers<undefined> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: UpstreamOptions) {
-    const { definition, model, keepsCredentials, answerBytes, events } = options;
-    const { url, protocol, model: served, version, path, health } = definition;
-    this.model = model;
-    this.version = version ?? 0;
+    const { definition, model, keepsCredentials, answerBytes, local, events } = options;
     this.definition = definition;
     this.keepsCredentials = keepsCredentials;
-    this.digest = createHash('sha256')
-      .update(JSON.stringify([url, protocol, served, version, path]))
-      .digest('hex');
-    this.#options = options;
+    this.about = new UpstreamDescription(model, definition, local);
     this.#server = new UpstreamServer(definition, answerBytes, events);
     this.#health = new HealthCheck(
-      health,
+      definition.health,
       (signal) => this.#probe(signal),
       (isReady, reason) => {
         events.onReadiness(isReady, reason);
@@ -93,32 +78,6 @@ export class UpstreamVersion implements Servable {
   /** Why it isn't ready; empty where it is. */
   get reason(): string {
     return this.#health.reason;
-  }
-
-  get platform(): string {
-    return this.#metadata?.platform ?? '';
-  }
-
-  get inputs(): Servable['inputs'] {
-    return this.#metadata?.inputs ?? [];
-  }
-
-  get outputs(): Servable['outputs'] {
-    return this.#metadata?.outputs ?? [];
-  }
-
-  /** The server alone knows how many rows it takes; that it batches shows in a free first dimension. */
-  get maxBatchSize(): number {
-    const batches = this.inputs.length > 0 && this.inputs.every(({ shape }) => shape[0] === -1);
-    return batches ? Number.MAX_SAFE_INTEGER : 0;
-  }
-
-  get image(): Servable['image'] {
-    return this.#options.local()?.image;
-  }
-
-  get labels(): readonly string[] {
-    return this.#options.local()?.labels ?? [];
   }
 
   get statistics(): VersionStatistics {
@@ -213,8 +172,8 @@ export class UpstreamVersion implements Servable {
   async #probe(signal: AbortSignal): Promise<void> {
     const { health, protocol } = this.definition;
     await this.#server.get(health.path, health.timeoutMs, signal);
-    if (protocol !== 'v2' || this.#metadata !== undefined) return;
-    this.#metadata = decodeV2Metadata(
+    if (protocol !== 'v2' || this.about.metadata !== undefined) return;
+    this.about.metadata = decodeV2Metadata(
       await this.#server.get(v2ModelPath(this.definition), health.timeoutMs, signal),
     );
   }

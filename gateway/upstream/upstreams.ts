@@ -58,7 +58,7 @@ export class Upstreams {
   /** Who says what a model takes and gives that lives elsewhere: the server of one of its variants, by their names. */
   describing(model: string): UpstreamVersion | undefined {
     for (const { version } of this.#entries.values()) {
-      if (version.model === model && version.isReady && version.inputs.length > 0) return version;
+      if (version.about.model === model && version.isReady && version.about.inputs.length > 0) return version;
     }
     return undefined;
   }
@@ -115,7 +115,7 @@ export class Upstreams {
       definition: upstream,
       keepsCredentials,
       answerBytes,
-      local: () => this.#repository.model(model)?.highestReady,
+      local: () => this.#repository.model(model)?.highestReady?.about,
       events: {
         onTry: (result) => {
           events.onTry(name, result);

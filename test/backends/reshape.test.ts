@@ -42,7 +42,7 @@ test('callers see dims, the graph its own shape, and rows that are batched stay 
     `,
   });
   const version = opened.ready('m', 1);
-  expect(version.inputs).toEqual([{ name: 'INPUT', datatype: 'FP32', shape: [-1, -1, 2, 2] }]);
+  expect(version.about.inputs).toEqual([{ name: 'INPUT', datatype: 'FP32', shape: [-1, -1, 2, 2] }]);
   const ask = async (rows: number, length: number, first: number): Promise<unknown> => {
     const data = Float32Array.from({ length: rows * length * 4 }, (_, index) => first + index);
     const answer = await version.infer({
@@ -58,7 +58,7 @@ test('callers see dims, the graph its own shape, and rows that are batched stay 
     expect(output).toEqual(expected);
   }
   expect(lentSlabsOf(version)).toBe(0);
-  expect(modelConfigJson(version)).toMatchObject({
+  expect(modelConfigJson(version.about)).toMatchObject({
     input: [{ dims: [-1, 2, 2], reshape: { shape: [-1, 4] } }],
     output: [{ dims: [-1, 4, 1], reshape: { shape: [-1, 4] } }],
   });

@@ -32,10 +32,10 @@ export function describeServable(name: string, open: () => Promise<OpenServable>
     test('says what it takes and gives, and which it is', async () => {
       await using opened = await open();
       const { version } = opened;
-      expect(version.inputs).toEqual([{ name: 'INPUT', datatype: 'FP32', shape: [-1, 2] }]);
-      expect(version.outputs).toEqual([{ name: 'OUTPUT', datatype: 'FP32', shape: [-1, 2] }]);
-      expect(version.maxBatchSize).toBeGreaterThan(0);
-      expect(version.platform).toBe('onnxruntime_onnx');
+      expect(version.about.inputs).toEqual([{ name: 'INPUT', datatype: 'FP32', shape: [-1, 2] }]);
+      expect(version.about.outputs).toEqual([{ name: 'OUTPUT', datatype: 'FP32', shape: [-1, 2] }]);
+      expect(version.about.maxBatchSize).toBeGreaterThan(0);
+      expect(version.about.platform).toBe('onnxruntime_onnx');
     });
 
     test('gives each of many requests at once its own rows, and counts them', async () => {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ServedModel } from '../../../backends/repository/served-model.ts';
-import type { Servable } from '../../../backends/servable.ts';
+import type { VersionDescription } from '../../../backends/servable.ts';
 import type { VersionStatistics } from '../../../backends/statistics.ts';
 import type { Gateway } from '../../gateway.ts';
 import { acceptAnyBody } from '../body.ts';
@@ -82,12 +82,12 @@ export function describeModel(model: ServedModel) {
         state,
         reason,
         ...(loaded !== undefined && {
-          platform: loaded.platform,
-          digest: loaded.digest,
+          platform: loaded.about.platform,
+          digest: loaded.about.digest,
           instances: loaded.instances,
-          ...(loaded.provider !== undefined && { provider: loaded.provider }),
+          ...(loaded.about.provider !== undefined && { provider: loaded.about.provider }),
           queued: loaded.queued,
-          batching: describeBatching(loaded),
+          batching: describeBatching(loaded.about),
           statistics: describeStatistics(loaded.statistics),
         }),
       };
@@ -95,7 +95,7 @@ export function describeModel(model: ServedModel) {
   };
 }
 
-function describeBatching({ maxBatchSize, config: { batching } }: Servable) {
+function describeBatching({ maxBatchSize, config: { batching } }: VersionDescription) {
   const { enabled, preferredBatchSizes, maxQueueDelayMs, priorityLevels, targetLatencyMs } = batching;
   return {
     enabled: enabled && maxBatchSize > 0,

@@ -49,5 +49,5 @@ export function describedModel(
     return { name, versions: [], version: elsewhere };
   }
   const version = readyVersion(repository, path);
-  return { name, versions: servedModel(repository, name).ready.map((ready) => ready.version), version };
+  return { name, versions: servedModel(repository, name).ready.map((ready) => ready.about.version), version };
 }

@@ -18,8 +18,8 @@ export function modelMetadata({ name, versions, version }: DescribedModel): obje
   return {
     name,
     versions: versions.map(String),
-    platform: version.platform,
-    inputs: version.inputs,
-    outputs: version.outputs,
+    platform: version.about.platform,
+    inputs: version.about.inputs,
+    outputs: version.about.outputs,
   };
 }

@@ -29,11 +29,11 @@ function versionsOf(repository: ModelRepository, path: ModelPath): readonly Serv
 /** Of a model without a cache. */
 const NEVER: DurationStat = { count: 0, ns: 0 };
 
-function statisticsOf({ model, version, statistics }: Servable) {
+function statisticsOf({ about, statistics }: Servable) {
   const { success, fail, queue, requests, batches, cacheHit = NEVER, cacheMiss = NEVER } = statistics;
   return {
-    name: model,
-    version: String(version),
+    name: about.model,
+    version: String(about.version),
     last_inference: statistics.lastInferenceEpochMs,
     inference_count: statistics.inferences,
     execution_count: statistics.executions,

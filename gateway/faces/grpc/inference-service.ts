@@ -101,7 +101,7 @@ export function inferenceService(
     })),
     ModelMetadata: unary((request: NamedModel) => modelMetadata(describedModel(gateway, pathOf(request)))),
     ModelConfig: unary((request: NamedModel) => ({
-      config: modelConfigJson(readyVersion(repository, pathOf(request))),
+      config: modelConfigJson(readyVersion(repository, pathOf(request)).about),
     })),
     ModelStatistics: unary((request: NamedModel, principal) =>
       request.name === ''

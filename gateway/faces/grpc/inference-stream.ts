@@ -105,7 +105,7 @@ class InferenceStream {
         encode: (read, { outputs, cache }, target) => {
           if (cache !== undefined) parameters['x-cache'] = cache;
           describeTarget({ header: (name, value) => (parameters[name] = value) }, target);
-          return writeStreamResponse(writeInferResponse(read, target.version, outputs, parameters));
+          return writeStreamResponse(writeInferResponse(read, target.version.about, outputs, parameters));
         },
       });
       return encoded;

@@ -25,7 +25,7 @@ export function modelInfer(
       const answered = await pipeline.infer(inferCall(callerOf(call), message, principal), {
         decode: () => readGrpcRequest(message),
         decodeUnrouted: () => readGrpcRequest(message),
-        encode: (read, { outputs }, { version }) => writeInferResponse(read, version, outputs),
+        encode: (read, { outputs }, { version }) => writeInferResponse(read, version.about, outputs),
       });
       const metadata = new Metadata();
       describeAnswer({ header: metadata.set.bind(metadata) }, answered);

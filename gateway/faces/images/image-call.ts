@@ -6,7 +6,7 @@ import { stackFiles, stackImages } from '../../../backends/image/stack-images.ts
 import { topClasses } from '../../../backends/image/top-classes.ts';
 import type { ClassScore } from '../../../backends/image/top-classes.ts';
 import type { InferAnswer } from '../../../backends/inference.ts';
-import type { Servable } from '../../../backends/servable.ts';
+import type { Servable, VersionDescription } from '../../../backends/servable.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { Call, Decoded } from '../../pipeline/call.ts';
@@ -33,7 +33,7 @@ export async function acceptImages(
 ): Promise<void> {
   const { bodyLimitBytes } = config.server;
   const versions = repository.models.flatMap((model) => model.ready);
-  if (versions.some(({ image }) => image !== undefined)) repository.images.warmUp();
+  if (versions.some(({ about: { image } }) => image !== undefined)) repository.images.warmUp();
   acceptAnyBody(app, bodyLimitBytes, mayPassOn);
   await app.register(multipart, {
     limits: {
@@ -77,19 +77,19 @@ export async function decodeImages(
   call: Call,
   version: Servable,
 ): Promise<ImageCall> {
-  const { image: spec, inputs } = version;
+  const { image: spec, inputs } = version.about;
   const [input] = inputs;
   if (spec === undefined || input === undefined || inputs.length > 1) {
     throw new GatewayError(
       'no_image_calls',
-      `model '${version.model}' takes no images: its configuration has no signalbox.image, or it has several inputs`,
+      `model '${version.about.model}' takes no images: its configuration has no signalbox.image, or it has several inputs`,
     );
   }
   const files = await uploads();
   const recalled = await version.recall?.(files);
   if (recalled?.answer !== undefined) return { spec, inputs: [], answered: recalled.answer };
   const cacheKey = recalled?.key;
-  if (version.takesFiles) return { spec, inputs: [stackFiles(input, files)], cacheKey };
+  if (version.about.takesFiles) return { spec, inputs: [stackFiles(input, files)], cacheKey };
   const images = await repository.images.toTensors({
     files,
     spec,
@@ -108,7 +108,7 @@ export async function decodeImages(
 export function classesOf(
   { spec }: ImageCall,
   { outputs: [output] }: InferAnswer,
-  { model, labels }: Servable,
+  { model, labels }: VersionDescription,
 ): readonly (readonly ClassScore[])[] {
   if (output === undefined || output.datatype === 'BYTES') {
     throw new GatewayError('no_image_calls', `the first output of model '${model}' is not a list of scores`);

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { InferAnswer } from '../../../backends/inference.ts';
-import type { Servable } from '../../../backends/servable.ts';
+import type { VersionDescription } from '../../../backends/servable.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { Target } from '../../pipeline/call.ts';
@@ -120,13 +120,13 @@ function requireDefaultModel(gateway: Gateway): string {
 /** @throws UpstreamFailure */
 function describeTorchserve(answer: UpstreamAnswer, { version, choice }: Target): object {
   return {
-    ...headOf(version, choice),
-    predictions: readTorchserveClasses(answer, version.labels),
+    ...headOf(version.about, choice),
+    predictions: readTorchserveClasses(answer, version.about.labels),
     inference_time_ms: Math.round(answer.computeMs * 1000) / 1000,
   };
 }
 
-function headOf({ model, version }: Servable, choice: Target['choice']): object {
+function headOf({ model, version }: VersionDescription, choice: Target['choice']): object {
   return {
     success: true,
     experiment: choice?.experiment.key ?? null,
@@ -138,11 +138,11 @@ function headOf({ model, version }: Servable, choice: Target['choice']): object 
 
 /** @throws GatewayError */
 function describeClasses(image: ImageCall, answer: InferAnswer, { version, choice }: Target): object {
-  const results = classesOf(image, answer, version).map((classes) => ({
+  const results = classesOf(image, answer, version.about).map((classes) => ({
     predictions: classes.map(({ classId, label, confidence }) => ({ class_id: classId, label, confidence })),
   }));
   return {
-    ...headOf(version, choice),
+    ...headOf(version.about, choice),
     ...(results.length === 1 ? results[0] : { results }),
     inference_time_ms: Math.round(answer.computeMs * 1000) / 1000,
   };

@@ -85,8 +85,8 @@ export async function torchserveInferenceRoutes(app: FastifyInstance, gateway: G
       isSpent: () => body.isSpent,
       encode: (read, answer, { version }) =>
         'spec' in read
-          ? classesJson(classesOf(read, answer, version))
-          : writeV2Response(read, version, answer.outputs),
+          ? classesJson(classesOf(read, answer, version.about))
+          : writeV2Response(read, version.about, answer.outputs),
     });
     const { encoded } = answered;
     if (typeof encoded === 'string') {

@@ -54,7 +54,7 @@ export function torchserveManagementRoutes(app: FastifyInstance, gateway: Gatewa
       ...(next < versions.length && { nextPageToken: String(next) }),
       models: versions
         .slice(first, next)
-        .map((version) => ({ modelName: version.model, modelUrl: modelUrl(version) })),
+        .map((version) => ({ modelName: version.about.model, modelUrl: modelUrl(version.about) })),
     };
   });
 
@@ -89,12 +89,15 @@ export function torchserveManagementRoutes(app: FastifyInstance, gateway: Gatewa
       const scaled = scale(gateway, modelCaller(request), version, count);
       if (!isSynchronous) {
         scaled.catch((error: unknown) => {
-          gateway.log.error({ err: error, model: version.model, version: version.version }, 'scaling failed');
+          gateway.log.error(
+            { err: error, model: version.about.model, version: version.about.version },
+            'scaling failed',
+          );
         });
         return reply.code(202).send({ status: 'Processing worker updates...' });
       }
       await scaled;
-      const path = `model: ${version.model}, version: ${version.version}`;
+      const path = `model: ${version.about.model}, version: ${version.about.version}`;
       return reply.send({ status: `Workers scaled to ${count} for ${path}` });
     });
 
@@ -117,8 +120,8 @@ export function torchserveManagementRoutes(app: FastifyInstance, gateway: Gatewa
     scope('admin:write', SET_DEFAULT_DOCS),
     ({ params, query }) => {
       new ManagementQuery(query, []);
-      const { model, version } = readyVersion(repository, asPath(params));
-      const standing = servedModel(repository, model).highestReady?.version;
+      const { model, version } = readyVersion(repository, asPath(params)).about;
+      const standing = servedModel(repository, model).highestReady?.about.version;
       if (version === standing) {
         return { status: `Default version successfully updated for model "${model}" to "${version}"` };
       }
@@ -163,7 +166,7 @@ function requireWorkers(version: Servable): void {
   if (version.resize !== undefined) return;
   throw new GatewayError(
     'unsupported',
-    `model '${version.model}' has no workers of its own that could be more or fewer`,
+    `model '${version.about.model}' has no workers of its own that could be more or fewer`,
   );
 }
 
@@ -174,7 +177,7 @@ async function scale(
   version: Servable,
   count: number,
 ): Promise<void> {
-  const { model, version: number } = version;
+  const { model, version: number } = version.about;
   // A version that is replaced meanwhile stays until its workers are what was asked for.
   const release = version.hold();
   try {

@@ -72,7 +72,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
     const decode = (bytes: Uint8Array | undefined, version: Servable): V2Request | Promise<V2Request> => {
       const jsonBytes = jsonBytesOf(request);
       // No JSON at all: the body is the only input's own bytes.
-      if (jsonBytes === 0) return readRawRequest(bytes ?? new Uint8Array(), version);
+      if (jsonBytes === 0) return readRawRequest(bytes ?? new Uint8Array(), version.about);
       return decoder.decode(bytes, jsonBytes, patience());
     };
     const answered = await pipeline.infer<V2Request, V2Response | UpstreamAnswer>(call, {
@@ -95,7 +95,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
         encode: (answer) => answer,
       }),
       isSpent: () => body.isSpent,
-      encode: (read, answer, target) => writeV2Response(read, target.version, answer.outputs),
+      encode: (read, answer, target) => writeV2Response(read, target.version.about, answer.outputs),
     });
     const { encoded } = answered;
     if ('status' in encoded) {
@@ -119,7 +119,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
       return reply.send();
     });
     app.get<{ Params: ModelPath }>(`${path}/config`, scope('infer', MODEL_CONFIG_DOCS), ({ params }) =>
-      modelConfigJson(readyVersion(repository, params)),
+      modelConfigJson(readyVersion(repository, params).about),
     );
     app.get<{ Params: ModelPath }>(`${path}/stats`, scope('infer', STATISTICS_DOCS), ({ params }) =>
       modelStatistics(repository, params),

@@ -9,7 +9,7 @@ import type { GpuUsage } from '../gpu-usage.ts';
 /** What Triton's names are read from. */
 export interface TritonSources {
   /** The versions that are ready. */
-  versions(): Iterable<Pick<Servable, 'model' | 'version' | 'queued' | 'statistics'>>;
+  versions(): Iterable<Pick<Servable, 'about' | 'queued' | 'statistics'>>;
   gpus(): Iterable<GpuUsage>;
 }
 
@@ -31,7 +31,7 @@ const NONE: DurationStat = { count: 0, ns: 0 };
 export function tritonFamilies(sources: TritonSources): readonly Family[] {
   const ofVersions =
     (samplesOf: (statistics: VersionStatistics, queued: number) => readonly Sample[]) => () =>
-      [...sources.versions()].flatMap(({ model, version, queued, statistics }) =>
+      [...sources.versions()].flatMap(({ about: { model, version }, queued, statistics }) =>
         samplesOf(statistics, queued).map(([labels, value]): Sample => [
           { model, version: String(version), ...labels },
           value,

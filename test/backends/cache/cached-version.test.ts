@@ -64,7 +64,7 @@ test('versions with the same file don’t share their answers', async () => {
     (version) => new CachedVersion(opened.ready('m', version), { store, onResult: vi.fn() }),
   );
   if (one === undefined || two === undefined) throw new Error('both are there');
-  expect(one.digest).toBe(two.digest);
+  expect(one.about.digest).toBe(two.about.digest);
   expect([await valueOf(one, asking(1)), await valueOf(two, asking(1))]).toEqual([
     [1, 'miss'],
     [1, 'miss'],

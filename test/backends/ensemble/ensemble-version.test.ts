@@ -244,7 +244,7 @@ describe('members that change', () => {
     await opened.repository.refresh();
     const after = opened.ready('both', 1);
     expect(after).not.toBe(before);
-    expect(after.digest).not.toBe(before.digest);
+    expect(after.about.digest).not.toBe(before.about.digest);
     expect(await ask(after, [0])).toEqual({ out: [101, 101] });
     expect(await ask(before, [0])).toEqual({ out: [11, 11] });
     release();

@@ -34,8 +34,8 @@ test('a version whose folder has steps of its own runs those, and the others the
   await using opened = await openRepository(twoVersions(stepsAlone('hundred INPUT=in -> OUTPUT=out')));
   const [first, second] = [opened.ready('both', 1), opened.ready('both', 2)];
   expect([await sumOf(first), await sumOf(second)]).toEqual([11, 100]);
-  expect(first.digest).not.toBe(second.digest);
-  const stepsIn = (version: Servable): unknown => modelConfigJson(version);
+  expect(first.about.digest).not.toBe(second.about.digest);
+  const stepsIn = (version: Servable): unknown => modelConfigJson(version.about);
   expect(stepsIn(first)).toMatchObject({
     ensemble_scheduling: { step: [{ model_name: 'one' }, { model_name: 'ten' }] },
   });

@@ -29,14 +29,14 @@ test.each([
   'a model with $what has batches of $maxBatchSize rows where nothing is configured',
   async ({ model, maxBatchSize }) => {
     await using loaded = await loadVersion(model);
-    expect(loaded.version.maxBatchSize).toBe(maxBatchSize);
+    expect(loaded.version.about.maxBatchSize).toBe(maxBatchSize);
   },
 );
 
 test('the configuration decides where the graph leaves the choice', async () => {
   await using five = await loadVersion(FREE, { maxBatchSize: 5 });
   await using none = await loadVersion(FREE, { maxBatchSize: 0 });
-  expect([five.version.maxBatchSize, none.version.maxBatchSize]).toEqual([5, 0]);
+  expect([five.version.about.maxBatchSize, none.version.about.maxBatchSize]).toEqual([5, 0]);
 });
 
 test('batches that the graph cannot take are refused, with the shape and what to do', async () => {

@@ -93,12 +93,12 @@ describe('with explicit control', () => {
     await opened.repository.load('m', {
       config: '{"max_batch_size": 4, "version_policy": {"specific": {"versions": [2]}}}',
     });
-    expect(opened.ready('m', 2).maxBatchSize).toBe(4);
+    expect(opened.ready('m', 2).about.maxBatchSize).toBe(4);
     expect(opened.repository.model('m')?.versions).toEqual([2]);
     await opened.repository.refresh();
-    expect(opened.ready('m', 2).maxBatchSize).toBe(4);
+    expect(opened.ready('m', 2).about.maxBatchSize).toBe(4);
     await opened.repository.load('m');
-    expect(opened.repository.model('m')?.ready.map(({ maxBatchSize }) => maxBatchSize)).toEqual([8, 8]);
+    expect(opened.repository.model('m')?.ready.map(({ about }) => about.maxBatchSize)).toEqual([8, 8]);
   });
 
   test('a load that fails says so as Triton does, with the reason, and what served goes on', async () => {
@@ -139,7 +139,7 @@ describe('with explicit control', () => {
       repository.unload('m'),
       repository.load('m'),
     ]);
-    expect(repository.model('m')?.ready.map(({ version }) => version)).toEqual([1, 2]);
+    expect(repository.model('m')?.ready.map(({ about }) => about.version)).toEqual([1, 2]);
     expect(opened.events.onVersion.mock.calls.map(([, version, state]) => `${version} ${state}`)).toEqual([
       '1 ready',
       '2 ready',

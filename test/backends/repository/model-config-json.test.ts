@@ -6,7 +6,7 @@ import { openRepository } from './open-repository.ts';
 
 test('what a configuration leaves out is filled in from the graph', async () => {
   await using opened = await openRepository({ 'm/1/model.onnx': addingModel(1) });
-  expect(modelConfigJson(opened.ready('m', 1))).toEqual({
+  expect(modelConfigJson(opened.ready('m', 1).about)).toEqual({
     name: 'm',
     platform: 'onnxruntime_onnx',
     backend: 'onnxruntime',
@@ -31,7 +31,7 @@ test('what a configuration leaves out is filled in from the graph', async () => 
 
 test('a model that does not batch has its whole shape and no batching', async () => {
   await using opened = await openRepository({ 'm/1/model.onnx': identityModel('BYTES', [1, 4]) });
-  const json = modelConfigJson(opened.ready('m', 1));
+  const json = modelConfigJson(opened.ready('m', 1).about);
   expect(json).toMatchObject({
     max_batch_size: 0,
     input: [{ name: 'INPUT', data_type: 'TYPE_STRING', dims: [1, 4] }],
@@ -62,17 +62,17 @@ test('given back as the configuration of a load, it makes the same model', async
     },
     { control: 'explicit', load: ['m'] },
   );
-  const json = modelConfigJson(opened.ready('m', 2));
+  const json = modelConfigJson(opened.ready('m', 2).about);
   expect(json).toMatchObject({
     parameters: { mine: { string_value: 'kept' }, signalbox: { string_value: '{"image":{"topK":3}}' } },
     metric_tags: { a: 'b' },
     output: [{ label_filename: 'names.txt' }],
   });
-  expect(opened.ready('m', 2).labels).toEqual(['a', 'b']);
+  expect(opened.ready('m', 2).about.labels).toEqual(['a', 'b']);
   const before = opened.ready('m', 2);
   await opened.repository.load('m', { config: JSON.stringify(json) });
   expect(opened.ready('m', 2)).not.toBe(before);
-  expect(modelConfigJson(opened.ready('m', 2))).toEqual(json);
+  expect(modelConfigJson(opened.ready('m', 2).about)).toEqual(json);
 });
 
 test('declared tensors must fit the graph, and every misfit is told', async () => {
@@ -133,7 +133,7 @@ test('dims with as many sizes as the graph, and no max_batch_size, make a model 
     'm/1/model.onnx': addingModel(1),
     'm/config.pbtxt': 'input { name: "INPUT" data_type: TYPE_FP32 dims: [-1, 2] }',
   });
-  expect(opened.ready('m', 1).maxBatchSize).toBe(0);
+  expect(opened.ready('m', 1).about.maxBatchSize).toBe(0);
 });
 
 test('instances on a GPU fail where there is none', async () => {

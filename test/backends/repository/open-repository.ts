@@ -90,7 +90,7 @@ export async function addendOf(version: Servable): Promise<number | undefined> {
 
 /** Slabs of a version of an ONNX model that are lent: 0 when nothing is in flight. */
 export function lentSlabsOf(version: Servable): number {
-  if (!(version instanceof ModelVersion)) throw new Error(`'${version.model}' is no ONNX model`);
+  if (!(version instanceof ModelVersion)) throw new Error(`'${version.about.model}' is no ONNX model`);
   return version.lentSlabs;
 }
 

@@ -103,7 +103,7 @@ describe('a refresh', () => {
     await opened.repository.refresh();
     expect(opened.repository.model('m')?.versions).toEqual([1]);
     expect(opened.stateOf('m', 2)).toBe('UNLOADING');
-    expect(opened.repository.model('m')?.highestReady?.version).toBe(1);
+    expect(opened.repository.model('m')?.highestReady?.about.version).toBe(1);
     expect(opened.events.onVersion).toHaveBeenLastCalledWith('m', 2, 'unloaded');
     expect(await addendOf(removed)).toBe(2);
     release();
@@ -135,10 +135,10 @@ describe('a refresh', () => {
     });
     await opened.root.write({ 'm/config.yaml': 'max_batch_size: 3\nsignalbox: { labels: l.txt }' });
     await settle(opened);
-    expect(opened.ready('m', 1).maxBatchSize).toBe(3);
+    expect(opened.ready('m', 1).about.maxBatchSize).toBe(3);
     await opened.root.write({ 'm/l.txt': 'b\n' });
     await settle(opened);
-    expect(opened.ready('m', 1).labels).toEqual(['b']);
+    expect(opened.ready('m', 1).about.labels).toEqual(['b']);
   });
 
   test('keeps what serves where the configuration is edited into nonsense', async () => {
@@ -149,7 +149,7 @@ describe('a refresh', () => {
     await opened.root.write({ 'm/config.yaml': 'max_batch_size: three' });
     await settle(opened);
     expect(opened.stateOf('m', 1)).toMatch(/^READY .*config\.yaml:1:17: max_batch_size: is "three"/);
-    expect(opened.ready('m', 1).maxBatchSize).toBe(3);
+    expect(opened.ready('m', 1).about.maxBatchSize).toBe(3);
     expect(await addendOf(opened.ready('m', 1))).toBe(1);
   });
 

@@ -23,7 +23,7 @@ test('every version of every model is served, and the highest answers an unversi
   ]);
   const sums = await Promise.all([1, 9, 10].map((version) => addendOf(opened.ready('one', version))));
   expect(sums).toEqual([1, 9, 10]);
-  expect(repository.model('one')?.highestReady?.version).toBe(10);
+  expect(repository.model('one')?.highestReady?.about.version).toBe(10);
   expect(repository.model('nobody')).toBeUndefined();
 });
 
@@ -58,7 +58,7 @@ test('a broken model does not stop the others, and the index says what is wrong 
   );
   expect(stateOf('half', 1)).toBe('READY');
   expect(stateOf('half', 2)).toContain('UNAVAILABLE');
-  expect(opened.repository.model('half')?.highestReady?.version).toBe(1);
+  expect(opened.repository.model('half')?.highestReady?.about.version).toBe(1);
   expect(events.onVersion).toHaveBeenCalledWith('good', 1, 'ready');
   expect(events.onVersion).toHaveBeenCalledWith(
     'half',
@@ -83,7 +83,11 @@ test('labels and image preprocessing of the configuration are those of the loade
     'm/config.yaml': 'max_batch_size: 4\nsignalbox: { labels: names.txt, image: { topK: 3 } }',
     'm/names.txt': 'cat\ndog\n',
   });
-  expect(opened.ready('m', 1)).toMatchObject({ labels: ['cat', 'dog'], maxBatchSize: 4, image: { topK: 3 } });
+  expect(opened.ready('m', 1).about).toMatchObject({
+    labels: ['cat', 'dog'],
+    maxBatchSize: 4,
+    image: { topK: 3 },
+  });
 });
 
 test('a folder with no version is told of', async () => {

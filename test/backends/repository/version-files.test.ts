@@ -31,7 +31,7 @@ describe('the digest of a version', () => {
       'n/7/model.onnx': externalAddingModel(),
     });
     const [one, two, seven] = [opened.ready('m', 1), opened.ready('m', 2), opened.ready('n', 7)].map(
-      ({ digest }) => digest,
+      ({ about }) => about.digest,
     );
     expect(one).toMatch(/^[0-9a-f]{64}$/);
     expect(seven).toBe(one);
@@ -103,7 +103,7 @@ test('a Kubernetes volume, whose ..data link is swapped, is one change', async (
   await settle(opened);
   expect(await addendOf(opened.ready('m', 1))).toBe(2);
   expect(await addendOf(opened.ready('m', 2))).toBe(3);
-  expect(opened.ready('m', 1).maxBatchSize).toBe(8);
+  expect(opened.ready('m', 1).about.maxBatchSize).toBe(8);
 });
 
 test('a file in a folder that links to the folder itself ends the walk', async () => {

@@ -12,7 +12,7 @@ function versionsOf(count: number): Record<string, Uint8Array> {
 }
 
 function readyIn({ repository }: OpenedRepository): readonly number[] | undefined {
-  return repository.model('m')?.ready.map(({ version }) => version);
+  return repository.model('m')?.ready.map(({ about }) => about.version);
 }
 
 test.each([

@@ -19,7 +19,7 @@ import { eventuallyHolds } from '../../eventually-holds.ts';
 const experiment = sampleExperiment();
 const ids = new PredictionIds(['a secret of a test, long enough']);
 // Sinks read no more of a version than these.
-const version = { model: 'digits', version: 1, digest: 'ab'.repeat(32) } as unknown as Servable;
+const version = { about: { model: 'digits', version: 1, digest: 'ab'.repeat(32) } } as unknown as Servable;
 
 function exposure(user: number, changes: Partial<Exposure> = {}): Exposure {
   const unit = { split: user, coverage: user };

@@ -25,7 +25,10 @@ function refusal(ask: () => void): GatewayError | undefined {
   }
 }
 
-const queueOf = (expectedWaitMs: number | undefined): Queue => ({ model: 'digits', expectedWaitMs });
+const queueOf = (expectedWaitMs: number | undefined): Queue => ({
+  about: { model: 'digits' },
+  expectedWaitMs,
+});
 
 describe('by the wait that is expected', () => {
   test.each<[Priority, number, boolean]>([

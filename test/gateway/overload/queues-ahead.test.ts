@@ -13,7 +13,7 @@ function ahead(
 ) {
   const model = new ServedModel('digits');
   for (const [version, expectedWaitMs] of Object.entries(waits)) {
-    const servable: Pick<Servable, 'model' | 'expectedWaitMs'> = { model: 'digits', expectedWaitMs };
+    const servable: Pick<Servable, 'expectedWaitMs'> = { expectedWaitMs };
     model.put(Number(version), '', servable as Servable);
   }
   const experiments = experiment === undefined ? [] : [sampleExperiment(experiment)];

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { instancesByVersion } from '../../../gateway/telemetry/instances-by-version.ts';
 
 const of = (version: number, ready: number, hung: number, wanted: number) => ({
-  ...{ model: 'm', version },
+  about: { model: 'm', version },
   instances: { ready, hung, wanted },
 });
-const without = { model: 'ensemble', version: 1, instances: undefined };
+const without = { about: { model: 'ensemble', version: 1 }, instances: undefined };
 
 test('instances that hang are counted until their run ends, also of versions that serve no more', () => {
   const counted = instancesByVersion(

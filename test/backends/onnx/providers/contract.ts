@@ -57,7 +57,7 @@ export function providerContract(kind: Kind, provider: string, findGpus?: FindGp
   describe(`a version on ${provider}`, () => {
     test('says where it runs, and why', async () => {
       await using loaded = await load(addingModel(1));
-      expect(loaded.version.provider).toBe(provider);
+      expect(loaded.version.about.provider).toBe(provider);
       expect(loaded.events.onPlacement).toHaveBeenCalledExactlyOnceWith(
         'tested',
         1,

@@ -25,7 +25,7 @@ describe.skipIf(gpu.kind === 'missing')(`WebGPU${gpu.kind === 'missing' ? ` (${g
 
   test('a software adapter is there, and KIND_AUTO takes the processor, because it is quicker', async () => {
     await using loaded = await loadVersion(perceptron(), {}, undefined, {}, findGpus);
-    expect(loaded.version.provider).toBe('cpu');
+    expect(loaded.version.about.provider).toBe('cpu');
     expect(loaded.events.onPlacement).toHaveBeenCalledExactlyOnceWith(
       'tested',
       1,
