@@ -4,6 +4,8 @@ export type BackendFault =
   | 'invalid_input'
   /** The queue has as many requests as it may hold. */
   | 'queue_full'
+  /** As many jobs wait as may for the threads that all versions share. */
+  | 'threads_busy'
   /** The request waited for as long as the queue policy lets it. */
   | 'queue_timeout'
   /** What waits before it, or what its run costs, leaves no time to answer it by its deadline or the latency target. */

@@ -102,6 +102,7 @@ export class StatisticsRecorder {
 
 const REASONS: Readonly<Record<Exclude<BackendFault, 'invalid_input'>, FailureReason>> = {
   queue_full: 'rejected',
+  threads_busy: 'rejected',
   queue_timeout: 'rejected',
   deadline_unreachable: 'rejected',
   expired_in_queue: 'rejected',

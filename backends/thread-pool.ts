@@ -62,13 +62,13 @@ export class ThreadPool<Job, Answer> {
     if (this.threads === 0) this.#idle.push(this.#start());
   }
 
-  /** @throws BackendError `cancelled`, `expired_in_queue`, `queue_full` or `unavailable`; ThreadDied; what `toJob` throws */
+  /** @throws BackendError `cancelled`, `expired_in_queue`, `threads_busy` or `unavailable`; ThreadDied; what `toJob` throws */
   run(task: ThreadTask<Job>): Promise<Answer> {
     const { mostWaiting } = this.#options;
     return new Promise((resolve, reject) => {
       if (this.#isClosed) reject(closing());
       else if (this.#waiting.size >= mostWaiting)
-        reject(new BackendError('queue_full', `${mostWaiting} wait for a thread, as many as may`));
+        reject(new BackendError('threads_busy', `${mostWaiting} wait for a thread, as many as may`));
       else {
         const waiting = new Waiting(task, resolve, reject, () => this.#waiting.delete(waiting));
         this.#waiting.add(waiting);

@@ -138,7 +138,7 @@ const exposing = await measure(
     const target = of(routed, request);
     const prediction = predictions.begin(target);
     const batchId = 1 + Math.floor(request / answer.batchRows);
-    predictions.end(prediction, target, 'ok', 1.234, { ...answer, batchId }, '');
+    predictions.end(prediction, target, { outcome: 'ok', bearing: 'ok' }, 1.234, { ...answer, batchId }, '');
     ids[request] = prediction.id;
   },
   () => gateway.state.exposures.flush(),

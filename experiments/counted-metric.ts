@@ -64,6 +64,7 @@ export interface MetricValue {
 /** What is known of each request without an outcome, by its source's name; times in milliseconds. One request of a unit enters. */
 const BUILT_IN_METRICS: readonly CountedMetric[] = [
   { name: 'error_rate', kind: 'proportion' },
+  { name: 'client_error_rate', kind: 'proportion' },
   { name: 'cache_hits', kind: 'proportion' },
   { name: 'latency', kind: 'quantile' },
   { name: 'queue', kind: 'quantile' },

@@ -59,14 +59,21 @@ export interface Guardrail {
 
 /** What each kind can be measured of without outcomes. */
 const BUILT_IN: Readonly<Record<Exclude<MetricDefinition['kind'], 'ratio'>, readonly BuiltInSource[]>> = {
-  proportion: ['error_rate', 'cache_hits'],
+  proportion: ['error_rate', 'client_error_rate', 'cache_hits'],
   mean: ['latency', 'queue', 'compute', 'confidence', 'drift'],
   quantile: ['latency', 'queue', 'compute', 'confidence'],
   count: [],
 };
 
 /** Where less is better. */
-const DECREASING: readonly string[] = ['error_rate', 'latency', 'queue', 'compute', 'drift'];
+const DECREASING: readonly string[] = [
+  'error_rate',
+  'client_error_rate',
+  'latency',
+  'queue',
+  'compute',
+  'drift',
+];
 
 /** The keys that only some kinds have. */
 const KINDS_WITH: Readonly<Record<string, readonly MetricDefinition['kind'][]>> = {

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 /** What is measured of a request without anybody sending an outcome. */
 export const BUILT_IN_SOURCES = [
   'error_rate',
+  'client_error_rate',
   'latency',
   'queue',
   'compute',

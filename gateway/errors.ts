@@ -226,6 +226,7 @@ function isRefusal(code: ErrorCode): boolean {
 export const CODE_OF_FAULT: Readonly<Record<BackendFault | OverrideFault, ErrorCode>> = {
   invalid_input: 'invalid_input',
   queue_full: 'queue_full',
+  threads_busy: 'queue_full',
   queue_timeout: 'queue_timeout',
   deadline_unreachable: 'deadline_unreachable',
   expired_in_queue: 'timeout',

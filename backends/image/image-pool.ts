@@ -57,7 +57,7 @@ export class ImagePool {
    * The tensors of a request's files, in their order. A request with many files has no more of them in the queue than there
    * are workers, so that others get their turn between them; the first that is refused ends it.
    *
-   * @throws InvalidImage, BackendError `cancelled`, `expired_in_queue`, `queue_full`, `unavailable` or `run_failed`
+   * @throws InvalidImage, BackendError `cancelled`, `expired_in_queue`, `threads_busy`, `unavailable` or `run_failed`
    */
   async toTensors(request: ImageRequest): Promise<readonly ImageTensor[]> {
     const { files } = request;

@@ -192,9 +192,11 @@ function withMetrics(
 }
 
 function variantState(tally: VariantTally, metrics: readonly PlannedMetric[]): VariantState {
+  const judged = tally.metrics.client_error_rate;
   return {
     units: tally.units,
     exposures: tally.requests,
+    ...(judged !== undefined && { judged: [judged.units, judged.sumX] as const }),
     outputs: tally.outputs,
     metrics: Object.fromEntries(
       metrics.flatMap((metric) => {

@@ -73,6 +73,7 @@ const SHOWN = { role: 'secondary', direction: 'decrease', entersByItself: true }
 /** What the gateway measures by itself, whatever the experiment's file says; it is shown and decides nothing. */
 export const BUILT_IN_PLANS: readonly PlannedMetric[] = [
   { plan: { ...SHOWN, name: 'error_rate', type: 'proportion' }, tally: 'error_rate' },
+  { plan: { ...SHOWN, name: 'client_error_rate', type: 'proportion' }, tally: 'client_error_rate' },
   { plan: { ...SHOWN, name: 'cache_hits', type: 'proportion', direction: 'increase' }, tally: 'cache_hits' },
   { plan: { ...SHOWN, name: 'confidence', type: 'mean', direction: 'increase' }, tally: 'confidence' },
   ...['latency', 'queue', 'compute'].flatMap((source) =>

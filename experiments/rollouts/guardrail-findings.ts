@@ -45,10 +45,15 @@ export function guardrailFindings(
     const here = resultOf(atWeight.metrics, metric.name);
     return guardrailFinding(metric, plan.variant, control.name, all, here);
   });
-  const { srm, outcomes } = overall.health;
+  const { srm, outcomes, clientErrors } = overall.health;
   if (!srm.ok) {
     const message = `units did not fall to the variants as their weights say (sample ratio, p ${figure(srm.p)}), so nothing that was counted is believed`;
     findings.push({ source: 'health', name: 'sample_ratio', outcome: 'unhealthy', message });
+  }
+  if (clientErrors.worse.includes(plan.variant)) {
+    const [own, controls] = [clientErrors.shares[plan.variant] ?? 0, clientErrors.shares[control.name] ?? 0];
+    const message = `${plan.variant} turns ${percent(own)} of the units away as mistaken, and ${control.name} ${percent(controls)} (p ${figure(clientErrors.p)}): it takes other requests`;
+    findings.push({ source: 'health', name: 'client_errors', outcome: 'fail', message });
   }
   if (!outcomes.ok && outcomes.p < 1) {
     const message = `outcomes are missing unevenly: ${percent(outcomes.share)} of the units have one (p ${figure(outcomes.p)})`;

@@ -130,17 +130,24 @@ function plot(metrics: readonly MetricResult[]): readonly string[] {
 
 /** Whether the numbers may be believed, and where to look if not. */
 export function healthLines({ health }: PublishedResults): readonly string[] {
-  const { srm, outcomes, overrides, units } = health;
+  const { srm, outcomes, overrides, clientErrors, units } = health;
   const sign = (ok: boolean): string => (ok ? 'ok' : 'NOT OK');
   return [
     `sample ratio ${sign(srm.ok)} (p ${srm.p.toPrecision(2)}), ` +
       `outcomes ${sign(outcomes.ok)} (${percent(outcomes.share)} of the units), ` +
-      `overrides ${sign(overrides.ok)} (${percent(overrides.share)} of the requests)` +
+      `overrides ${sign(overrides.ok)} (${percent(overrides.share)} of the requests), ` +
+      `client errors ${sign(clientErrors.ok)} (${sharesText(clientErrors.shares)})` +
       (units.ok ? '' : ', too few units yet'),
     ...Object.entries(srm.causes).flatMap(([dimension, segments]) =>
       segments.map(({ name, units: count }) => `  look at ${dimension} ${name} (${count} units)`),
     ),
   ];
+}
+
+function sharesText(shares: Readonly<Record<string, number>>): string {
+  return Object.entries(shares)
+    .map(([name, share]) => `${name} ${percent(share)}`)
+    .join(', ');
 }
 
 function intervalText(interval: KnownInterval): string {

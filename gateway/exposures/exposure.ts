@@ -3,6 +3,7 @@ import type { Servable } from '../../backends/servable.ts';
 import type { Choice } from '../../experiments/decision.ts';
 import type { UnitKey } from '../../experiments/prediction-id.ts';
 import type { AnswerSummary } from '../answers/answer-summary.ts';
+import type { Bearing } from '../pipeline/bearing.ts';
 import type { Outcome } from '../telemetry/metrics.ts';
 
 /** A request that an experiment routed, once it was answered. Times are in milliseconds; undefined where it didn't get that far. */
@@ -17,6 +18,8 @@ export interface Exposure {
   /** The id of the caller's key; empty for a caller without one. */
   readonly keyId: string;
   readonly outcome: Outcome;
+  /** What that says of the variant. */
+  readonly bearing: Bearing;
   /** Undefined where there is no answer, or nothing is measured of it. */
   readonly answered: AnswerSummary | undefined;
   /** Whether a kept answer served; undefined: there is no answer, or the model has no cache. */

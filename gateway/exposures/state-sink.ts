@@ -72,7 +72,7 @@ export class StateSink implements ExposureSink {
   }
 
   #add(exposure: Exposure): void {
-    const { choice, unit, outcome } = exposure;
+    const { choice, unit, bearing } = exposure;
     const counts = this.#countsOf(choice.experiment, choice.variant.name);
     const { experiment, phase, epoch, variant } = counts;
     if (!countsInResults(choice)) {
@@ -80,7 +80,7 @@ export class StateSink implements ExposureSink {
       return;
     }
     counts.requests += 1;
-    if (isError(outcome)) counts.errors += 1;
+    if (isError(bearing)) counts.errors += 1;
     if (unit === undefined) {
       counts.unitlessRequests += 1;
       return;
@@ -119,9 +119,9 @@ export class StateSink implements ExposureSink {
     return counts;
   }
 
-  /** What is known without an outcome; the caller's own mistakes say nothing of a variant. */
+  /** What is known without an outcome. A caller's mistake is no error of the variant, but it is one that the control should get as often. */
   #valuesOf({
-    outcome,
+    bearing,
     totalMs,
     queueMs,
     computeMs,
@@ -129,10 +129,12 @@ export class StateSink implements ExposureSink {
     answered,
     cache,
   }: Exposure): UnitExposure['values'] {
-    if (isError(outcome)) return { error_rate: 1 };
-    if (outcome !== 'ok') return {};
+    if (isError(bearing)) return { error_rate: 1, client_error_rate: 0 };
+    if (bearing === 'client_error') return { client_error_rate: 1 };
+    if (bearing !== 'ok') return {};
     const known = {
       error_rate: 0,
+      client_error_rate: 0,
       ...(answered?.confidence !== undefined && { confidence: answered.confidence }),
       ...(cache !== undefined && { cache_hits: cache === 'hit' ? 1 : 0 }),
     };
@@ -196,6 +198,7 @@ export class StateSink implements ExposureSink {
   }
 }
 
-function isError(outcome: Exposure['outcome']): boolean {
-  return outcome === 'error' || outcome === 'timeout';
+/** What its own queue turns away a variant fails as much as what it breaks on. */
+function isError(bearing: Exposure['bearing']): boolean {
+  return bearing === 'error' || bearing === 'timeout' || bearing === 'shed';
 }

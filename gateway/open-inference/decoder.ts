@@ -41,7 +41,7 @@ export class V2Decoder {
     mostWaiting: MOST_WAITING,
   });
 
-  /** @throws GatewayError, BackendError `cancelled`, `expired_in_queue`, `queue_full` or `unavailable` */
+  /** @throws GatewayError, BackendError `cancelled`, `expired_in_queue`, `threads_busy` or `unavailable` */
   decode(
     body: Uint8Array | undefined,
     jsonBytes: number | undefined,

@@ -1,7 +1,7 @@
 import type { Priority } from '../trust/priority.ts';
 import { HeapUse } from './heap-use.ts';
 import { LoopDelay } from './loop-delay.ts';
-import { overloaded } from './overloaded.ts';
+import { overloaded, QueueTooLong } from './overloaded.ts';
 import type { Shed } from './overloaded.ts';
 
 /** From when on requests are turned away. */
@@ -82,7 +82,7 @@ export class LoadShedder {
     const mostMs = this.#config.waitMs * PATIENCE[priority];
     if (waitMs === undefined || waitMs <= mostMs) return;
     this.#onShed('wait', queue.about.model);
-    throw overloaded(
+    throw new QueueTooLong(
       `a request for model '${queue.about.model}' would wait about ${Math.round(waitMs)} ms, and ${Math.round(mostMs)} ms are the most`,
       waitMs - mostMs,
     );

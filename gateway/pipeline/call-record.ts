@@ -8,7 +8,9 @@ import type { RecordedRequest } from '../telemetry/recorded-request.ts';
 import type { MirroredCopy } from '../telemetry/tracing/mirror-span.ts';
 import type { TraceIdentity } from '../telemetry/tracing/trace-identity.ts';
 import type { Tracing } from '../telemetry/tracing/tracing.ts';
-import type { Call, Target, Timings } from './call.ts';
+import { bearingOf } from './bearing.ts';
+import type { Call, Decoded, Target, Timings } from './call.ts';
+import type { EndedRequest } from './ended-request.ts';
 import type { AnswerTimes, Prediction, PredictionLog } from './prediction-log.ts';
 
 export interface RecordOptions {
@@ -18,13 +20,8 @@ export interface RecordOptions {
   readonly accessLog: AccessLog | undefined;
   readonly metrics: Metrics;
   readonly predictions: PredictionLog;
-  /** Told how each request that was routed to somebody ended there, while its outputs can still be read; with why, where it failed. */
-  readonly onEnd: (
-    target: Target,
-    outcome: Outcome,
-    answer: InferAnswer | undefined,
-    error: GatewayError | undefined,
-  ) => void;
+  /** Told how each request that was routed to somebody ended there, while its tensors can still be read. */
+  readonly onEnd: (ended: EndedRequest) => void;
 }
 
 /** One call on its way: where it went, what became of it, and what is counted once that is known. */
@@ -36,6 +33,7 @@ export class CallRecord {
   #prediction: Prediction | undefined;
   #routeMs = 0;
   #times: AnswerTimes | undefined;
+  #read: Decoded | undefined;
   #isOver = false;
   #isLeft = false;
   #isTraced = false;
@@ -83,11 +81,16 @@ export class CallRecord {
 
   /** Its target can't answer, and somebody else is asked in its place: who watches that target is told all the same. */
   gaveWay(outcome: Outcome, error: GatewayError): void {
-    if (this.#target !== undefined) this.#options.onEnd(this.#target, outcome, undefined, error);
+    if (this.#target !== undefined) this.#options.onEnd(this.#ended(this.#target, outcome, undefined, error));
   }
 
-  /** The body is read, and the version is about to be asked. */
-  decoded(): void {
+  /**
+   * The body is read, and the version is about to be asked.
+   *
+   * @param read left out: it is passed on undecoded
+   */
+  decoded(read?: Decoded): void {
+    this.#read = read;
     this.#decodedMs = performance.now();
   }
 
@@ -125,7 +128,7 @@ export class CallRecord {
     const { receivedMs, principal, protocol } = this.#call;
     const { metrics, predictions, tracing, accessLog, onEnd } = this.#options;
     const answer = times !== undefined && 'outputs' in times ? times : undefined;
-    if (target !== undefined) onEnd(target, outcome, answer, error);
+    if (target !== undefined) onEnd(this.#ended(target, outcome, answer, error));
     const endMs = performance.now();
     // A slow uplink says nothing of the variant.
     const totalMs = Math.max(0, endMs - receivedMs);
@@ -148,7 +151,14 @@ export class CallRecord {
       accessLog?.record(request, identity);
     }
     if (target !== undefined && prediction !== undefined)
-      predictions.end(prediction, target, outcome, totalMs, times, principal.id);
+      predictions.end(
+        prediction,
+        target,
+        { outcome, bearing: bearingOf(outcome, error) },
+        totalMs,
+        times,
+        principal.id,
+      );
     if (!this.#isLeft) answer?.release();
     target?.release();
     metrics.recordRequest({
@@ -162,5 +172,24 @@ export class CallRecord {
       computeMs: times?.computeMs,
       traceId: this.#isTraced ? this.#identity?.traceId : undefined,
     });
+  }
+
+  #ended(
+    target: Target,
+    outcome: Outcome,
+    answer: InferAnswer | undefined,
+    error: GatewayError | undefined,
+  ): EndedRequest {
+    const { receivedMs, deadlineMs = Infinity } = this.#call;
+    const { inputs = [], timeoutMs = Infinity } = this.#read ?? {};
+    return {
+      target,
+      bearing: bearingOf(outcome, error),
+      answer,
+      inputs,
+      reason: error?.message,
+      totalMs: Math.max(0, performance.now() - receivedMs),
+      patienceMs: Math.min(deadlineMs - receivedMs, timeoutMs),
+    };
   }
 }

@@ -50,8 +50,8 @@ export function openPipeline(parts: PipelineParts): Pipeline {
     onFault: (error) => {
       log.error({ err: error.cause ?? error, code: error.code }, error.message);
     },
-    onEnd: (target, outcome, answer, error) => {
-      rollouts.answered(target, outcome, answer, error);
+    onEnd: (ended) => {
+      rollouts.answered(ended);
     },
   });
 }

@@ -108,7 +108,7 @@ export class Pipeline {
     const read = decoded instanceof Promise ? await decoded : decoded;
     const taking = this.#take(routed, rowsOf(read, version.about));
     if (taking instanceof Promise) await taking;
-    record.decoded();
+    record.decoded(read);
     const answer =
       read.answered ??
       (await version.infer({

@@ -5,6 +5,7 @@ import { countsInResults, unitKeyOf } from '../../experiments/unit-key.ts';
 import { summarise } from '../answers/answer-summary.ts';
 import type { ExposureRecorder } from '../exposures/recorder.ts';
 import type { Outcome } from '../telemetry/metrics.ts';
+import type { Bearing } from './bearing.ts';
 import type { Target } from './call.ts';
 
 /** A prediction under way. */
@@ -53,7 +54,7 @@ export class PredictionLog {
   end(
     { id, atMs, unit }: Prediction,
     { choice, version }: Target,
-    outcome: Outcome,
+    { outcome, bearing }: { readonly outcome: Outcome; readonly bearing: Bearing },
     totalMs: number,
     times: AnswerTimes | undefined,
     keyId: string,
@@ -68,6 +69,7 @@ export class PredictionLog {
       version,
       keyId,
       outcome,
+      bearing,
       answered:
         outcome === 'ok' && answer !== undefined && unit !== undefined && countsInResults(choice)
           ? summarise(answer, version.about)

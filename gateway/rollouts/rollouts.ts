@@ -1,17 +1,14 @@
 import type { Logger } from 'pino';
-import type { InferAnswer } from '../../backends/inference.ts';
 import type { ModelRepository } from '../../backends/repository/repository.ts';
 import { rolloutCommands } from '../../experiments/rollouts/rollout-step.ts';
 import type { RolloutCommands } from '../../experiments/standing/command.ts';
 import type { Fence } from '../../experiments/stores/state-store.ts';
-import type { GatewayError } from '../errors.ts';
-import type { Target } from '../pipeline/call.ts';
+import type { EndedRequest } from '../pipeline/ended-request.ts';
 import { settledCounts } from '../standing/settled-counts.ts';
 import type { StandingBook } from '../standing/standing-book.ts';
 import { LeaderElection } from '../state/leader-election.ts';
 import type { GatewayState } from '../state/state.ts';
 import type { Variant } from '../../experiments/variant.ts';
-import type { Outcome } from '../telemetry/metrics.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import { askPrometheus, askWebhook } from './analysis-checks.ts';
 import { FaultWatch } from './fault-watch.ts';
@@ -117,13 +114,8 @@ export class Rollouts {
     await this.#election?.stop();
   }
 
-  answered(
-    target: Target,
-    outcome: Outcome,
-    answer: InferAnswer | undefined,
-    error: GatewayError | undefined,
-  ): void {
-    this.#watch.answered(target, outcome, answer, error?.message);
+  answered(ended: EndedRequest): void {
+    this.#watch.answered(ended);
   }
 
   workerDied(model: string, version: number, reason: string): void {

@@ -77,7 +77,7 @@ describe('a job that waits while the threads are busy', () => {
     const caller = new AbortController();
     const left = pool.run(taskOf(echo(1), { signal: caller.signal }));
     const stays = pool.run(taskOf(echo(2)));
-    await expect(pool.run(taskOf(echo(3)))).rejects.toMatchObject({ fault: 'queue_full' });
+    await expect(pool.run(taskOf(echo(3)))).rejects.toMatchObject({ fault: 'threads_busy' });
     caller.abort();
     await expect(left).rejects.toMatchObject({ fault: 'cancelled' });
     const comes = pool.run(taskOf(echo(4)));

@@ -2,6 +2,7 @@ import { compareArms, difference, effectiveUnitsToBelieve } from '../estimates/c
 import { sampleOfProportion } from '../estimates/sample.ts';
 import { confidenceSequence } from '../sequential/confidence-sequence.ts';
 import { equalSharesP } from '../sequential/equal-shares.ts';
+import type { ShareCounts } from '../sequential/equal-shares.ts';
 import {
   chiSquareSampleRatio,
   mismatchedSegments,
@@ -9,7 +10,7 @@ import {
   sequentialSampleRatio,
 } from '../sample-ratio.ts';
 import type { AssignmentCounts } from '../sample-ratio.ts';
-import type { AnalysisInput, AnalysisSettings } from './input.ts';
+import type { AnalysisInput, AnalysisSettings, EpochState } from './input.ts';
 import type { Health } from './results.ts';
 import { unitsOf } from './strata.ts';
 
@@ -45,6 +46,7 @@ export function healthOf(input: AnalysisInput, settings: AnalysisSettings, belie
     },
     outcomes: outcomeHealth(input, settings),
     overrides: { share: overrideShare, ok: overrideShare <= settings.mostOverrides },
+    clientErrors: clientErrorHealth(input, settings),
   };
 }
 
@@ -85,8 +87,7 @@ function outcomeHealth(input: AnalysisInput, settings: AnalysisSettings): Health
         control: armOf(epoch, input.control),
         variant: armOf(epoch, challenger),
       }));
-      // Each of the two tests has half of the level. The exact one has no burn-in; the other loses nothing to epochs, of which there may be many.
-      smallestP = Math.min(smallestP, 2 * equalSharesP(arms), 2 * asymptoticP(arms, settings));
+      smallestP = Math.min(smallestP, unequalP(arms, settings));
     }
   }
   const p = Math.min(1, smallestP * Math.max(1, goals.length * challengers.length));
@@ -97,14 +98,54 @@ function outcomeHealth(input: AnalysisInput, settings: AnalysisSettings): Health
   };
 }
 
-interface ArmCounts {
-  readonly control: readonly [units: number, withOutcome: number];
-  readonly variant: readonly [units: number, withOutcome: number];
+/** Whether variants turn callers away alike as mistaken. */
+function clientErrorHealth(
+  { control, variants, epochs }: AnalysisInput,
+  settings: AnalysisSettings,
+): Health['clientErrors'] {
+  const armOf = (epoch: EpochState, name: string) => epoch.variants[name]?.judged ?? ([0, 0] as const);
+  const challengers = variants.filter((name) => name !== control);
+  const tested = challengers.map((name) => {
+    const arms = epochs.map((epoch) => ({ control: armOf(epoch, control), variant: armOf(epoch, name) }));
+    return {
+      name,
+      p: Math.min(1, unequalP(arms, settings) * challengers.length),
+      isMore: excessOf(arms) > 0,
+    };
+  });
+  const p = Math.min(1, ...tested.map((one) => one.p));
+  const shareOf = (name: string): number => {
+    const arms = epochs.map((epoch) => armOf(epoch, name));
+    const units = arms.reduce((sum, [judged]) => sum + judged, 0);
+    return units === 0 ? 0 : arms.reduce((sum, [, refused]) => sum + refused, 0) / units;
+  };
+  return {
+    p,
+    ok: p >= settings.healthAlpha,
+    worse: tested.filter((one) => one.isMore && one.p < settings.healthAlpha).map(({ name }) => name),
+    shares: Object.fromEntries(variants.map((name) => [name, shareOf(name)])),
+  };
+}
+
+/** Successes of the variant beyond those that it would have at the share of both arms together, epoch by epoch. */
+function excessOf(arms: readonly ShareCounts[]): number {
+  return arms.reduce((excess, { control, variant }) => {
+    const units = control[0] + variant[0];
+    return units === 0 ? excess : excess + variant[1] - (variant[0] * (control[1] + variant[1])) / units;
+  }, 0);
+}
+
+/**
+ * The always-valid p-value of "a success is as likely in both arms". Each of the two tests has half of the level: the exact one has no burn-in; the other
+ * loses nothing to epochs, of which there may be many.
+ */
+function unequalP(arms: readonly ShareCounts[], settings: AnalysisSettings): number {
+  return 2 * Math.min(equalSharesP(arms), asymptoticP(arms, settings));
 }
 
 /** 1 before its burn-in is over: where nearly all units have an outcome, a small arm shows no variance at first. */
 function asymptoticP(
-  arms: readonly ArmCounts[],
+  arms: readonly ShareCounts[],
   { healthAlpha: alpha, plannedUnits }: AnalysisSettings,
 ): number {
   const comparison = compareArms(

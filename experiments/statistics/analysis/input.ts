@@ -69,6 +69,8 @@ export interface VariantState {
   readonly exposures: number;
   /** By the metric's name. A unit is in a metric's state once, when its window has closed. */
   readonly metrics: Readonly<Record<string, MetricState>>;
+  /** Units whose first request it took or turned away as a mistake of the caller's, and those of them that it turned away; left out: that isn't known. */
+  readonly judged?: readonly [units: number, refused: number];
   /** What the variant answered, by class or score bucket, for drift. */
   readonly outputs?: Distribution;
 }

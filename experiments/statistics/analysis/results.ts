@@ -74,11 +74,26 @@ export interface Health {
   /** Whether units get outcomes, and alike in all variants (p of the always-valid test of that). */
   readonly outcomes: { readonly share: number; readonly p: number; readonly ok: boolean };
   readonly overrides: { readonly share: number; readonly ok: boolean };
+  /**
+   * Whether variants turn callers away alike as mistaken. Callers' own mistakes fall to all variants alike, so a difference is the
+   * variant's: it takes other requests than control does. p is of the always-valid test of no difference.
+   */
+  readonly clientErrors: {
+    readonly p: number;
+    readonly ok: boolean;
+    /** Variants that surely turn more away than control does. */
+    readonly worse: readonly string[];
+    /** The share of the units whose first request was turned away. */
+    readonly shares: Readonly<Record<string, number>>;
+  };
 }
 
 /** What to do, in the order in which it is looked for. */
 export type Verdict =
-  | { readonly kind: 'broken'; readonly cause: 'sample_ratio' | 'missing_outcomes' | 'overrides' }
+  | {
+      readonly kind: 'broken';
+      readonly cause: 'sample_ratio' | 'client_errors' | 'missing_outcomes' | 'overrides';
+    }
   | { readonly kind: 'ship'; readonly variant: string }
   | {
       readonly kind: 'keep';

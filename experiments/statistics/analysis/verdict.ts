@@ -34,6 +34,8 @@ export function decide(
   unknownOf: (variant: string) => readonly string[] = () => [],
 ): Verdict {
   if (!health.srm.ok) return { kind: 'broken', cause: 'sample_ratio' };
+  // Who was turned away has no outcome either, so that is the nearer cause.
+  if (!health.clientErrors.ok) return { kind: 'broken', cause: 'client_errors' };
   if (!health.outcomes.ok) return { kind: 'broken', cause: 'missing_outcomes' };
   if (!health.overrides.ok) return { kind: 'broken', cause: 'overrides' };
 
@@ -109,6 +111,7 @@ export function verdictText(verdict: Verdict): string {
 
 const BROKEN = {
   sample_ratio: 'sample ratio',
+  client_errors: 'variants turn callers away unevenly',
   missing_outcomes: 'exposures without outcomes',
   overrides: 'too many overrides',
 } as const;

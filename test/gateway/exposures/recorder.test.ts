@@ -40,6 +40,7 @@ function exposure(user: number, changes: Partial<Exposure> = {}): Exposure {
     unit,
     version,
     outcome: 'ok',
+    bearing: 'ok',
     answered: undefined,
     cache: undefined,
     keyId: '',

@@ -9,14 +9,14 @@ import type { RunningGateway } from '../running-gateway.ts';
 import { history, startRollout, stateOf } from './rolled-out.ts';
 import type { RolledOut } from './rolled-out.ts';
 
-const WAITING = { steps: [{ setWeight: 1 }, { pause: {} }] };
+const WAITING = { steps: [{ match: [{ headers: { 'x-tester': 'yes' } }] }, { pause: {} }] };
 
 afterEach(() => {
   setFlagsFromString('--max-old-space-size=1024');
   vi.restoreAllMocks();
 });
 
-/** Version 2 has one percent of the units, and stays there; these tests call it by name. */
+/** Version 2 has those whom a rule sends there, and stays there. */
 async function waiting(options: Partial<RolledOut>): Promise<RunningGateway> {
   const gateway = await startRollout({
     version2: rightClassifier(),
@@ -31,7 +31,7 @@ async function waiting(options: Partial<RolledOut>): Promise<RunningGateway> {
 async function askVersion2(gateway: RunningGateway): Promise<number> {
   const response = await fetch(gateway.url('/v2/models/classes/infer'), {
     method: 'POST',
-    headers: { 'x-experiment': 'v2' },
+    headers: { 'x-tester': 'yes' },
     body: JSON.stringify({
       inputs: [{ name: 'SCORES', shape: [1, 4], datatype: 'FP32', data: [1, 0, 0, 0] }],
     }),
@@ -114,7 +114,7 @@ async function sendStrings(gateway: RunningGateway, count: number): Promise<numb
   );
   const response = await fetch(gateway.url('/v2/models/classes/infer'), {
     method: 'POST',
-    headers: { 'x-experiment': 'v2', 'inference-header-content-length': String(head.length) },
+    headers: { 'x-tester': 'yes', 'inference-header-content-length': String(head.length) },
     body: Buffer.concat([head, data]),
   });
   await response.arrayBuffer();

@@ -129,12 +129,14 @@ function roundUp(units: number): number {
 }
 
 function whyBroken(
-  cause: 'sample_ratio' | 'missing_outcomes' | 'overrides',
+  cause: 'sample_ratio' | 'client_errors' | 'missing_outcomes' | 'overrides',
   { health }: ResultsShape,
 ): string {
   switch (cause) {
     case 'sample_ratio':
       return 'Units don’t fall to the variants as the weights say. Until the cause is found, no difference between them means anything.';
+    case 'client_errors':
+      return 'Variants turn callers away as mistaken, one more often than another. Callers’ own mistakes fall to all alike, so one of them takes other requests.';
     case 'missing_outcomes':
       return `Only ${percent(health.outcomes.share)} of the units have outcomes, or variants differ in that. What is missing could decide.`;
     case 'overrides':

@@ -82,6 +82,17 @@ const Health = Type.Object(
     units: Type.Object({ least: Type.Integer(), ok: Type.Boolean() }),
     outcomes: Type.Object({ share: Type.Number(), p: Type.Number(), ok: Type.Boolean() }),
     overrides: Type.Object({ share: Type.Number(), ok: Type.Boolean() }),
+    clientErrors: Type.Object({
+      p: Type.Number(),
+      ok: Type.Boolean(),
+      worse: Type.Array(Type.String(), {
+        description: 'Variants that surely turn more callers away as mistaken than control does.',
+      }),
+      shares: Type.Record(Type.String(), Type.Number(), {
+        description:
+          'Of the units whose first request was taken or turned away, those that were turned away.',
+      }),
+    }),
   },
   { $id: 'ResultsHealth', description: 'Whether the result may be believed at all.' },
 );
@@ -90,7 +101,7 @@ const Decision = Type.Union(
   [
     Type.Object({
       kind: Type.Literal('broken'),
-      cause: Type.Enum(['sample_ratio', 'missing_outcomes', 'overrides']),
+      cause: Type.Enum(['sample_ratio', 'client_errors', 'missing_outcomes', 'overrides']),
     }),
     Type.Object({ kind: Type.Literal('ship'), variant: Type.String() }),
     Type.Object({

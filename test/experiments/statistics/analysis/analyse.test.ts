@@ -148,6 +148,24 @@ describe('the verdict', () => {
     expect(analyse(inputOf([withOutcomes(9000, 8970)])).health.outcomes.ok).toBe(true);
   });
 
+  test('is that one variant turns callers away whom the other takes, which is a variant’s fault only where it is more', () => {
+    const turnedAway = (control: number, variant: number): EpochState => ({
+      weights: { v1: 8, v2: 2 },
+      variants: {
+        v1: { ...arm(800, {}), judged: [800, control] },
+        v2: { ...arm(200, {}), judged: [200, variant] },
+      },
+    });
+    const all = analyse(inputOf([turnedAway(0, 200)], { metrics: [] }));
+    expect(all.verdict).toBe('broken: variants turn callers away unevenly');
+    expect(all.health.clientErrors).toMatchObject({ ok: false, worse: ['v2'], shares: { v1: 0, v2: 1 } });
+    const fewer = analyse(inputOf([turnedAway(400, 0)], { metrics: [] })).health.clientErrors;
+    expect(fewer).toMatchObject({ ok: false, worse: [] });
+    // Mistakes of the callers' own fall to both alike.
+    const alike = analyse(inputOf([turnedAway(400, 104)], { metrics: [] })).health.clientErrors;
+    expect(alike).toMatchObject({ ok: true, worse: [] });
+  });
+
   test('is not broken by a small arm that happens to lack no outcome, and is by one that lacks most', () => {
     const withOutcomes = (control: number, variant: number): EpochState => ({
       weights: { v1: 9, v2: 1 },

@@ -1,0 +1,46 @@
+/** A version that turns callers away, where the control takes their requests, is taken back. */
+import { expect, test } from 'vitest';
+import { nanClassifier, slowClassifier } from '../../models/classifiers.ts';
+import { history, startRollout, stateOf, travel } from './rolled-out.ts';
+
+const ERRORS_AT_MOST = {
+  metrics: [{ name: 'errors', kind: 'proportion', source: 'error_rate', role: 'guardrail' }],
+  guardrails: [{ metric: 'errors', maximum: 0.05 }],
+};
+
+test('a version 2 that answers every caller with a 4xx is rolled back, though the plan waits for nothing but time', async () => {
+  await using gateway = await startRollout({
+    // JSON has no NaN, so each of its answers is a 422.
+    version2: nanClassifier(),
+    experiment: ERRORS_AT_MOST,
+    rollout: {
+      steps: [{ setWeight: 20 }, { pause: { duration: '3s' } }],
+      hardFloor: { consecutiveNaN: 0 },
+    },
+    admin: true,
+  });
+  const { weights } = await travel(gateway);
+  expect(stateOf(gateway)?.kind).toBe('rolled_back');
+  expect(weights).toEqual([0, 20, 0]);
+  expect((await history(gateway)).at(-1)?.reason).toMatch(
+    /^health: v2 turns 100 % of the units away as mistaken, and v1 0 % \(p \S+\): it takes other requests$/,
+  );
+});
+
+test('a version 2 whose queue turns callers away is rolled back by its errors', async () => {
+  await using gateway = await startRollout({
+    version2: slowClassifier(512, 100),
+    experiment: ERRORS_AT_MOST,
+    files: {
+      'models/classes/config.yaml':
+        'max_batch_size: 1\ndynamic_batching: { default_queue_policy: { max_queue_size: 1 } }\n',
+    },
+    rollout: {
+      steps: [{ setWeight: 50 }, { analysis: { count: 1000 } }],
+      hardFloor: { consecutiveErrors: 0, consecutiveTimeouts: 0 },
+    },
+  });
+  await travel(gateway, { atOnce: 8 });
+  expect(stateOf(gateway)?.kind).toBe('rolled_back');
+  expect((await history(gateway)).at(-1)?.reason).toMatch(/^(threshold|guardrail): errors/);
+});
