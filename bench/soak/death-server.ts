@@ -29,7 +29,8 @@ async function start(configFile: string): Promise<void> {
     const text = await server.gateway.metrics.render();
     const deaths = Number(/^signalbox_worker_restarts_total\{.*\} (\d+)/m.exec(text)?.[1] ?? 0);
     const rssMiB = process.memoryUsage.rss() / 2 ** 20;
-    process.send?.({ port, rssMiB, deaths } satisfies DeathServerFigures);
+    // Who asked may be gone by now.
+    if (process.connected) process.send?.({ port, rssMiB, deaths } satisfies DeathServerFigures);
   };
   process.on('message', () => void figures());
   process.once('disconnect', () => void server.stop());

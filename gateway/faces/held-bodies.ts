@@ -10,7 +10,7 @@ declare module 'fastify' {
   }
 }
 
-/** Bodies up to this size aren't counted: the queues that hold them are bounded by number. */
+/** Bodies up to this size aren't counted where a connection has one at a time: connections, and the queues that hold them, are bounded by number. */
 const COUNTED_FROM_BYTES = 64 * 1024;
 
 /** Counts the memory of an application's bodies from before they are received until their calls are answered. */
@@ -18,7 +18,8 @@ export function holdBodies(app: FastifyInstance, { door, metrics }: Pick<Gateway
   app.decorateRequest('bodyHold', null);
   app.addHook('onRequest', (request, reply, done) => {
     const announced = announcedBytes(request.raw);
-    if (announced !== undefined && announced < COUNTED_FROM_BYTES) {
+    const countedFrom = request.raw.httpVersionMajor === 1 ? COUNTED_FROM_BYTES : 1;
+    if (announced !== undefined && announced < countedFrom) {
       done();
       return;
     }

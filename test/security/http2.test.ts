@@ -72,6 +72,24 @@ const infer = (model: string, headers: OutgoingHttpHeaders = {}) => ({
 describe('HTTP/2', () => {
   let gateway: RunningGateway;
   let session: ClientHttp2Session;
+
+  test.each([
+    ['that say how long they are', { 'content-length': '1000' }, 1000],
+    ['that don’t', {}, 10],
+  ])(
+    'bodies %s count as they come, however small: a connection may have hundreds',
+    async (_, headers, bytes) => {
+      const { bodies } = gateway.server.gateway.door;
+      const streams = Array.from({ length: 20 }, () =>
+        session.request({ ':method': 'POST', ...infer('digits', headers) }),
+      );
+      for (const stream of streams) stream.on('error', () => undefined).write('0123456789');
+      await eventually(() => bodies.usedBytes === 20 * bytes);
+      for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL);
+      await eventually(() => bodies.usedBytes === 0);
+    },
+  );
+
   beforeAll(async () => {
     gateway = await start('server: { trustProxy: 1 }\n');
     session = sessionOf(gateway);
