@@ -11,6 +11,7 @@ import { modelRoutes } from './faces/admin/models.ts';
 import { rolloutRoutes } from './faces/admin/rollout.ts';
 import { edgeAnswerHeaders } from './faces/edge/answer-headers.ts';
 import { answerClientError } from './faces/edge/client-errors.ts';
+import { dropGoneCallers } from './faces/edge/gone-callers.ts';
 import { dropConnectionHeaders } from './faces/edge/http2-answers.ts';
 import { screenRequests } from './faces/edge/screen-requests.ts';
 import {
@@ -123,6 +124,9 @@ function baseApp(gateway: Gateway, kind: 'data' | 'control', tls?: TlsCredential
   answerErrors(app, log);
   screenRequests(app, gateway, edgeAnswerHeaders(kind, tls !== undefined));
   cutOffSlowReaders(app, timeouts.requestMs);
+  dropGoneCallers(app, () => {
+    gateway.metrics.recordRefusal('cancelled', 'http');
+  });
   if (tls !== undefined && kind === 'data') dropConnectionHeaders(app);
   admitByScope(app, door.admission);
   return app;
