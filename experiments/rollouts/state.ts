@@ -118,19 +118,6 @@ export type RolloutState = Readonly<Static<typeof RolloutStateSchema>>;
 
 export type RolloutStateKind = RolloutState['kind'];
 
-/** In the order of a rollout's life; a metric's value is the place in it. */
-export const STATE_KINDS: readonly RolloutStateKind[] = [
-  'pending',
-  'progressing',
-  'paused',
-  'waiting_for_approval',
-  'promoting',
-  'succeeded',
-  'rolling_back',
-  'rolled_back',
-  'aborted',
-];
-
 export const RolloutTargetSchema = Type.Object(
   { variant: Type.String(), version: Type.Integer(), phase: Type.Integer() },
   only,

@@ -45,7 +45,7 @@ export function middle(index: number): number {
 export function countValue(histogram: LogHistogram, value: number): LogHistogram {
   requireCountable(value);
   if (value === 0) return { zeros: histogram.zeros + 1, counts: histogram.counts };
-  return addCounts(histogram, { zeros: 0, counts: { [bucketOf(value)]: 1 } }, 1);
+  return mergeHistograms(histogram, { zeros: 0, counts: { [bucketOf(value)]: 1 } });
 }
 
 /**
@@ -74,30 +74,9 @@ function requireCountable(value: number): void {
 }
 
 export function mergeHistograms(a: LogHistogram, b: LogHistogram): LogHistogram {
-  return addCounts(a, b, 1);
-}
-
-/**
- * Takes a part out of a histogram.
- *
- * @throws RangeError when a bucket holds less than what is to be taken out
- */
-export function removeHistogram(whole: LogHistogram, part: LogHistogram): LogHistogram {
-  return addCounts(whole, part, -1);
-}
-
-function addCounts(a: LogHistogram, b: LogHistogram, sign: 1 | -1): LogHistogram {
   const counts: Record<string, number> = { ...a.counts };
-  const zeros = a.zeros + sign * b.zeros;
-  if (zeros < 0) throw new RangeError(`can't take ${b.zeros} zeros out of ${a.zeros}`);
-  for (const [index, count] of Object.entries(b.counts)) {
-    const held = counts[index] ?? 0;
-    const sum = held + sign * count;
-    if (sum < 0) throw new RangeError(`can't take ${count} out of bucket ${index}, which holds ${held}`);
-    if (sum === 0) Reflect.deleteProperty(counts, index);
-    else counts[index] = sum;
-  }
-  return { zeros, counts };
+  for (const [index, count] of Object.entries(b.counts)) counts[index] = (counts[index] ?? 0) + count;
+  return { zeros: a.zeros + b.zeros, counts };
 }
 
 /** A histogram's buckets in the order of their values; zeros come first, under the index -Infinity. */

@@ -37,29 +37,6 @@ export function mergeMeans(a: MeanState, b: MeanState): MeanState {
   };
 }
 
-/**
- * Takes a part out of a sample: the reverse of {@link mergeMeans}, as for a unit that leaves an epoch. What rounding would
- * turn negative is zero.
- *
- * @throws RangeError when the part has more values than the whole
- */
-export function removeMeans(whole: MeanState, part: MeanState): MeanState {
-  if (part.n === 0) return whole;
-  const n = whole.n - part.n;
-  if (n < 0) throw new RangeError(`can't take ${part.n} values out of ${whole.n}`);
-  if (n === 0) return NO_VALUES;
-  const mean = whole.mean + ((whole.mean - part.mean) * part.n) / n;
-  const delta = part.mean - mean;
-  const cross = (n * part.n) / whole.n;
-  const m2 = Math.max(0, whole.m2 - part.m2 - delta * delta * cross);
-  const m3 =
-    whole.m3 -
-    part.m3 -
-    (delta ** 3 * cross * (n - part.n)) / whole.n -
-    (3 * delta * (n * part.m2 - part.n * m2)) / whole.n;
-  return { n, mean, m2: n === 1 ? 0 : m2, m3: n === 1 ? 0 : m3 };
-}
-
 /** The unbiased variance of one value; 0 below two values. */
 export function variance(state: MeanState): number {
   return state.n < 2 ? 0 : state.m2 / (state.n - 1);

@@ -1,8 +1,8 @@
-import { countValue, EMPTY_HISTOGRAM, mergeHistograms, removeHistogram } from './log-histogram.ts';
+import { countValue, EMPTY_HISTOGRAM, mergeHistograms } from './log-histogram.ts';
 import type { LogHistogram } from './log-histogram.ts';
-import { addValue, mergeMeans, NO_VALUES, removeMeans } from './mean-state.ts';
+import { addValue, mergeMeans, NO_VALUES } from './mean-state.ts';
 import type { MeanState } from './mean-state.ts';
-import { addPair, mergePairs, NO_PAIRS, removePairs } from './pair-state.ts';
+import { addPair, mergePairs, NO_PAIRS } from './pair-state.ts';
 import type { PairState } from './pair-state.ts';
 
 /**
@@ -84,34 +84,6 @@ export function mergeStates(a: MetricState, b: MetricState): MetricState {
     return { kind: 'histogram', histogram: mergeHistograms(a.histogram, b.histogram) };
   }
   throw mixed(a, b);
-}
-
-/**
- * The state without the units of `part`, as when a unit that changed variant leaves the later epoch.
- *
- * @throws TypeError when they are not of one kind
- * @throws RangeError when the part holds what the whole doesn't
- */
-export function removeState(whole: MetricState, part: MetricState): MetricState {
-  if (whole.kind === 'proportion' && part.kind === 'proportion') {
-    const [units, successes] = [whole.units - part.units, whole.successes - part.successes];
-    if (successes < 0 || units < successes) {
-      throw new RangeError(
-        `can't take ${part.successes} of ${part.units} units out of ${whole.successes} of ${whole.units}`,
-      );
-    }
-    return { kind: 'proportion', units, successes };
-  }
-  if (whole.kind === 'mean' && part.kind === 'mean') {
-    return { kind: 'mean', moments: removeMeans(whole.moments, part.moments) };
-  }
-  if (whole.kind === 'pair' && part.kind === 'pair') {
-    return { kind: 'pair', moments: removePairs(whole.moments, part.moments) };
-  }
-  if (whole.kind === 'histogram' && part.kind === 'histogram') {
-    return { kind: 'histogram', histogram: removeHistogram(whole.histogram, part.histogram) };
-  }
-  throw mixed(whole, part);
 }
 
 function mixed(a: MetricState, b: MetricState): TypeError {

@@ -1,4 +1,4 @@
-import { addValue, mergeMeans, NO_VALUES, removeMeans } from './mean-state.ts';
+import { addValue, mergeMeans, NO_VALUES } from './mean-state.ts';
 import type { MeanState } from './mean-state.ts';
 
 /**
@@ -30,21 +30,6 @@ export function mergePairs(a: PairState, b: PairState): PairState {
     y: mergeMeans(a.y, b.y),
     comoment: a.comoment + b.comoment + (b.x.mean - a.x.mean) * (b.y.mean - a.y.mean) * cross,
   };
-}
-
-/**
- * Takes a part out of a sample: the reverse of {@link mergePairs}.
- *
- * @throws RangeError when the part has more pairs than the whole
- */
-export function removePairs(whole: PairState, part: PairState): PairState {
-  if (part.x.n === 0) return whole;
-  const x = removeMeans(whole.x, part.x);
-  const y = removeMeans(whole.y, part.y);
-  if (x.n === 0) return NO_PAIRS;
-  const cross = (x.n * part.x.n) / whole.x.n;
-  const apart = (part.x.mean - x.mean) * (part.y.mean - y.mean) * cross;
-  return { x, y, comoment: x.n === 1 ? 0 : whole.comoment - part.comoment - apart };
 }
 
 /** The unbiased covariance of both values of one unit; 0 below two units. */
