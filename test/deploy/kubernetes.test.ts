@@ -1,12 +1,14 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import type { Config } from '../../gateway/config/config.ts';
 import { loadConfig } from '../../gateway/config/load-config.ts';
 import { ROOT } from '../e2e/cli.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
-import { differences, findHelm, findKustomize, idOf } from './rendering.ts';
+import { differences, findHelm, findKustomize, idOf, parseManifests } from './rendering.ts';
 import type { Manifest, Renderer } from './rendering.ts';
 
 const CHART = 'deploy/helm/signalbox';
@@ -46,16 +48,49 @@ async function schemas(): Promise<(manifest: Manifest) => readonly string[]> {
   };
 }
 
+/** What is said of an object of that kind and name. */
+function specOf(manifests: readonly Manifest[], kind: string, name: string): unknown {
+  const found = manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name === name);
+  return found?.spec;
+}
+
+/** The configuration that is mounted, as the gateway reads it. */
+async function configOf(manifests: readonly Manifest[]): Promise<Config> {
+  const config = manifests.find(({ metadata }) => metadata.name === 'signalbox-config');
+  const { 'signalbox.yaml': text } = (config as unknown as { data: Record<string, string> }).data;
+  await using folder = await temporaryFolder({ 'signalbox.yaml': text ?? '' });
+  return await loadConfig(join(folder.path, 'signalbox.yaml'), {
+    SIGNALBOX_STATE: 'redis://redis.example:6379/0',
+  });
+}
+
+interface ServiceMonitorSpec {
+  readonly jobLabel: string;
+  readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
+  readonly endpoints: readonly { readonly authorization?: object }[];
+}
+
+interface Ingress {
+  readonly from: readonly { readonly namespaceSelector: { readonly matchLabels?: object } }[];
+  readonly ports: readonly { readonly port: string }[];
+}
+
 interface Container {
   readonly name: string;
   readonly lifecycle?: { readonly preStop: { readonly sleep: { readonly seconds: number } } };
-  readonly volumeMounts?: readonly { readonly subPath?: string }[];
+  readonly volumeMounts?: readonly {
+    readonly name: string;
+    readonly mountPath: string;
+    readonly readOnly?: boolean;
+    readonly subPath?: string;
+  }[];
   readonly securityContext?: { readonly readOnlyRootFilesystem?: boolean };
 }
 
 interface PodSpec {
   readonly terminationGracePeriodSeconds: number;
   readonly containers: readonly Container[];
+  readonly volumes: readonly { readonly name: string; readonly emptyDir?: object }[];
 }
 
 function podOf(manifests: readonly Manifest[]): PodSpec {
@@ -69,6 +104,21 @@ describe.skipIf(reason !== '')(`the manifests${reason}`, () => {
     const manifests = await render(kustomize, layout);
     expect(manifests.flatMap(check)).toEqual([]);
     expect(manifests.length).toBeGreaterThanOrEqual(10);
+  });
+
+  test("the example of a claim for models is what the API's schemas allow, and is the one that is mounted", async () => {
+    const check = await schemas();
+    const example = parseManifests(
+      await readFile(join(ROOT, 'deploy/kubernetes/examples/models-claim.yaml'), 'utf8'),
+    );
+    expect(example.flatMap(check)).toEqual([]);
+    const claims = example.filter(({ kind }) => kind === 'PersistentVolumeClaim');
+    for (const { layout } of SAME.slice(1)) {
+      const manifests = await render(kustomize, layout);
+      expect(manifests.filter(({ kind }) => kind === 'PersistentVolumeClaim')).toEqual([]);
+      const mounted = podOf(manifests).volumes.find(({ name }) => name === 'models');
+      expect(mounted).toMatchObject({ persistentVolumeClaim: { claimName: claims[0]?.metadata.name } });
+    }
   });
 
   test('a misspelt field anywhere is found', async () => {
@@ -96,10 +146,121 @@ describe.skipIf(reason !== '')(`the manifests${reason}`, () => {
     expect(wanted.flatMap((manifest, at) => differences(manifest, rendered[at], idOf(manifest)))).toEqual([]);
   });
 
+  test.each([
+    [
+      'an autoscaler',
+      'autoscaling: { by: cpu }',
+      /autoscaling\.by is cpu, and stateSecret is empty: .*Name a Secret/,
+    ],
+    ['more replicas', 'replicas: 3', /replicas is 3, and stateSecret is empty: .*set replicas to 1/],
+    [
+      'an autoscaler that asks a Prometheus which scrapes nobody',
+      'stateSecret: s\nautoscaling: { by: keda }',
+      /autoscaling\.by is keda, .*Set monitoring\.by to operator, or to other/,
+    ],
+  ])('the chart refuses %s, and says what would be right', async (_, values, message) => {
+    await using folder = await temporaryFolder({ 'values.yaml': `${values}\n` });
+    const rendered = render(helm, CHART, 'signalbox', join(folder.path, 'values.yaml'));
+    await expect(rendered).rejects.toThrow(message);
+  });
+
+  test.each([
+    [
+      'without shared state there is nothing to scale',
+      ['monitoring', 'scale-by-queue'],
+      /HorizontalPodAutoscaler/,
+    ],
+    [
+      'without shared state there is nothing to scale',
+      ['monitoring', 'scale-keda'],
+      /HorizontalPodAutoscaler/,
+    ],
+    ['without a scrape there is no queue time', ['redis', 'scale-by-queue'], /ServiceMonitor/],
+    ['without a scrape there is no queue time', ['redis', 'scale-keda'], /ServiceMonitor/],
+  ])('kustomize refuses an overlay like it: %s (%j)', async (_, components, message) => {
+    // Kustomize takes no absolute paths, and none that lead out of the repository.
+    const path = await mkdtemp(join(ROOT, 'deploy/kubernetes/.overlay-'));
+    const lines = components.map((name) => `  - ../components/${name}\n`).join('');
+    try {
+      await writeFile(
+        join(path, 'kustomization.yaml'),
+        `apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../base]\ncomponents:\n${lines}`,
+      );
+      await expect(render(kustomize, path)).rejects.toThrow(message);
+    } finally {
+      await rm(path, { recursive: true });
+    }
+  });
+
+  test('one replica keeps its own state; several share theirs, and an autoscaler has their number', async () => {
+    for (const { layout } of SAME) {
+      const manifests = await render(kustomize, layout);
+      const { replicas } = specOf(manifests, 'Deployment', 'signalbox') as { replicas?: number };
+      const scaled = manifests.some(
+        ({ kind }) => kind === 'HorizontalPodAutoscaler' || kind === 'ScaledObject',
+      );
+      const isShared = (await configOf(manifests)).state.kind === 'redis';
+      expect([layout, replicas, scaled]).toEqual([layout, isShared ? undefined : 1, isShared]);
+    }
+  });
+
+  test('Prometheus shows a key at its scrapes, and calls what it scrapes as the rules do', async () => {
+    const rules = parse(await readFile(join(ROOT, 'dashboards/prometheus/rules.yaml'), 'utf8')) as object;
+    for (const { layout } of SAME.slice(1)) {
+      const manifests = await render(kustomize, layout);
+      const { jobLabel, endpoints, selector } = specOf(
+        manifests,
+        'ServiceMonitor',
+        'signalbox',
+      ) as ServiceMonitorSpec;
+      expect((await configOf(manifests)).auth).toBeDefined();
+      for (const { authorization } of endpoints)
+        expect(authorization).toEqual({
+          type: 'Bearer',
+          credentials: { name: 'signalbox-scrape-key', key: 'key' },
+        });
+      const scraped = manifests.filter(
+        ({ kind, metadata: { labels = {} } }) =>
+          kind === 'Service' &&
+          Object.entries(selector.matchLabels).every(([name, value]) => labels[name] === value),
+      );
+      expect(scraped.map(({ metadata }) => metadata.labels?.[jobLabel])).toEqual(['signalbox']);
+      expect(specOf(manifests, 'PrometheusRule', 'signalbox')).toEqual(rules);
+    }
+  });
+
+  test('the control plane has a Service and a rule of its own', async () => {
+    const manifests = await render(kustomize, 'deploy/kubernetes/base');
+    const portsOf = (name: string) =>
+      (specOf(manifests, 'Service', name) as { ports: { targetPort: string }[] }).ports.map(
+        ({ targetPort }) => targetPort,
+      );
+    expect(['signalbox', 'signalbox-admin', 'signalbox-metrics'].map(portsOf)).toEqual([
+      ['http', 'grpc'],
+      ['admin'],
+      ['metrics'],
+    ]);
+    const { ingress } = specOf(manifests, 'NetworkPolicy', 'signalbox') as { ingress: Ingress[] };
+    expect(
+      ingress.map(({ from, ports }) => [
+        from[0]?.namespaceSelector.matchLabels,
+        ...ports.map(({ port }) => port),
+      ]),
+    ).toEqual([
+      [undefined, 'http', 'grpc'],
+      [{ 'signalbox/scrapes': 'true' }, 'metrics'],
+      [{ 'signalbox/administers': 'true' }, 'admin'],
+    ]);
+    const { listen, auth } = await configOf(manifests);
+    expect([listen.admin?.port, auth]).toEqual([8003, expect.anything()]);
+  });
+
   test('another release is apart from the first in everything that selects', async () => {
     const other = JSON.stringify(await render(helm, CHART, 'second', ...(SAME[1]?.values ?? [])));
     expect(other).toContain('"app.kubernetes.io/name":"second"');
     expect(other).not.toContain('"app.kubernetes.io/name":"signalbox"');
+    expect(other).toContain('up{job=\\"second\\"}');
+    expect(other).not.toContain('job=\\"signalbox\\"');
   });
 
   test('a value that the chart does not know is refused', async () => {
@@ -109,12 +270,26 @@ describe.skipIf(reason !== '')(`the manifests${reason}`, () => {
     );
   });
 
-  test('a pod gets the time that it takes to stop, writes nowhere, and mounts whole folders', async () => {
+  test.each(SAME)(
+    '$layout: where the configuration has the gateway write, a volume is mounted to be written to',
+    async ({ layout }) => {
+      const manifests = await render(kustomize, layout);
+      const { spool, state } = await configOf(manifests);
+      const pod = podOf(manifests);
+      const writable = (pod.containers[0]?.volumeMounts ?? []).filter(({ readOnly }) => readOnly !== true);
+      const placesOf = state.kind === 'sqlite' ? [spool, state.file] : [spool];
+      for (const place of placesOf)
+        expect(
+          writable.map(({ mountPath }) => mountPath).filter((path) => place.startsWith(`${path}/`)),
+        ).toHaveLength(1);
+      const named = writable.map(({ name }) => pod.volumes.find((volume) => volume.name === name));
+      expect(named).toEqual([expect.objectContaining({ emptyDir: { sizeLimit: '1Gi' } })]);
+    },
+  );
+
+  test('a pod gets the time that it takes to stop, writes to its volume only, and mounts whole folders', async () => {
     const manifests = await render(kustomize, 'deploy/kubernetes/base');
-    const config = manifests.find(({ metadata }) => metadata.name === 'signalbox-config');
-    const { 'signalbox.yaml': text } = (config as unknown as { data: Record<string, string> }).data;
-    await using folder = await temporaryFolder({ 'signalbox.yaml': text ?? '' });
-    const { timeouts } = await loadConfig(join(folder.path, 'signalbox.yaml'), {});
+    const { timeouts } = await configOf(manifests);
     const pod = podOf(manifests);
     const [gateway] = pod.containers;
     const stopMs =

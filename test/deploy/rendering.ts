@@ -12,7 +12,7 @@ const execute = promisify(execFile);
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string };
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
   readonly [part: string]: unknown;
 }
 
