@@ -3,42 +3,24 @@
 import { Command, CommanderError } from 'commander';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import { RELEASE } from '../release.ts';
-import { auditCommand } from './audit.ts';
+import { COMMANDS } from './command-modules.ts';
 import { experimentCommands } from './commands.ts';
-import { backupCommand, restoreCommand } from './backup.ts';
-import { configCommand } from './config.ts';
-import { demoCommand } from './demo.ts';
-import { doctorCommand } from './doctor.ts';
-import { initCommand } from './init.ts';
-import { keysCommand } from './keys.ts';
-import { modelsCommand } from './models.ts';
-import { observeCommand } from './observe.ts';
-import { replayCommand } from './replay.ts';
-import { resultsCommand } from './results.ts';
-import { serveCommand } from './serve.ts';
-import { statusCommand } from './status.ts';
-import { validateCommand } from './validate.ts';
+
+const experiments = experimentCommands();
+const [asked = ''] = process.argv.slice(2);
+// Whoever asks for help, or for what there is not, is told of all of them.
+const isKnown = Object.hasOwn(COMMANDS, asked) || experiments.some((command) => command.name() === asked);
+const needed = Object.keys(COMMANDS).filter((name) => !isKnown || name === asked);
 
 const program = new Command('signalbox')
   .description('A/B experimentation and traffic-routing gateway for machine-learning models')
   .version(RELEASE)
-  .showHelpAfterError('(see --help)')
-  .addCommand(initCommand())
-  .addCommand(serveCommand())
-  .addCommand(validateCommand())
-  .addCommand(statusCommand())
-  .addCommand(resultsCommand())
-  .addCommand(auditCommand())
-  .addCommand(keysCommand())
-  .addCommand(modelsCommand())
-  .addCommand(doctorCommand())
-  .addCommand(configCommand())
-  .addCommand(backupCommand())
-  .addCommand(restoreCommand())
-  .addCommand(observeCommand())
-  .addCommand(replayCommand())
-  .addCommand(demoCommand());
-for (const command of experimentCommands()) program.addCommand(command);
+  .showHelpAfterError('(see --help)');
+for (const name of needed) {
+  const command = await COMMANDS[name]?.();
+  if (command !== undefined) program.addCommand(command);
+}
+for (const command of experiments) program.addCommand(command);
 
 throwOnWrongUsage(program);
 try {
