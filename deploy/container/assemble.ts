@@ -21,6 +21,8 @@ if (target === undefined || (provider !== undefined && provider !== 'cuda')) {
   process.stderr.write('expected `assemble.ts FOLDER [--provider cuda]`\n');
   process.exit(2);
 }
+// What is missing is told before half a gigabyte is copied.
+await checkRuntime(ROOT);
 await rm(target, { recursive: true, force: true });
 await mkdir(join(target, 'bin'), { recursive: true });
 for (const part of ['package.json', 'LICENSE', 'THIRD_PARTY_NOTICES', 'dist', 'bin']) {
@@ -63,7 +65,7 @@ function isForDevelopers(inside: readonly string[]): boolean {
   return /\.(d\.[cm]?ts|map)$/.test(name) || (inside[0] === 'include' && inside[1] === 'node');
 }
 
-/** @throws Error that names what the image would lack */
+/** @throws Error that names what the image lacks, or would lack */
 async function checkRuntime(folder: string): Promise<void> {
   const bin = join(folder, 'node_modules/onnxruntime-node/bin');
   const [napi = ''] = await readdir(bin);

@@ -1,4 +1,7 @@
-/** Compiles what the package runs into `dist/`: JavaScript, types, source maps, and the demo. */
+/**
+ * Compiles what the package runs into `dist/`: JavaScript, types, source maps, and the demo. Options that it is given go to the compiler:
+ * `--noCheck` is for source whose types have just been checked.
+ */
 import { spawnSync } from 'node:child_process';
 import { cp, glob, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +12,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BESIDE_ITSELF = /(new URL\('\.{1,2}\/[^']+)\.ts(', import\.meta\.url\))/g;
 
 await rm(`${ROOT}dist`, { recursive: true, force: true });
-const compiled = spawnSync('tsc', ['--project', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' });
+const options = ['--project', 'tsconfig.build.json', ...process.argv.slice(2)];
+const compiled = spawnSync('tsc', options, { cwd: ROOT, stdio: 'inherit' });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 for await (const file of glob('dist/**/*.js', { cwd: ROOT })) {
   const text = await readFile(`${ROOT}${file}`, 'utf8');
