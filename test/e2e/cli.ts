@@ -20,11 +20,12 @@ export function run(command: string, args: readonly string[], env: NodeJS.Proces
   const child = spawn(command, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let [out, err] = ['', ''];
   const more = new EventTarget();
-  child.stdout.on('data', (chunk: Buffer) => {
-    out += chunk.toString();
+  // A character may come in two parts.
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    out += chunk;
     more.dispatchEvent(new Event('more'));
   });
-  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (err += chunk));
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.once('close', (code, signal) => {
       resolve(code ?? signal);
@@ -38,7 +39,7 @@ export function run(command: string, args: readonly string[], env: NodeJS.Proces
     ready: () =>
       new Promise((resolve, reject) => {
         const look = (): void => {
-          const line = /^ready (.*)$/m.exec(out)?.[1];
+          const line = /^ready (.*)\n/m.exec(out)?.[1];
           if (line !== undefined)
             resolve(Object.fromEntries(line.split(' ').map((field) => field.split('=') as [string, string])));
         };
