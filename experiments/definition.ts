@@ -11,7 +11,7 @@ import { readGuardrails, readMetrics } from './metric-definition.ts';
 import type { Guardrail, MetricDefinition } from './metric-definition.ts';
 import { readAllocation } from './allocation/allocation.ts';
 import type { Allocation } from './allocation/allocation.ts';
-import type { RolloutPlan } from './rollouts/plan.ts';
+import type { RolloutPlan, Step } from './rollouts/plan.ts';
 import { readPlan } from './rollouts/read-plan.ts';
 import { readMatchRule } from './targeting/match-rule.ts';
 import type { MatchRule } from './targeting/match-rule.ts';
@@ -147,6 +147,12 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
   );
   const rollout =
     file.rollout && readPlan(file.rollout, { control: file.control, variants, hasGuardrails }, refuse);
+  const protocol = control?.upstream?.protocol ?? 'v2';
+  const isMirrored = mirrors.length > 0 || rollout?.steps.some(copies) === true;
+  if (isMirrored && protocol !== 'v2') {
+    const message = `copies what ${file.control} is asked, which speaks ${protocol}: its requests are passed on undecoded, and can't be copied; expected a control that is a version of the model or speaks v2`;
+    refuse(mirrors.length > 0 ? ['mirror'] : ['rollout', 'steps'], message);
+  }
   if (problems.length > 0 || control === undefined || winner === undefined)
     throw new InvalidDocuments(problems);
 
@@ -178,6 +184,10 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
     winner,
     weightsVersion: 0,
   });
+}
+
+function copies(step: Step): boolean {
+  return step.kind === 'setMirrorRoute' && step.percentage > 0;
 }
 
 /** Whether a call has to be read, body and all, before the experiment can say who answers it. */

@@ -89,7 +89,7 @@ export function assembleGateway(loaded: Loaded): Gateway {
     },
   });
   const results = new Results({ experiments, state, metrics, log });
-  const mirrors = openMirrors({ config, repository, upstreams, state, metrics });
+  const mirrors = openMirrors({ config, experiments, repository, upstreams, state, metrics });
   const tracing = openTracing(config, metrics, log);
   const deciding: DecisionContext = { sticky, nowMs: Date.now, randomUnit: randomUUID };
   const pipeline = openPipeline({ ...loaded, door, deciding, sticky, mirrors, rollouts, tracing });

@@ -44,7 +44,11 @@ export type DropReason =
   /** As many copies, or bytes of them, are under way as may be. */
   | 'full'
   /** The shadow's version is not loaded. */
-  | 'not_ready';
+  | 'not_ready'
+  /** Its variant's server speaks a protocol in which it is passed on undecoded. */
+  | 'undecoded';
+
+const NONE: readonly Mirror[] = [];
 
 /** Answers that wait for the end of the event loop's turn; of one more the copy is dropped. */
 const MOST_WAITING = 256;
@@ -76,19 +80,27 @@ export class Mirrors {
     this.#options = options;
   }
 
+  /** The shadows that a request is to be copied to, drawn by their shares; before it is answered, since a copy needs it decoded. */
+  draw({ experiment, variant }: Choice): readonly Mirror[] {
+    const { mirrors, status } = experiment;
+    if (mirrors.length === 0 || status !== 'running' || this.#isClosed) return NONE;
+    const { random } = this.#options;
+    return mirrors.filter(({ variant: shadow, share }) => shadow.name !== variant.name && random() < share);
+  }
+
+  /** A request that was to be copied was passed on to its variant's server in a protocol that says nothing of its inputs. */
+  missed(choice: Choice, drawn: readonly Mirror[]): void {
+    for (const mirror of drawn) this.#drop({ choice }, mirror, 'undecoded');
+  }
+
   /**
    * Takes note of a request that was answered, before the answer's memory goes back.
    *
+   * @param drawn the shadows that it is to be copied to
    * @returns whether it will give the memory back itself, after the caller has the answer
    */
-  offer(answered: Answered): boolean {
-    const { experiment, variant } = answered.choice;
-    if (experiment.mirrors.length === 0 || experiment.status !== 'running' || this.#isClosed) return false;
-    const { random } = this.#options;
-    const drawn = experiment.mirrors.filter(
-      ({ variant: shadow, share }) => shadow.name !== variant.name && random() < share,
-    );
-    if (drawn.length === 0) return false;
+  offer(answered: Answered, drawn: readonly Mirror[]): boolean {
+    if (drawn.length === 0 || this.#isClosed) return false;
     if (this.#waiting >= MOST_WAITING) {
       for (const mirror of drawn) this.#drop(answered, mirror, 'full');
       return false;
@@ -165,15 +177,18 @@ export class Mirrors {
     let mirrored: InferAnswer | undefined;
     let result: MirrorOutcome = 'failed';
     try {
-      // An output that the shadow lacks is a difference, no reason to have nothing to compare.
-      const wanted = request.outputs?.filter((name) =>
-        shadow.about.outputs.some((output) => output.name === name),
-      );
+      const { outputs: known, config } = shadow.about;
+      // An output that the shadow lacks is a difference, no reason to have nothing to compare. A server elsewhere may not tell what it has.
+      const wanted =
+        known.length === 0
+          ? request.outputs
+          : request.outputs?.filter((name) => known.some((output) => output.name === name));
+      const { priorityLevels } = config.batching;
       mirrored = await shadow.infer({
         inputs: request.inputs,
         ...(wanted !== undefined && { outputs: wanted }),
         // The last of its levels; it may have none.
-        priority: shadow.about.config.batching.priorityLevels,
+        ...(priorityLevels > 0 && { priority: priorityLevels }),
         deadlineMs: performance.now() + timeoutMs,
       });
       const comparison = compareAnswers(answerOutputs(outputs), answerOutputs(mirrored.outputs), {
@@ -216,7 +231,7 @@ export class Mirrors {
     return this.#seenUnits.add(`${experiment.key} ${experiment.phase} ${variant} ${mirror} ${split}`);
   }
 
-  #drop(answered: Answered, mirror: Mirror, reason: DropReason): void {
+  #drop(answered: Pick<Answered, 'choice'>, mirror: Mirror, reason: DropReason): void {
     const { recorder, metrics } = this.#options;
     const { experiment } = answered.choice;
     recorder.uncompared(experiment, pairOf(answered, mirror), 'dropped', reason);
@@ -224,7 +239,7 @@ export class Mirrors {
   }
 }
 
-function pairOf({ choice }: Answered, mirror: Mirror): MirrorPair {
+function pairOf({ choice }: Pick<Answered, 'choice'>, mirror: Mirror): MirrorPair {
   return { variant: choice.variant.name, mirror: mirror.variant.name };
 }
 

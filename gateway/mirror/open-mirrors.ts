@@ -1,5 +1,6 @@
 import type { ModelRepository } from '../../backends/repository/repository.ts';
 import type { Config } from '../config/config.ts';
+import type { StandingBook } from '../standing/standing-book.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import { MainThreadLoad } from './main-thread-load.ts';
@@ -8,6 +9,7 @@ import { Mirrors } from './mirrors.ts';
 
 export interface MirrorParts {
   readonly config: Pick<Config, 'timeouts'>;
+  readonly experiments: Pick<StandingBook, 'current'>;
   readonly repository: ModelRepository;
   readonly upstreams: Pick<Upstreams, 'shadowOf'>;
   readonly state: { readonly mirrors: MirrorRecorder };
@@ -15,8 +17,17 @@ export interface MirrorParts {
 }
 
 /** The shadows, wherever they live, copied to while the main thread has time to spare. */
-export function openMirrors({ config, repository, upstreams, state, metrics }: MirrorParts): Mirrors {
+export function openMirrors(parts: MirrorParts): Mirrors {
+  const { config, experiments, repository, upstreams, state, metrics } = parts;
   const load = new MainThreadLoad();
+  metrics.watch({
+    shadows: () =>
+      [...experiments.current.byKey.values()]
+        .filter(({ status }) => status === 'running')
+        .flatMap(({ key, mirrors }) =>
+          mirrors.map(({ variant }) => ({ experiment: key, variant: variant.name })),
+        ),
+  });
   return new Mirrors({
     version: (model, variant) =>
       variant.upstream === undefined

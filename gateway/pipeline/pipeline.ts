@@ -97,9 +97,15 @@ export class Pipeline {
   async #answer<Read extends Decoded, Encoded>(routed: Routed<Read, Encoded>): Promise<Answered<Encoded>> {
     const { call, face, record, target, prediction, unrouted } = routed;
     const { version } = target;
-    if (version instanceof UpstreamVersion && unrouted === undefined) {
+    const { choice } = target;
+    const { mirrors } = this.#options;
+    const shadows = choice === undefined ? [] : mirrors.draw(choice);
+    // What is to be copied has to be decoded, where that can be.
+    const passesOn = version instanceof UpstreamVersion && unrouted === undefined;
+    if (passesOn && (shadows.length === 0 || version.protocol !== 'v2')) {
       const forwarding = await face.forward?.(version);
       if (forwarding !== undefined) {
+        if (choice !== undefined) mirrors.missed(choice, shadows);
         await this.#take(routed, 1);
         return this.#forward(routed, version, forwarding);
       }
@@ -123,12 +129,11 @@ export class Pipeline {
       }));
     record.answered(answer);
     const encoded = face.encode(read, answer, target);
-    const { choice } = target;
     // Without inputs there is nothing that a shadow could be asked.
     if (
       choice !== undefined &&
       read.answered === undefined &&
-      this.#options.mirrors.offer({ choice, version, request: read, answer, trace: record.traceCopy })
+      mirrors.offer({ choice, version, request: read, answer, trace: record.traceCopy }, shadows)
     )
       record.leave();
     const timings = record.timings(answer);

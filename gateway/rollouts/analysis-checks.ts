@@ -2,6 +2,8 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { QueryAnswer, WebhookAnswer } from '../../experiments/rollouts/check-findings.ts';
 import type { Experiment } from '../../experiments/definition.ts';
+import { variantOf } from '../../experiments/rollouts/rollout-step.ts';
+import type { Variant } from '../../experiments/variant.ts';
 import type { QUERY_NAMES, QueryCheck, RolloutPlan, WebhookCheck } from '../../experiments/rollouts/plan.ts';
 import { post } from './outside-call.ts';
 
@@ -10,17 +12,21 @@ export type QueryNames = Readonly<Record<(typeof QUERY_NAMES)[number], string>>;
 
 /** The names of an experiment, its variants and their versions. */
 export function queryNames(experiment: Experiment, plan: RolloutPlan): QueryNames {
-  const { key, model, control, variants } = experiment;
-  const version = variants.find(({ name }) => name === plan.variant)?.version;
+  const { key, model, control } = experiment;
   return {
     experiment: key,
     model,
     variant: plan.variant,
-    version: String(version ?? ''),
+    version: versionText(variantOf(experiment, plan)),
     control: control.name,
-    controlVersion: String(control.version),
+    controlVersion: versionText(control),
     interval: `${plan.intervalMs}ms`,
   };
+}
+
+/** Empty where another server chooses it. */
+function versionText({ version, upstream }: Variant): string {
+  return String(version ?? upstream.version ?? '');
 }
 
 const Sample = Type.Tuple([Type.Number(), Type.String()]);

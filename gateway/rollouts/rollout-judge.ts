@@ -5,6 +5,7 @@ import type { QueryAnswer, WebhookAnswer } from '../../experiments/rollouts/chec
 import type { Judgement } from '../../experiments/rollouts/judgement.ts';
 import type { MirrorEvidence } from '../../experiments/rollouts/mirror-findings.ts';
 import type { QueryCheck, RolloutPlan, WebhookCheck } from '../../experiments/rollouts/plan.ts';
+import { targetOf } from '../../experiments/rollouts/rollout-step.ts';
 import { trafficOf } from '../../experiments/rollouts/state.ts';
 import type { RolloutRecord } from '../../experiments/rollouts/state.ts';
 import type { ExperimentData } from '../../experiments/stores/state-store.ts';
@@ -50,7 +51,7 @@ export class RolloutJudge {
     const { key, phase, metrics } = inForce;
     const names = queryNames(inForce, plan);
     const { weight, mirror: mirrored } = trafficOf(plan, state);
-    const version = Number(names.version);
+    const { version } = targetOf(inForce, plan);
     const told = { experiment: key, phase, variant: plan.variant, version, state, weight, mirrored };
     const [copies, answers, said] = await Promise.all([
       mirror === undefined ? undefined : mirrorEvidence(inForce, plan.variant),

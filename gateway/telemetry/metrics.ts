@@ -23,7 +23,8 @@ export type { GaugeSources, UpstreamState } from './measures/gauges.ts';
  * What became of a copy of a request: both answers name the same class, or another one, or none; or there was no answer, or no room
  * to ask for one.
  */
-export type MirrorOutcome = 'agree' | 'disagree' | 'compared' | 'failed' | 'dropped';
+const MIRROR_OUTCOMES = ['agree', 'disagree', 'compared', 'failed', 'dropped'] as const;
+export type MirrorOutcome = (typeof MIRROR_OUTCOMES)[number];
 
 /** What a bandit's turn came to: other weights, the same, or that it could not be taken. */
 const BANDIT_TURNS = ['moved', 'kept', 'failed'] as const;
@@ -93,14 +94,17 @@ export class Metrics {
     spooledOutcomes: () => 0,
     stateMayBeEvicted: () => false,
     upstreams: () => [],
+    shadows: () => [],
     certificates: () => [],
     keys: () => [],
     readings: () => [],
   };
   readonly #families: readonly Family[];
+  readonly #sources: GaugeSources;
 
   /** @param triton left out: nothing is told under Triton's names */
   constructor(sources: GaugeSources, triton?: TritonSources) {
+    this.#sources = sources;
     this.#families = [
       ...this.#requests.families,
       ...this.#batches.families,
@@ -122,9 +126,22 @@ export class Metrics {
 
   /** The exposition, whole. */
   async render(format: Format = 'text'): Promise<string> {
+    this.#begin();
     const ofProcess = await writeProcessMetrics(format);
     const own = this.#families.map((family) => family.write(format)).join('');
     return `${own}${ofProcess}${format === 'openmetrics' ? '# EOF\n' : ''}`;
+  }
+
+  /**
+   * A series that begins with its first event would not be seen to rise: those whose labels the configuration gives are there from the first scrape
+   * on that finds what they are of.
+   */
+  #begin(): void {
+    for (const { model, version } of this.#sources.instances()) this.#batches.begin(model, version);
+    for (const { experiment, variant } of this.#late.shadows())
+      for (const result of MIRROR_OUTCOMES) this.#mirrorRequests.cell({ experiment, variant, result });
+    for (const { experiment, variant } of this.#late.upstreams())
+      this.#upstreamRetries.cell({ experiment, variant });
   }
 
   recordRequest(request: RequestRecord): void {

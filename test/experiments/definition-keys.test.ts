@@ -231,3 +231,23 @@ test('a floor that is too high in whole percents for the variants is refused', a
   );
   expect(readExperiment(parseYaml(withFloor(0.33), 'a.yaml'), undefined).allocation?.floor).toBe(33);
 });
+
+test('a control whose requests are passed on undecoded can’t be mirrored, and one that speaks v2 can', () => {
+  const mirrored = (protocol: string, more: object) =>
+    sampleExperiment({
+      variants: [
+        { name: 'v1', weight: 100, upstream: { url: 'http://127.0.0.1:9', protocol } },
+        { name: 'v2', version: 2, weight: 0 },
+      ],
+      ...more,
+    });
+  const steps = [{ setMirrorRoute: { percentage: 100 } }, { analysis: {} }];
+  const rollout = { steps, analysis: { mirror: { minAgreement: 0.9 } } };
+  for (const protocol of ['http', 'torchserve']) {
+    expect(() => mirrored(protocol, { mirror: { variant: 'v2' } })).toThrow(
+      `mirror: copies what v1 is asked, which speaks ${protocol}`,
+    );
+    expect(() => mirrored(protocol, { rollout })).toThrow('rollout.steps: copies what v1 is asked');
+  }
+  expect(mirrored('v2', { mirror: { variant: 'v2' } }).mirrors).toHaveLength(1);
+});

@@ -46,6 +46,11 @@ export class BatchMetrics {
     batches.add(1);
   }
 
+  /** A version is loaded, whose counters can be seen to rise from now on. */
+  begin(model: string, version: number): void {
+    this.#workerRestarts.cell({ model, version: String(version) });
+  }
+
   recordWorkerRestart(model: string, version: number): void {
     this.#workerRestarts.cell({ model, version: String(version) }).add(1);
   }

@@ -57,6 +57,8 @@ export interface LateSources {
   /** Whether the state's Redis may take keys away to make room. */
   stateMayBeEvicted(): boolean;
   upstreams(): Iterable<UpstreamState>;
+  /** The shadows of the experiments that are under way. */
+  shadows(): Iterable<{ readonly experiment: string; readonly variant: string }>;
   /** When each plane's certificate ends. */
   certificates(): Iterable<{ readonly plane: string; readonly atSeconds: number }>;
   /** The keys in force; Infinity: without an end. */

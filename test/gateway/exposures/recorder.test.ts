@@ -107,14 +107,22 @@ describe('the state sink', () => {
     expect(v1?.metrics.compute?.units).toBe(2);
   });
 
-  test('faults count as errors of the unit and of the variant, a timeout too', async () => {
+  test('faults count as errors of the unit and of the variant, a timeout and a full queue too, and callers’ mistakes apart', async () => {
     const store = new MemoryStore();
     const sink = new StateSink(store, () => undefined);
-    sink.accept([exposure(1, { outcome: 'error' }), exposure(2, { outcome: 'timeout' }), exposure(3)]);
+    sink.accept([
+      exposure(1, { bearing: 'error' }),
+      exposure(2, { bearing: 'timeout' }),
+      exposure(3),
+      exposure(4, { bearing: 'shed' }),
+      exposure(5, { bearing: 'client_error' }),
+      exposure(6, { bearing: 'none' }),
+    ]);
     await sink.flush();
     const v1 = await talliesOf(store);
-    expect(v1?.errors).toBe(2);
-    expect(v1?.metrics.error_rate).toMatchObject({ units: 3, sumX: 2 });
+    expect(v1?.errors).toBe(3);
+    expect(v1?.metrics.error_rate).toMatchObject({ units: 4, sumX: 3 });
+    expect(v1?.metrics.client_error_rate).toMatchObject({ units: 5, sumX: 1 });
     expect(v1?.metrics.latency?.units).toBe(1);
   });
 

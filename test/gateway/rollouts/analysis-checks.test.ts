@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { queryFinding, webhookFinding } from '../../../experiments/rollouts/check-findings.ts';
 import type { QueryCheck } from '../../../experiments/rollouts/plan.ts';
-import { askPrometheus, askWebhook } from '../../../gateway/rollouts/analysis-checks.ts';
+import { askPrometheus, askWebhook, queryNames } from '../../../gateway/rollouts/analysis-checks.ts';
+import { sampleExperiment } from '../../experiments/sample-experiment.ts';
 import { rightClassifier } from '../../models/classifiers.ts';
 import { findPrometheus, startPrometheus } from '../../servers/prometheus.ts';
 import type { RunningPrometheus } from '../../servers/prometheus.ts';
@@ -26,6 +27,27 @@ const checkOf = (address: string, query: string, range: Partial<QueryCheck['rang
   query,
   range: { min: undefined, max: undefined, ...range },
   timeoutMs: 5000,
+});
+
+test('the version of a variant elsewhere is that of its own server, and empty where it chooses', () => {
+  const url = 'http://127.0.0.1:9';
+  const namesOf = (control: object, variant: object) => {
+    const experiment = sampleExperiment({
+      variants: [
+        { name: 'v1', weight: 100, ...control },
+        { name: 'v2', weight: 0, ...variant },
+      ],
+      metrics: [{ name: 'errors', kind: 'proportion', source: 'error_rate', role: 'guardrail' }],
+      rollout: { preset: 'canary' },
+    });
+    const { rollout } = experiment;
+    if (rollout === undefined) throw new Error('the experiment has a rollout');
+    const { version, controlVersion } = queryNames(experiment, rollout);
+    return [controlVersion, version];
+  };
+  expect(namesOf({ version: 1 }, { version: 2 })).toEqual(['1', '2']);
+  expect(namesOf({ upstream: { url, version: 7 } }, { upstream: { url, version: 8 } })).toEqual(['7', '8']);
+  expect(namesOf({ upstream: { url } }, { upstream: { url } })).toEqual(['', '']);
 });
 
 const found = await findPrometheus();

@@ -33,7 +33,15 @@ test('a variant on another server is rolled out once that server is ready; that 
   await eventually(() => stateOf(gateway)?.kind === 'pending');
   server.isHealthy = true;
   await eventually(() => stateOf(gateway)?.kind === 'waiting_for_approval');
-  const call = () => infer(gateway, { headers: { 'x-experiment': 'v3' } });
+  let users = 0;
+  /** Asks for one user after the other, until the weights send one to the variant. */
+  const call = async () => {
+    for (;;) {
+      users += 1;
+      const answered = await infer(gateway, { headers: { 'x-user-id': `user-${users}` } });
+      if (answered.reason !== 'split' || answered.variant !== 'digits-cnn=v1') return answered;
+    }
+  };
   expect(await call()).toMatchObject({ status: 200, variant: 'digits-cnn=v3', value: 42 });
 
   server.behaviour = ({ socket }) => socket?.resetAndDestroy();
