@@ -152,6 +152,7 @@ class Arm {
       requests: this.#units,
       unitsByDay: { '2026-11-25': this.#units },
       unitsByKey: {},
+      models: {},
       switched: 0,
       unitlessRequests: 0,
       errors: this.#errors,

@@ -198,6 +198,7 @@ function variantState(tally: VariantTally, metrics: readonly PlannedMetric[]): V
     exposures: tally.requests,
     ...(judged !== undefined && { judged: [judged.units, judged.sumX] as const }),
     outputs: tally.outputs,
+    models: tally.models,
     metrics: Object.fromEntries(
       metrics.flatMap((metric) => {
         const sums = tally.metrics[metric.tally];

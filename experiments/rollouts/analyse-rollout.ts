@@ -72,11 +72,23 @@ function countedFindings(
   const absolute = thresholdsOf(experiment.guardrails).length;
   const each = ALPHA / Math.max(1, relative + absolute);
   return [
+    ...modelFindings(plan, tallies),
     ...unitFindings(experiment, plan, tallies),
     // Once all units get the variant there is nobody left to compare them with.
     ...(weight < 100 ? guardrailFindings(experiment, plan, tallies, nowMs, each * relative) : []),
     ...thresholdFindings(experiment, plan.variant, tallies, each),
   ];
+}
+
+/** Whether what is rolled out was one model all the while. */
+function modelFindings({ variant }: RolloutPlan, tallies: Tallies): readonly Finding[] {
+  const digests = new Set(
+    tallies.epochs.flatMap(({ variants }) => Object.keys(variants[variant]?.models ?? {})),
+  );
+  if (digests.size < 2) return [];
+  const names = [...digests].map((digest) => digest.slice(0, 12)).join(', ');
+  const message = `the files of ${variant} were changed while it was rolled out (models ${names}): what was counted is of both; roll the new one out in a new phase`;
+  return [{ source: 'health', name: 'models', outcome: 'fail', message }];
 }
 
 /** Whether enough is known: of units in the whole rollout, and of requests at the weight that is to be left. */

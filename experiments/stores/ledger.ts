@@ -40,6 +40,8 @@ export interface RequestCounts extends Scope {
   readonly errors: number;
   /** Requests that don't count, by their reason. */
   readonly uncounted: Readonly<Record<string, number>>;
+  /** Of `requests`, by the digest of the model that they were for. */
+  readonly models: Readonly<Record<string, number>>;
 }
 
 export interface ExposureBatch {
@@ -108,7 +110,7 @@ export interface OpenWindow {
 
 /** The sums that requests add to. */
 export function countRequests(counts: RequestCounts): readonly TallyDelta[] {
-  const { epoch, variant, requests, unitlessRequests, errors, uncounted } = counts;
+  const { epoch, variant, requests, unitlessRequests, errors, uncounted, models } = counts;
   return [
     tallyDelta(['unit', epoch, variant, 'requests'], requests),
     tallyDelta(['unit', epoch, variant, 'unitlessRequests'], unitlessRequests),
@@ -116,6 +118,7 @@ export function countRequests(counts: RequestCounts): readonly TallyDelta[] {
     ...Object.entries(uncounted).map(([reason, count]) =>
       tallyDelta(['uncounted', epoch, variant, reason], count),
     ),
+    ...Object.entries(models).map(([digest, count]) => tallyDelta(['model', epoch, variant, digest], count)),
   ].filter(([, amount]) => amount !== 0);
 }
 

@@ -55,6 +55,8 @@ export interface VariantTally {
   readonly uncounted: Readonly<Record<string, number>>;
   /** Units by what their first answer said. */
   readonly outputs: Readonly<Record<string, number>>;
+  /** Of `requests`, by the digest of the model that they were for: files that are swapped under a version's number make another model. */
+  readonly models: Readonly<Record<string, number>>;
   /** By the metric's name. */
   readonly metrics: Readonly<Record<string, MetricTally>>;
 }
@@ -85,7 +87,7 @@ export type TallyField =
       variant: string,
       'units' | 'switched' | 'requests' | 'unitlessRequests' | 'errors',
     ]
-  | readonly ['day' | 'key' | 'uncounted' | 'output', epoch: number, variant: string, name: string]
+  | readonly ['day' | 'key' | 'uncounted' | 'output' | 'model', epoch: number, variant: string, name: string]
   | readonly ['metric', epoch: number, variant: string, metric: string, sum: MetricSum]
   | readonly ['bucket', epoch: number, variant: string, metric: string, bucket: Bucket]
   | readonly ['untested', epoch: 0, variant: string, metric: string, sum: keyof UntestedTally];
@@ -195,6 +197,7 @@ class VariantDraft {
   readonly key = new Map<string, number>();
   readonly uncounted = new Map<string, number>();
   readonly output = new Map<string, number>();
+  readonly model = new Map<string, number>();
   readonly metrics = new Map<string, Record<MetricSum, number>>();
   readonly histograms = new Map<string, Map<Bucket, number>>();
 
@@ -215,6 +218,7 @@ class VariantDraft {
       unitsByKey: sortedRecord(this.key),
       uncounted: sortedRecord(this.uncounted),
       outputs: sortedRecord(this.output),
+      models: sortedRecord(this.model),
       metrics: sortedRecord(metrics),
     };
   }
@@ -233,6 +237,7 @@ function addToVariant(draft: VariantDraft, field: Exclude<TallyField, { 0: 'unte
     case 'key':
     case 'uncounted':
     case 'output':
+    case 'model':
       draft[field[0]].set(field[3], sum);
       break;
     case 'metric':

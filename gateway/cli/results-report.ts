@@ -130,7 +130,7 @@ function plot(metrics: readonly MetricResult[]): readonly string[] {
 
 /** Whether the numbers may be believed, and where to look if not. */
 export function healthLines({ health }: PublishedResults): readonly string[] {
-  const { srm, outcomes, overrides, clientErrors, units } = health;
+  const { srm, outcomes, overrides, clientErrors, models, units } = health;
   const sign = (ok: boolean): string => (ok ? 'ok' : 'NOT OK');
   return [
     `sample ratio ${sign(srm.ok)} (p ${srm.p.toPrecision(2)}), ` +
@@ -138,6 +138,10 @@ export function healthLines({ health }: PublishedResults): readonly string[] {
       `overrides ${sign(overrides.ok)} (${percent(overrides.share)} of the requests), ` +
       `client errors ${sign(clientErrors.ok)} (${sharesText(clientErrors.shares)})` +
       (units.ok ? '' : ', too few units yet'),
+    ...models.changed.map(
+      (variant) =>
+        `the files of ${variant} were changed in this phase: what both models came to can't be told apart; begin a new phase`,
+    ),
     ...Object.entries(srm.causes).flatMap(([dimension, segments]) =>
       segments.map(({ name, units: count }) => `  look at ${dimension} ${name} (${count} units)`),
     ),

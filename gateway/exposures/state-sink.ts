@@ -31,6 +31,7 @@ interface Counts extends Scope {
   unitlessRequests: number;
   errors: number;
   readonly uncounted: Record<string, number>;
+  readonly models: Record<string, number>;
 }
 
 /** Brings exposures to the state store: counts added up, and of each unit only what may be its first. */
@@ -80,6 +81,8 @@ export class StateSink implements ExposureSink {
       return;
     }
     counts.requests += 1;
+    const { digest } = exposure.version.about;
+    counts.models[digest] = (counts.models[digest] ?? 0) + 1;
     if (isError(bearing)) counts.errors += 1;
     if (unit === undefined) {
       counts.unitlessRequests += 1;
@@ -112,7 +115,7 @@ export class StateSink implements ExposureSink {
       const { key, phase } = experiment;
       const { epoch } = epochOf(experiment);
       const name = `${key} ${phase} ${epoch} ${variant}`;
-      const zero = { requests: 0, unitlessRequests: 0, errors: 0, uncounted: {} };
+      const zero = { requests: 0, unitlessRequests: 0, errors: 0, uncounted: {}, models: {} };
       counts = { name, experiment: key, phase, epoch, variant, ...zero };
       ofExperiment.set(variant, counts);
     }

@@ -46,6 +46,7 @@ export function healthOf(input: AnalysisInput, settings: AnalysisSettings, belie
     },
     outcomes: outcomeHealth(input, settings),
     overrides: { share: overrideShare, ok: overrideShare <= settings.mostOverrides },
+    models: modelHealth(input),
     clientErrors: clientErrorHealth(input, settings),
   };
 }
@@ -96,6 +97,18 @@ function outcomeHealth(input: AnalysisInput, settings: AnalysisSettings): Health
     p,
     ok: worstShare >= settings.leastOutcomes && p >= settings.healthAlpha,
   };
+}
+
+function modelHealth({ variants, epochs }: AnalysisInput): Health['models'] {
+  const byVariant = variants.map((name) => {
+    const requests: Record<string, number> = {};
+    for (const epoch of epochs)
+      for (const [digest, count] of Object.entries(epoch.variants[name]?.models ?? {}))
+        requests[digest] = (requests[digest] ?? 0) + count;
+    return [name, requests] as const;
+  });
+  const changed = byVariant.filter(([, requests]) => Object.keys(requests).length > 1).map(([name]) => name);
+  return { ok: changed.length === 0, changed, variants: Object.fromEntries(byVariant) };
 }
 
 /** Whether variants turn callers away alike as mistaken. */

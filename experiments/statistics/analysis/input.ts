@@ -71,6 +71,8 @@ export interface VariantState {
   readonly metrics: Readonly<Record<string, MetricState>>;
   /** Units whose first request it took or turned away as a mistake of the caller's, and those of them that it turned away; left out: that isn't known. */
   readonly judged?: readonly [units: number, refused: number];
+  /** `exposures` by the digest of the model that they were for; left out: that isn't known. */
+  readonly models?: Readonly<Record<string, number>>;
   /** What the variant answered, by class or score bucket, for drift. */
   readonly outputs?: Distribution;
 }

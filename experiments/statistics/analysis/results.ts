@@ -74,6 +74,14 @@ export interface Health {
   /** Whether units get outcomes, and alike in all variants (p of the always-valid test of that). */
   readonly outcomes: { readonly share: number; readonly p: number; readonly ok: boolean };
   readonly overrides: { readonly share: number; readonly ok: boolean };
+  /** Whether each variant was one model all the while: what several have come to can't be told apart. */
+  readonly models: {
+    readonly ok: boolean;
+    /** Variants whose files were changed under the number of their version. */
+    readonly changed: readonly string[];
+    /** Requests by the digest of the model, by variant. */
+    readonly variants: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  };
   /**
    * Whether variants turn callers away alike as mistaken. Callers' own mistakes fall to all variants alike, so a difference is the
    * variant's: it takes other requests than control does. p is of the always-valid test of no difference.
@@ -92,7 +100,7 @@ export interface Health {
 export type Verdict =
   | {
       readonly kind: 'broken';
-      readonly cause: 'sample_ratio' | 'client_errors' | 'missing_outcomes' | 'overrides';
+      readonly cause: 'models' | 'sample_ratio' | 'client_errors' | 'missing_outcomes' | 'overrides';
     }
   | { readonly kind: 'ship'; readonly variant: string }
   | {

@@ -33,6 +33,7 @@ export function decide(
   breached: readonly string[] = [],
   unknownOf: (variant: string) => readonly string[] = () => [],
 ): Verdict {
+  if (!health.models.ok) return { kind: 'broken', cause: 'models' };
   if (!health.srm.ok) return { kind: 'broken', cause: 'sample_ratio' };
   // Who was turned away has no outcome either, so that is the nearer cause.
   if (!health.clientErrors.ok) return { kind: 'broken', cause: 'client_errors' };
@@ -110,6 +111,7 @@ export function verdictText(verdict: Verdict): string {
 }
 
 const BROKEN = {
+  models: 'the files of a variant were changed',
   sample_ratio: 'sample ratio',
   client_errors: 'variants turn callers away unevenly',
   missing_outcomes: 'exposures without outcomes',

@@ -56,7 +56,7 @@ async function resultsOf(experiment: Experiment, units: readonly Unit[], nowMs =
     epochs: [{ experiment: key, phase, ...split }],
     requests: ['v1', 'v2'].map((variant) => ({
       ...{ experiment: key, phase, epoch: split.epoch, variant, requests: ofVariant(variant) },
-      ...{ unitlessRequests: 0, errors: 0, uncounted: { override: 1 } },
+      ...{ unitlessRequests: 0, errors: 0, uncounted: { override: 1 }, models: {} },
     })),
     units: exposures,
   });

@@ -23,6 +23,7 @@ function tally([units, right]: Counted): VariantTally {
     requests: units,
     unitsByDay: { '2026-11-25': units },
     unitsByKey: {},
+    models: {},
     switched: 0,
     unitlessRequests: 0,
     errors: 0,

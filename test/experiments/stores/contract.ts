@@ -269,6 +269,7 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
         unitlessRequests: 2,
         errors: 1,
         uncounted: { override: 3 },
+        models: { a: 4, b: 1 },
       };
       await store.recordExposures({ epochs: [], requests: [requests, requests], units: [] });
       expect((await epochOf(name))?.variants.v1).toMatchObject({
@@ -277,6 +278,7 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
         unitlessRequests: 4,
         errors: 2,
         uncounted: { override: 6 },
+        models: { a: 8, b: 2 },
       });
     });
 

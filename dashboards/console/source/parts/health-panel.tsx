@@ -4,7 +4,7 @@ import { Badge } from './badge.tsx';
 
 /** Whether the result may be believed, each check with what it looked at. */
 export function HealthPanel({ results: { health } }: { readonly results: ResultsShape }) {
-  const { srm, outcomes, overrides, clientErrors, units } = health;
+  const { srm, outcomes, overrides, clientErrors, models, units } = health;
   const causes = Object.entries(srm.causes).flatMap(([dimension, segments]) =>
     segments.map(({ name, units: seen }) => `${dimension} ${name} (${count(seen)} units)`),
   );
@@ -19,6 +19,9 @@ export function HealthPanel({ results: { health } }: { readonly results: Results
         </Check>
         <Check isOk={overrides.ok} title="Few are forced">
           {percent(overrides.share)} of the requests
+        </Check>
+        <Check isOk={models.ok} title="One model each">
+          {models.ok ? 'all the while' : `${models.changed.join(', ')} changed`}
         </Check>
         <Check isOk={clientErrors.ok} title="Callers turned away alike">
           {Object.entries(clientErrors.shares)

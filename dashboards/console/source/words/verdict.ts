@@ -129,10 +129,12 @@ function roundUp(units: number): number {
 }
 
 function whyBroken(
-  cause: 'sample_ratio' | 'client_errors' | 'missing_outcomes' | 'overrides',
+  cause: 'models' | 'sample_ratio' | 'client_errors' | 'missing_outcomes' | 'overrides',
   { health }: ResultsShape,
 ): string {
   switch (cause) {
+    case 'models':
+      return `The files of ${health.models.changed.join(' and ')} were changed in the middle of the phase: what both models came to can’t be told apart. Begin a new phase.`;
     case 'sample_ratio':
       return 'Units don’t fall to the variants as the weights say. Until the cause is found, no difference between them means anything.';
     case 'client_errors':

@@ -82,6 +82,15 @@ const Health = Type.Object(
     units: Type.Object({ least: Type.Integer(), ok: Type.Boolean() }),
     outcomes: Type.Object({ share: Type.Number(), p: Type.Number(), ok: Type.Boolean() }),
     overrides: Type.Object({ share: Type.Number(), ok: Type.Boolean() }),
+    models: Type.Object({
+      ok: Type.Boolean(),
+      changed: Type.Array(Type.String(), {
+        description: 'Variants whose files were changed under the number of their version, within the phase.',
+      }),
+      variants: Type.Record(Type.String(), Type.Record(Type.String(), Type.Integer()), {
+        description: 'Requests by the sha256 of the model, by variant.',
+      }),
+    }),
     clientErrors: Type.Object({
       p: Type.Number(),
       ok: Type.Boolean(),
@@ -101,7 +110,7 @@ const Decision = Type.Union(
   [
     Type.Object({
       kind: Type.Literal('broken'),
-      cause: Type.Enum(['sample_ratio', 'client_errors', 'missing_outcomes', 'overrides']),
+      cause: Type.Enum(['models', 'sample_ratio', 'client_errors', 'missing_outcomes', 'overrides']),
     }),
     Type.Object({ kind: Type.Literal('ship'), variant: Type.String() }),
     Type.Object({

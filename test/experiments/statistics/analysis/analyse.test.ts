@@ -148,6 +148,23 @@ describe('the verdict', () => {
     expect(analyse(inputOf([withOutcomes(9000, 8970)])).health.outcomes.ok).toBe(true);
   });
 
+  test('is that the files of a variant were changed, whatever else there is', () => {
+    const swapped: EpochState = {
+      weights: { v1: 1, v2: 1 },
+      variants: {
+        v1: { ...arm(1000, { accepted: proportion(1000, 0.1) }), models: { a: 3000 } },
+        v2: { ...arm(1000, { accepted: proportion(1000, 0.3) }), models: { b: 2000, c: 1000 } },
+      },
+    };
+    const results = analyse(inputOf([swapped]));
+    expect(results.verdict).toBe('broken: the files of a variant were changed');
+    expect(results.health.models).toEqual({
+      ok: false,
+      changed: ['v2'],
+      variants: { v1: { a: 3000 }, v2: { b: 2000, c: 1000 } },
+    });
+  });
+
   test('is that one variant turns callers away whom the other takes, which is a variant’s fault only where it is more', () => {
     const turnedAway = (control: number, variant: number): EpochState => ({
       weights: { v1: 8, v2: 2 },
