@@ -44,13 +44,15 @@ const FRAMING: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
   'expect',
-  'host',
   'keep-alive',
   'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
 ]);
+
+/** A name or an address, and a port: what a server in front of others routes by. */
+const HOST = /^(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i;
 
 /**
  * @param model the experiment's model, whose name the upstream's is where the file says none
@@ -148,6 +150,11 @@ function readHeaders(
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(file)) {
     const lower = name.toLowerCase();
+    if (lower === 'host' && !HOST.test(value))
+      refuse(
+        [...path, name],
+        `is ${JSON.stringify(value.slice(0, 64))}; expected a host as digits.models.example.com, with a port where one belongs to it`,
+      );
     if (FRAMING.has(lower)) refuse([...path, name], 'is written by the gateway itself; leave it out');
     if (Object.hasOwn(headers, lower)) refuse([...path, name], 'is there twice, in another spelling');
     headers[lower] = value;

@@ -113,8 +113,13 @@ test.each([
   ],
   [
     'a framing header',
-    '{ url: "http://a", headers: { Host: b } }',
-    '7:75: variants[1].upstream.headers.Host: is written',
+    '{ url: "http://a", headers: { Expect: b } }',
+    '7:77: variants[1].upstream.headers.Expect: is written',
+  ],
+  [
+    'a host that is an address',
+    '{ url: "http://a", headers: { Host: "http://b/" } }',
+    '7:75: variants[1].upstream.headers.Host: is "http://b/"; expected a host as digits.models.example.com',
   ],
   [
     'many retries',
