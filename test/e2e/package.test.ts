@@ -51,6 +51,8 @@ test('the packed package, in an empty project, serves and can be embedded, with 
   await execute('npm', ['run', 'build', '--', '--noCheck'], { cwd: ROOT });
   await execute('npm', ['pack', '--pack-destination', folder.path], { cwd: ROOT });
   await install(folder.path);
+  // docs/systemd.md installs it from there.
+  await access(join(folder.path, 'node_modules/signalbox/deploy/systemd/signalbox.service'));
   // `signalbox observe` gives it to Prometheus.
   await access(join(folder.path, 'node_modules/signalbox/dist/dashboards/prometheus/rules.yaml'));
 

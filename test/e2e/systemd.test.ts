@@ -119,7 +119,10 @@ describe.skipIf(analyze.kind === 'missing')('the unit', () => {
   const program = analyze.kind === 'found' ? analyze.program : '';
 
   test('is one that systemd takes, every line of it', async () => {
-    const text = (await readFile(UNIT, 'utf8')).replace('/usr/bin/signalbox', process.execPath);
+    const unit = await readFile(UNIT, 'utf8');
+    // By its name alone: npm's prefix is /usr on one machine and /usr/local on another.
+    expect(unit).toMatch(/^ExecStart=signalbox serve /m);
+    const text = unit.replace('ExecStart=signalbox', `ExecStart=${process.execPath}`);
     await using folder = await temporaryFolder({ 'signalbox.service': text });
     const { stdout, stderr } = await execute(program, [
       'verify',
