@@ -2,6 +2,9 @@
 import { cpus } from 'node:os';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MemoryAnswers } from '../backends/cache/memory-answers.ts';
+import type { InferRequest } from '../backends/inference.ts';
+import { ModelRepository } from '../backends/repository/repository.ts';
 import { slowModel } from '../test/models/small-models.ts';
 import { temporaryFolder } from '../test/models/temporary-folder.ts';
 import { DEMO, digitRequests } from './digits.ts';
@@ -79,39 +82,86 @@ function slowRequests(): readonly Buffer[] {
   });
 }
 
+interface Measured extends LoadResult {
+  /** Processor time of the server's main thread, which says more than the clock where others use the machine. */
+  readonly mainThreadUs: number;
+}
+
 async function compare(
   what: string,
   requests: readonly Buffer[],
   servers: Readonly<Record<Cache, ServerProcess>>,
   rounds: number,
 ): Promise<void> {
-  const measured: Record<Cache, LoadResult[]> = { hit: [], miss: [], off: [] };
+  const measured: Record<Cache, Measured[]> = { hit: [], miss: [], off: [] };
   // The first round warms up, and fills the cache.
   for (let round = 0; round <= rounds; round++) {
     for (const cache of ['off', 'miss', 'hit'] as const) {
-      const { port } = servers[cache];
+      const server = servers[cache];
+      await server.measure();
       const result = await loadFromOutside({
-        ...{ host: '127.0.0.1', port, requests, connections: CONNECTIONS },
+        ...{ host: '127.0.0.1', port: server.port, requests, connections: CONNECTIONS },
         seconds: SECONDS,
       });
-      if (round > 0) measured[cache].push(result);
+      const { mainThreadMs } = await server.measure();
+      if (round > 0)
+        measured[cache].push({ ...result, mainThreadUs: (mainThreadMs * 1000) / result.answers });
     }
   }
-  const ratios = (of: Cache, to: Cache, by: (result: LoadResult) => number): readonly number[] =>
+  const ratios = (of: Cache, to: Cache, by: (result: Measured) => number): readonly number[] =>
     measured[of].map((result, round) => by(result) / by(measured[to][round] ?? result));
   print(`${what}: ${requests.length} different requests, ${CONNECTIONS} connections`);
   for (const cache of ['off', 'miss', 'hit'] as const) {
     const of = measured[cache];
     printFigure(
       { off: 'no cache', miss: 'every one a miss', hit: 'every one a hit' }[cache],
-      `${median(of.map(({ perSecond }) => perSecond)).toFixed(0)} requests/s, p50 ${median(of.map(({ p50Ms }) => p50Ms)).toFixed(2)} ms`,
+      `${median(of.map(({ perSecond }) => perSecond)).toFixed(0)} requests/s, p50 ${median(of.map(({ p50Ms }) => p50Ms)).toFixed(2)} ms, ` +
+        `${median(of.map(({ mainThreadUs }) => mainThreadUs)).toFixed(0)} us of the main thread a request`,
     );
   }
-  const perSecond = ({ perSecond: rate }: LoadResult): number => rate;
-  const p50 = ({ p50Ms }: LoadResult): number => p50Ms;
+  const perSecond = ({ perSecond: rate }: Measured): number => rate;
+  const p50 = ({ p50Ms }: Measured): number => p50Ms;
+  const mainThread = ({ mainThreadUs }: Measured): number => mainThreadUs;
   printFigure('throughput, hit to no cache', spread(ratios('hit', 'off', perSecond)));
   printFigure('throughput, miss to no cache', spread(ratios('miss', 'off', perSecond)));
   printFigure('p50, hit to no cache', spread(ratios('hit', 'off', p50)));
+  printFigure('main thread, hit to no cache', spread(ratios('hit', 'off', mainThread)));
+}
+
+/** What the lookup and the key of a hit cost by themselves: of processor time, without HTTP. */
+async function hitByItself(rounds: number): Promise<void> {
+  await using folder = await temporaryFolder({
+    'digits/1/model.onnx': await readFile(join(DEMO, 'models/digits/1/model.onnx')),
+    'digits/config.yaml': 'response_cache: { enable: true }\n',
+  });
+  const silent = (): void => undefined;
+  const repository = await ModelRepository.open({
+    ...{ roots: [folder.path], control: 'none', load: [] },
+    cache: { store: new MemoryAnswers({ maxBytes: 64 * 1024 ** 2, ttlMs: 3_600_000 }), onResult: silent },
+    events: {
+      ...{ onBatch: silent, onWorkerRestart: silent, onHang: silent, onPlacement: silent, onVersion: silent },
+      ...{ onKept: silent, onLingering: silent, onFolder: silent, onWarning: silent },
+    },
+  });
+  const version = repository.model('digits')?.version(1);
+  if (version === undefined) throw new Error('the classifier is not served');
+  const asked = Array.from({ length: 997 }, (_, user): InferRequest => {
+    const data = Float32Array.from({ length: 64 }, (_value, at) => ((at * 7 + user) % 17) / 16 + user);
+    return { inputs: [{ name: 'image', datatype: 'FP32', shape: [1, 1, 8, 8], data }], deadlineMs: Infinity };
+  });
+  for (const request of asked) (await version.infer(request)).release();
+  const costs: number[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    const before = process.threadCpuUsage();
+    for (let repeat = 0; repeat < 50; repeat++) {
+      for (const request of asked) (await version.infer(request)).release();
+    }
+    const { user, system } = process.threadCpuUsage(before);
+    if (round > 0) costs.push((user + system) / (50 * asked.length));
+  }
+  await repository.close();
+  print('a hit by itself, 64 numbers, in this process');
+  printFigure('processor time', `${spread(costs)} us`);
 }
 
 /** How often a model runs when many ask the same at once, each time something new. */
@@ -148,6 +198,7 @@ print(
   `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}, ${date}`,
 );
 print(`rounds of ${SECONDS} s each, in turn: ${rounds}`);
+await hitByItself(rounds);
 await using hit = await startGateway('hit');
 await using miss = await startGateway('miss');
 await using off = await startGateway('off');

@@ -87,3 +87,32 @@ test('large inputs have one key where they are the same, byte by byte, whatever 
     await keyOf(one),
   );
 });
+
+test('requests whose names and texts need more room than keys have in common are told apart to their ends', () => {
+  const texts = (last: string): Tensor => ({
+    ...{ name: 'x'.repeat(50_000), datatype: 'BYTES', shape: [20_001] },
+    data: [...Array.from({ length: 20_000 }, () => 'same'), last],
+  });
+  const keyOf = (last: string): string | Promise<string> => requestKey('v', [texts(last)], []);
+  const before = keyOf('a');
+  expect(keyOf('b')).not.toBe(before);
+  expect(keyOf('a')).toBe(before);
+});
+
+test('parts of any length have the key of their bytes, whether they are copied or not', () => {
+  const keyOf = (length: number, last: number): string | Promise<string> => {
+    const data = new Uint8Array(length).fill(1);
+    data[length - 1] = last;
+    const small: Tensor = { name: 'b', datatype: 'UINT8', shape: [3], data: Uint8Array.of(1, 2, 3) };
+    return requestKey('v', [{ name: 'a', datatype: 'UINT8', shape: [length], data }, small], []);
+  };
+  const lengths = [1, 16_384, 16_385, 100_000];
+  const keys = lengths.flatMap((length) => [keyOf(length, 1), keyOf(length, 2)]);
+  expect(new Set(keys).size).toBe(keys.length);
+  expect(lengths.flatMap((length) => [keyOf(length, 1), keyOf(length, 2)])).toEqual(keys);
+});
+
+test('names that differ in half a character only are two', () => {
+  const keyOf = (name: string): string | Promise<string> => requestKey('v', [], [name]);
+  expect(keyOf('\ud800')).not.toBe(keyOf('\ud801'));
+});
