@@ -83,7 +83,8 @@ class Reader {
     const token = this.#take();
     if (token?.kind !== 'word')
       throw this.#syntaxError(token?.offset ?? 0, `"${token?.text ?? ''}" is no field name`);
-    const field = type.fields[token.text];
+    // What the record inherits, as `constructor`, is no field.
+    const field = Object.hasOwn(type.fields, token.text) ? type.fields[token.text] : undefined;
     const here = [...path, token.text];
     if (field === undefined) {
       this.#refuse(
@@ -114,7 +115,8 @@ class Reader {
         list.push(this.#readValue(field, item, depth));
       });
     } else {
-      if (token.text in data) this.#refuse(token.offset, here, 'is given twice; expected it once');
+      if (Object.hasOwn(data, token.text))
+        this.#refuse(token.offset, here, 'is given twice; expected it once');
       this.#place(here, token.offset, this.#offset);
       data[token.text] = this.#readValue(field, here, depth);
     }
@@ -286,7 +288,7 @@ function holderOf(type: string): protobuf.Type {
 /** Undefined where the text is no value of that type. Whole numbers beyond 2^53 lose their last digits. */
 function readScalar(type: protobuf.Enum | string, raw: string): unknown {
   if (type instanceof protobuf.Enum) {
-    if (/^[A-Za-z_]/.test(raw)) return raw in type.values ? raw : undefined;
+    if (/^[A-Za-z_]/.test(raw)) return Object.hasOwn(type.values, raw) ? raw : undefined;
     return type.valuesById[readScalar('int32', raw) as number];
   }
   try {

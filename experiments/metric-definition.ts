@@ -144,7 +144,7 @@ function readMetric(
 ): MetricDefinition | undefined {
   const { name, kind, source = 'outcome' } = file;
   for (const [key, kinds] of Object.entries(KINDS_WITH)) {
-    if (key in file && !kinds.includes(kind)) {
+    if (Object.hasOwn(file, key) && !kinds.includes(kind)) {
       refuse([...path, key], `goes with kind ${kinds.join(', ')} only, and the kind is ${kind}`);
     }
   }

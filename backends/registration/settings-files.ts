@@ -79,10 +79,13 @@ export async function requireSettings(
 /** The keys of what is wished that stand otherwise, down to the first two levels. */
 function differences(wished: Settings['config'], standing: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(wished).flatMap(([key, value]) => {
-    const found = standing[key];
+    const found = Object.hasOwn(standing, key) ? standing[key] : undefined;
     if (!isRecord(value)) return Value.Equal(value, found) ? [] : [key];
     return Object.entries(value)
-      .filter(([inner, wanted]) => !isRecord(found) || !Value.Equal(wanted, found[inner]))
+      .filter(
+        ([inner, wanted]) =>
+          !isRecord(found) || !Object.hasOwn(found, inner) || !Value.Equal(wanted, found[inner]),
+      )
       .map(([inner]) => `${key}.${inner}`);
   });
 }

@@ -53,14 +53,13 @@ export async function readSettings(folder: ModelFolder, override?: ConfigOverrid
       seen.push(JSON.stringify(await listFiles(join(folder.directory, 'warmup'))));
     return { kind: 'read', fingerprint: JSON.stringify(seen), config, labels };
   } catch (error) {
-    if (!(error instanceof InvalidDocuments) && !isFileError(error)) throw error;
-    const fingerprint = JSON.stringify([...seen, error.message]);
+    // Whatever it is, it is this model's alone: the others are served.
+    const message = error instanceof Error ? error.message : String(error);
+    const fingerprint = JSON.stringify([...seen, message]);
     if (error instanceof InvalidDocuments) return { kind: 'refused', fingerprint, problems: error.problems };
-    return {
-      kind: 'refused',
-      fingerprint,
-      problems: [fileProblem(folder.configFile ?? folder.directory, error.message)],
-    };
+    const said = isFileError(error) ? message : `can't be read: ${message}`;
+    const file = override?.source ?? folder.configFile ?? folder.directory;
+    return { kind: 'refused', fingerprint, problems: [fileProblem(file, said)] };
   }
 }
 

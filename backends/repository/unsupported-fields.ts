@@ -40,7 +40,8 @@ export function unsupportedFields(document: SourceDocument, schema: TSchema): re
 
 function schemaOfKey(schema: TSchema, key: string): TSchema | undefined {
   const { properties, patternProperties = {} } = schema as Node;
-  return properties?.[key] ?? Object.values(patternProperties)[0];
+  if (properties !== undefined && Object.hasOwn(properties, key)) return properties[key];
+  return Object.values(patternProperties)[0];
 }
 
 /** A field that has protobuf's default asks for nothing; configurations written by machines have them all. */

@@ -62,7 +62,7 @@ const NUMERIC_TYPES: Readonly<Record<NumericDatatype, NumericType>> = {
 export const DATATYPES: readonly Datatype[] = [...(Object.keys(NUMERIC_TYPES) as NumericDatatype[]), 'BYTES'];
 
 export function isDatatype(name: string): name is Datatype {
-  return name === 'BYTES' || name in NUMERIC_TYPES;
+  return name === 'BYTES' || Object.hasOwn(NUMERIC_TYPES, name);
 }
 
 export function bytesPerElement(datatype: NumericDatatype): number {

@@ -47,7 +47,7 @@ export function readEvents(
 ): EventsConfig {
   const sink = file.sink ?? 'file';
   for (const [key, owner] of Object.entries(SINK_KEYS)) {
-    if (key in file && owner !== sink)
+    if (Object.hasOwn(file, key) && owner !== sink)
       refuse(['telemetry', 'events', key], `goes with sink: ${owner}, and the sink is ${sink}`);
   }
   switch (sink) {

@@ -33,7 +33,7 @@ export function wantedCoding(accepted: string | string[] | undefined): ContentCo
   let bestQuality = 0;
   for (const item of String(accepted).split(',')) {
     const [name = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
-    const coding = CODINGS[name];
+    const coding = CODINGS.get(name);
     const said = parameters.find((parameter) => parameter.startsWith('q='));
     const quality = said === undefined ? 1 : Number(said.slice(2));
     if (coding === undefined || !(quality > bestQuality)) continue;
@@ -43,11 +43,11 @@ export function wantedCoding(accepted: string | string[] | undefined): ContentCo
   return best;
 }
 
-const CODINGS: Readonly<Partial<Record<string, ContentCoding>>> = {
-  gzip: 'gzip',
-  'x-gzip': 'gzip',
-  deflate: 'deflate',
-};
+const CODINGS: ReadonlyMap<string, ContentCoding> = new Map([
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['deflate', 'deflate'],
+]);
 
 /** What an error of a body says of its caller: that it isn't what its Content-Encoding says, or that the connection ended. */
 export function bodyFailure(cause: Error | undefined): GatewayError {
@@ -68,7 +68,7 @@ export function bodyFailure(cause: Error | undefined): GatewayError {
 export function inflated(payload: IncomingMessage): Readable {
   const named = payload.headers['content-encoding']?.trim().toLowerCase() ?? '';
   if (named === '' || named === 'identity') return payload;
-  if (CODINGS[named] === undefined) {
+  if (!CODINGS.has(named)) {
     throw new GatewayError(
       'invalid_request',
       `unsupported Content-Encoding '${named.slice(0, 64)}'; expected gzip, deflate or none`,

@@ -71,7 +71,9 @@ export function callerHead({ raw, params, clientAddress }: FastifyRequest): Call
 }
 
 export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
-  const value = headers[name] ?? (name === 'host' ? headers[AUTHORITY] : undefined);
+  const value =
+    (Object.hasOwn(headers, name) ? headers[name] : undefined) ??
+    (name === 'host' ? headers[AUTHORITY] : undefined);
   return value === undefined ? undefined : utf8Of(typeof value === 'string' ? value : value.join(', '));
 }
 

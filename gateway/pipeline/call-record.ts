@@ -79,6 +79,13 @@ export class CallRecord {
     return this.#prediction;
   }
 
+  /** What went wrong is the gateway's own: it is counted as an error without a route, and told of nobody. */
+  clear(): void {
+    this.#target?.release();
+    this.#target = undefined;
+    this.#prediction = undefined;
+  }
+
   /** Its target can't answer, and somebody else is asked in its place: who watches that target is told all the same. */
   gaveWay(outcome: Outcome, error: GatewayError): void {
     if (this.#target !== undefined) this.#options.onEnd(this.#ended(this.#target, outcome, undefined, error));

@@ -110,7 +110,7 @@ export class Pipeline {
         return this.#forward(routed, version, forwarding);
       }
     }
-    const decoded = unrouted ?? face.decode(version);
+    const decoded = unrouted ?? decodeFor(routed);
     const read = decoded instanceof Promise ? await decoded : decoded;
     const taking = this.#take(routed, rowsOf(read, version.about));
     if (taking instanceof Promise) await taking;
@@ -206,6 +206,24 @@ interface Routed<Read extends Decoded, Encoded> {
   readonly unrouted: Read | undefined;
   /** Whether somebody else was asked before, and couldn't answer. */
   readonly isInstead: boolean;
+}
+
+/** Reads the body; where the gateway itself fails at it, whoever was to answer has no part in that. */
+function decodeFor<Read extends Decoded, Encoded>({
+  face,
+  target,
+  record,
+}: Routed<Read, Encoded>): Read | Promise<Read> {
+  const failed = (error: unknown): never => {
+    if (!isUnavailable(error) && outcomeOf(toGatewayError(error)) === 'error') record.clear();
+    throw error;
+  };
+  try {
+    const decoded = face.decode(target.version);
+    return decoded instanceof Promise ? decoded.catch(failed) : decoded;
+  } catch (error) {
+    return failed(error);
+  }
 }
 
 /** Whether it says of the variant that it can't answer, rather than of the request. */

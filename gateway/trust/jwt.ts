@@ -98,7 +98,8 @@ export class TokenVerifier {
   }
 
   #principalOf(payload: JWTPayload): Principal {
-    const claim = payload[this.#issuer.scopesClaim];
+    const { scopesClaim } = this.#issuer;
+    const claim = Object.hasOwn(payload, scopesClaim) ? payload[scopesClaim] : undefined;
     const words = typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : [];
     return Object.freeze({
       id: `jwt:${payload.sub ?? ''}`,

@@ -97,7 +97,7 @@ export function forwardedHeaders(
     // What HTTP/2 has in the place of the request line.
     if (name.startsWith(':')) continue;
     if (OWN_IN_REQUEST.has(name) || (keepsCredentials && CREDENTIALS.has(name))) continue;
-    if (name in added || without?.has(name) === true || dropped.includes(name)) continue;
+    if (Object.hasOwn(added, name) || without?.has(name) === true || dropped.includes(name)) continue;
     headers.push(name, value);
   }
   headers.push('x-forwarded-for', before + address, 'x-forwarded-proto', isEncrypted ? 'https' : 'http');

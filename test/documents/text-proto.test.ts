@@ -135,3 +135,15 @@ describe('mistakes are told with line and column', () => {
     ).toEqual(['deep:1:391: more than 64 messages within each other']);
   });
 });
+
+test.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
+  'a field or an enum called %s is unknown, as any other',
+  async (name) => {
+    expect((await mistakesIn(`name: "a"\n${name}: 1`))[0]).toContain(
+      `shape.pbtxt:2:1: ${name}: is an unknown key`,
+    );
+    expect(await mistakesIn(`color: ${name}`)).toEqual([
+      `shape.pbtxt:1:8: color: is ${name}; expected one of RED, DARK_BLUE`,
+    ]);
+  },
+);

@@ -95,3 +95,43 @@ test('parameters over gRPC', async () => {
   const { headers } = await client.call('ModelInfer', inferRequest({ parameters }));
   expect(headers['x-experiment-reason']).toBe('split');
 });
+
+const INHERITED = ['constructor', 'toString', '__proto__', 'valueOf', 'hasOwnProperty'];
+
+test.each(INHERITED)("a datatype called %s is the caller's mistake", async (datatype) => {
+  const json = await post('/v2/models/simple/infer', JSON.stringify({ inputs: [{ ...INPUT, datatype }] }));
+  expect(json.status).toBe(400);
+  expect(await json.text()).toContain(`datatype is '${datatype}'; expected one of BOOL, `);
+  const head = JSON.stringify({
+    inputs: [{ name: 'INPUT', shape: [1, 4], datatype, parameters: { binary_data_size: 16 } }],
+  });
+  const binary = await fetch(gateway.url('/v2/models/simple/infer'), {
+    method: 'POST',
+    body: Buffer.concat([Buffer.from(head), Buffer.alloc(16)]),
+    headers: { 'inference-header-content-length': String(head.length) },
+  });
+  expect(binary.status).toBe(400);
+  using client = new GrpcClient(gateway.server.bound.grpc ?? '');
+  const input = { name: 'INPUT', shape: [1, 4], datatype, contents: { fp32_contents: [1, 2, 3, 4] } };
+  const message = { ...inferRequest({}), inputs: [input], raw_input_contents: [] };
+  await expect(client.call('ModelInfer', message)).rejects.toMatchObject({ code: 3 });
+});
+
+test.each(INHERITED)('a coding called %s is none', async (coding) => {
+  const inputs = [{ ...INPUT, shape: [32, 4], data: Array(128).fill(1 / 3) }];
+  const body = JSON.stringify({ inputs });
+  const response = await fetch(gateway.url('/v2/models/simple/infer'), {
+    method: 'POST',
+    body,
+    headers: { 'accept-encoding': coding },
+  });
+  expect(response.headers.get('content-encoding')).toBeNull();
+  expect(response.status).toBe(200);
+  const coded = await fetch(gateway.url('/v2/models/simple/infer'), {
+    method: 'POST',
+    body,
+    headers: { 'content-encoding': coding },
+  });
+  expect(coded.status).toBe(400);
+  expect(await coded.text()).toContain('unsupported Content-Encoding');
+});

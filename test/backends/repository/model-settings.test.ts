@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { formatProblem } from '../../../documents/problem.ts';
 import { scanRepository } from '../../../backends/repository/layout.ts';
 import { readSettings } from '../../../backends/repository/model-settings.ts';
@@ -77,4 +77,29 @@ test('the fingerprint changes with the configuration and with the labels, and wi
   const third = (await settingsIn(root)).fingerprint;
   await root.write({ 'm/config.yaml': 'nonsense: 1' });
   expect(new Set([first, second, third, (await settingsIn(root)).fingerprint]).size).toBe(4);
+});
+
+test.each(['constructor', '__proto__', 'toString'])(
+  'a config.pbtxt with a field called %s is refused at its line',
+  async (name) => {
+    await using root = await temporaryFolder({ 'm/config.pbtxt': `name: "m"\n${name}: 1\n` });
+    const settings = await settingsIn(root);
+    if (settings.kind === 'read') throw new Error('expected a refusal');
+    expect(settings.problems.map(formatProblem)[0]).toContain(
+      `${join(root.path, 'm/config.pbtxt')}:2:1: ${name}: is an unknown key`,
+    );
+  },
+);
+
+test('whatever goes wrong with the files of a model is its own refusal, and names the file', async () => {
+  await using root = await temporaryFolder({ 'm/config.yaml': 'max_batch_size: 4\n' });
+  vi.spyOn(Object, 'freeze').mockImplementationOnce(() => {
+    throw new TypeError('a mistake of the reader');
+  });
+  const settings = await settingsIn(root);
+  vi.restoreAllMocks();
+  if (settings.kind === 'read') throw new Error('expected a refusal');
+  expect(settings.problems.map(formatProblem)).toEqual([
+    `${join(root.path, 'm/config.yaml')}: can't be read: a mistake of the reader`,
+  ]);
 });
