@@ -69,8 +69,14 @@ export function stepRollout(
   return transition && { record: { target, state: transition.state }, cause: transition.cause };
 }
 
-/** @param isReady whether a variant of a model can answer */
-export function rolloutCommands(isReady: (model: string, variant: Variant) => boolean): RolloutCommands {
+/**
+ * @param isReady whether a variant of a model can answer
+ * @param misfitOf why a variant can't answer what the control answers
+ */
+export function rolloutCommands(
+  isReady: (model: string, variant: Variant) => boolean,
+  misfitOf: (experiment: Experiment, variant: Variant) => string | undefined,
+): RolloutCommands {
   return (command, situation, nowMs) => {
     const driven = drivenRollout(situation);
     if (driven === undefined) return undefined;
@@ -78,6 +84,11 @@ export function rolloutCommands(isReady: (model: string, variant: Variant) => bo
     const { plan, target } = driven;
     if (command.action === 'promote' && command.variant !== undefined && command.variant !== plan.variant) {
       const message = `the rollout of ${experiment.key} is of ${plan.variant}; take the rollout out of the file to promote another`;
+      return { kind: 'refused', fault: 'not_possible', message };
+    }
+    const misfit = misfitOf(experiment, variantOf(experiment, plan));
+    if (misfit !== undefined && (command.action === 'promote' || command.action === 'resume')) {
+      const message = `${plan.variant} ${misfit}, as the control does: nobody is sent there`;
       return { kind: 'refused', fault: 'not_possible', message };
     }
     const record = driven.record ?? { target, state: beginRollout(nowMs) };

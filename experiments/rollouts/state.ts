@@ -11,6 +11,8 @@ export const CAUSE_CODES = [
   'new_version',
   'variant_ready',
   'variant_not_ready',
+  /** The variant can't answer what the control answers. */
+  'signature',
   'pause_over',
   'analysis_passed',
   /** An analysis changed a count, and nothing else. */

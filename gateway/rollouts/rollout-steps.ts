@@ -22,6 +22,8 @@ export interface RolloutStepsOptions {
   readonly experiments: Pick<StandingBook, 'change'>;
   /** Whether a variant of a model can answer. */
   readonly isReady: (model: string, variant: Variant) => boolean;
+  /** Why a variant can't answer what the control answers; undefined: it may. */
+  readonly misfitOf: (experiment: Experiment, variant: Variant) => string | undefined;
   /** `alone`: no other process drives these rollouts. Otherwise what a leader's writes stand under; undefined: somebody else leads. */
   readonly lead: () => 'alone' | Fence | undefined;
   /** Names this process in the audit log. */
@@ -41,9 +43,13 @@ export class RolloutSteps {
 
   /** What an event makes of a rollout; undefined: it stays where it is. */
   next(experiment: Experiment, driven: DrivenRollout, event: RolloutEvent): RolloutStep | undefined {
-    const { isReady, nowMs } = this.#options;
+    const { isReady, misfitOf, nowMs } = this.#options;
     const variant = variantOf(experiment, driven.plan);
-    return stepRollout(driven, event, { nowMs: nowMs(), isReady: isReady(experiment.model, variant) });
+    return stepRollout(driven, event, {
+      nowMs: nowMs(),
+      isReady: isReady(experiment.model, variant),
+      misfit: misfitOf(experiment, variant),
+    });
   }
 
   /**

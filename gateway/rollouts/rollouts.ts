@@ -1,5 +1,8 @@
 import type { Logger } from 'pino';
 import type { ModelRepository } from '../../backends/repository/repository.ts';
+import type { VersionDescription } from '../../backends/servable.ts';
+import { signatureMisfit } from '../../backends/signature-misfit.ts';
+import type { Experiment } from '../../experiments/definition.ts';
 import { rolloutCommands } from '../../experiments/rollouts/rollout-step.ts';
 import type { RolloutCommands } from '../../experiments/standing/command.ts';
 import type { Fence } from '../../experiments/stores/state-store.ts';
@@ -52,7 +55,15 @@ export class Rollouts {
       variant.upstream === undefined
         ? repository.model(model)?.version(variant.version) !== undefined
         : upstreams.of(variant)?.isReady === true;
-    this.commands = rolloutCommands(isReady);
+    const describe = (model: string, variant: Variant): VersionDescription | undefined =>
+      variant.upstream === undefined
+        ? repository.model(model)?.version(variant.version)?.about
+        : upstreams.of(variant)?.about;
+    const misfitOf = ({ model, control }: Experiment, variant: Variant): string | undefined => {
+      const [usual, other] = [describe(model, control), describe(model, variant)];
+      return usual === undefined || other === undefined ? undefined : signatureMisfit(usual, other);
+    };
+    this.commands = rolloutCommands(isReady, misfitOf);
     this.#experiments = experiments;
     this.#election = isShared
       ? new LeaderElection({
@@ -88,7 +99,7 @@ export class Rollouts {
         mirrorEvidence: (experiment, variant) => mirrorEvidence(state, experiment, variant),
         nowMs,
       }),
-      steps: new RolloutSteps({ experiments, isReady, lead, replica, log, nowMs }),
+      steps: new RolloutSteps({ experiments, isReady, misfitOf, lead, replica, log, nowMs }),
       isLeading: () => lead() !== undefined,
       objector: (experiment, target) => objections.objector(experiment, target),
       objectionMs: isShared ? OBJECTION_MS : 0,

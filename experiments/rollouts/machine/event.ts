@@ -32,6 +32,8 @@ export interface Surroundings {
   readonly nowMs: number;
   /** Whether the variant's version can answer. */
   readonly isReady: boolean;
+  /** Why the variant can't answer what the control answers, after its name, as `takes x FP32 [-1, 4], and not y FP32 [-1, 4]`; left out: it may. */
+  readonly misfit?: string | undefined;
 }
 
 /** A step from one state to the next; it is stored before it takes effect. */

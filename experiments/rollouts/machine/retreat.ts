@@ -22,11 +22,24 @@ export function retreat(
   event: RolloutEvent,
   surroundings: Surroundings,
 ): Transition | undefined {
-  if (!isExposed(state)) return undefined;
-  const cause = whyBack(plan, state, event, surroundings);
+  const cause =
+    misfit(plan, state, event, surroundings) ??
+    (isExposed(state) ? whyBack(plan, state, event, surroundings) : undefined);
   if (cause === undefined) return undefined;
   const { nowMs } = surroundings;
   return { state: { kind: 'rolling_back', to: 'rolled_back', sinceMs: nowMs, cause }, cause };
+}
+
+/** A variant that can answer nobody's requests is taken back before anybody gets it, so that its rollout says why it doesn't begin. */
+function misfit(
+  { variant }: RolloutPlan,
+  state: RolloutState,
+  event: RolloutEvent,
+  surroundings: Surroundings,
+): Cause | undefined {
+  if (surroundings.misfit === undefined || event.kind === 'command') return undefined;
+  if (!isExposed(state) && state.kind !== 'pending') return undefined;
+  return causeOf('signature', `${variant} ${surroundings.misfit}, as the control does`);
 }
 
 function whyBack(

@@ -1,6 +1,8 @@
 /** A version that turns callers away, where the control takes their requests, is taken back. */
 import { expect, test } from 'vitest';
 import { nanClassifier, slowClassifier } from '../../models/classifiers.ts';
+import { identityModel } from '../../models/onnx-graph.ts';
+import { eventually } from '../running-gateway.ts';
 import { history, startRollout, stateOf, travel } from './rolled-out.ts';
 
 const ERRORS_AT_MOST = {
@@ -43,4 +45,25 @@ test('a version 2 whose queue turns callers away is rolled back by its errors', 
   await travel(gateway, { atOnce: 8 });
   expect(stateOf(gateway)?.kind).toBe('rolled_back');
   expect((await history(gateway)).at(-1)?.reason).toMatch(/^(threshold|guardrail): errors/);
+});
+
+test('a version 2 whose inputs have other names than the control’s gets nobody, and why is told; a promotion by hand is refused', async () => {
+  await using gateway = await startRollout({
+    version2: identityModel('FP32', ['batch', 4]),
+    config: 'state: memory',
+    experiment: ERRORS_AT_MOST,
+    rollout: { steps: [{ setWeight: 20 }, { pause: {} }] },
+    admin: true,
+  });
+  await eventually(() => stateOf(gateway)?.kind === 'rolled_back');
+  const reason = 'v2 takes INPUT FP32 [-1, 4], and not SCORES FP32 [-1, 4], as the control does';
+  const steps = await history(gateway);
+  expect(steps.at(-1)?.reason).toBe(`signature: ${reason}`);
+  expect(steps.map(({ action }) => action)).not.toContain('rollout.waiting_for_approval');
+  const promoted = await fetch(`http://${gateway.server.bound.admin ?? ''}/api/experiments/classes/promote`, {
+    method: 'POST',
+    body: JSON.stringify({ reason: 'all the same' }),
+  });
+  expect(promoted.status).toBe(409);
+  expect(await promoted.text()).toContain(reason);
 });

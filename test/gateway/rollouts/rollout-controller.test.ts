@@ -29,6 +29,7 @@ async function controlled() {
   const steps = new RolloutSteps({
     experiments,
     isReady: () => isReady,
+    misfitOf: () => undefined,
     lead: () => 'alone',
     replica: 'a',
     log: LOG,

@@ -16,6 +16,7 @@ async function stepped(options: Partial<RolloutStepsOptions> = {}) {
   const steps = new RolloutSteps({
     experiments,
     isReady: () => true,
+    misfitOf: () => undefined,
     lead: () => 'alone',
     replica: 'replica-a',
     log: LOG,
