@@ -7,6 +7,7 @@ import type { GraphSignature } from './declared-signature.ts';
 import { FaultIsolatingRunner } from './batching/fault-isolating-runner.ts';
 import { faultOf } from './fault-of.ts';
 import { Holders } from './holders.ts';
+import { imageFaults } from './image/fits-input.ts';
 import type { BatchReport, InferAnswer, InferRequest } from './inference.ts';
 import type { PlannedOutput } from './onnx/batch-layout.ts';
 import { OnnxInstance } from './onnx/instance.ts';
@@ -127,6 +128,8 @@ export class ModelVersion implements Servable {
       const plan = await planModel(first, statedBatchSize(config, first));
       refuseUnreachable(config.batching.preferredBatchSizes, plan.maxBatchSize);
       const signature = resolveSignature(config, first, plan.maxBatchSize);
+      const faults = config.image === undefined ? [] : imageFaults(config.image, signature.inputs);
+      if (faults.length > 0) throw new Error(`signalbox.image does not fit the model: ${faults.join('; ')}`);
       const reshapes = planReshapes(config.inputs, config.outputs, plan.maxBatchSize > 0);
       const prepared = await prepareSamples(config.warmup, {
         inputs: signature.inputs,

@@ -30,7 +30,7 @@ export function normalise(
   const [channelStep, pixelStep] = planar ? [height * width, 1] : [1, channels];
   const covered = pixels.height === height && pixels.width === width;
   for (let channel = 0; channel < channels; channel++) {
-    const values = valuesOf(spec, channel);
+    const values = pixelValues(spec, channel);
     const firstValue = channel * channelStep;
     if (!covered) {
       const black = values[0] ?? 0;
@@ -50,7 +50,7 @@ export function normalise(
 }
 
 /** The value of each of the 256 pixel values of a channel, each step in single precision as torch computes it. */
-function valuesOf({ scale, mean, std }: ImageSpec, channel: number): Float32Array {
+export function pixelValues({ scale, mean, std }: ImageSpec, channel: number): Float32Array {
   const centre = Math.fround(mean[channel] ?? 0);
   const spread = Math.fround(std[channel] ?? 1);
   return Float32Array.from({ length: 256 }, (_, pixel) =>

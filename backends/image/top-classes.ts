@@ -14,14 +14,15 @@ export interface ClassScore {
 /**
  * The best classes of each row of a classifier's output, best first; of equal ones the lower number.
  *
- * @param output `[rows, classes]`, or any shape whose rows are the first dimension
+ * @param output `[rows, classes]`, or any shape whose elements are those of its rows, one after the other
+ * @param rows how many there are; the output's elements are a multiple of it
  */
 export function topClasses(
   output: NumericTensor,
   spec: Pick<ImageSpec, 'topK' | 'activation'>,
   labels: readonly string[],
+  rows: number,
 ): readonly (readonly ClassScore[])[] {
-  const rows = output.shape[0] ?? 1;
   const classes = rows === 0 ? 0 : output.data.length / rows;
   return Array.from({ length: rows }, (_, row) => {
     const scores = toNumbers(output.datatype, output.data.subarray(row * classes, (row + 1) * classes));

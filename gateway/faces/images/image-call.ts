@@ -19,6 +19,8 @@ const MAX_FILES = 256;
 
 /** The images of a call, read. */
 export interface ImageCall extends Decoded {
+  /** How many. */
+  readonly count: number;
   readonly spec: ImageSpec;
 }
 
@@ -86,10 +88,11 @@ export async function decodeImages(
     );
   }
   const files = await uploads();
+  const count = files.length;
   const recalled = await version.recall?.(files);
-  if (recalled?.answer !== undefined) return { spec, inputs: [], answered: recalled.answer };
+  if (recalled?.answer !== undefined) return { spec, count, inputs: [], answered: recalled.answer };
   const cacheKey = recalled?.key;
-  if (version.about.takesFiles) return { spec, inputs: [stackFiles(input, files)], cacheKey };
+  if (version.about.takesFiles) return { spec, count, inputs: [stackFiles(input, files)], cacheKey };
   const images = await repository.images.toTensors({
     files,
     spec,
@@ -97,7 +100,7 @@ export async function decodeImages(
     deadlineMs: call.receivedMs + config.timeouts.inferenceMs,
     signal: call.signal,
   });
-  return { spec, inputs: [stackImages(input, images)], cacheKey };
+  return { spec, count, inputs: [stackImages(input, images)], cacheKey };
 }
 
 /**
@@ -106,14 +109,23 @@ export async function decodeImages(
  * @throws GatewayError `non_finite_output`; `no_image_calls` where the first output is no list of scores
  */
 export function classesOf(
-  { spec }: ImageCall,
+  { spec, count }: ImageCall,
   { outputs: [output] }: InferAnswer,
-  { model, labels }: VersionDescription,
+  { model, labels, maxBatchSize }: VersionDescription,
 ): readonly (readonly ClassScore[])[] {
   if (output === undefined || output.datatype === 'BYTES') {
     throw new GatewayError('no_image_calls', `the first output of model '${model}' is not a list of scores`);
   }
-  const images = topClasses(output, spec, labels);
+  // The whole output of a model without a batch dimension is one image's, whatever its shape is.
+  const isWhole = count === 1 && maxBatchSize === 0;
+  if (!isWhole && output.shape[0] !== count) {
+    throw new GatewayError(
+      'no_image_calls',
+      `the first output of model '${model}' has the shape [${output.shape.join(',')}], which is no row of scores ` +
+        `for each image that was sent, ${count}`,
+    );
+  }
+  const images = topClasses(output, spec, labels, count);
   if (!images.every((classes) => classes.every(({ confidence }) => Number.isFinite(confidence)))) {
     throw new GatewayError(
       'non_finite_output',

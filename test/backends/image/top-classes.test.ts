@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { topClasses } from '../../../backends/image/top-classes.ts';
+import { topClasses as topClassesOf } from '../../../backends/image/top-classes.ts';
 import type { NumericTensor } from '../../../backends/tensor/tensor.ts';
+
+type Wanted = Parameters<typeof topClassesOf>[1];
+
+const topClasses = (output: NumericTensor, wanted: Wanted, labels: readonly string[]) =>
+  topClassesOf(output, wanted, labels, output.shape[0] ?? 1);
 
 const scores = (rows: readonly (readonly number[])[]): NumericTensor => ({
   name: 'scores',

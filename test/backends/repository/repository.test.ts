@@ -79,7 +79,7 @@ test('a preferred batch size above what the graph lets a model have is refused, 
 
 test('labels and image preprocessing of the configuration are those of the loaded version', async () => {
   await using opened = await openRepository({
-    'm/1/model.onnx': addingModel(1),
+    'm/1/model.onnx': identityModel('FP32', ['batch', 3, 'height', 'width']),
     'm/config.yaml': 'max_batch_size: 4\nsignalbox: { labels: names.txt, image: { topK: 3 } }',
     'm/names.txt': 'cat\ndog\n',
   });

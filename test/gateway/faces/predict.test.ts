@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pngThatClaims } from '../../backends/image/pictures.ts';
-import { identityModel } from '../../models/onnx-graph.ts';
+import { encodeModel, identityModel } from '../../models/onnx-graph.ts';
 import { askOfEach } from '../few-callers.ts';
 import { DEMO_FOLDER, experimentFile, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
@@ -181,10 +181,6 @@ describe('a model gets images in the type of its input', () => {
         'models/uint8/config.yaml': raw,
         'models/fp16/1/model.onnx': identityModel('FP16', shape),
         'models/fp16/config.yaml': raw,
-        'models/scaled/1/model.onnx': identityModel('UINT8', shape),
-        'models/scaled/config.yaml': image({}),
-        'models/int64/1/model.onnx': identityModel('INT64', shape),
-        'models/int64/config.yaml': raw,
       },
     });
   });
@@ -210,15 +206,66 @@ describe('a model gets images in the type of its input', () => {
     // Red, green and blue planes of pixels that count up by 20.
     expect(values).toEqual([0, 60, 120, 180, 20, 80, 140, 200, 40, 100, 160, 220]);
   });
+});
 
-  test.each([
-    ['scaled', 'set signalbox.image.scale to 1'],
-    ['int64', "input 'INPUT' is of type INT64; images become FP32, FP16 or UINT8"],
-  ])('%s is a 400 that says what would be right', async (model, message) => {
-    const { status, body } = await predictTyped(model);
-    expect(body.error).toContain(message);
-    expect(status).toBe(400);
+test('a preprocessing that no image could fit with is refused when the model is loaded, and says what would be right', async () => {
+  const fixed = ['batch', 3, 16, 16] as const;
+  const image = (keys: object): string => JSON.stringify({ signalbox: { image: keys } });
+  await using misfits = await startGateway({
+    files: {
+      'models/resized/1/model.onnx': identityModel('FP32', fixed),
+      'models/resized/config.yaml': image({ resize: [9, 9] }),
+      'models/planar/1/model.onnx': identityModel('FP32', ['batch', 16, 16, 3]),
+      'models/planar/config.yaml': image({ resize: [16, 16] }),
+      'models/scaled/1/model.onnx': identityModel('UINT8', fixed),
+      'models/scaled/config.yaml': image({ resize: [16, 16] }),
+      'models/int64/1/model.onnx': identityModel('INT64', fixed),
+      'models/int64/config.yaml': image({ resize: [16, 16] }),
+      'models/flat/1/model.onnx': identityModel('FP32', ['batch', 4]),
+      'models/flat/config.yaml': image({ resize: [2, 2] }),
+      'models/free/1/model.onnx': identityModel('FP32', ['batch', 3, 'height', 'width']),
+      'models/free/config.yaml': image({ resize: 9 }),
+    },
   });
+  const index = await fetch(misfits.url('/v2/repository/index'), { method: 'POST' });
+  const lines = (await index.json()) as readonly { name: string; state: string; reason: string }[];
+  const of = (name: string) => lines.find((line) => line.name === name);
+  expect(of('resized')?.reason).toContain(
+    "an image becomes a tensor of the shape [3,9,9] (layout nchw, color rgb), but input 'INPUT' is [-1,3,16,16]; " +
+      'set signalbox.image.resize, crop, layout or color',
+  );
+  expect(of('planar')?.reason).toContain('of the shape [3,16,16] (layout nchw, color rgb)');
+  expect(of('scaled')?.reason).toContain('set signalbox.image.scale to 1');
+  expect(of('int64')?.reason).toContain("input 'INPUT' is of type INT64; images become FP32, FP16 or UINT8");
+  expect(of('flat')?.reason).toContain("but input 'INPUT' is [-1,4]");
+  expect(of('free')?.state).toBe('READY');
+});
+
+test('the whole output of a model without a batch dimension is one image, and one that has no row for each image is none', async () => {
+  await using unbatched = await startGateway({
+    files: {
+      'models/flat/1/model.onnx': encodeModel({
+        inputs: [{ name: 'x', datatype: 'FP32', shape: [3, 2, 2] }],
+        outputs: [{ name: 'scores', datatype: 'FP32', shape: [12] }],
+        initializers: [{ name: 'twelve', shape: [1], data: BigInt64Array.of(12n) }],
+        nodes: [{ op: 'Reshape', inputs: ['x', 'twelve'], outputs: ['scores'] }],
+      }),
+      'models/flat/config.yaml': 'max_batch_size: 0\nsignalbox: { image: { resize: [2, 2], topK: 12 } }\n',
+    },
+  });
+  const response = await fetch(unbatched.url('/predict/flat'), {
+    method: 'POST',
+    body: scan as Uint8Array<ArrayBuffer>,
+  });
+  const { predictions } = (await response.json()) as Classes;
+  expect(predictions.map(({ class_id }) => class_id).toSorted((a, b) => a - b)).toEqual(
+    Array.from({ length: 12 }, (_, id) => id),
+  );
+  const served = await fetch(unbatched.url('/predictions/flat'), {
+    method: 'POST',
+    body: scan as Uint8Array<ArrayBuffer>,
+  });
+  expect(Object.keys((await served.json()) as object)).toHaveLength(12);
 });
 
 test('a model whose configuration says nothing of images takes none, and without a default model the call must name one', async () => {
