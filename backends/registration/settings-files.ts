@@ -31,7 +31,7 @@ export function settingsOf(
     config: {
       ...(maxBatchSize !== undefined && { max_batch_size: maxBatchSize }),
       ...(maxQueueDelayMs !== undefined && {
-        dynamic_batching: { max_queue_delay_microseconds: maxQueueDelayMs * 1000 },
+        dynamic_batching: { max_queue_delay_microseconds: Math.round(maxQueueDelayMs * 1000) },
       }),
       ...(instances !== undefined && { instance_group: [{ count: instances }] }),
       ...(Object.keys(own).length > 0 && { signalbox: own }),

@@ -88,7 +88,7 @@ function batchingJson({ batching, written }: ModelConfig): object {
   return {
     ...written.dynamic_batching,
     preferred_batch_size: batching.preferredBatchSizes,
-    max_queue_delay_microseconds: batching.maxQueueDelayMs * 1000,
+    max_queue_delay_microseconds: Math.round(batching.maxQueueDelayMs * 1000),
     preserve_ordering: batching.preserveOrdering,
     priority_levels: batching.priorityLevels,
     default_priority_level: batching.defaultPriorityLevel,

@@ -225,7 +225,11 @@ export class ModelRepository {
       await this.#loadMembers(name, seen, look);
       const reasons = await this.#bringUp(name, seen);
       if (reasons.length > 0)
-        throw new RepositoryError('failed', `failed to load '${name}', ${reasons.join('; ')}`);
+        throw new RepositoryError(
+          // What the caller wrote itself is its own mistake.
+          override !== undefined && seen.settings.kind === 'refused' ? 'invalid' : 'failed',
+          `failed to load '${name}', ${reasons.join('; ')}`,
+        );
     });
   }
 

@@ -117,7 +117,7 @@ describe('with explicit control', () => {
       expect.stringMatching(/^failed to load 'broken', version 1: failed to load .*broken\/1\/model\.onnx: /),
     ]);
     expect(await reasonOf(repository.load('n', { config: '{"max_batch_size": -1}' }))).toEqual([
-      'failed',
+      'invalid',
       expect.stringMatching(
         /^failed to load 'n', version 1: configuration of the load of n:1:20: max_batch_size: is -1; expected /,
       ),

@@ -50,12 +50,12 @@ test('given back as the configuration of a load, it makes the same model', async
         version_policy { latest { num_versions: 1 } }
         output { name: "OUTPUT" data_type: TYPE_FP32 dims: 2 label_filename: "names.txt" }
         dynamic_batching {
-          preferred_batch_size: 4 max_queue_delay_microseconds: 100 priority_levels: 2 default_priority_level: 1
+          preferred_batch_size: 4 max_queue_delay_microseconds: 1005 priority_levels: 2 default_priority_level: 1
           priority_queue_policy { key: 2 value { timeout_action: DELAY } }
         }
         instance_group { count: 2 kind: KIND_CPU }
         parameters { key: "mine" value { string_value: "kept" } }
-        parameters { key: "signalbox" value { string_value: "{\\"image\\": {\\"topK\\": 3}}" } }
+        parameters { key: "signalbox" value { string_value: "{\\"batching\\": {\\"target_latency_ms\\": 20}}" } }
         model_warmup { batch_size: 2 inputs { key: "INPUT" value { data_type: TYPE_FP32 dims: 2 zero_data: true } } }
         metric_tags { key: "a" value: "b" }
       `,
@@ -64,8 +64,12 @@ test('given back as the configuration of a load, it makes the same model', async
   );
   const json = modelConfigJson(opened.ready('m', 2).about);
   expect(json).toMatchObject({
-    parameters: { mine: { string_value: 'kept' }, signalbox: { string_value: '{"image":{"topK":3}}' } },
+    parameters: {
+      mine: { string_value: 'kept' },
+      signalbox: { string_value: '{"batching":{"target_latency_ms":20}}' },
+    },
     metric_tags: { a: 'b' },
+    dynamic_batching: { max_queue_delay_microseconds: 1005 },
     output: [{ label_filename: 'names.txt' }],
   });
   expect(opened.ready('m', 2).about.labels).toEqual(['a', 'b']);
