@@ -13,7 +13,10 @@ export interface Definition {
   readonly file: Buffer;
 }
 
-/** Reads a .proto file that has one service and imports nothing. */
+/** Where imports of .proto files are looked for. */
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Reads a .proto file that has one service, with what it imports of the same package. */
 function define(file: string): Definition {
   const path = fileURLToPath(new URL(`./protos/${file}`, import.meta.url));
   const definitions = loadSync(path, {
@@ -22,6 +25,7 @@ function define(file: string): Definition {
     enums: String,
     defaults: true,
     oneofs: true,
+    includeDirs: [ROOT],
   });
   let found: { readonly name: string; readonly service: ServiceDefinition } | undefined;
   let descriptor: Buffer | undefined;

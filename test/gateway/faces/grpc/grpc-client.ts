@@ -3,6 +3,7 @@ import { Client, Metadata, credentials } from '@grpc/grpc-js';
 import type { CallOptions, ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const PROTOS = fileURLToPath(new URL('../../../../gateway/faces/grpc/protos/', import.meta.url));
 
 type Message = Readonly<Record<string, unknown>>;
@@ -16,7 +17,7 @@ interface Method {
 /** The methods of a .proto file's service, by their names; read by a protobuf library, which the gateway's own codec must suit. */
 export function methodsOf(file: string, service: string): Readonly<Record<string, Method>> {
   const options = { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true };
-  const definition = loadSync(file, { ...options, includeDirs: [PROTOS] })[service];
+  const definition = loadSync(file, { ...options, includeDirs: [PROTOS, ROOT] })[service];
   return definition as unknown as Readonly<Record<string, Method>>;
 }
 

@@ -82,6 +82,7 @@ test('reflection knows services, files and every symbol in them', async () => {
     'inference.GRPCInferenceService.ModelInfer',
     'inference.ModelInferRequest.InferInputTensor',
     'inference.DataType',
+    'inference.ModelEnsembling.Step',
   ]) {
     expect((await ask({ file_containing_symbol })).file_descriptor_response).toEqual(file);
   }
