@@ -20,6 +20,12 @@ export interface OutcomesReport {
   }[];
 }
 
+/** What stands in a list of outcomes and is none. */
+export interface MalformedOutcome {
+  /** What is wrong with it, and what would be right. */
+  readonly malformed: string;
+}
+
 export interface OutcomeIntakeOptions {
   readonly ids: PredictionIds;
   readonly experiments: () => ReadonlyMap<string, Experiment>;
@@ -42,13 +48,20 @@ export class OutcomeIntake {
    * @param principal who sends them; a key for some models takes part in the experiments of these only
    * @throws GatewayError `state_unavailable` when outcomes can be kept nowhere; they may be sent again as they are
    */
-  async take(sent: readonly SentOutcome[], principal: Principal): Promise<OutcomesReport> {
+  async take(
+    sent: readonly (SentOutcome | MalformedOutcome)[],
+    principal: Principal,
+  ): Promise<OutcomesReport> {
     const { ids, experiments, metrics, nowMs } = this.#options;
     const known = experiments();
     const atMs = nowMs();
     const rejected: OutcomesReport['rejected'][number][] = [];
     const kept: { readonly index: number; readonly outcome: Outcome }[] = [];
     sent.forEach((item, index) => {
+      if ('malformed' in item) {
+        rejected.push({ index, code: 'bad_value', message: item.malformed });
+        return;
+      }
       const judged = judge(item, ids, known, principal, atMs);
       if (judged.kind === 'outcome') kept.push({ index, outcome: judged.outcome });
       else rejected.push({ index, code: judged.code, message: judged.message });

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import type { Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { GatewayError } from '../../errors.ts';
-import type { OutcomeIntake } from '../../outcomes/intake.ts';
+import type { MalformedOutcome, OutcomeIntake } from '../../outcomes/intake.ts';
+import type { SentOutcome } from '../../outcomes/judge.ts';
 import { NOBODY } from '../../trust/principal.ts';
 import { acceptAnyBody } from '../body.ts';
 import { scope } from '../scoped-routes.ts';
@@ -24,7 +24,7 @@ export function outcomeRoutes(app: FastifyInstance, intake: OutcomeIntake): void
 }
 
 /** @throws GatewayError `invalid_request` */
-function readOutcomes(body: Uint8Array | undefined): readonly Static<typeof OutcomeSchema>[] {
+function readOutcomes(body: Uint8Array | undefined): readonly (SentOutcome | MalformedOutcome)[] {
   let read: unknown;
   try {
     read = JSON.parse(Buffer.from(body ?? []).toString('utf8'));
@@ -39,13 +39,13 @@ function readOutcomes(body: Uint8Array | undefined): readonly Static<typeof Outc
       `the body has ${items.length} outcomes; at most ${MAX_OUTCOMES} are taken at once`,
     );
   }
-  return items.map((item, index) => {
+  return items.map((item) => {
     if (checkOutcome.Check(item)) return item;
     const [error] = checkOutcome.Errors(item);
-    const where = `${Array.isArray(read) ? `[${index}]` : 'the body'}${error?.instancePath.replaceAll('/', '.') ?? ''}`;
-    throw new GatewayError(
-      'invalid_request',
-      `${where} ${error?.message ?? 'is wrong'}; expected {"prediction_id": "…", "metric": "…", "value": …} or a list of them`,
-    );
+    const where = error?.instancePath.slice(1).replaceAll('/', '.') ?? '';
+    const wrong = `${where === '' ? 'the outcome' : where} ${error?.message ?? 'is wrong'}; expected {"prediction_id": "…", "metric": "…", "value": …}`;
+    // One of a list is refused by itself, as a value that its metric doesn't take is.
+    if (Array.isArray(read)) return { malformed: wrong };
+    throw new GatewayError('invalid_request', `the body is no outcome: ${wrong} or a list of them`);
   });
 }

@@ -73,14 +73,43 @@ test('a list is judged one by one, each refusal with its place, its code and wha
   ).toBe(2);
 });
 
+test('what is malformed in a list is refused by itself, and the others are taken', async () => {
+  const { id: predictionId } = await predict(gateway, 'grace');
+  const { status, body } = await sendOutcomes(gateway, [
+    { prediction_id: 'x', metric: 'correct' },
+    { prediction_id: predictionId, metric: 'correct', value: 1 },
+    { prediction_id: 'x', metric: 'correct', value: [1] },
+    { prediction_id: 'x', metric: 'correct', value: 1, at: 3 },
+    3,
+  ]);
+  expect(status).toBe(202);
+  const refused = (index: number, message: RegExp) => ({
+    index,
+    code: 'bad_value',
+    message: expect.stringMatching(message) as string,
+  });
+  expect(body).toEqual({
+    accepted: 1,
+    rejected: [
+      refused(0, /must have required properties .*; expected \{"prediction_id"/),
+      refused(2, /^value must /),
+      refused(3, /must not have additional properties/),
+      refused(4, /must be object/),
+    ],
+  });
+});
+
 describe('a body that is none of outcomes is refused whole, and counts nothing', () => {
   test.each([
     ['no JSON', '{', 'the body is no JSON'],
     ['nothing', '', 'the body is no JSON'],
     ['a number', '3', 'expected {"prediction_id"'],
-    ['an outcome without a metric', [{ prediction_id: 'x', value: 1 }], '[0] must have required properties'],
-    ['an unknown key', [{ prediction_id: 'x', metric: 'y', value: 1, at: 3 }], '[0]'],
-    ['a value that is a list', { prediction_id: 'x', metric: 'y', value: [1] }, 'the body.value'],
+    ['an outcome without a metric', { prediction_id: 'x', value: 1 }, 'must have required properties'],
+    [
+      'a value that is a list',
+      { prediction_id: 'x', metric: 'y', value: [1] },
+      'the body is no outcome: value',
+    ],
     ['too many', Array(1001).fill({ prediction_id: 'x', metric: 'y', value: 1 }), 'at most 1000'],
   ])('%s', async (_, sent, message) => {
     const { status, body } = await sendOutcomes(gateway, sent);
