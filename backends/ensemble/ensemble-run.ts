@@ -1,4 +1,5 @@
 import { BackendError } from '../errors.ts';
+import { InvalidImage } from '../image/invalid-image.ts';
 import type { InferAnswer, InferRequest } from '../inference.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { EnsemblePlan, PlannedStep } from './ensemble-plan.ts';
@@ -179,10 +180,16 @@ export class EnsembleRun {
 
   /** A mistake in what a later step takes is told with its place; its kind stays. */
   #placed(step: PlannedStep, error: unknown): unknown {
+    if (error instanceof InvalidImage)
+      return new InvalidImage(error.fault, `${this.#nameOf(step)}: ${error.message}`, { cause: error });
     if (!(error instanceof BackendError)) return error;
-    const { fault, retryAfterMs } = error;
+    const { fault, retryAfterMs, run } = error;
     if (fault === 'cancelled') return error;
-    return new BackendError(fault, `${this.#nameOf(step)}: ${error.message}`, { cause: error, retryAfterMs });
+    return new BackendError(fault, `${this.#nameOf(step)}: ${error.message}`, {
+      cause: error,
+      retryAfterMs,
+      run,
+    });
   }
 }
 

@@ -71,7 +71,7 @@ export class ImagePool {
           tensors[index] = await this.#toTensor(file, request);
         } catch (error) {
           next = files.length;
-          throw error;
+          throw files.length > 1 ? placed(error, index, files.length) : error;
         }
       }
     };
@@ -113,4 +113,10 @@ export class ImagePool {
         throw new BackendError('run_failed', `the image could not be read: ${answer.reason}`);
     }
   }
+}
+
+/** Of several images the one that is wrong is told by its place, from 0. */
+function placed(error: unknown, index: number, count: number): unknown {
+  if (!(error instanceof InvalidImage)) return error;
+  return new InvalidImage(error.fault, `image ${index} of ${count}: ${error.message}`, { cause: error });
 }
