@@ -23,7 +23,19 @@ export type BackendFault =
   /** The model ran and failed. */
   | 'run_failed';
 
+/** The run that a request failed in. */
+export interface FailedRun {
+  /** Milliseconds from the request's arrival to the start of its batch. */
+  readonly queueMs: number;
+  /** Milliseconds from there until it failed. */
+  readonly computeMs: number;
+  readonly batchId: number;
+  readonly batchRows: number;
+}
+
 export interface BackendErrorOptions extends ErrorOptions {
+  /** Left out: it failed before it was run, or the run is not known. */
+  readonly run?: FailedRun | undefined;
   /** After how long another try may succeed, in milliseconds, where that can be told. */
   readonly retryAfterMs?: number | undefined;
 }
@@ -33,11 +45,13 @@ export class BackendError extends Error {
   readonly fault: BackendFault;
   /** After how long another try may succeed, in milliseconds; undefined where that can't be told. */
   readonly retryAfterMs: number | undefined;
+  readonly run: FailedRun | undefined;
 
   constructor(fault: BackendFault, message: string, options?: BackendErrorOptions) {
     super(message, options);
     this.name = 'BackendError';
     this.fault = fault;
     this.retryAfterMs = options?.retryAfterMs;
+    this.run = options?.run;
   }
 }

@@ -30,8 +30,12 @@ export class Answers {
   }
 
   /** Notes the members of a batch as it starts. */
-  expect(members: readonly Pending[]): void {
-    for (const member of members) this.#unanswered.add(member);
+  expect(members: readonly Pending[], { startMs, rows }: Run): void {
+    const run = { batchId: newBatchId(), startMs, rows };
+    for (const member of members) {
+      member.run = run;
+      this.#unanswered.add(member);
+    }
   }
 
   /** Nobody waits for this request's answer any more: it was given up, or has lost its place. */
@@ -42,12 +46,11 @@ export class Answers {
   /** Hands each member its own rows. */
   answer(members: readonly Pending[], result: BatchResult, run: Run): void {
     const order = this.#order;
-    const batchId = newBatchId();
     members.forEach((member, index) => {
-      if (order === undefined) this.#deliver(member, result, index, run, batchId);
+      if (order === undefined) this.#deliver(member, result, index, run);
       else
         order.deliver(member, () => {
-          this.#deliver(member, result, index, run, batchId);
+          this.#deliver(member, result, index, run);
         });
     });
   }
@@ -60,6 +63,7 @@ export class Answers {
       member.attempts += 1;
       if (error instanceof RunnerGone && member.attempts < MAX_ATTEMPTS && !member.isSettled) {
         this.#unanswered.delete(member);
+        member.run = undefined;
         // It has left the queue in time once; that its instance died is not its fault.
         member.timeoutAtMs = Infinity;
         again.push(member);
@@ -75,7 +79,7 @@ export class Answers {
     return again;
   }
 
-  #deliver(member: Pending, result: BatchResult, index: number, run: Run, batchId: number): void {
+  #deliver(member: Pending, result: BatchResult, index: number, run: Run): void {
     this.#unanswered.delete(member);
     if (member.isSettled) {
       result.release();
@@ -87,7 +91,7 @@ export class Answers {
       queueMs: run.startMs - member.arrivalMs,
       computeMs: result.computeMs,
       batchRows: run.rows,
-      batchId,
+      batchId: member.run?.batchId ?? newBatchId(),
       release: () => {
         if (isLent) result.release();
         isLent = false;

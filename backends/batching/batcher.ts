@@ -233,7 +233,7 @@ export class Batcher {
   }
 
   async #run(run: Run, members: readonly Pending[]): Promise<void> {
-    this.#answers.expect(members);
+    this.#answers.expect(members, run);
     let usedMs: number | undefined;
     let isGone = false;
     try {

@@ -1,4 +1,4 @@
-import type { BackendError } from '../errors.ts';
+import { BackendError } from '../errors.ts';
 import type { InferAnswer, InferRequest } from '../inference.ts';
 import { ignoreAbort, listenToAbort } from './abort-listeners.ts';
 import type { AbortListener } from './abort-listeners.ts';
@@ -22,6 +22,15 @@ export interface QueuePlace {
   readonly timeoutMs: number;
 }
 
+/** A run that has begun, as its members know it. */
+export interface StartedRun {
+  readonly batchId: number;
+  /** In `performance.now()` milliseconds. */
+  readonly startMs: number;
+  /** Of all members. */
+  readonly rows: number;
+}
+
 /** A request from its arrival to its answer; settled once, whoever comes first. */
 export class Pending implements BatchMember, AbortListener {
   readonly request: InferRequest;
@@ -38,6 +47,8 @@ export class Pending implements BatchMember, AbortListener {
   isLate = false;
   /** Times its instance died under it. */
   attempts = 0;
+  /** The run that it is part of; undefined while it waits. */
+  run: StartedRun | undefined;
 
   readonly #settlement: Settlement;
   #settled = false;
@@ -77,7 +88,20 @@ export class Pending implements BatchMember, AbortListener {
   }
 
   reject(error: BackendError): void {
-    if (this.#settle()) this.#settlement.reject(error);
+    if (this.#settle())
+      this.#settlement.reject(this.run === undefined ? error : this.#ranBy(this.run, error));
+  }
+
+  /** The error, with how long this request waited and was run for. */
+  #ranBy({ startMs, rows, batchId }: StartedRun, cause: BackendError): BackendError {
+    const { fault, message, retryAfterMs } = cause;
+    const run = {
+      queueMs: startMs - this.arrivalMs,
+      computeMs: performance.now() - startMs,
+      batchId,
+      batchRows: rows,
+    };
+    return new BackendError(fault, message, { cause, retryAfterMs, run });
   }
 
   #settle(): boolean {

@@ -1,3 +1,4 @@
+import { BackendError } from '../../backends/errors.ts';
 import type { InferAnswer } from '../../backends/inference.ts';
 import type { GatewayError } from '../errors.ts';
 import type { Standing } from '../limits/bucket.ts';
@@ -11,7 +12,7 @@ import type { Tracing } from '../telemetry/tracing/tracing.ts';
 import { bearingOf } from './bearing.ts';
 import type { Call, Decoded, Target, Timings } from './call.ts';
 import type { EndedRequest } from './ended-request.ts';
-import type { AnswerTimes, Prediction, PredictionLog } from './prediction-log.ts';
+import type { AnswerTimes, Prediction, PredictionLog, RunTimes } from './prediction-log.ts';
 
 export interface RecordOptions {
   /** Undefined: nothing is traced. */
@@ -62,7 +63,11 @@ export class CallRecord {
       const value = this.#call.header(name);
       if (value !== undefined) context[name] = value;
     }
-    return this.#identity === undefined ? context : { ...context, traceparent: this.#identity.traceparent };
+    const identity = this.#identity;
+    if (identity === undefined) return context;
+    // A request whose variant was forced is recorded whatever its caller or chance said.
+    const isRecorded = identity.isSampled || this.#target?.choice?.reason === 'override';
+    return { ...context, traceparent: identity.traceparent(isRecorded) };
   }
 
   /**
@@ -135,6 +140,8 @@ export class CallRecord {
     const { receivedMs, principal, protocol } = this.#call;
     const { metrics, predictions, tracing, accessLog, onEnd } = this.#options;
     const answer = times !== undefined && 'outputs' in times ? times : undefined;
+    const ran: RunTimes | undefined =
+      times ?? (error?.cause instanceof BackendError ? error.cause.run : undefined);
     if (target !== undefined) onEnd(this.#ended(target, outcome, answer, error));
     const endMs = performance.now();
     // A slow uplink says nothing of the variant.
@@ -147,11 +154,14 @@ export class CallRecord {
         error,
         target,
         predictionId: prediction?.id,
-        times,
+        times: ran,
         startMs: this.#startMs,
         routedMs: this.#routedMs,
         decodedMs: this.#decodedMs,
-        answeredMs: this.#answeredMs,
+        answeredMs:
+          times === undefined && ran !== undefined
+            ? this.#decodedMs + ran.queueMs + ran.computeMs
+            : this.#answeredMs,
         endMs,
       };
       this.#isTraced = identity !== undefined && tracing?.record(identity, request) === true;
@@ -175,8 +185,8 @@ export class CallRecord {
       protocol,
       totalMs,
       routeMs: this.#routeMs,
-      queueMs: times?.queueMs,
-      computeMs: times?.computeMs,
+      queueMs: ran?.queueMs,
+      computeMs: ran?.computeMs,
       traceId: this.#isTraced ? this.#identity?.traceId : undefined,
     });
   }

@@ -1,3 +1,4 @@
+import type { FailedRun } from '../../backends/errors.ts';
 import type { InferAnswer } from '../../backends/inference.ts';
 import { epochOf } from '../../experiments/epoch.ts';
 import type { PredictionIds, UnitKey } from '../../experiments/prediction-id.ts';
@@ -17,6 +18,10 @@ export interface Prediction {
 
 /** What is known of an answer's making: all of it, or, of one that was passed on undecoded, its times. */
 export type AnswerTimes = InferAnswer | Pick<InferAnswer, 'queueMs' | 'computeMs'>;
+
+/** The times of a request's run, or of the one that it failed in. */
+export type RunTimes =
+  AnswerTimes | (FailedRun & { readonly cache?: undefined; readonly cacheMs?: undefined });
 
 /** Names each routed request by a signed id, and notes what became of those that an experiment routed. */
 export class PredictionLog {

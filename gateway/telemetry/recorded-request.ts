@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Call, Target } from '../pipeline/call.ts';
-import type { AnswerTimes } from '../pipeline/prediction-log.ts';
+import type { RunTimes } from '../pipeline/prediction-log.ts';
 import type { Outcome } from './metrics.ts';
 
 /** A request that is over, as spans and log lines are made from it. Times are in `performance.now()` milliseconds; 0: it didn't get that far. */
@@ -12,8 +12,8 @@ export interface RecordedRequest {
   /** Undefined where it was refused before it was routed. */
   readonly target: Target | undefined;
   readonly predictionId: string | undefined;
-  /** Undefined where it wasn't answered. */
-  readonly times: AnswerTimes | undefined;
+  /** Undefined where it wasn't run. */
+  readonly times: RunTimes | undefined;
   /** When its way through the pipeline began: it was admitted, and its body received. */
   readonly startMs: number;
   /** When each stage was over. */

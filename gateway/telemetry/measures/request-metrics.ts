@@ -58,7 +58,7 @@ export class RequestMetrics {
   );
   readonly #duration = this.#families.histogram(
     'signalbox_request_duration_seconds',
-    'Time from the arrival of a request to its encoded answer.',
+    'Time from a request, with all of its body, to its encoded answer.',
     SECONDS,
   );
   readonly #route = this.#families.histogram(

@@ -1,6 +1,6 @@
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Attributes, Context, SpanContext, Tracer } from '@opentelemetry/api';
-import type { AnswerTimes } from '../../pipeline/prediction-log.ts';
+import type { RunTimes } from '../../pipeline/prediction-log.ts';
 import type { RecordedRequest } from '../recorded-request.ts';
 
 /** What the caller can do nothing for. */
@@ -45,7 +45,7 @@ export function writeRequestSpans(
   let run: SpanContext | undefined;
   if (times !== undefined) {
     run = writeAnswering(stage, times, decodedMs, answeredMs);
-    stage('encode', answeredMs, endMs);
+    if (error === undefined) stage('encode', answeredMs, endMs);
   }
   span.end(epochMs(endMs));
   return run;
@@ -57,7 +57,7 @@ type Stage = (name: string, fromMs: number, toMs: number, attributes?: Attribute
 /** What came between a request that was read and its answer. */
 function writeAnswering(
   stage: Stage,
-  times: AnswerTimes,
+  times: RunTimes,
   decodedMs: number,
   answeredMs: number,
 ): SpanContext | undefined {

@@ -35,9 +35,13 @@ export class TraceIdentity {
     return (this.#spanId ??= RANDOM.generateSpanId());
   }
 
-  /** The header for whoever is called in this request's name. */
-  get traceparent(): string {
-    return `00-${this.traceId}-${this.spanId}-0${this.isSampled ? '1' : '0'}`;
+  /**
+   * The header for whoever is called in this request's name.
+   *
+   * @param isRecorded whether it is known already that the request is recorded
+   */
+  traceparent(isRecorded: boolean): string {
+    return `00-${this.traceId}-${this.spanId}-0${isRecorded ? '1' : '0'}`;
   }
 }
 

@@ -124,6 +124,27 @@ test('what nobody asked for is not recorded; errors and overrides are, though ch
   expect(roots()[0]?.attributes['feature_flag.result.reason']).toBe('override');
 });
 
+test('a request that fails in its run has its stages and its batch, and its times are counted', async () => {
+  using receiver = await startOtlpReceiver();
+  await using gateway = await startTraced(receiver, 0);
+  const body = JSON.stringify({ inputs: [{ name: 'INPUT', shape: [1, 1], datatype: 'INT64', data: [99] }] });
+  expect((await fetch(gateway.url('/v2/models/lookup/infer'), { method: 'POST', body })).status).toBe(500);
+  for (const name of ['queue', 'compute']) {
+    const count = metricValue(await gateway.metrics(), `signalbox_${name}_duration_seconds_count`, {
+      model: 'lookup',
+    });
+    expect(count).toBe(1);
+  }
+  await delivered(gateway, receiver);
+  await eventually(() => receiver.spans.some(({ name }) => name === 'batch lookup'));
+  const root = receiver.spans.find(({ name }) => name === 'infer lookup');
+  const stages = receiver.spans.filter(({ parentId }) => parentId === root?.spanId);
+  expect(stages.map(({ name }) => name)).toEqual(['admit', 'route', 'decode', 'queue', 'run']);
+  const run = stages.find(({ name }) => name === 'run');
+  const batch = receiver.spans.find(({ name }) => name === 'batch lookup');
+  expect(batch?.links.map(({ spanId }) => spanId)).toEqual([run?.spanId]);
+});
+
 test('a receiver that is away costs no answer; what it missed is counted', async () => {
   const receiver = await startOtlpReceiver();
   await using gateway = await startTraced(receiver, 1);
