@@ -1,5 +1,6 @@
 import type { Experiment } from './definition.ts';
 import { whyNotApart } from './separation.ts';
+import { isUpstream } from './variant.ts';
 
 /** Two experiments that can't be served together. */
 export interface Conflict {
@@ -106,11 +107,12 @@ function conflictOf(first: Experiment, second: Experiment): Pick<Conflict, 'path
   }
   const reason = whyNotApart(first, second);
   if (reason !== undefined) return { path: ['status'], message: `${standing(first, second)}, ${reason}` };
-  if (first.control.version !== second.control.version) {
+  const [place, other] = [placeOf(second), placeOf(first)];
+  if (place !== other) {
     return {
       path: ['control'],
       message:
-        `is version ${second.control.version}, and that of "${first.key}" is version ${first.control.version}; ` +
+        `is ${place}, and that of "${first.key}" is ${other}; ` +
         `whom no experiment on "${second.model}" concerns gets the control, so they need the same`,
     };
   }
@@ -119,4 +121,14 @@ function conflictOf(first: Experiment, second: Experiment): Pick<Conflict, 'path
 
 function standing(first: Experiment, second: Experiment): string {
   return `is ${second.status} on model "${second.model}", where "${first.key}" is ${first.status}`;
+}
+
+/** Where a control is answered. */
+function placeOf({ control }: Experiment): string {
+  if (!isUpstream(control)) return `version ${control.version}`;
+  const { url, protocol, model, version, path } = control.upstream;
+  const where = protocol === 'http' ? `${url}${path}` : url;
+  const what =
+    protocol === 'http' ? '' : ` model "${model}"${version === undefined ? '' : ` version ${version}`}`;
+  return `${where}${what} (${protocol})`;
 }

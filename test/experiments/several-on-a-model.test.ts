@@ -102,6 +102,21 @@ test.each<[string, Changes, Changes, string]>([
   expect(conflict(one, other)).toContain(message);
 });
 
+test('controls that other servers answer are held against each other by their servers', () => {
+  const elsewhere = (port: number) => ({
+    variants: [
+      { name: 'v1', weight: 0, upstream: { url: `http://127.0.0.1:${port}` } },
+      { name: 'v2', version: 2, weight: 1 },
+    ],
+  });
+  const [one, other] = [ranking(0, 0.5), ranking(0.5, 1)];
+  expect(conflict({ ...one, ...elsewhere(9001) }, { ...other, ...elsewhere(9001) })).toBe('');
+  expect(conflict({ ...one, ...elsewhere(9001) }, { ...other, ...elsewhere(9002) })).toContain(
+    'control is http://127.0.0.1:9002 model "digits" (v2), and that of "one" is http://127.0.0.1:9001 model "digits" (v2)',
+  );
+  expect(conflict(one, { ...other, ...elsewhere(9002) })).toContain('and that of "one" is version 1');
+});
+
 const USERS = Array.from({ length: 2000 }, (_, index) => `user-${index}`);
 
 /** `other=v2 split`: which experiment answers, with what and why. */
