@@ -148,6 +148,14 @@ export class Limits {
     return buckets.length === 0 ? undefined : this.#take(buckets, cost === 'rows' ? rows : 1);
   }
 
+  /** Whether an inference would be held to a limit that counts rows. */
+  countsRows(caller: LimitedCaller, model: string, experiment: string): boolean {
+    const { models, experiments, cost } = this.#config;
+    if (cost !== 'rows') return false;
+    if (this.#callerBuckets(caller).buckets.length > 0) return true;
+    return (models.size > 0 || experiments.size > 0) && this.#targetBuckets(model, experiment).length > 0;
+  }
+
   close(): void {
     this.#shared?.close();
   }

@@ -100,9 +100,8 @@ export class Pipeline {
     const { choice } = target;
     const { mirrors } = this.#options;
     const shadows = choice === undefined ? [] : mirrors.draw(choice);
-    // What is to be copied has to be decoded, where that can be.
     const passesOn = version instanceof UpstreamVersion && unrouted === undefined;
-    if (passesOn && (shadows.length === 0 || version.protocol !== 'v2')) {
+    if (passesOn && !this.#mustDecode(routed, version, shadows.length > 0)) {
       const forwarding = await face.forward?.(version);
       if (forwarding !== undefined) {
         if (choice !== undefined) mirrors.missed(choice, shadows);
@@ -145,6 +144,16 @@ export class Pipeline {
   /** A model's time begins when the body is there: how long that took is between the caller and timeouts.request. */
   #deadlineOf({ receivedMs, deadlineMs = Infinity }: Call): number {
     return Math.min(receivedMs + this.#options.inferenceTimeoutMs, deadlineMs);
+  }
+
+  /** What is to be copied, or counted by its rows, has to be decoded, where that can be. */
+  #mustDecode(
+    { call, target }: Routed<Decoded, unknown>,
+    { protocol }: UpstreamVersion,
+    isCopied: boolean,
+  ): boolean {
+    if (protocol !== 'v2') return false;
+    return isCopied || this.#options.limits.countsRows(call.principal, call.model, target.labels.experiment);
   }
 
   /** Counts a call against the limits, once whoever answers it. */
