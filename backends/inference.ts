@@ -19,6 +19,10 @@ export interface InferRequest {
   readonly cacheKey?: string | undefined;
   /** Aborted when the caller hangs up: the request then leaves the queue. */
   readonly signal?: AbortSignal;
+  /** What the caller calls its request, for a version that another server runs; left out, or empty: nothing. */
+  readonly id?: string | undefined;
+  /** The protocol's request parameters, by name, for a version that another server runs. */
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
   /** The caller's W3C trace context, by header name, for a version that another server runs. */
   readonly traceContext?: Readonly<Record<string, string>> | undefined;
 }

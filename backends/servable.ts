@@ -77,3 +77,8 @@ export interface Servable {
   /** Answers all that hold it or wait for it, then frees what it has. */
   close(): Promise<void>;
 }
+
+/** A version as answers name it; empty for a server elsewhere of which no file says the version. */
+export function versionText({ version }: Pick<VersionDescription, 'version'>): string {
+  return version === 0 ? '' : String(version);
+}

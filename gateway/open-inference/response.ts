@@ -1,3 +1,4 @@
+import { versionText } from '../../backends/servable.ts';
 import type { VersionDescription } from '../../backends/servable.ts';
 import type { Tensor } from '../../backends/tensor/tensor.ts';
 import { classify } from './classification.ts';
@@ -47,7 +48,7 @@ export function writeV2Response(
   });
   const json = JSON.stringify({
     model_name: model.model,
-    model_version: String(model.version),
+    model_version: versionText(model),
     id: request.id,
     outputs: described,
   });

@@ -55,12 +55,10 @@ export interface Timings {
 /** A call's body, read: the tensors, and what else the face wants to remember until it answers. */
 export interface Decoded extends Pick<
   InferRequest,
-  'inputs' | 'outputs' | 'priority' | 'timeoutMs' | 'cacheKey'
+  'inputs' | 'outputs' | 'priority' | 'timeoutMs' | 'cacheKey' | 'id' | 'parameters'
 > {
   /** A kept answer, found before the inputs were there; left out: the version is asked. */
   readonly answered?: InferAnswer;
-  /** The protocol's request parameters, by name; left out where the face has none. */
-  readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
 /** A call that a variant's own server answers without its being decoded here. */
@@ -93,7 +91,7 @@ export interface Face<Read extends Decoded, Encoded> {
   /** Whether the body went to a variant's server as it came, so that nobody else can be asked; left out: it never does. */
   isSpent?(): boolean;
   /** Writes the answer; the outputs' memory may not be used after it returns. */
-  encode(read: Read, answer: InferAnswer, target: Target): Encoded;
+  encode(read: Read, answer: InferAnswer, target: Target, predictionId: string): Encoded;
 }
 
 /** An encoded answer, with what every face says beside it. */

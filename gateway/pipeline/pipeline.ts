@@ -122,12 +122,16 @@ export class Pipeline {
         priority: read.priority,
         timeoutMs: read.timeoutMs,
         cacheKey: read.cacheKey,
-        traceContext: version instanceof UpstreamVersion ? record.traceContext : undefined,
+        ...(version instanceof UpstreamVersion && {
+          id: read.id,
+          parameters: read.parameters,
+          traceContext: record.traceContext,
+        }),
         deadlineMs: this.#deadlineOf(call),
         signal: call.signal,
       }));
     record.answered(answer);
-    const encoded = face.encode(read, answer, target);
+    const encoded = face.encode(read, answer, target, prediction.id);
     // Without inputs there is nothing that a shadow could be asked.
     if (
       choice !== undefined &&

@@ -43,6 +43,8 @@ export class UpstreamVersion implements Servable {
   readonly #server: UpstreamServer;
   readonly #health: HealthCheck;
   readonly #statistics = new StatisticsRecorder();
+  /** Whether the metadata is that of the server as it is since it was last well. */
+  #isDescribed = false;
   #holders = 0;
   #unheld: PromiseWithResolvers<undefined> | undefined;
   #closed: Promise<void> | undefined;
@@ -171,10 +173,29 @@ export class UpstreamVersion implements Servable {
 
   async #probe(signal: AbortSignal): Promise<void> {
     const { health, protocol } = this.definition;
-    await this.#server.get(health.path, health.timeoutMs, signal);
-    if (protocol !== 'v2' || this.about.metadata !== undefined) return;
-    this.about.metadata = decodeV2Metadata(
-      await this.#server.get(v2ModelPath(this.definition), health.timeoutMs, signal),
-    );
+    try {
+      await this.#server.get(health.path, health.timeoutMs, signal);
+    } catch (error) {
+      // Whoever answers next may be another server, or have another model.
+      this.#isDescribed = false;
+      throw error;
+    }
+    if (protocol === 'v2' && !this.#isDescribed) await this.#readMetadata(signal);
+  }
+
+  /** Bodies that are passed on need none of it, so a server is ready without: one that says what isn't known here has none. */
+  async #readMetadata(signal: AbortSignal): Promise<void> {
+    try {
+      const answer = await this.#server.get(
+        v2ModelPath(this.definition),
+        this.definition.health.timeoutMs,
+        signal,
+      );
+      this.about.metadata = undefined;
+      this.about.metadata = decodeV2Metadata(answer);
+      this.#isDescribed = true;
+    } catch {
+      // It is asked again when it is next asked whether it is well.
+    }
   }
 }

@@ -29,14 +29,16 @@ export function encodeV2Request(request: InferRequest, tensors: 'binary' | 'json
     chunks.push(bytes);
     return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };
   });
-  const { outputs, priority, timeoutMs } = request;
+  const { id = '', outputs, priority, timeoutMs } = request;
   const parameters = {
+    ...ownParameters(request.parameters),
     ...(priority !== undefined && { priority }),
     ...(timeoutMs !== undefined && { timeout: Math.ceil(timeoutMs * 1000) }),
     ...(isBinary && outputs === undefined && { binary_data_output: true }),
   };
   const json = Buffer.from(
     JSON.stringify({
+      ...(id !== '' && { id }),
       inputs,
       ...(Object.keys(parameters).length > 0 && { parameters }),
       ...(outputs !== undefined && {
@@ -55,6 +57,20 @@ export function encodeV2Request(request: InferRequest, tensors: 'binary' | 'json
         ],
       }
     : { body: json, headers: ['content-type', 'application/json'] };
+}
+
+/** What the gateway says itself, or does itself with what the server answers. */
+const SAID_BY_THE_GATEWAY: ReadonlySet<string> = new Set([
+  'binary_data_output',
+  'priority',
+  'timeout',
+  'triton_enable_empty_final_response',
+]);
+
+/** The parameters of the caller's that mean something to the server alone. */
+function ownParameters(parameters: InferRequest['parameters']): object {
+  if (parameters === undefined) return {};
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !SAID_BY_THE_GATEWAY.has(name)));
 }
 
 function jsonOf(input: Tensor): ReturnType<typeof tensorToJson> {

@@ -33,6 +33,7 @@ export function readGrpcRequest(message: InferMessage): GrpcRequest {
   }
   return {
     id: message.id,
+    parameters: message.parameters,
     inputs: inputs.map((input, index) => readInput(input, index, rawInputs[index])),
     ...readOutputs(message),
     ...readSchedulePolicy(message.parameters, 'the request'),

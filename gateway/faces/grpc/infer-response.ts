@@ -1,3 +1,4 @@
+import { versionText } from '../../../backends/servable.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
 import { asWanted } from '../../open-inference/response.ts';
 import type { AnsweringVersion } from '../../open-inference/response.ts';
@@ -23,7 +24,7 @@ export function writeInferResponse(
   const contentBytes = contents.reduce((sum, { length }) => sum + length, 0);
   const message = new WireWriter(contentBytes + HEAD_BYTES);
   message.text(1, version.model);
-  message.text(2, String(version.version));
+  message.text(2, versionText(version));
   message.text(3, request.id);
   for (const [name, value] of Object.entries(parameters)) message.message(4, parameter(name, value));
   for (const { name, datatype, shape } of tensors) {

@@ -18,8 +18,8 @@ const MOST_UNDER_WAY = 64;
 /**
  * ModelStreamInfer: the requests of a stream run side by side, and are answered in their order. What goes wrong with one is
  * said in its answer, and the stream goes on; with the metadata `triton_grpc_error: true` it ends the stream with a status.
- * Each request is routed for itself, and a stream has one set of headers only: so the experiment and the variant
- * stand in the answers' parameters.
+ * Each request is routed for itself, and a stream has one set of headers only: so the prediction id, the experiment and the
+ * variant stand in the answers' parameters.
  */
 export function modelStreamInfer(
   gateway: Gateway,
@@ -102,7 +102,8 @@ class InferenceStream {
       const { encoded } = await this.#gateway.pipeline.infer(inferCall(this.#caller, message, principal), {
         decode: () => readGrpcRequest(message),
         decodeUnrouted: () => readGrpcRequest(message),
-        encode: (read, { outputs, cache }, target) => {
+        encode: (read, { outputs, cache }, target, predictionId) => {
+          parameters['x-prediction-id'] = predictionId;
           if (cache !== undefined) parameters['x-cache'] = cache;
           describeTarget({ header: (name, value) => (parameters[name] = value) }, target);
           return writeStreamResponse(writeInferResponse(read, target.version.about, outputs, parameters));

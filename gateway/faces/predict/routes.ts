@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { InferAnswer } from '../../../backends/inference.ts';
+import { versionText } from '../../../backends/servable.ts';
 import type { VersionDescription } from '../../../backends/servable.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
@@ -126,13 +127,13 @@ function describeTorchserve(answer: UpstreamAnswer, { version, choice }: Target)
   };
 }
 
-function headOf({ model, version }: VersionDescription, choice: Target['choice']): object {
+function headOf(version: VersionDescription, choice: Target['choice']): object {
   return {
     success: true,
     experiment: choice?.experiment.key ?? null,
     variant: choice?.variant.name ?? null,
-    model,
-    version: String(version),
+    model: version.model,
+    version: versionText(version),
   };
 }
 

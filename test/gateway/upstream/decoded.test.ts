@@ -83,3 +83,51 @@ test('answers of another server are never kept, whatever the model’s own versi
   expect((await infer(gateway, own)).headers.get('x-cache')).toBe('miss');
   expect((await infer(gateway, own)).headers.get('x-cache')).toBe('hit');
 });
+
+test('a call that is decoded keeps its id and its parameters, and no version is made up', async () => {
+  await using server = await startVariantServer();
+  await using gateway = await startUpstreamGateway(server.url, { grpc: true, upstream: { tensors: 'json' } });
+  using client = new GrpcClient(gateway.server.bound.grpc ?? '');
+  const { message } = await client.call('ModelInfer', {
+    ...ASKED,
+    id: 'request-1',
+    parameters: {
+      temperature: { double_param: 0.5 },
+      tenant: { string_param: 'shop' },
+      timeout: { int64_param: 9000 },
+    },
+  });
+  expect(message).toMatchObject({ id: 'request-1', model_version: '' });
+  expect(JSON.parse(String(server.arrived[0]?.body))).toMatchObject({
+    id: 'request-1',
+    parameters: { temperature: 0.5, tenant: 'shop', timeout: 9000 },
+  });
+});
+
+test.each([
+  [
+    'of a type that is not known here',
+    { inputs: [{ name: 'INPUT', datatype: 'BF16', shape: [-1, 1] }], outputs: [] },
+  ],
+  ['that is none', { name: 'digits' }],
+])('metadata %s leaves a server ready: its bodies are passed on as they come', async (_, metadata) => {
+  await using server = await startVariantServer(answers42, metadata);
+  await using gateway = await startUpstreamGateway(server.url);
+  expect((await infer(gateway)).value).toBe(42);
+});
+
+test('where a limit counts rows, a body that would be passed on counts for all of them', async () => {
+  await using server = await startVariantServer();
+  await using gateway = await startUpstreamGateway(server.url, {
+    config: 'limits: { models: { digits: 10/h burst 10 } }',
+  });
+  const rows = (count: number): RequestInit => ({
+    body: JSON.stringify({
+      inputs: [{ name: 'INPUT', shape: [count, 1], datatype: 'FP32', data: Array(count).fill(1) }],
+    }),
+  });
+  expect((await infer(gateway, rows(8))).value).toBe(42);
+  expect((await infer(gateway, rows(8))).status).toBe(429);
+  expect((await infer(gateway, rows(2))).value).toBe(42);
+  expect(server.arrived).toHaveLength(2);
+});
