@@ -14,6 +14,7 @@ const UNDER_WAY = 64;
 const USERS = 997;
 
 const DEMO = fileURLToPath(new URL('../demo/', import.meta.url));
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const PROTO = fileURLToPath(new URL('../gateway/faces/grpc/protos/inference.proto', import.meta.url));
 
 const PATH = '/inference.GRPCInferenceService/ModelInfer';
@@ -45,7 +46,9 @@ const binary = eachUser((data, headers) => {
   );
 });
 
-const service = loadSync(PROTO, { keepCase: true })['inference.GRPCInferenceService'] as unknown as {
+const service = loadSync(PROTO, { keepCase: true, includeDirs: [ROOT] })[
+  'inference.GRPCInferenceService'
+] as unknown as {
   readonly ModelInfer: { readonly requestSerialize: (message: object) => Buffer };
 };
 const grpc = eachUser((data, headers) => {
