@@ -93,8 +93,8 @@ export class Pending implements BatchMember, AbortListener {
   }
 
   /** The error, with how long this request waited and was run for. */
-  #ranBy({ startMs, rows, batchId }: StartedRun, cause: BackendError): BackendError {
-    const { fault, message, retryAfterMs } = cause;
+  #ranBy({ startMs, rows, batchId }: StartedRun, error: BackendError): BackendError {
+    const { fault, message, cause, retryAfterMs } = error;
     const run = {
       queueMs: startMs - this.arrivalMs,
       computeMs: performance.now() - startMs,
