@@ -41,7 +41,8 @@ function readOutcomes(body: Uint8Array | undefined): readonly (SentOutcome | Mal
   }
   return items.map((item) => {
     if (checkOutcome.Check(item)) return item;
-    const [error] = checkOutcome.Errors(item);
+    // The companion of an unknown key's error says less.
+    const error = checkOutcome.Errors(item).find(({ keyword }) => keyword !== 'boolean');
     const where = error?.instancePath.slice(1).replaceAll('/', '.') ?? '';
     const wrong = `${where === '' ? 'the outcome' : where} ${error?.message ?? 'is wrong'}; expected {"prediction_id": "…", "metric": "…", "value": …}`;
     // One of a list is refused by itself, as a value that its metric doesn't take is.
