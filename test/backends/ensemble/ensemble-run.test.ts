@@ -8,13 +8,13 @@ import type { Tensor } from '../../../backends/tensor/tensor.ts';
 
 /** A member whose runs are begun by the ensemble and ended by the test. */
 class HeldMember {
-  readonly model: string;
+  readonly about: { readonly model: string };
   readonly runs: { readonly request: InferRequest; readonly answer: (value: InferAnswer) => void }[] = [];
   #begun = Promise.withResolvers<undefined>();
   lent = 0;
 
   constructor(model: string) {
-    this.model = model;
+    this.about = { model };
   }
 
   infer(request: InferRequest): Promise<InferAnswer> {
@@ -51,13 +51,13 @@ function tensor(name: string): Tensor {
 function step(member: HeldMember, from: string, to: string): BoundStep {
   return {
     step: {
-      model: member.model,
+      model: member.about.model,
       version: undefined,
       inputs: new Map([['INPUT', from]]),
       outputs: new Map([['OUTPUT', to]]),
     },
-    // An ensemble asks nothing of a member but that it infers.
-    member: member as Pick<Servable, 'infer'> as Servable,
+    // An ensemble asks nothing of a member but that it infers, and says its name.
+    member: member as Pick<HeldMember, 'infer' | 'about'> as Servable,
   };
 }
 
