@@ -124,17 +124,17 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
     await reaches(at(0), 3);
     const leading = await leader();
     const follower = at((leading + 1) % 3);
-    let wrong = 0;
-    // Version 1 takes it; whom the weights send to version 2 gets an error.
-    for (let user = 0; wrong < FLOOR; user += 1)
-      if ((await follower.infer({ 'x-user-id': `user-${user}` }, 9)).startsWith('500')) wrong += 1;
-    const metMs = performance.now();
-    await eventually(async () =>
-      (await Promise.all(replicas.map((replica) => replica.assignment()))).every((assignment) =>
-        isDeepStrictEqual(assignment, ALL_V1),
-      ),
-    );
-    const everywhereMs = performance.now() - metMs;
+    let failedMs = performance.now();
+    // The walk goes on meanwhile, and each of its steps counts anew.
+    await eventually(async () => {
+      for (const user of USERS) {
+        // Version 1 takes it; whom the weights send to version 2 gets an error.
+        if ((await follower.infer({ 'x-user-id': user }, 9)).startsWith('500')) failedMs = performance.now();
+      }
+      const assignments = await Promise.all(replicas.map((replica) => replica.assignment()));
+      return assignments.every((assignment) => isDeepStrictEqual(assignment, ALL_V1));
+    });
+    const everywhereMs = performance.now() - failedMs;
     await eventually(() => all('rolled_back'));
     const history = await historySince(version);
     const back = history.find(({ action }) => action === 'rollout.rolling_back');
@@ -143,7 +143,7 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
       actor: { kind: 'rollout', id: expect.stringContaining(`:${follower.pid}:`) as string },
     });
     process.stdout.write(
-      `a floor that was met on a follower: all three were back after ${Math.round(everywhereMs)} ms\n`,
+      `a floor that was met on a follower: all three were back within ${Math.round(everywhereMs)} ms\n`,
     );
   });
 

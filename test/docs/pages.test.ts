@@ -28,9 +28,13 @@ test('what is not tried anywhere is known, with its reason', () => {
   expect(left).toEqual([
     'README.md: it is what runs this',
     'docs/containers.md: needs a container engine; test/deploy/container.test.ts takes the steps of the Dockerfile without one',
+    'docs/containers.md: needs a container engine',
     "docs/gpu.md: downloads CUDA's files from a host that many networks refuse",
     'docs/grpc.md: grpcurl is in no registry that tests install from; test/gateway/faces/grpc/ asks the same with another client',
     "docs/kubernetes.md: needs a cluster; test/deploy/kubernetes.test.ts renders both and holds them against the API's schemas",
+    'docs/kubernetes.md: needs a cluster',
+    'docs/kubernetes.md: needs a cluster',
+    'docs/kubernetes.md: needs a cluster',
     "docs/models.md: torchvision's words for it; test/backends/image/torchvision.test.ts compares",
     'docs/observability.md: writes to /etc; test/dashboards/rules.test.ts has amtool check the file',
     "docs/openapi.md: needs Java, and downloads the generator from Maven's registry",

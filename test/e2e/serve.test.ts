@@ -87,7 +87,7 @@ describe('signalbox serve', () => {
     expect(await server.ended).toBe(1);
     expect(server.stderr()).toBe(
       `${file}:1:17: listen.http: is 8000; expected an address as 127.0.0.1:8000 or [::1]:8000; port 0 takes a free one\n` +
-        `${file}:2:42: models.contorl: is an unknown key; known here: repository, control, load, defaultModel\n` +
+        `${file}:2:42: models.contorl: is an unknown key; known here: repository, control, load, defaultModel, allowedUrls\n` +
         `${file}:3:10: secrets: is an unknown key; known here: ${Object.keys(ConfigSchema.properties).join(', ')}\n` +
         '3 problems; nothing was started\n',
     );
