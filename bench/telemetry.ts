@@ -5,18 +5,22 @@ import type { AddressInfo } from 'node:net';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { temporaryFolder } from '../test/models/temporary-folder.ts';
-import { CONNECTIONS, DEMO, SECONDS, digitRequests } from './digits.ts';
+import { CONNECTIONS, DEMO, digitRequests } from './digits.ts';
 import { loadFromOutside, startServer } from './process.ts';
 import type { ServerProcess } from './process.ts';
 import { print, printFigure, spread } from './report.ts';
 
-/** Far more often than a Prometheus does, so that each round has one. */
-const SCRAPE_EVERY_MS = 500;
+/** As often as the Prometheus of `deploy/compose` does, which is three times as often as most. */
+const SCRAPE_EVERY_MS = 5000;
+
+/** A figure's seconds: one scrape falls into them, half-way. */
+const MEASURED_SECONDS = SCRAPE_EVERY_MS / 1000;
+const WARM_UP_SECONDS = 2;
 
 /** What is on, beside the gateway itself. */
 interface Telemetry {
   readonly name: string;
-  /** Requests and batches are counted, and scraped twice a second. */
+  /** Requests and batches are counted, and scraped. */
   readonly metrics: boolean;
   /** Every request has a line in the log. */
   readonly logs: boolean;
@@ -35,7 +39,7 @@ const CONTENDERS: readonly Telemetry[] = [
   { name: 'all of it', metrics: true, logs: true, traces: true, asked: 0.92 },
 ];
 
-const rounds = Number(process.argv[2] ?? 25);
+const rounds = Number(process.argv[2] ?? 11);
 
 /** Takes spans and does nothing with them: a collector has a machine of its own. */
 const collector = createServer((request, reply) => {
@@ -59,15 +63,17 @@ function configOf({ logs, traces }: Telemetry): string {
 await using folder = await temporaryFolder(
   Object.fromEntries(CONTENDERS.map((contender, index) => [`${index}.yaml`, configOf(contender)])),
 );
-const servers = await Promise.all(
-  CONTENDERS.map(({ metrics, logs }, index) =>
-    startServer('./servers/gateway.ts', {
-      config: join(folder.path, `${index}.yaml`),
-      ...(logs && { logFile: join(folder.path, `${index}.log`) }),
-      ...(!metrics && { uncounted: true }),
-    }),
-  ),
-);
+
+/** A process of its own for each figure: how a process fares is partly luck, which would stay with it for all rounds. */
+function startContender(contender: Telemetry): Promise<ServerProcess> {
+  const { metrics, logs } = contender;
+  const index = CONTENDERS.indexOf(contender);
+  return startServer('./servers/gateway.ts', {
+    config: join(folder.path, `${index}.yaml`),
+    ...(logs && { logFile: join(folder.path, `${index}.log`) }),
+    ...(!metrics && { uncounted: true }),
+  });
+}
 
 interface Figures {
   readonly perSecond: number[];
@@ -79,41 +85,39 @@ const figures = new Map<Telemetry, Figures>(
 );
 const requests = digitRequests();
 
-async function measure({ metrics }: Telemetry, server: ServerProcess): Promise<readonly [number, number]> {
+function load({ port }: ServerProcess, seconds: number): ReturnType<typeof loadFromOutside> {
+  return loadFromOutside({ host: '127.0.0.1', port, requests, connections: CONNECTIONS, seconds });
+}
+
+async function measure(contender: Telemetry): Promise<readonly [number, number]> {
+  await using server = await startContender(contender);
   const scrape = (): void => {
     void fetch(`http://127.0.0.1:${server.metricsPort ?? 0}/metrics`, {
       headers: { accept: 'application/openmetrics-text' },
     }).then((answer) => answer.arrayBuffer());
   };
+  await load(server, WARM_UP_SECONDS);
   await server.measure();
-  const timer = metrics ? setInterval(scrape, SCRAPE_EVERY_MS) : undefined;
-  const { port } = server;
-  const { answers, perSecond } = await loadFromOutside({
-    host: '127.0.0.1',
-    port,
-    requests,
-    connections: CONNECTIONS,
-    seconds: SECONDS,
-  });
-  clearInterval(timer);
+  const timer = contender.metrics ? setTimeout(scrape, SCRAPE_EVERY_MS / 2) : undefined;
+  const { answers, perSecond } = await load(server, MEASURED_SECONDS);
+  clearTimeout(timer);
   const { mainThreadMs } = await server.measure();
   return [perSecond, (mainThreadMs * 1000) / answers];
 }
 
 print(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}`);
-print(`digits model, v2 JSON, ${CONNECTIONS} connections, ${rounds} rounds of ${SECONDS} s each, in turn`);
-// The first round warms up, and is not counted.
-for (let round = 0; round <= rounds; round++) {
-  for (const [index, contender] of CONTENDERS.entries()) {
-    const server = servers[index];
-    if (server === undefined) continue;
-    const [perSecond, mainThreadUs] = await measure(contender, server);
-    if (round === 0) continue;
+print(
+  `digits model, v2 JSON, ${CONNECTIONS} connections, ${rounds} rounds of ${MEASURED_SECONDS} s each, in turn, each in a process of its own`,
+);
+for (let round = 0; round < rounds; round++) {
+  // What is measured first in a round is another one each time.
+  for (const index of CONTENDERS.keys()) {
+    const contender = CONTENDERS[(index + round) % CONTENDERS.length] ?? NONE;
+    const [perSecond, mainThreadUs] = await measure(contender);
     figures.get(contender)?.perSecond.push(perSecond);
     figures.get(contender)?.mainThreadUs.push(mainThreadUs);
   }
 }
-await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
 collector.closeAllConnections();
 collector.close();
 
