@@ -15,7 +15,9 @@ import { normal } from '../simulations/random.ts';
 
 /** How a version answers. */
 export interface Behaviour {
-  /** Of all requests, 0 to 1. */
+  /** Of all requests, 0 to 1: turned away as mistaken. */
+  readonly clientErrorRate: number;
+  /** Of the requests that were not turned away, 0 to 1. */
   readonly errorRate: number;
   /** Of the requests that were answered, 0 to 1. */
   readonly correctRate: number;
@@ -23,7 +25,12 @@ export interface Behaviour {
   readonly computeMs: number;
 }
 
-export const HEALTHY: Behaviour = { errorRate: 0.01, correctRate: 0.9, computeMs: 8 };
+export const HEALTHY: Behaviour = {
+  clientErrorRate: 0.02,
+  errorRate: 0.01,
+  correctRate: 0.9,
+  computeMs: 8,
+};
 
 /** Requests of one batch share their compute time, and are one observation of it. */
 const BATCH_ROWS = 8;
@@ -126,14 +133,19 @@ function simulated(): NonNullable<typeof known> {
 /** One variant at one weight. */
 class Arm {
   #units = 0;
+  #turnedAway = 0;
   #errors = 0;
   #correct = 0;
   #answered = 0;
   readonly #compute = new Map<Bucket, number>();
   #computed = 0;
 
-  add(random: () => number, { errorRate, correctRate, computeMs }: Behaviour): void {
+  add(random: () => number, { clientErrorRate, errorRate, correctRate, computeMs }: Behaviour): void {
     this.#units += 1;
+    if (random() < clientErrorRate) {
+      this.#turnedAway += 1;
+      return;
+    }
     if (random() < errorRate) {
       this.#errors += 1;
       return;
@@ -159,7 +171,8 @@ class Arm {
       uncounted: {},
       outputs: {},
       metrics: {
-        error_rate: proportion(this.#units, this.#errors),
+        client_error_rate: proportion(this.#units, this.#turnedAway),
+        error_rate: proportion(this.#units - this.#turnedAway, this.#errors),
         correct: proportion(this.#answered, this.#correct),
         compute: { ...proportion(this.#computed, 0), histogram: readHistogram(this.#compute) },
       },

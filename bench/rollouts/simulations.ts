@@ -33,6 +33,12 @@ export const SCENARIOS: readonly RolloutScenario[] = [
     claim: { kind: 'at least', rate: 0.95 },
   },
   {
+    name: 'callers turned away as mistaken go from 2 % to 3 %',
+    version2: { ...HEALTHY, clientErrorRate: 0.03 },
+    runs: 1000,
+    claim: { kind: 'at least', rate: 0.95 },
+  },
+  {
     name: 'runs take 25 % longer',
     version2: { ...HEALTHY, computeMs: 1.25 * HEALTHY.computeMs },
     runs: 1000,
