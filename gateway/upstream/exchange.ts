@@ -44,6 +44,8 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
   /** What the timer waits for, in `performance.now()` milliseconds. */
   #dueMs = Infinity;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer looks, which is no later than that. */
+  #looksMs = Infinity;
   #controller: Dispatcher.DispatchController | undefined;
   #failure: UpstreamFailure | undefined;
   #status = 0;
@@ -154,6 +156,9 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
 
   #arm(atMs: number): void {
     this.#dueMs = atMs;
+    // A timer that comes sooner goes on when it does: most answers are there long before.
+    if (this.#looksMs <= atMs) return;
+    this.#looksMs = atMs;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#onTime, Math.max(0, Math.ceil(atMs - performance.now())));
   }
@@ -163,9 +168,10 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
   }
 
   readonly #onTime = (): void => {
+    this.#looksMs = Infinity;
     const now = performance.now();
     if (now < this.#dueMs) {
-      // The clock of timers may be a fraction of a millisecond ahead, and then it isn't yet the caller's time that is over.
+      // It was put off, or the clock of timers is a fraction of a millisecond ahead: it isn't yet the caller's time that is over.
       this.#arm(this.#dueMs);
       return;
     }

@@ -86,8 +86,9 @@ export function forwardedHeaders(
   let host = '';
   let before = '';
   for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = (rawHeaders[at] ?? '').toLowerCase();
-    if (name === 'connection') dropped = namesIn(rawHeaders[at + 1]);
+    const name = rawHeaders[at] ?? '';
+    if (name.length === CONNECTION.length && name.toLowerCase() === CONNECTION)
+      dropped = namesIn(rawHeaders[at + 1]);
   }
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? '').toLowerCase();
@@ -108,6 +109,7 @@ export function forwardedHeaders(
 }
 
 const NONE: readonly string[] = [];
+const CONNECTION = 'connection';
 
 /** Tells each header of a server's answer that passes on to the caller. */
 export function passAnswerHeaders(

@@ -88,6 +88,8 @@ export class CellFamily<Of extends Cell> implements Family {
   readonly #create: () => Of;
   /** By their labels in the order of the names, so that the order in which they are given makes no other series. */
   readonly #cells = new Map<string, { readonly labels: string; readonly cell: Of }>();
+  /** By their labels as they were given, so that one that is asked for at every request is not sorted and escaped each time. */
+  readonly #asGiven = new Map<string, Of>();
 
   static counter(name: string, help: string): CellFamily<CounterCell> {
     return new CellFamily(name, help, 'counter', () => new CounterCell());
@@ -109,6 +111,17 @@ export class CellFamily<Of extends Cell> implements Family {
 
   /** The series of these labels; the same labels give the same one. */
   cell(labels: Labels): Of {
+    let given = '';
+    for (const name in labels) given += `${name}\0${labels[name] ?? ''}\0`;
+    let cell = this.#asGiven.get(given);
+    if (cell === undefined) {
+      cell = this.#sorted(labels);
+      this.#asGiven.set(given, cell);
+    }
+    return cell;
+  }
+
+  #sorted(labels: Labels): Of {
     const key = written(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
     const known = this.#cells.get(key);
     if (known !== undefined) return known.cell;
