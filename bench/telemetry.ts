@@ -10,12 +10,13 @@ import { loadFromOutside, startServer } from './process.ts';
 import type { ServerProcess } from './process.ts';
 import { print, printFigure, spread } from './report.ts';
 
-/** As often as the Prometheus of `deploy/compose` does, which is three times as often as most. */
-const SCRAPE_EVERY_MS = 5000;
-
-/** A figure's seconds: one scrape falls into them, half-way. */
-const MEASURED_SECONDS = SCRAPE_EVERY_MS / 1000;
 const WARM_UP_SECONDS = 2;
+
+/**
+ * A figure is the mean of that many seconds, each beside one of every other contender: a shared machine changes within seconds. One of them has
+ * a scrape, so that there are as many as the Prometheus of `deploy/compose` makes, which is three times as many as most.
+ */
+const SLICES = 5;
 
 /** What is on, beside the gateway itself. */
 interface Telemetry {
@@ -39,7 +40,7 @@ const CONTENDERS: readonly Telemetry[] = [
   { name: 'all of it', metrics: true, logs: true, traces: true, asked: 0.92 },
 ];
 
-const rounds = Number(process.argv[2] ?? 11);
+const rounds = Number(process.argv[2] ?? 9);
 
 /** Takes spans and does nothing with them: a collector has a machine of its own. */
 const collector = createServer((request, reply) => {
@@ -64,7 +65,6 @@ await using folder = await temporaryFolder(
   Object.fromEntries(CONTENDERS.map((contender, index) => [`${index}.yaml`, configOf(contender)])),
 );
 
-/** A process of its own for each figure: how a process fares is partly luck, which would stay with it for all rounds. */
 function startContender(contender: Telemetry): Promise<ServerProcess> {
   const { metrics, logs } = contender;
   const index = CONTENDERS.indexOf(contender);
@@ -89,35 +89,46 @@ function load({ port }: ServerProcess, seconds: number): ReturnType<typeof loadF
   return loadFromOutside({ host: '127.0.0.1', port, requests, connections: CONNECTIONS, seconds });
 }
 
-async function measure(contender: Telemetry): Promise<readonly [number, number]> {
-  await using server = await startContender(contender);
-  const scrape = (): void => {
-    void fetch(`http://127.0.0.1:${server.metricsPort ?? 0}/metrics`, {
-      headers: { accept: 'application/openmetrics-text' },
-    }).then((answer) => answer.arrayBuffer());
-  };
-  await load(server, WARM_UP_SECONDS);
-  await server.measure();
-  const timer = contender.metrics ? setTimeout(scrape, SCRAPE_EVERY_MS / 2) : undefined;
-  const { answers, perSecond } = await load(server, MEASURED_SECONDS);
-  clearTimeout(timer);
-  const { mainThreadMs } = await server.measure();
-  return [perSecond, (mainThreadMs * 1000) / answers];
+/** Processes of their own for each round: how one fares is partly luck, which would stay with it for all of them. */
+async function measureRound(): Promise<void> {
+  await using running = new AsyncDisposableStack();
+  const contenders = await Promise.all(
+    CONTENDERS.map(async (contender) => {
+      const server = running.use(await startContender(contender));
+      return { contender, server, answers: 0, seconds: 0, mainThreadMs: 0 };
+    }),
+  );
+  for (const { server } of contenders) await load(server, WARM_UP_SECONDS);
+  for (let slice = 0; slice < SLICES; slice += 1) {
+    for (const measured of contenders) {
+      const { contender, server } = measured;
+      await server.measure();
+      const isScraped = contender.metrics && slice === Math.floor(SLICES / 2);
+      const [{ answers, perSecond }] = await Promise.all([load(server, 1), isScraped && scrape(server)]);
+      const { mainThreadMs } = await server.measure();
+      measured.answers += answers;
+      measured.seconds += answers / perSecond;
+      measured.mainThreadMs += mainThreadMs;
+    }
+  }
+  for (const { contender, answers, seconds, mainThreadMs } of contenders) {
+    figures.get(contender)?.perSecond.push(answers / seconds);
+    figures.get(contender)?.mainThreadUs.push((mainThreadMs * 1000) / answers);
+  }
+}
+
+async function scrape({ metricsPort = 0 }: ServerProcess): Promise<void> {
+  const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`, {
+    headers: { accept: 'application/openmetrics-text' },
+  });
+  await answer.arrayBuffer();
 }
 
 print(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}`);
 print(
-  `digits model, v2 JSON, ${CONNECTIONS} connections, ${rounds} rounds of ${MEASURED_SECONDS} s each, in turn, each in a process of its own`,
+  `digits model, v2 JSON, ${CONNECTIONS} connections, ${rounds} rounds of ${SLICES} s each, second by second in turn, in new processes`,
 );
-for (let round = 0; round < rounds; round++) {
-  // What is measured first in a round is another one each time.
-  for (const index of CONTENDERS.keys()) {
-    const contender = CONTENDERS[(index + round) % CONTENDERS.length] ?? NONE;
-    const [perSecond, mainThreadUs] = await measure(contender);
-    figures.get(contender)?.perSecond.push(perSecond);
-    figures.get(contender)?.mainThreadUs.push(mainThreadUs);
-  }
-}
+for (let round = 0; round < rounds; round++) await measureRound();
 collector.closeAllConnections();
 collector.close();
 
