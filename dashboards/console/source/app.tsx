@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useErrorBoundary, useRef } from 'preact/hooks';
 import { connection, experiments, hello, reconnect, watch } from './live/feed.ts';
 import { useObservable } from './observable.ts';
 import { Announcer } from './parts/announcer.tsx';
@@ -47,8 +47,27 @@ function Page({ where, isStale }: { readonly where: Place; readonly isStale: boo
   }, [id]);
   return (
     <main id="main" tabIndex={-1} ref={main} class={isStale ? 'stale' : ''}>
-      <View where={where} />
+      <Guarded key={id} where={where} />
     </main>
+  );
+}
+
+/** A view, or, where it can't be drawn, what went wrong: the other pages go on. */
+function Guarded({ where }: { readonly where: Place }) {
+  const [error, again] = useErrorBoundary((thrown: unknown) => {
+    console.error(thrown);
+  });
+  if (error === undefined) return <View where={where} />;
+  return (
+    <div role="alert">
+      <h1>This page can’t be shown</h1>
+      <p>
+        The console itself failed, not the gateway: {error instanceof Error ? error.message : String(error)}
+      </p>
+      <button type="button" onClick={again}>
+        Try again
+      </button>
+    </div>
   );
 }
 

@@ -18,12 +18,18 @@ export function placeOf(hash: string): Place {
   const [first = '', second, ...more] = hash.replace(/^#\/?/, '').split('/');
   if (more.length > 0) return { view: 'nowhere' };
   if (first === '' && second === undefined) return { view: 'experiments' };
-  if (first === 'experiments')
-    return second === undefined
-      ? { view: 'experiments' }
-      : { view: 'experiment', key: decodeURIComponent(second) };
+  if (first === 'experiments') return second === undefined ? { view: 'experiments' } : experimentOf(second);
   if ((first === 'models' || first === 'audit') && second === undefined) return { view: first };
   return { view: 'nowhere' };
+}
+
+function experimentOf(encoded: string): Place {
+  try {
+    return { view: 'experiment', key: decodeURIComponent(encoded) };
+  } catch {
+    // An address that somebody typed, or cut short.
+    return { view: 'nowhere' };
+  }
 }
 
 export function hrefOf(to: Place): string {

@@ -47,6 +47,13 @@ export interface AskOptions {
   readonly requestKey?: string | undefined;
 }
 
+/** `crypto.randomUUID` is there only over TLS and at localhost; this is there everywhere. */
+export function newRequestKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('');
+}
+
 /** @throws Refused, TypeError */
 export async function send(path: string, { body, signal, requestKey }: AskOptions = {}): Promise<Response> {
   const response = await fetch(`../api/${path}`, {

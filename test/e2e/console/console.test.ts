@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
-import { findChromium } from '../../servers/chromium.ts';
+import { ELSEWHERE, findChromium } from '../../servers/chromium.ts';
 import { ConsoleBrowser } from './console-browser.ts';
 import { IMAGES, PICTURES, take } from './pictures.ts';
 import { startWatchedDemo } from './watched-demo.ts';
@@ -63,6 +63,28 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
     await using opened = await browser.open(demo.keys.reader, '#/experiments/digits-cnn');
     await opened.page.getByText('Your key may read only.').waitFor();
     expect(await opened.page.getByRole('button', { name: 'Roll back…' }).isDisabled()).toBe(true);
+  });
+
+  test('over plain HTTP at the name of another machine, buttons do what they do at localhost', async () => {
+    await using opened = await browser.blank();
+    const { page } = opened;
+    const errors: string[] = [];
+    page.on('pageerror', (error) => errors.push(error.message));
+    await page.goto(`${demo.admin.replace('127.0.0.1', ELSEWHERE)}/console/#/experiments/digits-cnn`);
+    expect(await page.evaluate('isSecureContext')).toBe(false);
+    await page.getByLabel('API key').fill(demo.keys.writer);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Roll back…' }).click();
+    await page.getByRole('dialog').getByText('Why').first().waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  test('an address that can’t be read is no page, and the others can be reached from it', async () => {
+    await using opened = await browser.open(demo.keys.reader, '#/experiments/%E0%A4%A');
+    await opened.page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+    await opened.page.getByRole('link', { name: 'All experiments' }).click();
+    await opened.page.getByRole('link', { name: 'digits-cnn' }).waitFor();
+    expect(opened.complaints).toEqual([]);
   });
 
   test('the first paint needs a handful of small files, from the gateway alone', async () => {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { ask } from '../session.ts';
+import { ask, newRequestKey } from '../session.ts';
 import type { ExperimentShape } from '../shapes.ts';
 import { percent } from '../words/numbers.ts';
 import { headlineOf } from '../words/rollout-plan.ts';
@@ -47,7 +47,7 @@ export function ActionDialog({ experiment, action, onClose }: ActionDialogProps)
   const [failure, setFailure] = useState<string | undefined>(undefined);
   const [isSending, setSending] = useState(false);
   // A command that is sent twice, as its answer got lost, is carried out once.
-  const [requestKey] = useState(() => crypto.randomUUID());
+  const [requestKey] = useState(newRequestKey);
   const path = `experiments/${encodeURIComponent(key)}/${action}`;
   const choice = action === 'promote' ? (hasRollout ? { full: isFull } : { variant }) : {};
 
