@@ -7,6 +7,7 @@ import type { InferAnswer } from '../backends/inference.ts';
 import { loadConfig } from '../gateway/config/load-config.ts';
 import { openGateway } from '../gateway/open-gateway.ts';
 import { PredictionLog } from '../gateway/pipeline/prediction-log.ts';
+import { measuredRun } from '../gateway/pipeline/run-times.ts';
 import { Router } from '../gateway/pipeline/route.ts';
 import type { Call, Target } from '../gateway/pipeline/call.ts';
 import { createKey } from '../gateway/trust/api-key.ts';
@@ -138,7 +139,9 @@ const exposing = await measure(
     const target = of(routed, request);
     const prediction = predictions.begin(target);
     const batchId = 1 + Math.floor(request / answer.batchRows);
-    predictions.end(prediction, target, { outcome: 'ok', bearing: 'ok' }, 1.234, { ...answer, batchId }, '');
+    const times = { ...answer, batchId };
+    const run = measuredRun(target, times);
+    predictions.end(prediction, target, { outcome: 'ok', bearing: 'ok' }, 1.234, times, run, '');
     ids[request] = prediction.id;
   },
   () => gateway.state.exposures.flush(),

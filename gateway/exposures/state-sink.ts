@@ -122,7 +122,10 @@ export class StateSink implements ExposureSink {
     return counts;
   }
 
-  /** What is known without an outcome. A caller's mistake is no error of the variant, but it is one that the control should get as often. */
+  /**
+   * What is known without an outcome. A caller's mistake is no error of the variant, but it is one that the control should get as often. Where no
+   * model ran, as for an answer from a cache, there are no times to compare.
+   */
   #valuesOf({
     bearing,
     totalMs,
@@ -141,13 +144,16 @@ export class StateSink implements ExposureSink {
       ...(answered?.confidence !== undefined && { confidence: answered.confidence }),
       ...(cache !== undefined && { cache_hits: cache === 'hit' ? 1 : 0 }),
     };
-    if (batchId === undefined || this.#batches.has(batchId)) return known;
-    this.#batches.add(batchId);
+    if (computeMs === undefined) return known;
+    if (batchId !== undefined) {
+      if (this.#batches.has(batchId)) return known;
+      this.#batches.add(batchId);
+    }
     return {
       ...known,
       latency: totalMs,
       ...(queueMs !== undefined && { queue: queueMs }),
-      ...(computeMs !== undefined && { compute: computeMs }),
+      compute: computeMs,
     };
   }
 

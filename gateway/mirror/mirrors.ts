@@ -9,6 +9,7 @@ import type { Comparison } from '../../experiments/mirror/compare-answers.ts';
 import type { MirrorPair } from '../../experiments/mirror/mirror-fields.ts';
 import { hashUnit } from '../../experiments/assignment.ts';
 import { RecentlySeen } from '../exposures/recently-seen.ts';
+import { measuredRun } from '../pipeline/run-times.ts';
 import type { Metrics, MirrorOutcome } from '../telemetry/metrics.ts';
 import type { MirroredCopy } from '../telemetry/tracing/mirror-span.ts';
 import { bytesOf, answerOutputs, ownOutputs } from '../answers/answer-outputs.ts';
@@ -197,7 +198,10 @@ export class Mirrors {
       });
       recorder.compared(experiment, pair, comparison, {
         isFirstOfUnit: this.#isFirstOfUnit(choice, pair),
-        computeMs: { variant: answer.computeMs, mirror: mirrored.computeMs },
+        computeMs: {
+          variant: measuredRun({ version }, answer).computeMs,
+          mirror: measuredRun({ version: shadow }, mirrored).computeMs,
+        },
       });
       result = resultOf(comparison);
     } catch (error) {

@@ -12,7 +12,9 @@ import type { Tracing } from '../telemetry/tracing/tracing.ts';
 import { bearingOf } from './bearing.ts';
 import type { Call, Decoded, Target, Timings } from './call.ts';
 import type { EndedRequest } from './ended-request.ts';
-import type { AnswerTimes, Prediction, PredictionLog, RunTimes } from './prediction-log.ts';
+import type { Prediction, PredictionLog } from './prediction-log.ts';
+import { measuredRun, NO_RUN } from './run-times.ts';
+import type { AnswerTimes, RunTimes } from './run-times.ts';
 
 export interface RecordOptions {
   /** Undefined: nothing is traced. */
@@ -174,10 +176,12 @@ export class CallRecord {
         { outcome, bearing: bearingOf(outcome, error) },
         totalMs,
         times,
+        measuredRun(target, times),
         principal.id,
       );
     if (!this.#isLeft) answer?.release();
     target?.release();
+    const { queueMs, computeMs } = target === undefined ? NO_RUN : measuredRun(target, ran);
     metrics.recordRequest({
       route: target?.labels ?? UNROUTED,
       reason: target?.choice?.reason ?? '',
@@ -185,8 +189,8 @@ export class CallRecord {
       protocol,
       totalMs,
       routeMs: this.#routeMs,
-      queueMs: ran?.queueMs,
-      computeMs: ran?.computeMs,
+      queueMs,
+      computeMs,
       traceId: this.#isTraced ? this.#identity?.traceId : undefined,
     });
   }

@@ -1,5 +1,3 @@
-import type { FailedRun } from '../../backends/errors.ts';
-import type { InferAnswer } from '../../backends/inference.ts';
 import { epochOf } from '../../experiments/epoch.ts';
 import type { PredictionIds, UnitKey } from '../../experiments/prediction-id.ts';
 import { countsInResults, unitKeyOf } from '../../experiments/unit-key.ts';
@@ -8,6 +6,7 @@ import type { ExposureRecorder } from '../exposures/recorder.ts';
 import type { Outcome } from '../telemetry/metrics.ts';
 import type { Bearing } from './bearing.ts';
 import type { Target } from './call.ts';
+import type { AnswerTimes, MeasuredRun } from './run-times.ts';
 
 /** A prediction under way. */
 export interface Prediction {
@@ -15,13 +14,6 @@ export interface Prediction {
   readonly atMs: number;
   readonly unit: UnitKey | undefined;
 }
-
-/** What is known of an answer's making: all of it, or, of one that was passed on undecoded, its times. */
-export type AnswerTimes = InferAnswer | Pick<InferAnswer, 'queueMs' | 'computeMs'>;
-
-/** The times of a request's run, or of the one that it failed in. */
-export type RunTimes =
-  AnswerTimes | (FailedRun & { readonly cache?: undefined; readonly cacheMs?: undefined });
 
 /** Names each routed request by a signed id, and notes what became of those that an experiment routed. */
 export class PredictionLog {
@@ -62,6 +54,7 @@ export class PredictionLog {
     { outcome, bearing }: { readonly outcome: Outcome; readonly bearing: Bearing },
     totalMs: number,
     times: AnswerTimes | undefined,
+    run: MeasuredRun,
     keyId: string,
   ): void {
     if (choice === undefined) return;
@@ -81,10 +74,7 @@ export class PredictionLog {
           : undefined,
       cache: answer?.cache,
       totalMs,
-      queueMs: times?.queueMs,
-      computeMs: times?.computeMs,
-      batchId: answer?.batchId,
-      batchRows: answer?.batchRows,
+      ...run,
     });
   }
 }

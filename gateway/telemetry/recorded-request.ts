@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Call, Target } from '../pipeline/call.ts';
-import type { RunTimes } from '../pipeline/prediction-log.ts';
+import type { RunTimes } from '../pipeline/run-times.ts';
 import type { Outcome } from './metrics.ts';
 
 /** A request that is over, as spans and log lines are made from it. Times are in `performance.now()` milliseconds; 0: it didn't get that far. */

@@ -1,6 +1,6 @@
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Attributes, Context, SpanContext, Tracer } from '@opentelemetry/api';
-import type { RunTimes } from '../../pipeline/prediction-log.ts';
+import type { RunTimes } from '../../pipeline/run-times.ts';
 import type { RecordedRequest } from '../recorded-request.ts';
 
 /** What the caller can do nothing for. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { PublishedResults } from '../../../experiments/results/experiment-results.ts';
 import { encodeModel } from '../../models/onnx-graph.ts';
-import { experimentFile, startGateway } from '../running-gateway.ts';
+import { experimentFile, metricValue, startGateway } from '../running-gateway.ts';
 
 /** Two probabilities, and what one operator makes of them. */
 function model(op: 'Identity' | 'Neg'): Uint8Array {
@@ -56,7 +56,7 @@ test('confidence, drift and a covariate are measured on live requests', async ()
   expect(revenue?.varianceReduction).toBeGreaterThan(0.99);
 });
 
-test('cache hits are measured by variant where the model has a cache', async () => {
+test('cache hits are measured by variant where the model has a cache, and the times are those of the runs', async () => {
   await using gateway = await startGateway({
     admin: true,
     files: {
@@ -85,9 +85,18 @@ test('cache hits are measured by variant where the model has a cache', async () 
     first.add(variant);
   }
   const url = `http://${gateway.server.bound.admin ?? ''}/api/experiments/digits-cnn/results`;
-  const { metrics, variants } = (await (await fetch(url)).json()) as PublishedResults;
+  const { metrics, builtIn, variants } = (await (await fetch(url)).json()) as PublishedResults;
   const [v1 = 0, v2 = 0] = variants.map(({ units }) => units);
   expect(v1 + v2).toBe(40);
   // All but each variant's first.
   expect(metrics).toMatchObject([{ name: 'hits', control: (v1 - 1) / v1, estimate: (v2 - 1) / v2 }]);
+  // How many hits a variant has depends on its traffic, so they would make the smaller one the slower one.
+  for (const name of ['latency_p50', 'queue_p50', 'compute_p50'])
+    expect(builtIn.find((metric) => metric.name === name)?.units ?? 0).toBeLessThanOrEqual(2);
+  const metricsText = await gateway.metrics();
+  for (const version of ['1', '2']) {
+    const labels = { model: 'digits', version, experiment: 'digits-cnn', variant: `v${version}` };
+    expect(metricValue(metricsText, 'signalbox_compute_duration_seconds_count', labels)).toBe(1);
+    expect(metricValue(metricsText, 'signalbox_queue_duration_seconds_count', labels)).toBe(1);
+  }
 });

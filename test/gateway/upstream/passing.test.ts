@@ -1,3 +1,4 @@
+import type { PublishedResults } from '../../../experiments/results/experiment-results.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -106,4 +107,25 @@ test('a body of megabytes is passed on as it comes, and its answer too', async (
   await using gateway = await startUpstreamGateway(server.url);
   const response = await fetch(gateway.url('/v2/models/digits/infer'), { method: 'POST', body });
   expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true);
+});
+
+test('what its server takes is in the results beside what versions here take; how long requests wait there is not known', async () => {
+  await using server = await startVariantServer();
+  const variants = [
+    { name: 'v1', version: 1, weight: 1 },
+    { name: 'v3', weight: 1, upstream: { url: server.url } },
+  ];
+  await using gateway = await startUpstreamGateway(server.url, { admin: true, experiment: { variants } });
+  const units = new Map<string | null, number>();
+  for (let user = 0; user < 40; user++) {
+    const { variant } = await infer(gateway, { headers: { 'x-user-id': `user-${user}` } });
+    units.set(variant, (units.get(variant) ?? 0) + 1);
+  }
+  const url = `http://${gateway.server.bound.admin ?? ''}/api/experiments/digits-cnn/results`;
+  const { builtIn } = (await (await fetch(url)).json()) as PublishedResults;
+  const unitsOf = (name: string) => builtIn.find((metric) => metric.name === name)?.units;
+  expect(unitsOf('latency_p50')).toBe(40);
+  expect(unitsOf('compute_p50')).toBe(40);
+  expect(unitsOf('queue_p50')).toBeUndefined();
+  expect(units.size).toBe(2);
 });
