@@ -33,8 +33,8 @@ export const SCENARIOS: readonly RolloutScenario[] = [
     claim: { kind: 'at least', rate: 0.95 },
   },
   {
-    name: 'callers turned away as mistaken go from 2 % to 3 %',
-    version2: { ...HEALTHY, clientErrorRate: 0.03 },
+    name: 'callers turned away as mistaken go from 2 % to 4 %',
+    version2: { ...HEALTHY, clientErrorRate: 0.04 },
     runs: 1000,
     claim: { kind: 'at least', rate: 0.95 },
   },
