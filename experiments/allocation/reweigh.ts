@@ -1,11 +1,12 @@
 import type { Experiment } from '../definition.ts';
 import type { AnalysisInput, MetricPlan } from '../statistics/analysis/input.ts';
-import { meanStrata, statePairs } from '../statistics/analysis/strata.ts';
+import { meanStrata, statePairs, stateOf } from '../statistics/analysis/strata.ts';
 import { thompsonWeights } from '../statistics/bandit.ts';
 import type { ArmBelief } from '../statistics/bandit.ts';
 import { compareArms } from '../statistics/estimates/comparison.ts';
 import type { Comparison } from '../statistics/estimates/comparison.ts';
 import { TOTAL_WEIGHT } from './allocation.ts';
+import { ownValue } from '../named-values.ts';
 
 /** Weights that differ by less are the same but for the draws; each change opens an epoch. */
 const LEAST_CHANGE = 2;
@@ -58,10 +59,10 @@ export function reweigh(
   if (beliefs.some(({ deviation }) => !(deviation > 0))) return { kind: 'keep', why: 'nothing_varies' };
   const drawn = thompsonWeights(beliefs, plan.direction, random, TOTAL_WEIGHT);
   const total = experiment.variants.reduce((sum, { weight }) => sum + weight, 0);
-  const weights = Object.fromEntries(written.variants.map(({ name }) => [name, drawn[name] ?? 0]));
+  const weights = Object.fromEntries(written.variants.map(({ name }) => [name, ownValue(drawn, name) ?? 0]));
   const moves = experiment.variants.some(
     ({ name, weight }) =>
-      Math.abs((weights[name] ?? 0) - (weight / total) * TOTAL_WEIGHT) >= LEAST_CHANGE - 1e-9,
+      Math.abs((ownValue(weights, name) ?? 0) - (weight / total) * TOTAL_WEIGHT) >= LEAST_CHANGE - 1e-9,
   );
   return moves ? { kind: 'change', weights } : { kind: 'keep', why: 'same' };
 }
@@ -72,7 +73,7 @@ function compared(
   variant: string,
 ): Comparison | undefined {
   const allStates = epochs.flatMap((epoch) =>
-    variants.flatMap((name) => epoch.variants[name]?.metrics[plan.name] ?? []),
+    variants.flatMap((name) => stateOf(epoch, name, plan.name) ?? []),
   );
   return compareArms(meanStrata(plan, statePairs(epochs, plan.name, control, variant), allStates).strata);
 }

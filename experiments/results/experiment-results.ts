@@ -13,6 +13,7 @@ import type { AllocationResult } from './allocation-result.ts';
 import { driftResults } from './drift-results.ts';
 import { BUILT_IN_PLANS, planMetrics } from './metric-plan.ts';
 import type { LeftOut, PlannedMetric } from './metric-plan.ts';
+import { ownValue } from '../named-values.ts';
 import { allThresholdResults } from './threshold-results.ts';
 import type { ThresholdResult } from './threshold-results.ts';
 
@@ -134,7 +135,7 @@ function analysable(
     try {
       const states = epochs.flatMap(({ variants }) =>
         Object.values(variants).flatMap(({ metrics: tallied }) => {
-          const tally = tallied[metric.tally];
+          const tally = ownValue(tallied, metric.tally);
           return tally === undefined ? [] : [metricState(metric, tally)];
         }),
       );
@@ -201,7 +202,7 @@ function variantState(tally: VariantTally, metrics: readonly PlannedMetric[]): V
     models: tally.models,
     metrics: Object.fromEntries(
       metrics.flatMap((metric) => {
-        const sums = tally.metrics[metric.tally];
+        const sums = ownValue(tally.metrics, metric.tally);
         return sums === undefined ? [] : [[metric.plan.name, metricState(metric, sums)]];
       }),
     ),
@@ -219,7 +220,7 @@ function breakdownBy(
     const names = new Set(entries.flatMap(([, tally]) => Object.keys(partsOf(tally))));
     for (const name of names) {
       const units = Object.fromEntries(
-        entries.map(([variant, tally]) => [variant, partsOf(tally)[name] ?? 0]),
+        entries.map(([variant, tally]) => [variant, ownValue(partsOf(tally), name) ?? 0]),
       );
       breakdown.set(name, [...(breakdown.get(name) ?? []), { weights: split.weights, units }]);
     }

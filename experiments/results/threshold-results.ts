@@ -11,6 +11,7 @@ import type { Tallies } from '../stores/tallies.ts';
 import { metricState, UnfitTally } from './metric-states.ts';
 import { planMetrics } from './metric-plan.ts';
 import type { PlannedMetric } from './metric-plan.ts';
+import { ownValue } from '../named-values.ts';
 
 /** A fixed value that a metric may not cross. */
 export interface Threshold {
@@ -111,7 +112,10 @@ function measure(
   alpha: number,
 ): { readonly measured: OneSample | undefined; readonly units: number } {
   const { plan, tally } = metric;
-  const sums = tallies.epochs.flatMap(({ variants }) => variants[variant]?.metrics[tally] ?? []);
+  const sums = tallies.epochs.flatMap(({ variants }) => {
+    const counted = ownValue(variants, variant);
+    return (counted && ownValue(counted.metrics, tally)) ?? [];
+  });
   const units = sums.reduce((total, sum) => total + sum.units, 0);
   const [first, ...others] = sums.map((sum) => metricState(metric, sum));
   if (first === undefined || units === 0) return { measured: undefined, units };

@@ -1,5 +1,6 @@
 import type { Experiment } from '../definition.ts';
 import { epochOf } from '../epoch.ts';
+import { ownValue } from '../named-values.ts';
 import { thresholdsOf } from '../results/threshold-results.ts';
 import type { Tallies } from '../stores/tallies.ts';
 import { queryFinding, webhookFinding } from './check-findings.ts';
@@ -83,7 +84,7 @@ function countedFindings(
 /** Whether what is rolled out was one model all the while. */
 function modelFindings({ variant }: RolloutPlan, tallies: Tallies): readonly Finding[] {
   const digests = new Set(
-    tallies.epochs.flatMap(({ variants }) => Object.keys(variants[variant]?.models ?? {})),
+    tallies.epochs.flatMap(({ variants }) => Object.keys(ownValue(variants, variant)?.models ?? {})),
   );
   if (digests.size < 2) return [];
   const names = [...digests].map((digest) => digest.slice(0, 12)).join(', ');
@@ -98,8 +99,12 @@ function unitFindings(
   tallies: Tallies,
 ): readonly Finding[] {
   const { epoch } = epochOf(experiment);
-  const units = tallies.epochs.reduce((sum, { variants }) => sum + (variants[variant]?.units ?? 0), 0);
-  const requests = tallies.epochs.find((tally) => tally.epoch === epoch)?.variants[variant]?.requests ?? 0;
+  const units = tallies.epochs.reduce(
+    (sum, { variants }) => sum + (ownValue(variants, variant)?.units ?? 0),
+    0,
+  );
+  const current = tallies.epochs.find((tally) => tally.epoch === epoch)?.variants ?? {};
+  const requests = ownValue(current, variant)?.requests ?? 0;
   const finding = (outcome: Finding['outcome'], message: string): Finding => ({
     source: 'units',
     name: 'units',

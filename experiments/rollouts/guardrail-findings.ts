@@ -8,6 +8,7 @@ import { figure, percent } from './figure.ts';
 import type { Finding } from './judgement.ts';
 import { weightStages } from './plan.ts';
 import type { RolloutPlan } from './plan.ts';
+import { ownValue } from '../named-values.ts';
 
 /** A fixed test at this level says that something looks bad: reason to wait, and none to roll back. */
 const LOOKS_BAD = 0.1;
@@ -51,7 +52,8 @@ export function guardrailFindings(
     findings.push({ source: 'health', name: 'sample_ratio', outcome: 'unhealthy', message });
   }
   if (clientErrors.worse.includes(plan.variant)) {
-    const [own, controls] = [clientErrors.shares[plan.variant] ?? 0, clientErrors.shares[control.name] ?? 0];
+    const own = ownValue(clientErrors.shares, plan.variant) ?? 0;
+    const controls = ownValue(clientErrors.shares, control.name) ?? 0;
     const message = `${plan.variant} turns ${percent(own)} of the units away as mistaken, and ${control.name} ${percent(controls)} (p ${figure(clientErrors.p)}): it takes other requests`;
     findings.push({ source: 'health', name: 'client_errors', outcome: 'fail', message });
   }

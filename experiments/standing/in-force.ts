@@ -4,6 +4,7 @@ import { NO_TRAFFIC } from '../rollouts/plan.ts';
 import type { Traffic } from '../rollouts/plan.ts';
 import { readRecord, trafficOf } from '../rollouts/state.ts';
 import type { Split, Standing } from './standing.ts';
+import { ownValue } from '../named-values.ts';
 
 /** What an experiment's file wishes. */
 export function wishedSplit({ status, variants, winner }: Experiment): Split {
@@ -23,7 +24,7 @@ export function wishedSplit({ status, variants, winner }: Experiment): Split {
 export function applyStanding(experiment: Experiment, { version, split }: Standing): Experiment {
   const placed = new Map<Variant, Variant>();
   for (const variant of experiment.variants) {
-    const weight = split.weights[variant.name];
+    const weight = ownValue(split.weights, variant.name);
     placed.set(variant, weight === undefined ? variant : Object.freeze({ ...variant, weight }));
   }
   // Decisions compare variants by identity, so that every place has to name the same one.

@@ -1,3 +1,5 @@
+import { ownValue } from '../named-values.ts';
+
 /** Counts or weights by category, as classes or score buckets; only their shares matter. */
 export type Distribution = Readonly<Record<string, number>>;
 
@@ -38,7 +40,8 @@ function overShares(
   const [all, allOfVariant] = [total(control), total(variant)];
   if (all === 0 || allOfVariant === 0) return undefined;
   return [...new Set([...Object.keys(control), ...Object.keys(variant)])].reduce(
-    (sum, category) => sum + term((control[category] ?? 0) / all, (variant[category] ?? 0) / allOfVariant),
+    (sum, category) =>
+      sum + term((ownValue(control, category) ?? 0) / all, (ownValue(variant, category) ?? 0) / allOfVariant),
     0,
   );
 }

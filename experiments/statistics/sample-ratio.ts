@@ -1,5 +1,6 @@
 import { chiSquareTail } from './special/chi-square.ts';
 import { logGamma } from './special/gamma.ts';
+import { ownValue } from '../named-values.ts';
 
 /** First exposures of one epoch, and the shares that the epoch gave: the same keys in both. */
 export interface AssignmentCounts {
@@ -22,7 +23,7 @@ function cellsOf({ weights, units }: AssignmentCounts): readonly Cell[] {
   const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
   return Object.entries(weights)
     .filter(([, weight]) => weight > 0)
-    .map(([name, weight]) => ({ name, share: weight / total, units: units[name] ?? 0 }));
+    .map(([name, weight]) => ({ name, share: weight / total, units: ownValue(units, name) ?? 0 }));
 }
 
 /**
@@ -78,7 +79,7 @@ export function sequentialSampleRatio(
 
 /** Units of variants that the epoch gave no share: nothing random puts them there. */
 function hasStrays({ weights, units }: AssignmentCounts): boolean {
-  return Object.entries(units).some(([name, count]) => count > 0 && !((weights[name] ?? 0) > 0));
+  return Object.entries(units).some(([name, count]) => count > 0 && !((ownValue(weights, name) ?? 0) > 0));
 }
 
 /** How a variant's units differ from its share. */
@@ -99,8 +100,8 @@ export function sampleRatioByVariant(epochs: readonly AssignmentCounts[]): reado
     let [units, expected] = [0, 0];
     const against = epochs.map((epoch): AssignmentCounts => {
       const all = sum(epoch.units);
-      const weight = epoch.weights[variant] ?? 0;
-      const own = epoch.units[variant] ?? 0;
+      const weight = ownValue(epoch.weights, variant) ?? 0;
+      const own = ownValue(epoch.units, variant) ?? 0;
       const weights = sum(epoch.weights);
       units += own;
       expected += weights === 0 ? 0 : (all * weight) / weights;

@@ -10,6 +10,7 @@ import { GatewayError } from '../errors.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import type { Principal } from '../trust/principal.ts';
 import type { StandingBook } from './standing-book.ts';
+import { ownValue } from '../../experiments/named-values.ts';
 
 export interface ControlOptions {
   /** The servers of variants that live elsewhere. */
@@ -129,7 +130,7 @@ export class Control {
   ): void {
     for (const variant of experiment.variants) {
       const { name } = variant;
-      if ((weights[name] ?? 0) <= (standing.split.weights[name] ?? 0)) continue;
+      if ((ownValue(weights, name) ?? 0) <= (ownValue(standing.split.weights, name) ?? 0)) continue;
       const replica = objectors.get(name);
       if (replica !== undefined)
         throw new GatewayError(

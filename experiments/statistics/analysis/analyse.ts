@@ -8,9 +8,10 @@ import { measureMean } from './measure-mean.ts';
 import { measureQuantile } from './measure-quantile.ts';
 import type { Measured } from './measure.ts';
 import type { MetricResult, Results, VariantResult } from './results.ts';
-import { statePairs } from './strata.ts';
+import { stateOf, statePairs } from './strata.ts';
 import { decide, verdictText } from './verdict.ts';
 import type { JudgedMetric } from './verdict.ts';
+import { addUp, ownValue } from '../../named-values.ts';
 
 /**
  * What an experiment says, from all that was kept of it. Pure: the same states give the same result on every replica, at every
@@ -90,7 +91,7 @@ function measure(
   const pairs = statePairs(epochs, plan.name, control, variant);
   if (plan.type === 'quantile') return measureQuantile(plan, pairs, context);
   const allStates = epochs.flatMap((epoch) =>
-    variants.flatMap((name) => epoch.variants[name]?.metrics[plan.name] ?? []),
+    variants.flatMap((name) => stateOf(epoch, name, plan.name) ?? []),
   );
   return measureMean(plan, pairs, allStates, context);
 }
@@ -99,7 +100,7 @@ function measure(
 function effectivePerUnit({ epochs, control }: AnalysisInput, variant: string): number {
   const weights = epochs.at(-1)?.weights ?? {};
   const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
-  const [a, b] = [(weights[control] ?? 0) / total, (weights[variant] ?? 0) / total];
+  const [a, b] = [(ownValue(weights, control) ?? 0) / total, (ownValue(weights, variant) ?? 0) / total];
   return a > 0 && b > 0 ? (4 * a * b) / (a + b) : 0;
 }
 
@@ -160,14 +161,9 @@ function outcomeOf(
 }
 
 function variantResult({ epochs, control }: AnalysisInput, name: string): VariantResult {
-  const states = epochs.flatMap((epoch) => epoch.variants[name] ?? []);
+  const states = epochs.flatMap((epoch) => ownValue(epoch.variants, name) ?? []);
   const outputsOf = (variant: string): Distribution =>
-    epochs.reduce<Record<string, number>>((sum, epoch) => {
-      for (const [category, count] of Object.entries(epoch.variants[variant]?.outputs ?? {})) {
-        sum[category] = (sum[category] ?? 0) + count;
-      }
-      return sum;
-    }, {});
+    addUp(epochs.map((epoch) => ownValue(epoch.variants, variant)?.outputs ?? {}));
   const [ofControl, own] = [outputsOf(control), outputsOf(name)];
   const psi = populationStabilityIndex(ofControl, own);
   const distance = totalVariation(ofControl, own);

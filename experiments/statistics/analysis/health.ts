@@ -12,7 +12,8 @@ import {
 import type { AssignmentCounts } from '../sample-ratio.ts';
 import type { AnalysisInput, AnalysisSettings, EpochState } from './input.ts';
 import type { Health } from './results.ts';
-import { unitsOf } from './strata.ts';
+import { stateOf, unitsOf } from './strata.ts';
+import { addUp, ownValue } from '../../named-values.ts';
 
 /**
  * Whether the result of an experiment may be believed: whether units fell to variants as they should, got outcomes, alike in all
@@ -52,7 +53,7 @@ export function healthOf(input: AnalysisInput, settings: AnalysisSettings, belie
 }
 
 function totalUnits({ epochs }: AnalysisInput, variant: string): number {
-  return epochs.reduce((sum, epoch) => sum + (epoch.variants[variant]?.units ?? 0), 0);
+  return epochs.reduce((sum, epoch) => sum + (ownValue(epoch.variants, variant)?.units ?? 0), 0);
 }
 
 /** Fewer units than this have too few outcomes by chance. */
@@ -71,8 +72,8 @@ function outcomeHealth(input: AnalysisInput, settings: AnalysisSettings): Health
   for (const { name: metric } of goals) {
     let [units, outcomes] = [0, 0];
     const armOf = (epoch: AnalysisInput['epochs'][number], name: string): readonly [number, number] => {
-      const state = epoch.variants[name];
-      const outcome = state?.metrics[metric];
+      const state = ownValue(epoch.variants, name);
+      const outcome = stateOf(epoch, name, metric);
       return [state?.units ?? 0, outcome === undefined ? 0 : unitsOf(outcome)];
     };
     for (const epoch of input.epochs) {
@@ -100,13 +101,9 @@ function outcomeHealth(input: AnalysisInput, settings: AnalysisSettings): Health
 }
 
 function modelHealth({ variants, epochs }: AnalysisInput): Health['models'] {
-  const byVariant = variants.map((name) => {
-    const requests: Record<string, number> = {};
-    for (const epoch of epochs)
-      for (const [digest, count] of Object.entries(epoch.variants[name]?.models ?? {}))
-        requests[digest] = (requests[digest] ?? 0) + count;
-    return [name, requests] as const;
-  });
+  const byVariant = variants.map(
+    (name) => [name, addUp(epochs.map((epoch) => ownValue(epoch.variants, name)?.models ?? {}))] as const,
+  );
   const changed = byVariant.filter(([, requests]) => Object.keys(requests).length > 1).map(([name]) => name);
   return { ok: changed.length === 0, changed, variants: Object.fromEntries(byVariant) };
 }
@@ -116,7 +113,8 @@ function clientErrorHealth(
   { control, variants, epochs }: AnalysisInput,
   settings: AnalysisSettings,
 ): Health['clientErrors'] {
-  const armOf = (epoch: EpochState, name: string) => epoch.variants[name]?.judged ?? ([0, 0] as const);
+  const armOf = (epoch: EpochState, name: string) =>
+    ownValue(epoch.variants, name)?.judged ?? ([0, 0] as const);
   const challengers = variants.filter((name) => name !== control);
   const tested = challengers.map((name) => {
     const arms = epochs.map((epoch) => ({ control: armOf(epoch, control), variant: armOf(epoch, name) }));

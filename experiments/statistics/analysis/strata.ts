@@ -7,6 +7,7 @@ import { bucketOfPercentile, winsorisedMoments } from '../estimates/winsorise.ts
 import type { MetricState } from '../states/metric-state.ts';
 import type { PairState } from '../states/pair-state.ts';
 import type { EpochState, MetricPlan } from './input.ts';
+import { ownValue } from '../../named-values.ts';
 
 /** A metric's state of both arms, in one epoch. */
 export interface StatePair {
@@ -14,6 +15,12 @@ export interface StatePair {
   readonly variant: MetricState;
   /** The epoch's place in the order in which epochs were first seen; left out: its place in the list. */
   readonly position?: number;
+}
+
+/** What an epoch has of a metric of a variant. */
+export function stateOf({ variants }: EpochState, variant: string, metric: string): MetricState | undefined {
+  const state = ownValue(variants, variant);
+  return state && ownValue(state.metrics, metric);
 }
 
 /** The epochs in which both arms have a state of the metric. */
@@ -25,8 +32,8 @@ export function statePairs(
 ): readonly StatePair[] {
   return epochs.flatMap((epoch, index) => {
     const pair = {
-      control: epoch.variants[control]?.metrics[metric],
-      variant: epoch.variants[variant]?.metrics[metric],
+      control: stateOf(epoch, control, metric),
+      variant: stateOf(epoch, variant, metric),
     };
     return pair.control === undefined || pair.variant === undefined
       ? []
