@@ -1,9 +1,11 @@
+import { expect } from 'vitest';
 import type {
   AnalysisInput,
   EpochState,
   MetricPlan,
   VariantState,
 } from '../../../../experiments/statistics/analysis/input.ts';
+import type { MetricResult, Results } from '../../../../experiments/statistics/analysis/results.ts';
 import { histogramOf } from '../../../../experiments/statistics/states/log-histogram.ts';
 import type { MetricState } from '../../../../experiments/statistics/states/metric-state.ts';
 import { normal, seededRandom } from '../../../../bench/simulations/random.ts';
@@ -72,4 +74,12 @@ export function inputOf(epochs: readonly EpochState[], more: Partial<AnalysisInp
     requests: { all: 1000, overridden: 0 },
     ...more,
   };
+}
+
+/** The result of one metric of one variant. */
+export function metricOf(results: Results, name = 'accepted', variant = 'v2'): MetricResult {
+  return (
+    results.metrics.find((metric) => metric.name === name && metric.variant === variant) ??
+    expect.fail(`no metric ${name} of ${variant}`)
+  );
 }
