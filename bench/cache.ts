@@ -140,7 +140,7 @@ async function hitByItself(rounds: number): Promise<void> {
     cache: { store: new MemoryAnswers({ maxBytes: 64 * 1024 ** 2, ttlMs: 3_600_000 }), onResult: silent },
     events: {
       ...{ onBatch: silent, onWorkerRestart: silent, onHang: silent, onPlacement: silent, onVersion: silent },
-      ...{ onKept: silent, onLingering: silent, onFolder: silent, onWarning: silent },
+      ...{ onKept: silent, onReplaced: silent, onLingering: silent, onFolder: silent, onWarning: silent },
     },
   });
   const version = repository.model('digits')?.version(1);

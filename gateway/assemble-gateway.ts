@@ -118,7 +118,7 @@ export function assembleGateway(loaded: Loaded): Gateway {
     experiments,
     control,
     audit,
-    modelChanges: new ModelChanges(repository, (event) => audit.write(event)),
+    modelChanges: new ModelChanges(repository, (event) => audit.write(event), replica),
     upstreams,
     metrics,
     door,

@@ -3,6 +3,7 @@ import type { RunJournal } from '../backends/onnx/run-journal.ts';
 import { NO_EXPERIMENTS } from '../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../experiments/experiment-set.ts';
 import { assembleGateway } from './assemble-gateway.ts';
+import type { ModelChanges } from './audit/model-changes.ts';
 import type { Config } from './config/config.ts';
 import type { Gateway } from './gateway.ts';
 import { openRepository } from './open-repository.ts';
@@ -46,12 +47,14 @@ export async function openGateway(
   let metrics: Metrics | undefined;
   let experiments: StandingBook | undefined;
   let rollouts: Rollouts | undefined;
+  let modelChanges: ModelChanges | undefined;
   const repository = await openRepository(config, log, {
     journal,
     onAllHung,
     metrics: () => metrics,
     neededBy: (model, version) => neededBy(experiments?.situations ?? [], model, version),
     onWorkerDeath: (model, version, reason) => rollouts?.workerDied(model, version, reason),
+    onReplaced: (...replaced) => void modelChanges?.replaced(...replaced),
   });
   let upstreams: Upstreams | undefined;
   let state: GatewayState | undefined;
@@ -76,7 +79,7 @@ export async function openGateway(
     const keys = place?.kind === 'state' ? await StoredKeys.open(store) : fileKeys;
     const loaded = { config, log, repository, files, experiments, upstreams, gpus, metrics, state, keys };
     const gateway = assembleGateway(loaded);
-    rollouts = gateway.rollouts;
+    ({ rollouts, modelChanges } = gateway);
     return gateway;
   } catch (error) {
     gpus.close();

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { gpuFinder } from '../backends/onnx/providers/gpu-providers.ts';
 import type { RunJournal } from '../backends/onnx/run-journal.ts';
 import { ModelRepository } from '../backends/repository/repository.ts';
+import type { Servable } from '../backends/servable.ts';
 import { openAnswers } from './cache/open-answers.ts';
 import type { Config } from './config/config.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -17,6 +18,8 @@ interface Listeners {
   /** Why a version may not be unloaded now; undefined: it may. */
   readonly neededBy: (model: string, version: number) => string | undefined;
   readonly onWorkerDeath: (model: string, version: number, reason: string) => void;
+  /** A version's files were changed under its number. */
+  readonly onReplaced: (model: string, version: number, before: Servable, after: Servable) => void;
 }
 
 /**
@@ -27,7 +30,7 @@ interface Listeners {
 export function openRepository(
   config: Config,
   log: Logger,
-  { journal, onAllHung, metrics, neededBy, onWorkerDeath }: Listeners,
+  { journal, onAllHung, metrics, neededBy, onWorkerDeath, onReplaced }: Listeners,
 ): Promise<ModelRepository> {
   return ModelRepository.open({
     roots: config.models.roots,
@@ -46,6 +49,11 @@ export function openRepository(
     events: {
       onKept: (model, version, why) => {
         log.error({ model, version, why }, 'a version that is no longer wished serves on');
+      },
+      onReplaced: (model, version, before, after) => {
+        const digests = { before: before.about.digest, after: after.about.digest };
+        log.warn({ model, version, ...digests }, 'the files of a version were changed under its number');
+        onReplaced(model, version, before, after);
       },
       onBatch: (report) => metrics()?.recordBatch(report),
       onWorkerRestart: (model, version, reason) => {

@@ -25,6 +25,8 @@ export interface LoaderEvents extends BackendEvents {
   onVersion(model: string, version: number, state: 'ready' | 'failed' | 'unloaded', reason?: string): void;
   /** A version that is no longer wished serves on, as somebody needs it. */
   onKept(model: string, version: number, why: string): void;
+  /** A version's files were changed under its number, and what was loaded of them has taken the place of what they were before. */
+  onReplaced(model: string, version: number, before: Servable, after: Servable): void;
 }
 
 /** What loading takes from the machine that it runs on. */
@@ -198,6 +200,9 @@ export class ModelLoader {
       this.#ensembles.forget(model.name, version);
       const replaced = model.put(version, wish, this.#cached(loaded));
       this.#events.onVersion(model.name, version, 'ready');
+      // Another configuration of the same files is none of another model.
+      if (replaced !== undefined && replaced.about.digest !== loaded.about.digest)
+        this.#events.onReplaced(model.name, version, replaced, loaded);
       this.#ensembles.bind();
       if (replaced !== undefined) this.#options.retire(replaced);
     } catch (error) {

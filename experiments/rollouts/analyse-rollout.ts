@@ -73,7 +73,7 @@ function countedFindings(
   const absolute = thresholdsOf(experiment.guardrails).length;
   const each = ALPHA / Math.max(1, relative + absolute);
   return [
-    ...modelFindings(plan, tallies),
+    ...modelFindings(experiment, plan, tallies),
     ...unitFindings(experiment, plan, tallies),
     // Once all units get the variant there is nobody left to compare them with.
     ...(weight < 100 ? guardrailFindings(experiment, plan, tallies, nowMs, each * relative) : []),
@@ -81,15 +81,32 @@ function countedFindings(
   ];
 }
 
-/** Whether what is rolled out was one model all the while. */
-function modelFindings({ variant }: RolloutPlan, tallies: Tallies): readonly Finding[] {
-  const digests = new Set(
-    tallies.epochs.flatMap(({ variants }) => Object.keys(ownValue(variants, variant)?.models ?? {})),
-  );
-  if (digests.size < 2) return [];
-  const names = [...digests].map((digest) => digest.slice(0, 12)).join(', ');
-  const message = `the files of ${variant} were changed while it was rolled out (models ${names}): what was counted is of both; roll the new one out in a new phase`;
-  return [{ source: 'health', name: 'models', outcome: 'fail', message }];
+/** Whether what is rolled out, and what it is compared with, were one model each all the while. */
+function modelFindings(
+  { control }: Experiment,
+  { variant, baseline }: RolloutPlan,
+  tallies: Tallies,
+): readonly Finding[] {
+  // What was served before anybody got the variant is compared with nothing.
+  const epochs = tallies.epochs.filter(({ variants }) => (ownValue(variants, variant)?.requests ?? 0) > 0);
+  const digestsOf = (name: string): readonly string[] => [
+    ...new Set(epochs.flatMap(({ variants }) => Object.keys(ownValue(variants, name)?.models ?? {}))),
+  ];
+  const told = (digests: readonly string[]): string =>
+    `(models ${digests.map((digest) => digest.slice(0, 12)).join(', ')})`;
+  const findings: Finding[] = [];
+  const own = digestsOf(variant);
+  if (own.length > 1) {
+    const message = `the files of ${variant} were changed while it was rolled out ${told(own)}: what was counted is of both; roll the new one out in a new phase`;
+    findings.push({ source: 'health', name: 'models', outcome: 'fail', message });
+  }
+  for (const name of [control.name, ...(baseline === undefined ? [] : [baseline])]) {
+    const compared = digestsOf(name);
+    if (compared.length < 2) continue;
+    const message = `the files of ${name} were changed while ${variant} was rolled out ${told(compared)}: what ${variant} is compared with is of both; begin a new phase, or promote by hand what was seen to be good`;
+    findings.push({ source: 'health', name: 'models', outcome: 'unhealthy', message, isLasting: true });
+  }
+  return findings;
 }
 
 /** Whether enough is known: of units in the whole rollout, and of requests at the weight that is to be left. */

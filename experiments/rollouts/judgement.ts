@@ -16,6 +16,8 @@ export interface Finding {
   readonly outcome: AnalysisOutcome;
   /** In plain words, with the figures. */
   readonly message: string;
+  /** Set where no later look finds it otherwise: the rollout waits for a person. */
+  readonly isLasting?: true;
 }
 
 /** What an analysis came to, and why. */
@@ -35,6 +37,11 @@ export function judgementOf(findings: readonly Finding[]): Judgement {
 /** Whether a failure stands by itself. What a query or a webhook says of one moment may pass again, and is counted. */
 export function isProven({ source, outcome }: Finding): boolean {
   return outcome === 'fail' && source !== 'query' && source !== 'webhook';
+}
+
+/** What the rollout has to wait for a person for, if anything. */
+export function lastingDoubt({ findings }: Judgement): Finding | undefined {
+  return findings.find(({ outcome, isLasting }) => outcome === 'unhealthy' && isLasting === true);
 }
 
 /** The findings behind an outcome, as one sentence. */

@@ -82,6 +82,8 @@ const HoldSchema = Type.Union([
     only,
   ),
   Type.Object({ by: Type.Literal('inconclusive') }, only),
+  /** What is measured can't be believed, and no later look finds it otherwise. */
+  Type.Object({ by: Type.Literal('health') }, only),
 ]);
 
 /** Why it is paused. */

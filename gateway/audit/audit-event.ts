@@ -34,12 +34,14 @@ export interface AuditedVersion {
   readonly state: string;
   /** Those that are to be; null where the version has none of its own, or isn't loaded. */
   readonly instances: number | null;
+  /** The sha256 of its files, where it is they that were changed. */
+  readonly digest?: string;
 }
 
-/** A model was loaded, unloaded, scaled or registered by a call. */
+/** A model was loaded, unloaded, scaled or registered by a call, or a version's files were changed under its number. */
 export interface ModelChange extends Entered<
   'model',
-  'model.load' | 'model.unload' | 'model.scale' | 'model.register'
+  'model.load' | 'model.unload' | 'model.scale' | 'model.register' | 'model.replace'
 > {
   readonly model: string;
   readonly before: { readonly versions: readonly AuditedVersion[] };

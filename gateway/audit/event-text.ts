@@ -42,8 +42,9 @@ function keyText(before: AuditedKey | null, after: AuditedKey | null): string {
 }
 
 function versionsText(versions: readonly AuditedVersion[]): string {
-  const told = versions.map(({ version, state, instances }) => {
-    return `version ${version} ${state}${instances === null ? '' : `, instances ${instances}`}`;
+  const told = versions.map(({ version, state, instances, digest }) => {
+    const files = digest === undefined ? '' : `, files ${digest.slice(0, 12)}`;
+    return `version ${version} ${state}${instances === null ? '' : `, instances ${instances}`}${files}`;
   });
   return told.join('; ') || 'no version';
 }

@@ -1,4 +1,4 @@
-import { explain } from '../judgement.ts';
+import { explain, lastingDoubt } from '../judgement.ts';
 import type { Judgement } from '../judgement.ts';
 import type { Progress } from '../state.ts';
 import { arrive } from './arrive.ts';
@@ -9,6 +9,8 @@ import type { StateAtStep, Turn } from './moves.ts';
 /** An analysis at an analysis step, of which nothing rolls back. */
 export function judged(at: Progress, judgement: Judgement, turn: Turn<unknown>): Transition | undefined {
   const { plan } = turn;
+  const held = heldByDoubt(at, judgement);
+  if (held !== undefined) return held;
   switch (judgement.outcome) {
     case 'fail':
       return countedOn(at, { failures: at.failures + failuresOf(judgement) }, explain(judgement));
@@ -30,6 +32,17 @@ export function judged(at: Progress, judgement: Judgement, turn: Turn<unknown>):
     case 'pass':
       return passed(at, judgement, turn);
   }
+}
+
+/** What can't be believed any more, however long it waits, is a person's to judge: no gate is passed on it, nor by time alone. */
+export function heldByDoubt(at: Progress, judgement: Judgement): Transition | undefined {
+  const doubt = lastingDoubt(judgement);
+  if (doubt === undefined) return undefined;
+  const failures = at.failures + failuresOf(judgement);
+  return {
+    state: { kind: 'paused', at: { ...at, failures }, hold: { by: 'health' } },
+    cause: causeOf('health', doubt.message),
+  };
 }
 
 /** An analysis at a step that waits for something else: checks that failed and are put up with count there too. */

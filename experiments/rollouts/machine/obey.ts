@@ -110,6 +110,7 @@ function holdPause({ at, hold: before }: PausedState, turn: PersonsTurn): Transi
     case 'plan':
       return hold(at, { by: 'person', remainingMs: Math.max(0, before.untilMs - turn.nowMs) }, turn);
     case 'inconclusive':
+    case 'health':
       return hold(at, { by: 'person' }, turn);
   }
 }
@@ -123,6 +124,7 @@ function goOn({ at, hold: before }: PausedState, turn: PersonsTurn): Transition 
     case 'plan':
       return arrive(at.step + 1, { ...turn, cause });
     case 'inconclusive':
+    case 'health':
       return { state: { kind: 'progressing', at: fresh }, cause };
     case 'person': {
       if (before.awaited === true) return { state: { kind: 'waiting_for_approval', at: fresh }, cause };

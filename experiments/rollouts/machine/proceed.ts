@@ -1,7 +1,7 @@
 import { arrive } from './arrive.ts';
 import { causeOf } from './cause.ts';
 import type { OwnEvent } from './event.ts';
-import { judged, overheard } from './judged.ts';
+import { heldByDoubt, judged, overheard } from './judged.ts';
 import { stay } from './moves.ts';
 import type { Moves } from './moves.ts';
 
@@ -20,6 +20,9 @@ export const BY_ITSELF: Moves<OwnEvent> = {
   paused(state, turn) {
     const { event, nowMs } = turn;
     const { at, hold } = state;
+    const held =
+      event.kind === 'analysed' && hold.by === 'plan' ? heldByDoubt(at, event.judgement) : undefined;
+    if (held !== undefined) return held;
     const counted = event.kind === 'analysed' ? overheard(state, event.judgement) : undefined;
     if (hold.by !== 'plan' || nowMs < hold.untilMs) return counted;
     const cause = causeOf('pause_over', `the pause of step ${at.step + 1} is over`);

@@ -31,6 +31,7 @@ export function repositoryEvents(): Events {
     onFolder: vi.fn(),
     onWarning: vi.fn(),
     onKept: vi.fn(),
+    onReplaced: vi.fn(),
     onLingering: vi.fn(),
   };
 }

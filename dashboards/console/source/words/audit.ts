@@ -66,10 +66,10 @@ function grantOf(before: AuditedKey | null, after: AuditedKey | null): string {
 }
 
 function versionsOf(versions: readonly AuditedVersion[]): string {
-  const told = versions.map(
-    ({ version, state, instances }) =>
-      `version ${version} ${state}${instances === null ? '' : `, instances ${instances}`}`,
-  );
+  const told = versions.map(({ version, state, instances, digest }) => {
+    const files = digest === undefined ? '' : `, files ${digest.slice(0, 12)}`;
+    return `version ${version} ${state}${instances === null ? '' : `, instances ${instances}`}${files}`;
+  });
   return told.join('; ') || 'no version';
 }
 
@@ -96,6 +96,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   'model.unload': 'unloaded',
   'model.scale': 'scaled',
   'model.register': 'registered',
+  'model.replace': 'replaced',
   'log.set': 'set',
 };
 

@@ -165,6 +165,8 @@ function holdText(hold: Hold): string {
       return 'paused until somebody resumes it';
     case 'inconclusive':
       return 'the analyses can’t tell, so somebody has to say how it goes on';
+    case 'health':
+      return 'what is measured can’t be believed, so somebody has to say how it goes on';
   }
 }
 
