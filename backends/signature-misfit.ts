@@ -1,27 +1,57 @@
 import type { VersionDescription } from './servable.ts';
 import type { TensorSpec } from './tensor/tensor.ts';
 
-type Described = Pick<VersionDescription, 'inputs' | 'outputs' | 'image'>;
+/** What is compared of a version; of no inputs or outputs nothing is known. */
+export type Described = Pick<VersionDescription, 'inputs' | 'outputs' | 'image'>;
+
+/** A way in which two versions of a model differ that a caller of both meets. */
+export interface SignatureMisfit {
+  /** `sizes`: the outputs have the same names and datatypes, and another fixed size. */
+  readonly part: 'inputs' | 'outputs' | 'sizes';
+  /** After the other version's name: `takes x FP32 [-1, 4], and not y FP32 [-1, 4]`. */
+  readonly message: string;
+}
 
 /**
- * Why a version can answer no request that another one of its model answers: it takes other inputs, or lacks an output that callers may ask for by name.
- * Dimensions that are free in one of the two may fit, and so nothing is said of them; nor of the inputs where both take images, which each
+ * How a version differs from another one of its model: it takes other inputs, lacks an output that callers may ask for by name, or gives one of another
+ * size. Dimensions that are free in one of the two may fit, and so nothing is said of them; nor of the inputs where both take images, which each
  * has made into its own tensor, nor of what a server elsewhere doesn't tell.
  *
- * @returns undefined where it may answer
+ * @returns at most one of each part; empty where it may answer what the other one does
  */
-export function signatureMisfit(usual: Described, other: Described): string | undefined {
+export function signatureMisfits(usual: Described, other: Described): readonly SignatureMisfit[] {
+  const misfits: SignatureMisfit[] = [];
   const takesImages = usual.image !== undefined && other.image !== undefined;
   if (!takesImages && usual.inputs.length > 0 && other.inputs.length > 0) {
     const isTaken = usual.inputs.every((input) => other.inputs.some((candidate) => fits(input, candidate)));
     if (!isTaken || other.inputs.length > usual.inputs.length)
-      return `takes ${textOf(other.inputs)}, and not ${textOf(usual.inputs)}`;
+      misfits.push({
+        part: 'inputs',
+        message: `takes ${textOf(other.inputs)}, and not ${textOf(usual.inputs)}`,
+      });
   }
-  if (usual.outputs.length === 0 || other.outputs.length === 0) return undefined;
-  const isGiven = usual.outputs.every(({ name, datatype }) =>
-    other.outputs.some((candidate) => candidate.name === name && candidate.datatype === datatype),
+  if (usual.outputs.length === 0 || other.outputs.length === 0) return misfits;
+  const given = usual.outputs.map((output) =>
+    other.outputs.find(({ name, datatype }) => name === output.name && datatype === output.datatype),
   );
-  return isGiven ? undefined : `gives ${textOf(other.outputs)}, and not ${textOf(usual.outputs)}`;
+  const message = `gives ${textOf(other.outputs)}, and not ${textOf(usual.outputs)}`;
+  if (given.includes(undefined)) misfits.push({ part: 'outputs', message });
+  // Another size says nothing more of what takes other inputs.
+  else if (
+    misfits.length === 0 &&
+    !usual.outputs.every((output) => other.outputs.some((candidate) => fits(output, candidate)))
+  )
+    misfits.push({ part: 'sizes', message });
+  return misfits;
+}
+
+/**
+ * Why a version can answer no request that another one of its model answers; what it gives may have another size.
+ *
+ * @returns undefined where it may answer
+ */
+export function signatureMisfit(usual: Described, other: Described): string | undefined {
+  return signatureMisfits(usual, other).find(({ part }) => part !== 'sizes')?.message;
 }
 
 function fits(a: TensorSpec, b: TensorSpec): boolean {

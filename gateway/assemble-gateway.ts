@@ -17,6 +17,7 @@ import type { ExperimentFiles } from './reload/experiment-files.ts';
 import { FolderWatch } from './reload/folder-watch.ts';
 import { Results } from './results/results.ts';
 import { Rollouts } from './rollouts/rollouts.ts';
+import { describing } from './signatures/describe.ts';
 import { Control } from './standing/control.ts';
 import { settledCounts } from './standing/settled-counts.ts';
 import type { StandingBook } from './standing/standing-book.ts';
@@ -88,7 +89,13 @@ export function assembleGateway(loaded: Loaded): Gateway {
       metrics.recordBanditTurn(experiment, result);
     },
   });
-  const results = new Results({ experiments, state, metrics, log });
+  const results = new Results({
+    experiments,
+    state,
+    describe: describing(repository, upstreams),
+    metrics,
+    log,
+  });
   const mirrors = openMirrors({ config, experiments, repository, upstreams, state, metrics });
   const tracing = openTracing(config, metrics, log);
   const deciding: DecisionContext = { sticky, nowMs: Date.now, randomUnit: randomUUID };

@@ -10,6 +10,7 @@ import { openRepository } from './open-repository.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import { neededBy } from './rollouts/needed-versions.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
+import { describing } from './signatures/describe.ts';
 import { KeptStandings } from './standing/kept-standings.ts';
 import { definitionServedLast } from './standing/last-definition.ts';
 import { StandingBook } from './standing/standing-book.ts';
@@ -59,11 +60,12 @@ export async function openGateway(
   let upstreams: Upstreams | undefined;
   let state: GatewayState | undefined;
   try {
-    const files = new ExperimentFiles(
-      config.experiments,
-      (model) => repository.versionsOf(model),
-      config.holdout,
-    );
+    const files = new ExperimentFiles({
+      folder: config.experiments,
+      knownVersions: (model) => repository.versionsOf(model),
+      describe: describing(repository, { of: (variant) => upstreams?.of(variant) }),
+      holdout: config.holdout,
+    });
     await files.load();
     const inForce = (): ExperimentSet => experiments?.current ?? NO_EXPERIMENTS;
     const sources = gaugeSources(repository, inForce, () => experiments?.situations ?? [], gpus);
@@ -73,7 +75,9 @@ export async function openGateway(
     const { store } = state;
     // Other stores are on this machine themselves.
     const kept = state.place && (await KeptStandings.open(state.place, log));
-    await files.holdTo((key) => definitionServedLast(key, store, kept));
+    const servedBefore = (key: string) => definitionServedLast(key, store, kept);
+    await files.holdTo(servedBefore);
+    await files.refuseMisfits(servedBefore);
     experiments = await StandingBook.open({ store, files, kept, log, nowMs: () => store.nowMs() });
     await upstreams.follow(experiments.current);
     const keys = place?.kind === 'state' ? await StoredKeys.open(store) : fileKeys;

@@ -1,10 +1,11 @@
+import type { GraphSignature } from '../declared-signature.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 import type { PlannedOutput } from './batch-layout.ts';
 import type { OnnxInstance } from './instance.ts';
 import { zeroRun } from './zero-run.ts';
 
 /** Rows in a batch where the graph leaves them free and the configuration says nothing. */
-const DEFAULT_MAX_BATCH_SIZE = 32;
+export const DEFAULT_MAX_BATCH_SIZE = 32;
 
 /** Rows of the probe: neither 1, which any shape could have by chance, nor many. */
 const PROBE_ROWS = 2;
@@ -24,15 +25,7 @@ export interface ModelPlan {
  * @throws Error when the configuration wants batches that the graph can't take
  */
 export async function planModel(instance: OnnxInstance, configured: number | undefined): Promise<ModelPlan> {
-  const specs = [...instance.inputs, ...instance.outputs];
-  const fixed = specs.find((spec) => spec.shape[0] !== -1);
-  if (configured !== undefined && configured > 0 && fixed !== undefined) {
-    throw new Error(
-      `max_batch_size is ${configured}, but the first dimension of "${fixed.name}" isn't free: its shape is ` +
-        `[${fixed.shape.join(', ')}]; export the model with a free first dimension, or set max_batch_size: 0`,
-    );
-  }
-  const batches = configured !== 0 && fixed === undefined;
+  const batches = batchesRows(instance, configured);
   const probed = await probe(instance, batches ? PROBE_ROWS : undefined);
   const keepsRows = probed?.every((output) => output.shape[0] === PROBE_ROWS) ?? true;
   if (batches && !keepsRows) {
@@ -46,6 +39,22 @@ export async function planModel(instance: OnnxInstance, configured: number | und
   }
   const maxBatchSize = batches ? (configured ?? DEFAULT_MAX_BATCH_SIZE) : 0;
   return { maxBatchSize, outputs: planOutputs(instance.outputs, batches ? probed : undefined) };
+}
+
+/**
+ * Whether the model is batched, as far as its graph tells: whether an output keeps the rows only a run shows.
+ *
+ * @throws Error when the configuration wants batches that the graph can't take
+ */
+export function batchesRows({ inputs, outputs }: GraphSignature, configured: number | undefined): boolean {
+  const fixed = [...inputs, ...outputs].find((spec) => spec.shape[0] !== -1);
+  if (configured !== undefined && configured > 0 && fixed !== undefined) {
+    throw new Error(
+      `max_batch_size is ${configured}, but the first dimension of "${fixed.name}" isn't free: its shape is ` +
+        `[${fixed.shape.join(', ')}]; export the model with a free first dimension, or set max_batch_size: 0`,
+    );
+  }
+  return configured !== 0 && fixed === undefined;
 }
 
 /** An output is predictable when only its rows are free, and the probe's output had just that shape. */

@@ -13,9 +13,9 @@ import type { AllocationResult } from './allocation-result.ts';
 import { driftResults } from './drift-results.ts';
 import { BUILT_IN_PLANS, planMetrics } from './metric-plan.ts';
 import type { LeftOut, PlannedMetric } from './metric-plan.ts';
-import { ownValue } from '../named-values.ts';
 import { allThresholdResults } from './threshold-results.ts';
 import type { ThresholdResult } from './threshold-results.ts';
+import { ownValue } from '../named-values.ts';
 
 /** What an experiment says, with what was counted and is not tested. */
 export interface ExperimentResults extends Results {
@@ -31,8 +31,17 @@ export interface ExperimentResults extends Results {
   readonly leftOut: readonly LeftOut[];
 }
 
-/** What is answered of an experiment: what it says, and what its mirrors have shown. */
+/** Whether the variants take and give what the control does, as their models are loaded now. */
+export interface SignatureHealth {
+  /** Whether callers may send all variants the same. */
+  readonly ok: boolean;
+  /** Each variant that differs, and how, also where nobody is turned away for it. */
+  readonly misfits: readonly { readonly variant: string; readonly message: string }[];
+}
+
+/** What is answered of an experiment: what it says, what its mirrors have shown, and whether its variants fit each other. */
 export interface PublishedResults extends ExperimentResults {
+  readonly health: ExperimentResults['health'] & { readonly signatures: SignatureHealth };
   /** A result for each pair of a variant and a shadow. */
   readonly mirrors: readonly MirrorResult[];
 }

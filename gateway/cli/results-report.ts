@@ -5,6 +5,7 @@ import { isRecord } from './admin-client.ts';
 import { intervalPlot, signedPercent } from './interval-plot.ts';
 import { mirrorLines } from './mirror-report.ts';
 import { figure, percent, textTable } from './text-table.ts';
+import { ownValue } from '../../experiments/named-values.ts';
 
 /** Whether an answer is an experiment's results, as far as a report looks. */
 export function isResults(answer: unknown): answer is PublishedResults {
@@ -130,7 +131,7 @@ function plot(metrics: readonly MetricResult[]): readonly string[] {
 
 /** Whether the numbers may be believed, and where to look if not. */
 export function healthLines({ health }: PublishedResults): readonly string[] {
-  const { srm, outcomes, overrides, clientErrors, models, units } = health;
+  const { srm, outcomes, overrides, clientErrors, models, units, signatures } = health;
   const sign = (ok: boolean): string => (ok ? 'ok' : 'NOT OK');
   return [
     `sample ratio ${sign(srm.ok)} (p ${srm.p.toPrecision(2)}), ` +
@@ -138,6 +139,8 @@ export function healthLines({ health }: PublishedResults): readonly string[] {
       `overrides ${sign(overrides.ok)} (${percent(overrides.share)} of the requests), ` +
       `client errors ${sign(clientErrors.ok)} (${sharesText(clientErrors.shares)})` +
       (units.ok ? '' : ', too few units yet'),
+    ...clientErrors.worse.map((variant) => turnedAwayText(variant, clientErrors)),
+    ...signatures.misfits.map(({ message }) => message),
     ...models.changed.map(
       (variant) =>
         `the files of ${variant} were changed in this phase: what both models came to can't be told apart; begin a new phase`,
@@ -146,6 +149,16 @@ export function healthLines({ health }: PublishedResults): readonly string[] {
       segments.map(({ name, units: count }) => `  look at ${dimension} ${name} (${count} units)`),
     ),
   ];
+}
+
+/** How much more a variant turns away, in units of a hundred where that is told best. */
+function turnedAwayText(variant: string, { shares, p }: PublishedResults['health']['clientErrors']): string {
+  const others = Object.entries(shares).filter(([name]) => name !== variant);
+  const own = ownValue(shares, variant) ?? 0;
+  return (
+    `${variant} turns ${percent(own)} of its units away as mistaken, and ${sharesText(Object.fromEntries(others))} ` +
+    `(p ${p.toPrecision(2)}): it takes other requests`
+  );
 }
 
 function sharesText(shares: Readonly<Record<string, number>>): string {

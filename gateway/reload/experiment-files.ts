@@ -11,6 +11,9 @@ import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { keptDefinition, withHeadersOf } from '../../experiments/standing/kept-definition.ts';
 import type { KeptDefinition } from '../../experiments/standing/kept-definition.ts';
 import type { WrittenExperiment } from '../../experiments/standing/reconcile.ts';
+import { variantMisfits } from '../signatures/variant-misfits.ts';
+import type { VariantMisfit } from '../signatures/variant-misfits.ts';
+import type { Describe } from '../signatures/describe.ts';
 import { SideBySide } from '../../experiments/side-by-side.ts';
 import { SettledFolder } from './settled-folder.ts';
 import type { Look } from './settled-folder.ts';
@@ -38,30 +41,42 @@ interface Source extends WrittenExperiment {
 
 type Sources = ReadonlyMap<string, Source>;
 
+export interface ExperimentFilesOptions {
+  /** Undefined: there are no experiments. */
+  readonly folder: string | undefined;
+  readonly knownVersions: KnownVersions;
+  /** What variants take and give; left out: nobody knows. */
+  readonly describe?: Describe;
+  /** Units that every experiment leaves alone. */
+  readonly holdout?: Holdout | undefined;
+  /** Milliseconds since 1970. */
+  readonly nowMs?: () => number;
+}
+
+/** A variant that can't answer as the control does, and where it is written. */
+export interface PlacedMisfit extends VariantMisfit {
+  readonly experiment: string;
+  readonly problem: Problem;
+}
+
 /** The experiments of a folder, one YAML file each. A good edit takes effect; of a bad one the last good version stays. */
 export class ExperimentFiles {
   readonly #folder: SettledFolder | undefined;
   readonly #knownVersions: KnownVersions;
+  readonly #describe: Describe;
   readonly #holdout: Holdout | undefined;
   readonly #nowMs: () => number;
   #sources: Sources = new Map();
+  /** Whether what comes now is an edit. */
+  #isOpen = false;
   #set: ExperimentSet = NO_EXPERIMENTS;
   /** What has been told of each file that is refused. */
   #told: ReadonlyMap<string, string> = new Map();
 
-  /**
-   * @param folder undefined: there are no experiments
-   * @param holdout units that every experiment leaves alone
-   * @param nowMs milliseconds since 1970
-   */
-  constructor(
-    folder: string | undefined,
-    knownVersions: KnownVersions,
-    holdout?: Holdout,
-    nowMs: () => number = Date.now,
-  ) {
+  constructor({ folder, knownVersions, describe, holdout, nowMs = Date.now }: ExperimentFilesOptions) {
     this.#folder = folder === undefined ? undefined : new SettledFolder(folder);
     this.#knownVersions = knownVersions;
+    this.#describe = describe ?? (() => undefined);
     this.#holdout = holdout;
     this.#nowMs = nowMs;
   }
@@ -84,6 +99,7 @@ export class ExperimentFiles {
   async load(): Promise<void> {
     if (this.#folder === undefined) return;
     const { refused } = this.#apply(await this.#folder.open());
+    this.#isOpen = true;
     if (refused.length === 0) return;
     this.#sources = new Map();
     this.#set = NO_EXPERIMENTS;
@@ -115,6 +131,29 @@ export class ExperimentFiles {
     this.#set = this.#assembled();
   }
 
+  /**
+   * Refuses experiments whose variants don't fit, as an edit would be. One that was served as it stands goes on: its models' files were changed since, which
+   * must not keep all others from being served.
+   *
+   * @param servedBefore as for {@link holdTo}
+   * @throws InvalidDocuments
+   */
+  async refuseMisfits(servedBefore: (key: string) => Promise<KeptDefinition | undefined>): Promise<void> {
+    const problems: Problem[] = [];
+    for (const source of this.#sources.values()) {
+      const faults = this.#misfitsOf(source).filter(({ isFault }) => isFault);
+      if (faults.length === 0) continue;
+      const last = await servedBefore(source.experiment.key);
+      if (last?.digest !== source.digest) problems.push(...faults.map(({ problem }) => problem));
+    }
+    if (problems.length > 0) throw new InvalidDocuments(problems);
+  }
+
+  /** The variants that can't answer as their control does, as far as it is known now what they take and give. */
+  misfits(): readonly PlacedMisfit[] {
+    return [...this.#sources.values()].flatMap((source) => this.#misfitsOf(source));
+  }
+
   /** Looks whether a file changed. An edit takes effect when two looks in a row saw the same. */
   async refresh(): Promise<ReloadReport> {
     return this.#folder === undefined ? { changed: [], refused: [] } : this.#apply(await this.#folder.look());
@@ -133,7 +172,11 @@ export class ExperimentFiles {
       }
     }
     for (const [file, source] of fresh) {
-      const problems = this.#refusedEdits(file, source, files);
+      const faults = this.#misfitsOf(source).filter(({ isFault }) => isFault);
+      const problems = [
+        ...this.#refusedEdits(file, source, files),
+        ...(this.#isOpen ? faults.map(({ problem }) => problem) : []),
+      ];
       if (problems.length === 0) continue;
       refused.set(file, problems);
       fresh.delete(file);
@@ -152,6 +195,14 @@ export class ExperimentFiles {
       this.#set = this.#assembled();
     }
     return { changed, refused: this.#news(refused) };
+  }
+
+  #misfitsOf({ document, experiment }: Source): readonly PlacedMisfit[] {
+    return variantMisfits(experiment, this.#describe).map((misfit) => {
+      const index = indexOf(document.data, misfit.variant.name);
+      const problem = document.problemAt(['variants', index], misfit.message);
+      return { ...misfit, experiment: experiment.key, problem };
+    });
   }
 
   #assembled(): ExperimentSet {
@@ -178,6 +229,17 @@ export class ExperimentFiles {
     const before = (this.#sources.get(file) ?? renamed?.[1])?.experiment;
     return before === undefined ? [] : refusedEdits(before, source, this.#nowMs());
   }
+}
+
+/** Variants are kept by their names, and written in any order. */
+function indexOf(data: unknown, name: string): number {
+  const written: unknown =
+    typeof data === 'object' && data !== null && 'variants' in data ? data.variants : [];
+  const variants: readonly unknown[] = Array.isArray(written) ? written : [];
+  return variants.findIndex(
+    (variant) =>
+      typeof variant === 'object' && variant !== null && 'name' in variant && variant.name === name,
+  );
 }
 
 function parse(

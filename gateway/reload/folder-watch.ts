@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 500;
 export interface FolderWatchOptions {
   /** Undefined: what is loaded stays as it is. */
   readonly models: Pick<ModelRepository, 'refresh'> | undefined;
-  readonly files: Pick<ExperimentFiles, 'refresh'>;
+  readonly files: Pick<ExperimentFiles, 'refresh' | 'misfits'>;
   readonly experiments: StandingBook;
   /** Whether other replicas change where the experiments stand, too. */
   readonly isShared: boolean;
@@ -33,6 +33,8 @@ export class FolderWatch {
   readonly #options: FolderWatchOptions;
   /** Why the model repository could not be read at the last look. */
   #modelsFault = '';
+  /** What was told of variants that don't fit their control. */
+  #toldMisfits: ReadonlySet<string> = new Set();
   #isWatching = false;
   #look: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -86,6 +88,20 @@ export class FolderWatch {
       const told = { file, problems: problems.map(formatProblem) };
       log.error(told, 'experiment file refused; the last good one stays');
     }
+    this.#tellMisfits();
+  }
+
+  /** A model's file may be changed under an experiment that it fitted; told once. */
+  #tellMisfits(): void {
+    const { files, log } = this.#options;
+    const misfits = files.misfits().map((misfit) => ({ ...misfit, text: formatProblem(misfit.problem) }));
+    for (const { experiment, variant, isFault, text } of misfits) {
+      if (this.#toldMisfits.has(text)) continue;
+      const told = { experiment, variant: variant.name, problem: text };
+      if (isFault) log.error(told, 'a variant can not answer what its control answers');
+      else log.warn(told, 'a variant differs from its control in what it takes or gives');
+    }
+    this.#toldMisfits = new Set(misfits.map(({ text }) => text));
   }
 
   #takeExperiments(): void {

@@ -1,7 +1,7 @@
 import { countedMetrics } from '../../experiments/counted-metric.ts';
 import type { Experiment } from '../../experiments/definition.ts';
 import { experimentResults } from '../../experiments/results/experiment-results.ts';
-import type { PublishedResults } from '../../experiments/results/experiment-results.ts';
+import type { PublishedResults, SignatureHealth } from '../../experiments/results/experiment-results.ts';
 import { mirrorResults } from '../../experiments/results/mirror-results.ts';
 import type { ExperimentData } from '../../experiments/stores/state-store.ts';
 
@@ -18,6 +18,8 @@ export interface ReadingSources {
   readonly counts: Pick<ExperimentData, 'tallies' | 'mirrors'>;
   /** Hands over what this process has seen, so that it is counted. */
   readonly flush: () => Promise<unknown>;
+  /** How the variants' models, as they are loaded now, differ. */
+  readonly signatures: (experiment: Experiment) => SignatureHealth;
   readonly nowMs: () => number;
 }
 
@@ -38,13 +40,15 @@ export class ResultsReader {
    * @throws StoreUnavailable
    */
   async read(experiment: Experiment): Promise<Reading> {
-    const { counts, flush, nowMs } = this.#sources;
+    const { counts, flush, signatures, nowMs } = this.#sources;
     const atMs = nowMs();
     await flush();
     const { key, phase, metrics } = experiment;
     const tallies = await counts.tallies(key, phase, countedMetrics(metrics), atMs);
     const mirrors = mirrorResults(await counts.mirrors(key, phase));
-    const results = { ...experimentResults(experiment, tallies, atMs), mirrors };
+    const counted = experimentResults(experiment, tallies, atMs);
+    const health = { ...counted.health, signatures: signatures(experiment) };
+    const results = { ...counted, health, mirrors };
     const reading = { atMs, experiment, results };
     if (atMs >= (this.#latest.get(experiment)?.atMs ?? 0)) this.#latest.set(experiment, reading);
     return reading;

@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import { signatureHealth } from '../signatures/variant-misfits.ts';
+import type { Describe } from '../signatures/describe.ts';
 import { settledCounts } from '../standing/settled-counts.ts';
 import type { StandingBook } from '../standing/standing-book.ts';
 import type { GatewayState } from '../state/state.ts';
@@ -10,6 +12,8 @@ import { ResultsWatch } from './results-watch.ts';
 export interface ResultsParts {
   readonly experiments: Pick<StandingBook, 'current' | 'hasOtherFile'>;
   readonly state: Pick<GatewayState, 'store' | 'exposures' | 'mirrors'>;
+  /** What the variants take and give, as they are loaded. */
+  readonly describe: Describe;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
@@ -20,11 +24,12 @@ export class Results {
   readonly history: HistoryKeeper;
   readonly #watch: ResultsWatch;
 
-  constructor({ experiments, state, metrics, log }: ResultsParts) {
+  constructor({ experiments, state, describe, metrics, log }: ResultsParts) {
     const { store, exposures, mirrors } = state;
     this.reader = new ResultsReader({
       counts: settledCounts(store, experiments),
       flush: () => Promise.all([exposures.flush(), mirrors.flush()]),
+      signatures: (experiment) => signatureHealth(experiment, describe),
       nowMs: Date.now,
     });
     this.#watch = new ResultsWatch({

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import type { ModelRepository } from '../../backends/repository/repository.ts';
-import type { VersionDescription } from '../../backends/servable.ts';
 import { signatureMisfit } from '../../backends/signature-misfit.ts';
 import type { Experiment } from '../../experiments/definition.ts';
 import { rolloutCommands } from '../../experiments/rollouts/rollout-step.ts';
 import type { RolloutCommands } from '../../experiments/standing/command.ts';
 import type { Fence } from '../../experiments/stores/state-store.ts';
 import type { EndedRequest } from '../pipeline/ended-request.ts';
+import { describing } from '../signatures/describe.ts';
 import { settledCounts } from '../standing/settled-counts.ts';
 import type { StandingBook } from '../standing/standing-book.ts';
 import { LeaderElection } from '../state/leader-election.ts';
@@ -55,10 +55,7 @@ export class Rollouts {
       variant.upstream === undefined
         ? repository.model(model)?.version(variant.version) !== undefined
         : upstreams.of(variant)?.isReady === true;
-    const describe = (model: string, variant: Variant): VersionDescription | undefined =>
-      variant.upstream === undefined
-        ? repository.model(model)?.version(variant.version)?.about
-        : upstreams.of(variant)?.about;
+    const describe = describing(repository, upstreams);
     const misfitOf = ({ model, control }: Experiment, variant: Variant): string | undefined => {
       const [usual, other] = [describe(model, control), describe(model, variant)];
       return usual === undefined || other === undefined ? undefined : signatureMisfit(usual, other);

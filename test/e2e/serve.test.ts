@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { ConfigSchema } from '../../gateway/config/schema.ts';
 import { DEMO_FOLDER, eventually, experimentFile } from '../gateway/running-gateway.ts';
-import { slowModel } from '../models/onnx-graph.ts';
+import { identityModel, slowModel } from '../models/onnx-graph.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
 import { ROOT, run, signalbox } from './cli.ts';
 
@@ -212,7 +212,8 @@ describe('signalbox validate', () => {
       'models/digits/1/model.onnx': 'x',
       'models/digits/config.yaml': 'max_batch_size: many\n',
       'models/faces/3/README': '',
-      'models/warned/1/model.onnx': 'x',
+      'models/text/1/model.onnx': 'this is not ONNX',
+      'models/warned/1/model.onnx': identityModel(),
       'models/warned/config.pbtxt': 'max_batch_size: 4\nruntime: "x"\n',
       'experiments/a.yaml': experimentFile(),
       'experiments/b.yaml':
@@ -231,10 +232,29 @@ describe('signalbox validate', () => {
     expect(places).toEqual([
       'models/digits/config.yaml:1 max_batch_size',
       'models/faces/3:0 ',
+      'models/text/1/model.onnx:0 ',
       'experiments/a.yaml:14 variants[1].version',
       'experiments/b.yaml:2 model',
       'experiments/b.yaml:5 variants',
     ]);
+  });
+
+  test('variants that can’t take the same requests are told apart before any is sent, and a start refuses them alike', async () => {
+    await using folder = await temporaryFolder({
+      'signalbox.yaml': config('./models'),
+      'models/digits/1/model.onnx': identityModel('FP32', ['batch', 64]),
+      'models/digits/2/model.onnx': identityModel('FP32', ['batch', 8, 8]),
+      'experiments/a.yaml': experimentFile(),
+    });
+    const file = join(folder.path, 'signalbox.yaml');
+    const told =
+      /a\.yaml:12:5: variants\[1\]: v2 takes INPUT FP32 \[-1, 8, 8\], and not INPUT FP32 \[-1, 64\], as v1 does: .*; expected a version with the inputs of the control/;
+    await using validate = signalbox('validate', file);
+    expect(await validate.ended).toBe(1);
+    expect(validate.stdout()).toMatch(told);
+    await using serve = signalbox('serve', '--config', file);
+    expect(await serve.ended).toBe(1);
+    expect(serve.stderr()).toMatch(told);
   });
 });
 

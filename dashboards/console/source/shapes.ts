@@ -1,4 +1,5 @@
 /** What the control plane answers, as far as the console shows it; docs/results.md and docs/control.md tell the whole. */
+import type { PublishedResults } from '../../../experiments/results/experiment-results.ts';
 import type { MirrorResult } from '../../../experiments/results/mirror-results.ts';
 import type { RolloutState, RolloutTarget } from '../../../experiments/rollouts/state.ts';
 import type { ThresholdResult } from '../../../experiments/results/threshold-results.ts';
@@ -100,6 +101,7 @@ export interface OverviewShape extends ExperimentShape {
 }
 
 export interface ResultsShape extends Results {
+  readonly health: PublishedResults['health'];
   readonly builtIn: Results['metrics'];
   readonly thresholds: readonly ThresholdResult[];
   readonly leftOut: readonly { readonly metric: string; readonly reason: string }[];
@@ -219,6 +221,7 @@ export interface AuditedVersion {
   readonly version: number;
   readonly state: string;
   readonly instances: number | null;
+  readonly digest?: string;
 }
 
 export interface AuditedState {

@@ -22,7 +22,7 @@ describe('the first reading', () => {
   });
 
   test('of no folder is of no experiments', async () => {
-    const files = new ExperimentFiles(undefined, () => []);
+    const files = new ExperimentFiles({ folder: undefined, knownVersions: () => [] });
     await files.load();
     expect(files.current.byKey.size).toBe(0);
     expect(await files.refresh()).toEqual({ changed: [], refused: [] });
@@ -30,7 +30,7 @@ describe('the first reading', () => {
 
   test('refuses a folder that is missing', async () => {
     await using folder = await temporaryFolder();
-    const files = new ExperimentFiles(join(folder.path, 'nope'), () => []);
+    const files = new ExperimentFiles({ folder: join(folder.path, 'nope'), knownVersions: () => [] });
     expect(await refusals(() => files.load())).toEqual([
       expect.stringMatching(/nope: can't be read: ENOENT/),
     ]);
@@ -44,7 +44,7 @@ describe('the first reading', () => {
       'd.yaml': experiment({ key: 'd', model: 'c' }),
       'e.yaml': experiment({ key: 'c', model: 'e' }),
     });
-    const files = new ExperimentFiles(folder.path, () => [1, 2]);
+    const files = new ExperimentFiles({ folder: folder.path, knownVersions: () => [1, 2] });
     const lines = await refusals(() => files.load());
     expect(lines.map((line) => line.replaceAll(`${folder.path}/`, '')).sort()).toEqual([
       `a.yaml:7:37: variants[1].weight: ${BAD_WEIGHT}`,
@@ -58,7 +58,7 @@ describe('the first reading', () => {
   test('refuses a file of nothing but unknown keys, however many, and leaves none out in silence', async () => {
     const keys = Array.from({ length: 1200 }, (_, index) => `key${index}: 1\n`).join('');
     await using folder = await temporaryFolder({ 'a.yaml': `${experiment()}${keys}` });
-    const files = new ExperimentFiles(folder.path, () => [1, 2]);
+    const files = new ExperimentFiles({ folder: folder.path, knownVersions: () => [1, 2] });
     expect((await refusals(() => files.load())).length).toBeGreaterThan(0);
   });
 });

@@ -23,7 +23,7 @@ async function watching(options: Partial<FolderWatchOptions> = {}) {
   );
   const watch = new FolderWatch({
     models: { refresh: models },
-    files: { refresh: experiments },
+    files: { refresh: experiments, misfits: () => [] },
     experiments: await StandingBook.open({ store: new MemoryStore(), files, log }),
     isShared: false,
     upstreams: { follow: () => Promise.resolve() },
@@ -63,12 +63,42 @@ test('models that take long to load hold up no look at the experiments', async (
 test('a look at the experiments that takes long is waited for before the next', async () => {
   const read = Promise.withResolvers<{ changed: []; refused: [] }>();
   const refresh = vi.fn(() => read.promise);
-  const { watch } = await watching({ files: { refresh } });
+  const { watch } = await watching({ files: { refresh, misfits: () => [] } });
   await vi.advanceTimersByTimeAsync(5000);
   expect(refresh).toHaveBeenCalledTimes(1);
   read.resolve({ changed: [], refused: [] });
   await vi.advanceTimersByTimeAsync(500);
   expect(refresh).toHaveBeenCalledTimes(2);
+  await watch.stop();
+});
+
+test('a variant that doesn’t fit its control any more is told once, where it stands', async () => {
+  const log = pino({ level: 'silent' });
+  const error = vi.spyOn(log, 'error');
+  const misfit: ReturnType<FolderWatchOptions['files']['misfits']>[number] = {
+    experiment: 'a',
+    variant: { name: 'v2', version: 2, weight: 10 },
+    part: 'inputs',
+    isFault: true,
+    difference: 'takes x',
+    message: 'v2 takes x',
+    problem: { file: 'a.yaml', line: 7, column: 5, path: 'variants[1]', message: 'v2 takes x' },
+  };
+  let misfits = [misfit];
+  const refresh = () => Promise.resolve({ changed: [], refused: [] });
+  const { watch } = await watching({ log, files: { refresh, misfits: () => misfits } });
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(error.mock.calls).toEqual([
+    [
+      { experiment: 'a', variant: 'v2', problem: 'a.yaml:7:5: variants[1]: v2 takes x' },
+      'a variant can not answer what its control answers',
+    ],
+  ]);
+  misfits = [];
+  await vi.advanceTimersByTimeAsync(500);
+  misfits = [misfit];
+  await vi.advanceTimersByTimeAsync(500);
+  expect(error).toHaveBeenCalledTimes(2);
   await watch.stop();
 });
 

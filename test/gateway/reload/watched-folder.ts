@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import { formatProblem } from '../../../documents/problem.ts';
 import type { KnownVersions } from '../../../experiments/definition.ts';
 import { ExperimentFiles } from '../../../gateway/reload/experiment-files.ts';
+import type { Describe } from '../../../gateway/signatures/describe.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 import type { TemporaryFolder } from '../../models/temporary-folder.ts';
 
@@ -57,15 +58,16 @@ export class WatchedFolder implements AsyncDisposable {
   static async start(
     texts: Readonly<Record<string, string>>,
     versions: KnownVersions = () => [1, 2],
+    describe: Describe = () => undefined,
   ): Promise<WatchedFolder> {
-    const watched = new WatchedFolder(await temporaryFolder(texts), versions);
+    const watched = new WatchedFolder(await temporaryFolder(texts), versions, describe);
     await watched.files.load();
     return watched;
   }
 
-  private constructor(folder: TemporaryFolder, versions: KnownVersions) {
+  private constructor(folder: TemporaryFolder, versions: KnownVersions, describe: Describe) {
     this.#folder = folder;
-    this.files = new ExperimentFiles(folder.path, versions);
+    this.files = new ExperimentFiles({ folder: folder.path, knownVersions: versions, describe });
   }
 
   path(name: string): string {

@@ -49,12 +49,15 @@ test('a version 2 whose queue turns callers away is rolled back by its errors', 
 
 test('a version 2 whose inputs have other names than the control’s gets nobody, and why is told; a promotion by hand is refused', async () => {
   await using gateway = await startRollout({
-    version2: identityModel('FP32', ['batch', 4]),
+    // At the start nothing is known of it yet: known, it would be refused.
+    version2: new TextEncoder().encode('no model yet'),
     config: 'state: memory',
     experiment: ERRORS_AT_MOST,
     rollout: { steps: [{ setWeight: 20 }, { pause: {} }] },
     admin: true,
   });
+  await eventually(() => stateOf(gateway)?.kind === 'pending');
+  await gateway.folder.write({ 'models/classes/2/model.onnx': identityModel('FP32', ['batch', 4]) });
   await eventually(() => stateOf(gateway)?.kind === 'rolled_back');
   const reason = 'v2 takes INPUT FP32 [-1, 4], and not SCORES FP32 [-1, 4], as the control does';
   const steps = await history(gateway);

@@ -4,7 +4,7 @@ import { Badge } from './badge.tsx';
 
 /** Whether the result may be believed, each check with what it looked at. */
 export function HealthPanel({ results: { health } }: { readonly results: ResultsShape }) {
-  const { srm, outcomes, overrides, clientErrors, models, units } = health;
+  const { srm, outcomes, overrides, clientErrors, models, units, signatures } = health;
   const causes = Object.entries(srm.causes).flatMap(([dimension, segments]) =>
     segments.map(({ name, units: seen }) => `${dimension} ${name} (${count(seen)} units)`),
   );
@@ -28,12 +28,22 @@ export function HealthPanel({ results: { health } }: { readonly results: Results
             .map(([name, share]) => `${name} ${percent(share)}`)
             .join(', ')}
         </Check>
+        <Check isOk={signatures.ok} title="Same requests fit all">
+          {signatures.misfits.length === 0
+            ? 'inputs and outputs as control has them'
+            : `${[...new Set(signatures.misfits.map(({ variant }) => variant))].join(', ')} differs`}
+        </Check>
         <li>
           <Badge tone={units.ok ? 'good' : 'open'}>{units.ok ? 'enough' : 'few yet'}</Badge>
           <b>Units</b>
           <span class="quiet">at least {count(units.least)} in each variant</span>
         </li>
       </ul>
+      {signatures.misfits.map(({ message }) => (
+        <p key={message} class="note">
+          {message}.
+        </p>
+      ))}
       {causes.length > 0 && <p class="note">Look at {causes.join(', ')}.</p>}
       <table class="figures-table">
         <caption>Units against the weights</caption>

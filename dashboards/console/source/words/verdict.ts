@@ -1,5 +1,6 @@
 import type {
   ExperimentShape,
+  Health,
   MetricResult,
   ResultsShape,
   RolloutShape,
@@ -128,6 +129,14 @@ function roundUp(units: number): number {
   return Math.ceil(units / 10 ** digits) * 10 ** digits;
 }
 
+/** It may also be the control that turns more away. */
+function whoTurnsAway({ worse, shares }: Health['clientErrors']): string {
+  const told = Object.entries(shares).map(([name, share]) => `${name} ${percent(share)}`);
+  const who =
+    worse.length === 0 ? 'One variant turns more callers away' : `${listed(worse)} turns more callers away`;
+  return `${who} as mistaken than another one: ${listed(told)} of the units.`;
+}
+
 function whyBroken(
   cause: 'models' | 'sample_ratio' | 'client_errors' | 'missing_outcomes' | 'overrides',
   { health }: ResultsShape,
@@ -138,7 +147,7 @@ function whyBroken(
     case 'sample_ratio':
       return 'Units don’t fall to the variants as the weights say. Until the cause is found, no difference between them means anything.';
     case 'client_errors':
-      return 'Variants turn callers away as mistaken, one more often than another. Callers’ own mistakes fall to all alike, so one of them takes other requests.';
+      return `${whoTurnsAway(health.clientErrors)} Callers’ own mistakes fall to all alike, so one of them takes other requests.`;
     case 'missing_outcomes':
       return `Only ${percent(health.outcomes.share)} of the units have outcomes, or variants differ in that. What is missing could decide.`;
     case 'overrides':

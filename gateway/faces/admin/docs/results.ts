@@ -102,6 +102,13 @@ const Health = Type.Object(
           'Of the units whose first request was taken or turned away, those that were turned away.',
       }),
     }),
+    signatures: Type.Object({
+      ok: Type.Boolean({ description: 'Whether callers may send all variants the same.' }),
+      misfits: Type.Array(Type.Object({ variant: Type.String(), message: Type.String() }), {
+        description:
+          'Variants that take or give something else than the control does, as their models are loaded now, and what.',
+      }),
+    }),
   },
   { $id: 'ResultsHealth', description: 'Whether the result may be believed at all.' },
 );
