@@ -36,6 +36,20 @@ export interface Caller {
   isReady(variant: Variant): boolean;
 }
 
+/** A value of JSON as experiments compare it; a list, an object and null are none. Whole numbers that a double can't hold come as bigints. */
+export function textOf(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return value;
+    case 'number':
+    case 'bigint':
+    case 'boolean':
+      return String(value);
+    default:
+      return undefined;
+  }
+}
+
 /** Whether a value stands in the body, which has to be read before the call can be routed. */
 export function standsInBody({ kind }: UnitSource): boolean {
   return kind === 'parameter';

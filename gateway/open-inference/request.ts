@@ -34,7 +34,7 @@ export interface V2Request extends WantedOutputs, SchedulePolicy {
   /** Sent back with the answer. */
   readonly id: string | undefined;
   readonly inputs: readonly Tensor[];
-  /** The request's own parameters, as they were sent. */
+  /** The request's own parameters, as they were sent; whole numbers that a double can't hold are bigints. */
   readonly parameters: JsonObject;
   /** The names of the wanted outputs; left out: all of them. */
   readonly outputs?: readonly string[] | undefined;
@@ -76,7 +76,7 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
   return {
     id,
     inputs,
-    parameters,
+    parameters: wholeNumbers.exactly(parameters),
     outputs,
     binaryByOutput,
     classesByOutput,

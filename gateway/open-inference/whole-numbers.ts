@@ -4,6 +4,7 @@
  */
 import type { NumericDatatype } from '../../backends/tensor/datatype.ts';
 import { invalid, isObject, misfit, own } from '../json-values.ts';
+import type { JsonObject } from '../json-values.ts';
 
 declare global {
   // ECMAScript's source text access, which TypeScript's libraries do not have yet.
@@ -46,14 +47,49 @@ export class WholeNumbers {
     const data = isObject(found) ? own(found, 'data') : undefined;
     return Array.isArray(data) ? data : [];
   }
+
+  /**
+   * The request's own parameters, in which whole numbers that a double can't hold are bigints: ids of 64 bits that differ in their last digits
+   * are different units.
+   *
+   * @param parameters as they were read first
+   * @throws GatewayError as {@link dataOf}
+   */
+  exactly(parameters: JsonObject): JsonObject {
+    return withExactNumbers(parameters, () => {
+      this.#root ??= readExactly(this.#text);
+      return isObject(this.#root) ? own(this.#root, 'parameters') : undefined;
+    });
+  }
 }
 
-function readExactly(text: string): unknown {
+/**
+ * An object with its own values as they are, but for whole numbers that a double can't hold: these are bigints.
+ *
+ * @param again the same object, read exactly; asked for where there is such a number
+ */
+export function withExactNumbers(values: JsonObject, again: () => unknown): JsonObject {
+  if (!Object.values(values).some(isInexact)) return values;
+  const exact = again();
+  if (!isObject(exact)) return values;
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, isInexact(value) ? own(exact, name) : value]),
+  );
+}
+
+function isInexact(value: unknown): boolean {
+  return typeof value === 'number' && Math.abs(value) >= INEXACT_FROM;
+}
+
+/**
+ * Reads JSON that was read before, with its large whole numbers as bigints.
+ *
+ * @throws GatewayError where it is nested too deeply to be read so
+ */
+export function readExactly(text: string): unknown {
   try {
     return JSON.parse(text, (_key, value, { source }) =>
-      typeof value === 'number' && Math.abs(value) >= INEXACT_FROM && source !== undefined
-        ? (wholeNumber(source) ?? value)
-        : value,
+      isInexact(value) && source !== undefined ? (wholeNumber(source) ?? value) : value,
     );
   } catch (cause) {
     // Read plainly it was valid; with a look at each value the reader calls itself at each level.

@@ -1,4 +1,5 @@
 import type { ServedModel } from '../../backends/repository/served-model.ts';
+import { textOf } from '../../experiments/attribute.ts';
 import type { AttributeSource, Caller, InputMetadata, UnitSource } from '../../experiments/attribute.ts';
 import type { Variant } from '../../experiments/variant.ts';
 import { isFor } from '../trust/rights.ts';
@@ -70,7 +71,5 @@ function ownValue(values: Readonly<Record<string, unknown>> | undefined, name: s
 /** Of a value that stands several times the first; a list or an object in it is no value. */
 function firstText(value: unknown): string | undefined {
   const first: unknown = Array.isArray(value) ? value[0] : value;
-  return typeof first === 'string' || typeof first === 'number' || typeof first === 'boolean'
-    ? String(first)
-    : undefined;
+  return textOf(first);
 }

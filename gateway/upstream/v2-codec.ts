@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.ts';
 import { arrayAt, objectAt, optionalAt, optionalObjectAt, own, parseJson, stringAt } from '../json-values.ts';
 import { tensorFromBytes, tensorToBytes } from '../open-inference/tensor-binary.ts';
 import { tensorFromJson, tensorToJson } from '../open-inference/tensor-json.ts';
-import { WholeNumbers } from '../open-inference/whole-numbers.ts';
+import { WholeNumbers, jsonDigits } from '../open-inference/whole-numbers.ts';
 import type { UpstreamAnswer } from './exchange.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 
@@ -70,7 +70,11 @@ const SAID_BY_THE_GATEWAY: ReadonlySet<string> = new Set([
 /** The parameters of the caller's that mean something to the server alone. */
 function ownParameters(parameters: InferRequest['parameters']): object {
   if (parameters === undefined) return {};
-  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !SAID_BY_THE_GATEWAY.has(name)));
+  return Object.fromEntries(
+    Object.entries(parameters)
+      .filter(([name]) => !SAID_BY_THE_GATEWAY.has(name))
+      .map(([name, value]) => [name, typeof value === 'bigint' ? jsonDigits(value) : value]),
+  );
 }
 
 function jsonOf(input: Tensor): ReturnType<typeof tensorToJson> {

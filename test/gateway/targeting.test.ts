@@ -3,6 +3,7 @@ import { identityModel } from '../models/onnx-graph.ts';
 import { experimentFile, metricValue, startGateway } from './running-gateway.ts';
 import type { RunningGateway } from './running-gateway.ts';
 import { askOfEach } from './few-callers.ts';
+import { GrpcClient } from './faces/grpc/grpc-client.ts';
 
 const model = identityModel('FP32', ['batch', 1]);
 const variants = (v1: number, v2: number) => ({
@@ -47,6 +48,7 @@ beforeAll(async () => {
     experimentFile({ key, model: 'shared', ...ALL_TO_V2, namespace: { name: 'shared', range } });
   gateway = await startGateway({
     config: 'holdout: { share: 0.2, seed: everywhere }',
+    grpc: true,
     files: {
       ...Object.fromEntries(
         ['places', 'body', 'shared'].flatMap((name): readonly (readonly [string, Uint8Array])[] => [
@@ -117,6 +119,29 @@ test('a request parameter in the body names the unit, also where the body is rea
   );
   const large = bodyOf({ user_id: user, filler: 'x'.repeat(1_100_000) });
   expect(await call('body', { body: large })).toBe(answer);
+});
+
+test('a whole number of 64 bits names the unit by all of its digits, in JSON and in gRPC, as the same text does', async () => {
+  using client = new GrpcClient(gateway.server.bound.grpc ?? '');
+  const hashes = new Set<string>();
+  for (let last = 0n; last < 20n; last += 1n) {
+    const id = 1_234_567_890_123_456_780n + last;
+    const asText = await call('body', { body: bodyOf({ user_id: String(id) }) });
+    const asNumber = bodyOf({ user_id: 0 }).replace('"user_id":0', `"user_id":${id}`);
+    expect(await call('body', { body: asNumber })).toBe(asText);
+    for (const parameter of ['int64_param', 'uint64_param']) {
+      const { headers } = await client.call('ModelInfer', {
+        model_name: 'body',
+        parameters: { user_id: { [parameter]: String(id) } },
+        inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 1] }],
+        raw_input_contents: [Buffer.from(Float32Array.of(1).buffer)],
+      });
+      expect(`${headers['x-experiment'] ?? ''} ${headers['x-experiment-reason'] ?? ''}`).toBe(asText);
+    }
+    hashes.add(asText);
+  }
+  // A double has one value for all of them.
+  expect(hashes.size).toBeGreaterThan(1);
 });
 
 test('the shape of the inputs and other parameters can be matched', async () => {

@@ -111,10 +111,10 @@ function readParameter(reader: WireReader): unknown {
   while (!reader.isAtEnd) {
     const tag = reader.tag();
     if (tag === 8 + WIRE.varint) value = reader.varint() !== 0;
-    else if (tag === 2 * 8 + WIRE.varint) value = reader.integer();
+    else if (tag === 2 * 8 + WIRE.varint) value = reader.exact(true);
     else if (tag === lengthDelimited(3)) value = reader.text();
     else if (tag === 4 * 8 + WIRE.fixed64) value = reader.double();
-    else if (tag === 5 * 8 + WIRE.varint) value = reader.varint();
+    else if (tag === 5 * 8 + WIRE.varint) value = reader.exact(false);
     else reader.skip(tag);
   }
   return value;

@@ -64,6 +64,13 @@ export class WireReader {
     return BigInt.asIntN(64, this.uint64());
   }
 
+  /** A whole number of 64 bits, exact: a bigint where a double can't hold it. */
+  exact(isSigned: boolean): number | bigint {
+    const value = isSigned ? this.int64() : this.uint64();
+    const double = Number(value);
+    return Number.isSafeInteger(double) ? double : value;
+  }
+
   /** A signed whole number, which loses its last digits beyond 2^53. */
   integer(): number {
     const start = this.#at;

@@ -1,6 +1,7 @@
 import type { ServedModel } from '../../../backends/repository/served-model.ts';
 import type { Variant } from '../../../experiments/variant.ts';
 import type { Upstreams } from '../../upstream/upstreams.ts';
+import { textOf } from '../../../experiments/attribute.ts';
 import type { AttributeSource, Caller, InputMetadata } from '../../../experiments/attribute.ts';
 
 /** An evaluation context of OpenFeature: what a client knows of the one it asks for. */
@@ -58,10 +59,4 @@ export class ContextCaller implements Caller {
       ? this.#model?.version(variant.version) !== undefined
       : this.#upstreams.of(variant)?.isReady === true;
   }
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-    ? String(value)
-    : undefined;
 }

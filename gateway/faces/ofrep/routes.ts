@@ -11,6 +11,7 @@ import { acceptAnyBody } from '../body.ts';
 import { fromFrameworkError } from '../framework-error.ts';
 import { shownPath } from '../shown-path.ts';
 import { isObject, own, parseJson } from '../../json-values.ts';
+import { readExactly, withExactNumbers } from '../../open-inference/whole-numbers.ts';
 import type { EvaluationContext } from './context-caller.ts';
 import { FLAGS_DOCS, FLAG_DOCS } from './docs.ts';
 import { evaluateFlag } from './evaluation.ts';
@@ -95,7 +96,8 @@ const ERROR_CODES: Partial<Record<ErrorCode, string>> = {
 /** @throws GatewayError */
 function contextOf(request: FastifyRequest): EvaluationContext {
   const bytes = request.body instanceof Uint8Array ? request.body : new Uint8Array();
-  const root = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+  const root = parseJson(text);
   const attributes = isObject(root) ? own(root, 'context') : undefined;
   if (!isObject(attributes)) {
     throw new GatewayError(
@@ -110,7 +112,11 @@ function contextOf(request: FastifyRequest): EvaluationContext {
   if (typeof targetingKey !== 'string') {
     throw new GatewayError('invalid_context', 'context.targetingKey is no string; it names the unit');
   }
-  return { targetingKey, attributes };
+  const again = (): unknown => {
+    const exact = readExactly(text);
+    return isObject(exact) ? own(exact, 'context') : undefined;
+  };
+  return { targetingKey, attributes: withExactNumbers(attributes, again) };
 }
 
 /** @param header If-None-Match, a list of entity tags */
