@@ -63,7 +63,15 @@ export function readOverride(
         `${name} is a variant of both ${first} and ${second}; write ${first}=${name} or ${second}=${name}`,
       );
     }
-    if (!candidates.includes(found.experiment)) continue;
+    if (found.experiment.model !== model) continue;
+    if (!candidates.includes(found.experiment)) {
+      const { key: other, status } = found.experiment;
+      const answering = candidates.map((candidate) => candidate.key).join(', ') || 'none';
+      return refused(
+        'unknown_experiment',
+        `experiment ${other} is ${status} and answers nobody; known experiments of model "${model}": ${answering}`,
+      );
+    }
     if (
       forced !== undefined &&
       (forced.experiment !== found.experiment || forced.variant !== found.variant)

@@ -94,3 +94,15 @@ test('what a caller sent is shown back short, and without control characters', (
   expect(read500).toMatchObject({ message: expect.stringContaining(`"${'x'.repeat(64)}…"`) as string });
   expect(read('a\u0007b')).toMatchObject({ message: expect.stringContaining('"a\\u0007b"') as string });
 });
+
+test('an experiment of the called model that answers nobody is not passed over: its caller would count as the other one’s', () => {
+  const over = sampleExperiment({ key: 'digits-old', status: 'completed', winner: 'v2' });
+  const all = new Map([...ALL, ['digits-old', over] as const]);
+  expect(readOverride('digits-old=v2', 'digits', [DIGITS], all, () => true)).toEqual({
+    kind: 'refused',
+    fault: 'unknown_experiment',
+    message:
+      'experiment digits-old is completed and answers nobody; known experiments of model "digits": digits-cnn',
+  });
+  expect(readOverride('digits-old=v2', 'letters', [LETTERS], all, () => true)).toEqual(NONE);
+});
