@@ -70,6 +70,8 @@ export class ExperimentFiles {
   /** Whether what comes now is an edit. */
   #isOpen = false;
   #set: ExperimentSet = NO_EXPERIMENTS;
+  /** By key, what was served last of the experiments whose files went: one that comes back is the same experiment still. */
+  readonly #gone = new Map<string, Source>();
   /** What has been told of each file that is refused. */
   #told: ReadonlyMap<string, string> = new Map();
 
@@ -193,6 +195,8 @@ export class ExperimentFiles {
     if (changed.length > 0) {
       this.#sources = accepted;
       this.#set = this.#assembled();
+      for (const source of before.values()) this.#gone.set(source.experiment.key, source);
+      for (const { experiment } of accepted.values()) this.#gone.delete(experiment.key);
     }
     return { changed, refused: this.#news(refused) };
   }
@@ -226,7 +230,7 @@ export class ExperimentFiles {
     const renamed = [...this.#sources].find(
       ([name, source]) => !files.has(name) && source.experiment.key === experiment.key,
     );
-    const before = (this.#sources.get(file) ?? renamed?.[1])?.experiment;
+    const before = (this.#sources.get(file) ?? renamed?.[1] ?? this.#gone.get(experiment.key))?.experiment;
     return before === undefined ? [] : refusedEdits(before, source, this.#nowMs());
   }
 }

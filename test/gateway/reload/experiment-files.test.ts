@@ -223,6 +223,17 @@ describe('an edit of what is running', () => {
     expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml'], refused: [] });
   });
 
+  test('by way of taking its file away for a while is judged as if it had stayed', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+    await rm(watched.path('a.yaml'));
+    expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml'], refused: [] });
+    expect(watched.weights).toEqual({});
+    await watched.write({ 'b.yaml': experiment({ version: 1 }) });
+    expect((await watched.lookTwice()).problems).toEqual([expect.stringMatching(/needs a new phase/)]);
+    await watched.write({ 'b.yaml': experiment({ version: 1, phase: 2 }) });
+    expect(await watched.lookTwice()).toMatchObject({ changed: ['b.yaml'], refused: [] });
+  });
+
   test('in a file that is renamed with it is judged all the same', async () => {
     await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
     await rm(watched.path('a.yaml'));
