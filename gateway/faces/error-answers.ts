@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Logger } from 'pino';
 import { GatewayError } from '../errors.ts';
 import { fromFrameworkError } from './framework-error.ts';
+import { answerAndHangUp } from './lingering-answer.ts';
 import { errorHeaders } from './retry-after.ts';
 import { shownPath } from './shown-path.ts';
 
@@ -30,7 +31,7 @@ function sendError(request: FastifyRequest, reply: FastifyReply, error: GatewayE
   const status = error.code === 'body_too_large' && request.url.startsWith('/v2') ? 400 : error.status;
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
   reply.headers(errorHeaders(error));
-  // The rest of a body that is refused is not read: the connection can't be used again.
-  if (error.code === 'body_too_large') reply.header('connection', 'close');
-  void reply.code(status).send(body(error, request));
+  reply.code(status);
+  if (error.code === 'body_too_large') answerAndHangUp(request, reply, body(error, request));
+  else void reply.send(body(error, request));
 }

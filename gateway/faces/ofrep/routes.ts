@@ -9,6 +9,7 @@ import { NOBODY } from '../../trust/principal.ts';
 import { ownOf } from '../../trust/rights.ts';
 import { acceptAnyBody } from '../body.ts';
 import { fromFrameworkError } from '../framework-error.ts';
+import { answerAndHangUp } from '../lingering-answer.ts';
 import { shownPath } from '../shown-path.ts';
 import { isObject, own, parseJson } from '../../json-values.ts';
 import { readExactly, withExactNumbers } from '../../open-inference/whole-numbers.ts';
@@ -35,14 +36,16 @@ export function ofrepRoutes(app: FastifyInstance, gateway: Gateway): void {
     const known = fromFrameworkError(error);
     if (known.code === 'internal' && known !== error)
       log.error({ err: error, path: shownPath(request.url) }, 'request failed');
-    if (known.code === 'body_too_large') reply.header('connection', 'close');
     const { key } = request.params;
-    void reply.code(known.status).send({
+    const body = {
       ...(key !== undefined && { key }),
       errorCode: ERROR_CODES[known.code] ?? 'GENERAL',
       errorDetails: known.message,
       error: known.message,
-    });
+    };
+    reply.code(known.status);
+    if (known.code === 'body_too_large') answerAndHangUp(request, reply, body);
+    else void reply.send(body);
   });
 
   // To a key for some models the experiments of the others are flags that don't exist.
