@@ -28,6 +28,7 @@ import { metricsRoutes } from './faces/metrics.ts';
 import { outcomeRoutes } from './faces/outcomes/routes.ts';
 import { ofrepRoutes } from './faces/ofrep/routes.ts';
 import { SHOWN, docsRoutes } from './faces/openapi/routes.ts';
+import { countRefusedCalls } from './faces/refused-calls.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
 import { admitByScope } from './faces/scoped-routes.ts';
 import { torchserveInferenceRoutes } from './faces/torchserve/inference-routes.ts';
@@ -122,6 +123,7 @@ function baseApp(gateway: Gateway, kind: 'data' | 'control', tls?: TlsCredential
   hangUpOnUnused(app, tls !== undefined);
   app.server.maxConnections = config.limits.connections;
   answerErrors(app, log);
+  countRefusedCalls(app, gateway.metrics);
   screenRequests(app, gateway, edgeAnswerHeaders(kind, tls !== undefined));
   cutOffSlowReaders(app, timeouts.requestMs);
   dropGoneCallers(app, () => {

@@ -33,6 +33,7 @@ export function holdBodies(app: FastifyInstance, { door, metrics }: Pick<Gateway
       });
       done();
     } catch (error) {
+      request.isCounted = true;
       metrics.recordRefusal('shed', 'http');
       done(error instanceof Error ? error : new Error(String(error)));
     }

@@ -15,6 +15,8 @@ export interface ModelPath {
 
 /** The head of an HTTP call. */
 export function httpCall(request: FastifyRequest, path: ModelPath, answerableBy: Call['answerableBy']): Call {
+  // The pipeline counts it from here on.
+  request.isCounted = true;
   return new HttpCall(request, path, answerableBy);
 }
 

@@ -76,6 +76,11 @@ export function admitByScope(app: FastifyInstance, admission: Admission): void {
       if (admitted.leave !== undefined) reply.raw.once('close', admitted.leave);
       done();
     };
+    // Admission counts whom it doesn't let in.
+    const refuse = (error: unknown): void => {
+      request.isCounted = true;
+      done(asError(error));
+    };
     try {
       const head = callerHead(request);
       if (needed.startsWith('admin:')) {
@@ -98,11 +103,11 @@ export function admitByScope(app: FastifyInstance, admission: Admission): void {
           else welcome(late);
         },
         (error: unknown) => {
-          done(asError(error));
+          refuse(error);
         },
       );
     } catch (error) {
-      done(asError(error));
+      refuse(error);
     }
   });
 }

@@ -1,9 +1,7 @@
 import { BackendError } from '../../backends/errors.ts';
 import { InvalidImage } from '../../backends/image/invalid-image.ts';
 import { CODE_OF_FAULT, GatewayError } from '../errors.ts';
-import type { ErrorCode } from '../errors.ts';
 import { requireModel, requireOverride } from '../trust/rights.ts';
-import type { Outcome } from '../telemetry/metrics.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { LoadShedder } from '../overload/load-shedder.ts';
 import type { Mirrors } from '../mirror/mirrors.ts';
@@ -14,6 +12,7 @@ import { UpstreamVersion } from '../upstream/upstream-version.ts';
 import type { Answered, Call, Decoded, Face, Forwarding, Target } from './call.ts';
 import { CallRecord } from './call-record.ts';
 import type { RecordOptions } from './call-record.ts';
+import { outcomeOf } from './outcome-of.ts';
 import type { Prediction } from './prediction-log.ts';
 import type { Router } from './route.ts';
 
@@ -273,25 +272,6 @@ function rowsOf(
 ): number {
   const rows = maxBatchSize === 0 ? 1 : ((inputs[0] ?? answered?.outputs[0])?.shape[0] ?? 1);
   return rows >= 1 ? rows : 1;
-}
-
-/** The errors that are counted under a name of their own; the rest go by their status. */
-const OUTCOMES: Partial<Record<ErrorCode, Outcome>> = {
-  timeout: 'timeout',
-  cancelled: 'cancelled',
-  queue_full: 'shed',
-  overloaded: 'shed',
-  rate_limited: 'limited',
-  quota_exceeded: 'limited',
-  forbidden: 'denied',
-  // The caller asked for what the gateway never does: no fault of the model or of the variant.
-  unsupported: 'client_error',
-  queue_timeout: 'timeout',
-  deadline_unreachable: 'shed',
-};
-
-function outcomeOf({ code, status }: GatewayError): Outcome {
-  return OUTCOMES[code] ?? (status < 500 ? 'client_error' : 'error');
 }
 
 function toGatewayError(error: unknown): GatewayError {

@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import { ServerInterceptingCall } from '@grpc/grpc-js';
 import type { ServerInterceptor } from '@grpc/grpc-js';
 import type { Gateway } from '../../gateway.ts';
+import { outcomeOf } from '../../pipeline/outcome-of.ts';
 import { ArrivingMessages } from './arriving-messages.ts';
 import { toGatewayError, toStatus } from './status.ts';
 
@@ -83,7 +84,7 @@ function refuse(
   { metrics, log }: HoldingGateway,
 ): void {
   const known = toGatewayError(error, log);
-  if (known.code === 'overloaded') metrics.recordRefusal('shed', 'grpc');
+  metrics.recordRefusal(outcomeOf(known), 'grpc');
   call.sendStatus(toStatus(known));
   // Whoever goes on sending is not listened to.
   if (stream.writableFinished) stream.destroy();
