@@ -58,8 +58,12 @@ export class Http2Sessions {
         request.headers['content-type'] = ANY_BYTES;
         request.rawHeaders.push('content-type', ANY_BYTES);
       }
-      // A body that breaks off would otherwise seem to end.
-      request.once('aborted', () => request.destroy(new Error('the caller hung up')));
+      request.once('aborted', () => {
+        // A body that breaks off would otherwise seem to end.
+        request.destroy(new Error('the caller hung up'));
+        // What has come of it would be held until its time is over: a stream is closed once it was read to its end, which now nobody does.
+        request.stream.destroy();
+      });
       // The compatibility API of HTTP/2 has what the framework uses of a request and an answer; their types don't say so.
       Reflect.apply(handler, undefined, [request, response]);
     });
