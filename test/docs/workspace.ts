@@ -1,6 +1,6 @@
-import { cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { delimiter, join, relative } from 'node:path';
-import { temporaryFolder } from '../models/temporary-folder.ts';
 import { ROOT } from '../e2e/cli.ts';
 import { freePort } from '../servers/free-port.ts';
 
@@ -33,9 +33,9 @@ export interface WorkspaceOptions {
 }
 
 export async function openWorkspace({ clone, npx }: WorkspaceOptions): Promise<Workspace> {
-  const temporary = await temporaryFolder();
+  const temporary = await takePlace();
   const [folder, notes] = [join(temporary.path, 'signalbox'), join(temporary.path, 'notes')];
-  await mkdir(folder);
+  await mkdir(folder, { recursive: true });
   await mkdir(join(notes, 'bin'), { recursive: true });
   const ports = new Map<string, Promise<number>>();
   const mapPorts = async (text: string): Promise<string> => {
@@ -61,6 +61,21 @@ export async function openWorkspace({ clone, npx }: WorkspaceOptions): Promise<W
     env: terminalEnvironment(notes),
     mapPorts,
     [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
+  };
+}
+
+/** Places that earlier pages have left, empty. In a clone that stands where one stood before, Node finds the source compiled. */
+const left: string[] = [];
+
+async function takePlace(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = left.pop() ?? (await mkdtemp(join(tmpdir(), 'signalbox-page-')));
+  await mkdir(path, { recursive: true });
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await rm(path, { recursive: true, force: true, maxRetries: 8, retryDelay: 100 });
+      left.push(path);
+    },
   };
 }
 
