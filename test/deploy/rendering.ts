@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, rm } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { isDeepStrictEqual } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { ROOT } from '../e2e/cli.ts';
+import { pythonEnvironment } from '../interop/python-environment.ts';
+import { onPath } from '../servers/debian-server.ts';
 
 const execute = promisify(execFile);
 
@@ -20,8 +20,6 @@ export interface Manifest {
 export type Renderer =
   | { readonly kind: 'found'; render(...args: readonly string[]): Promise<readonly Manifest[]> }
   | { readonly kind: 'missing'; readonly reason: string };
-
-const HELM_SDK = 'helm-python-sdk==0.2.2';
 
 /** Helm's own engine inside a Python package, for machines without `helm`: a chart, a release's name, files of values. */
 const RENDER_CHART = `
@@ -60,37 +58,10 @@ export async function findHelm(): Promise<Renderer> {
       },
     };
   }
-  try {
-    return renderer(await helmFromPython(), ['-c', RENDER_CHART]);
-  } catch (error) {
-    return missing(`helm is not installed, and ${HELM_SDK} can't be had: ${String(error)}`);
-  }
-}
-
-/** @returns a Python that has the engine, installed once for this clone */
-async function helmFromPython(): Promise<string> {
-  const folder = join(ROOT, 'node_modules/.cache', HELM_SDK.replace('==', '-'));
-  const python = join(folder, 'bin/python');
-  try {
-    await execute(python, ['-c', 'import helm_python, yaml']);
-    return python;
-  } catch {
-    // Not installed yet, or only in part.
-  }
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  await execute('python3', ['-m', 'venv', folder]);
-  const install = [
-    '-m',
-    'pip',
-    'install',
-    '--quiet',
-    '--disable-pip-version-check',
-    HELM_SDK,
-    'pyyaml==6.0.3',
-  ];
-  await execute(python, install, { timeout: 240_000 });
-  return python;
+  const environment = await pythonEnvironment('helm-requirements.txt');
+  return environment.kind === 'ready'
+    ? renderer(environment.python, ['-c', RENDER_CHART])
+    : missing(`helm is not installed, and its engine can't be had from PyPI: ${environment.reason}`);
 }
 
 function renderer(program: string, before: readonly string[]): Renderer {
@@ -134,16 +105,4 @@ export function differences(a: unknown, b: unknown, path = ''): readonly string[
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
-}
-
-async function onPath(program: string): Promise<string | undefined> {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, program);
-    const isThere = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return path;
-  }
-  return undefined;
 }

@@ -19,7 +19,8 @@ import { pythonEnvironment } from './python-environment.ts';
 
 const SCRIPT = fileURLToPath(new URL('python/kserve_server.py', import.meta.url));
 const MODEL = join(DEMO_FOLDER, 'models/digits');
-const START_MS = 600_000;
+/** Of a server whose hundred megabytes of packages may have to come first, on a machine that is busy with something else. */
+const START_MS = 1_800_000;
 const SCAN = Array.from({ length: 64 }, (_, index) => ((index * 7) % 17) / 16);
 
 let port: number;

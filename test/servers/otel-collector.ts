@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { KEPT_FOLDER } from '../kept-folder.ts';
 import { eventually } from '../gateway/running-gateway.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
 import { onPath } from './debian-server.ts';
@@ -18,7 +19,6 @@ import type { ReceivedSpan } from './otlp-receiver.ts';
 const execute = promisify(execFile);
 
 const SOURCE = fileURLToPath(new URL('otel-collector/', import.meta.url));
-const BUILT = fileURLToPath(new URL('../../node_modules/.cache/otel-collector/', import.meta.url));
 
 /**
  * The OpenTelemetry Collector, built by Go from its public modules the first time, which takes a minute or two, and kept for the next.
@@ -34,7 +34,7 @@ export async function findOtelCollector(): Promise<FoundServer> {
 async function findOrBuild(): Promise<FoundServer> {
   const sources = await Promise.all(['go.sum', 'main.go'].map((file) => readFile(join(SOURCE, file))));
   const digest = createHash('sha256').update(Buffer.concat(sources)).digest('hex');
-  const program = join(BUILT, digest.slice(0, 16));
+  const program = join(KEPT_FOLDER, `otel-collector-${digest.slice(0, 16)}`);
   try {
     await access(program);
     return { kind: 'found', program };
@@ -47,7 +47,7 @@ async function build(program: string): Promise<FoundServer> {
   const go = await onPath('go', ['/usr/local/go/bin']);
   if (go === undefined)
     return { kind: 'missing', reason: 'the OpenTelemetry Collector is built by Go, which is not installed' };
-  await mkdir(BUILT, { recursive: true });
+  await mkdir(KEPT_FOLDER, { recursive: true });
   const unfinished = `${program}.${process.pid}`;
   try {
     await execute(go, ['build', '-trimpath', '-ldflags', '-s -w', '-o', unfinished, '.'], {
