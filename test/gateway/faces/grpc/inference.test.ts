@@ -198,7 +198,7 @@ describe('a caller who doesn’t wait', () => {
     const abort = new AbortController();
     const queued = client.call('ModelInfer', PATIENT, {}, { signal: abort.signal });
     await eventuallyHolds(() => {
-      expect(gateway.server.gateway.pipeline.inFlight).toBe(1);
+      expect(version.queued).toBe(1);
     });
     abort.abort();
     await expect(queued).rejects.toMatchObject({ code: status.CANCELLED });
@@ -265,7 +265,7 @@ describe('ModelStreamInfer', () => {
     stream.on('error', () => undefined);
     for (let index = 0; index < 3; index++) stream.write(PATIENT);
     await eventuallyHolds(() => {
-      expect(gateway.server.gateway.pipeline.inFlight).toBe(3);
+      expect(gateway.server.gateway.repository.model('patient')?.version(1)?.queued).toBe(3);
     });
     stream.cancel();
     await eventuallyHolds(async () => {
