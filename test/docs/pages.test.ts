@@ -36,9 +36,7 @@ test('what is not tried anywhere is known, with its reason', () => {
     'docs/kubernetes.md: needs a cluster',
     'docs/kubernetes.md: needs a cluster',
     "docs/models.md: torchvision's words for it; test/backends/image/torchvision.test.ts compares",
-    'docs/observability.md: writes to /etc; test/dashboards/rules.test.ts has amtool check the file',
-    "docs/openapi.md: needs Java, and downloads the generator from Maven's registry",
+    'docs/observability.md: writes to /etc',
     "docs/systemd.md: needs root and systemd; test/e2e/systemd.test.ts speaks to a socket as systemd's",
-    "docs/torchserve.md: needs TorchServe's archiver; test/gateway/faces/ registers archives",
   ]);
 });

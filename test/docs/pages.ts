@@ -33,9 +33,14 @@ export function withoutLong(blocks: readonly Block[]): readonly Block[] {
   });
 }
 
-/** What of the programs that a page needs (`needs=redis-server`, as Debian calls program and package) is not to be had. */
+/** What of the programs that a page needs (`needs=redis-server`, or `needs=java:default-jre-headless` with Debian's package) is not to be had. */
 export async function missingFor(blocks: readonly Block[]): Promise<readonly string[]> {
   const programs = new Set(blocks.flatMap(({ words }) => words.get('needs') ?? []));
-  const found = await Promise.all([...programs].map((program) => findServer(program, program)));
+  const found = await Promise.all(
+    [...programs].map((needed) => {
+      const [program = '', debianPackage = program] = needed.split(':');
+      return findServer(program, debianPackage);
+    }),
+  );
   return found.flatMap((server) => (server.kind === 'missing' ? [server.reason] : []));
 }
