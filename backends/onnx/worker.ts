@@ -53,6 +53,15 @@ function datatypeOf(onnxType: string): Tensor['datatype'] {
   return found[0] as Tensor['datatype'];
 }
 
+/** The runtime's own code keeps outputs in objects whose `__proto__` is no key. */
+const NO_OUTPUT = '__proto__';
+
+function outputSpecOf(metadata: InferenceSession.ValueMetadata): TensorSpec {
+  if (metadata.name === NO_OUTPUT)
+    throw new Error(`an output can't be called "${NO_OUTPUT}"; give it another name in the model`);
+  return specOf(metadata);
+}
+
 function specOf(metadata: InferenceSession.ValueMetadata): TensorSpec {
   if (!metadata.isTensor)
     throw new Error(`"${metadata.name}" is a sequence or a map; only tensors can be served`);
@@ -84,18 +93,23 @@ function onnxTensor(datatype: NumericDatatype, data: NumericArray, shape: readon
   return new ort.Tensor(ONNX_TYPES[datatype], data as Float32Array, shape);
 }
 
+/** Without a prototype, whatever a model calls its tensors is a key like any other. */
+function byName<Value>(): Record<string, Value> {
+  return Object.create(null) as Record<string, Value>;
+}
+
 async function run(session: InferenceSession, message: RunMessage, post: Post): Promise<void> {
   const { slab } = message;
   const placed = ({ datatype, shape, byteOffset }: RunMessage['placedOutputs'][number]): OnnxTensor => {
     const length = shape.reduce((count, size) => count * size, 1);
     return onnxTensor(datatype, viewOf(datatype, slab, byteOffset, length), shape);
   };
-  const feeds: Record<string, OnnxTensor> = {};
+  const feeds = byName<OnnxTensor>();
   for (const input of message.inputs) {
     feeds[input.name] =
       input.datatype === 'BYTES' ? new ort.Tensor('string', [...input.data], input.shape) : placed(input);
   }
-  const fetches: Record<string, OnnxTensor | null> = {};
+  const fetches = byName<OnnxTensor | null>();
   for (const output of message.placedOutputs) fetches[output.name] = placed(output);
   for (const name of message.sentOutputs) fetches[name] = null;
 
@@ -105,7 +119,7 @@ async function run(session: InferenceSession, message: RunMessage, post: Post): 
 
   const transfer: ArrayBuffer[] = [];
   const sent = message.sentOutputs.map((name): Tensor => {
-    const result = results[name];
+    const result = Object.hasOwn(results, name) ? results[name] : undefined;
     if (result === undefined) throw new Error(`the model gave no output "${name}"`);
     const datatype = datatypeOf(result.type);
     const shape = [...result.dims];
@@ -162,7 +176,7 @@ async function serveSession(options: SessionOptions, port: MessagePort): Promise
     post({
       kind: 'ready',
       inputs: session.inputMetadata.map(specOf),
-      outputs: session.outputMetadata.map(specOf),
+      outputs: session.outputMetadata.map(outputSpecOf),
     });
   } catch (error) {
     post({ kind: 'refused', reason: explainRefusal(reasonOf(error)) });
