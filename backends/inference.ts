@@ -1,5 +1,11 @@
 import type { Tensor } from './tensor/tensor.ts';
 
+/** The protocol's parameters of single inputs and outputs, by the tensor's name, for a version that another server runs. */
+export interface TensorParameters {
+  readonly inputs: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+  readonly outputs: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+}
+
 /** One caller's request to one version of a model. */
 export interface InferRequest {
   /** Every input of the model, each once; rows along the first dimension where the model batches. */
@@ -23,6 +29,8 @@ export interface InferRequest {
   readonly id?: string | undefined;
   /** The protocol's request parameters, by name, for a version that another server runs. */
   readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+  /** Those of its single inputs and outputs; left out: none has any. */
+  readonly tensorParameters?: TensorParameters | undefined;
   /** The caller's W3C trace context, by header name, for a version that another server runs. */
   readonly traceContext?: Readonly<Record<string, string>> | undefined;
 }

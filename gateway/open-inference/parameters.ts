@@ -1,4 +1,4 @@
-import type { InferRequest } from '../../backends/inference.ts';
+import type { InferRequest, TensorParameters } from '../../backends/inference.ts';
 import { GatewayError } from '../errors.ts';
 import { NOTHING, invalid, nameOf, own } from '../json-values.ts';
 import type { JsonObject } from '../json-values.ts';
@@ -55,4 +55,46 @@ function wholeAt(parameters: JsonObject, name: string, where: string, expected: 
   const value = own(parameters, name) ?? 0;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw invalid(`${where}.parameters.${name} is ${nameOf(value)}; expected ${expected}`);
+}
+
+/** What of a tensor's parameters says how it is sent, or is done by the gateway itself. */
+const OF_THE_TRANSPORT: ReadonlySet<string> = new Set([
+  'binary_data',
+  'binary_data_size',
+  'classification',
+  'shared_memory_region',
+  'shared_memory_byte_size',
+  'shared_memory_offset',
+]);
+
+/**
+ * Those parameters of single tensors that mean something to a model's own server alone.
+ *
+ * @returns undefined where there are none, as nearly always
+ */
+export function ownTensorParameters(
+  inputs: readonly NamedParameters[],
+  outputs: readonly NamedParameters[],
+): TensorParameters | undefined {
+  const [ofInputs, ofOutputs] = [ownByName(inputs), ownByName(outputs)];
+  if (ofInputs === NONE && ofOutputs === NONE) return undefined;
+  return { inputs: ofInputs, outputs: ofOutputs };
+}
+
+/** A tensor of a request, as it was sent. */
+export interface NamedParameters {
+  readonly name: string;
+  readonly parameters: JsonObject;
+}
+
+const NONE: TensorParameters['inputs'] = new Map();
+
+function ownByName(tensors: readonly NamedParameters[]): TensorParameters['inputs'] {
+  let found: Map<string, JsonObject> | undefined;
+  for (const { name, parameters } of tensors) {
+    if (parameters === NOTHING) continue;
+    const own = Object.entries(parameters).filter(([key]) => !OF_THE_TRANSPORT.has(key));
+    if (own.length > 0) (found ??= new Map()).set(name, Object.fromEntries(own));
+  }
+  return found ?? NONE;
 }

@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer';
+import type { TensorParameters } from '../../backends/inference.ts';
 import { DATATYPES, isDatatype } from '../../backends/tensor/datatype.ts';
 import type { Tensor } from '../../backends/tensor/tensor.ts';
 import {
   arrayAt,
   flagAt,
+  NOTHING,
   invalid,
   nameOf,
   objectAt,
@@ -13,8 +15,13 @@ import {
   stringAt,
 } from '../json-values.ts';
 import type { JsonObject } from '../json-values.ts';
-import { readClassification, readSchedulePolicy, refuseUnsupported } from './parameters.ts';
-import type { SchedulePolicy } from './parameters.ts';
+import {
+  ownTensorParameters,
+  readClassification,
+  readSchedulePolicy,
+  refuseUnsupported,
+} from './parameters.ts';
+import type { NamedParameters, SchedulePolicy } from './parameters.ts';
 import { tensorFromBytes } from './tensor-binary.ts';
 import { tensorFromJson } from './tensor-json.ts';
 import { WholeNumbers } from './whole-numbers.ts';
@@ -36,6 +43,8 @@ export interface V2Request extends WantedOutputs, SchedulePolicy {
   readonly inputs: readonly Tensor[];
   /** The request's own parameters, as they were sent; whole numbers that a double can't hold are bigints. */
   readonly parameters: JsonObject;
+  /** Those of single tensors that are not of the protocol itself; left out: there are none. */
+  readonly tensorParameters?: TensorParameters | undefined;
   /** The names of the wanted outputs; left out: all of them. */
   readonly outputs?: readonly string[] | undefined;
 }
@@ -64,19 +73,21 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
   refuseUnsupported(parameters, 'the request');
   const binary = new BinaryPart(body.subarray(jsonPart.length));
   const wholeNumbers = new WholeNumbers(text);
+  const inputParameters: NamedParameters[] = [];
   const inputs = arrayAt(root, 'inputs', 'the request').map((input, index) =>
-    readInput(input, index, binary, wholeNumbers),
+    readInput(input, index, binary, wholeNumbers, inputParameters),
   );
   binary.expectEnd();
   const id = optionalAt(root, 'id');
   if (id !== undefined && typeof id !== 'string') throw invalid(`id is ${nameOf(id)}; expected a string`);
-  const { outputs, binaryByOutput, classesByOutput } = readOutputs(root);
+  const { outputs, binaryByOutput, classesByOutput, outputParameters } = readOutputs(root);
   const { priority, timeoutMs } = readSchedulePolicy(parameters, 'the request');
   const binaryOutput = flagAt(parameters, 'binary_data_output', 'the request.parameters');
   return {
     id,
     inputs,
     parameters: wholeNumbers.exactly(parameters),
+    tensorParameters: ownTensorParameters(inputParameters, outputParameters),
     outputs,
     binaryByOutput,
     classesByOutput,
@@ -86,7 +97,13 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
   };
 }
 
-function readInput(value: unknown, index: number, binary: BinaryPart, wholeNumbers: WholeNumbers): Tensor {
+function readInput(
+  value: unknown,
+  index: number,
+  binary: BinaryPart,
+  wholeNumbers: WholeNumbers,
+  inputParameters: NamedParameters[],
+): Tensor {
   const place = `inputs[${index}]`;
   const input = objectAt(value, place);
   const name = stringAt(input, 'name', place);
@@ -103,6 +120,7 @@ function readInput(value: unknown, index: number, binary: BinaryPart, wholeNumbe
   const head = { name, datatype, shape: readShape(input, where) };
   const parameters = optionalObjectAt(input, 'parameters', where);
   refuseUnsupported(parameters, where);
+  if (parameters !== NOTHING) inputParameters.push({ name, parameters });
   const size = optionalAt(parameters, 'binary_data_size');
   const data = optionalAt(input, 'data');
   if (size === undefined) {
@@ -126,10 +144,15 @@ function readShape(input: JsonObject, where: string): readonly number[] {
   });
 }
 
-function readOutputs(root: JsonObject): Pick<V2Request, 'outputs' | 'binaryByOutput' | 'classesByOutput'> {
+interface ReadOutputs extends Pick<V2Request, 'outputs' | 'binaryByOutput' | 'classesByOutput'> {
+  readonly outputParameters: readonly NamedParameters[];
+}
+
+function readOutputs(root: JsonObject): ReadOutputs {
   if (optionalAt(root, 'outputs') === undefined) return NOTHING_SAID;
   const binaryByOutput = new Map<string, boolean>();
   const classesByOutput = new Map<string, number>();
+  const outputParameters: NamedParameters[] = [];
   const names = new Set<string>();
   for (const [index, value] of arrayAt(root, 'outputs', 'the request').entries()) {
     const where = `outputs[${index}]`;
@@ -139,18 +162,22 @@ function readOutputs(root: JsonObject): Pick<V2Request, 'outputs' | 'binaryByOut
     names.add(name);
     const parameters = optionalObjectAt(output, 'parameters', where);
     refuseUnsupported(parameters, where);
+    if (parameters !== NOTHING) outputParameters.push({ name, parameters });
     const said = optionalAt(parameters, 'binary_data') !== undefined;
     if (said) binaryByOutput.set(name, flagAt(parameters, 'binary_data', `${where}.parameters`));
     const classes = readClassification(parameters, where);
     if (classes > 0) classesByOutput.set(name, classes);
   }
-  return names.size > 0 ? { outputs: [...names], binaryByOutput, classesByOutput } : NOTHING_SAID;
+  return names.size > 0
+    ? { outputs: [...names], binaryByOutput, classesByOutput, outputParameters }
+    : NOTHING_SAID;
 }
 
 /** Of a request that wants every output, each as the request's own parameters say. */
 const NOTHING_SAID = Object.freeze({
   binaryByOutput: new Map<string, boolean>(),
   classesByOutput: new Map<string, number>(),
+  outputParameters: [],
 });
 
 /** The bytes behind the JSON, taken input by input. */

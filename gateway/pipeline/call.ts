@@ -55,7 +55,7 @@ export interface Timings {
 /** A call's body, read: the tensors, and what else the face wants to remember until it answers. */
 export interface Decoded extends Pick<
   InferRequest,
-  'inputs' | 'outputs' | 'priority' | 'timeoutMs' | 'cacheKey' | 'id' | 'parameters'
+  'inputs' | 'outputs' | 'priority' | 'timeoutMs' | 'cacheKey' | 'id' | 'parameters' | 'tensorParameters'
 > {
   /** A kept answer, found before the inputs were there; left out: the version is asked. */
   readonly answered?: InferAnswer;

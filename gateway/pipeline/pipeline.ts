@@ -124,6 +124,7 @@ export class Pipeline {
         ...(version instanceof UpstreamVersion && {
           id: read.id,
           parameters: read.parameters,
+          tensorParameters: read.tensorParameters,
           traceContext: record.traceContext,
         }),
         deadlineMs: this.#deadlineOf(call),

@@ -1,4 +1,4 @@
-import type { InferRequest } from '../../backends/inference.ts';
+import type { InferRequest, TensorParameters } from '../../backends/inference.ts';
 import { isDatatype } from '../../backends/tensor/datatype.ts';
 import type { Tensor, TensorSpec } from '../../backends/tensor/tensor.ts';
 import { GatewayError } from '../errors.ts';
@@ -22,12 +22,14 @@ export interface EncodedRequest {
 export function encodeV2Request(request: InferRequest, tensors: 'binary' | 'json'): EncodedRequest {
   const isBinary = tensors === 'binary';
   const chunks: Uint8Array[] = [];
+  const { inputs: ofInputs, outputs: ofOutputs } = request.tensorParameters ?? NO_PARAMETERS;
   const inputs = request.inputs.map((input) => {
     const { name, datatype, shape } = input;
-    if (!isBinary) return { name, datatype, shape, data: jsonOf(input) };
+    const own = ofInputs.get(name);
+    if (!isBinary) return { name, datatype, shape, ...(own && { parameters: own }), data: jsonOf(input) };
     const bytes = tensorToBytes(input);
     chunks.push(bytes);
-    return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };
+    return { name, datatype, shape, parameters: { ...own, binary_data_size: bytes.length } };
   });
   const { id = '', outputs, priority, timeoutMs } = request;
   const parameters = {
@@ -42,7 +44,7 @@ export function encodeV2Request(request: InferRequest, tensors: 'binary' | 'json
       inputs,
       ...(Object.keys(parameters).length > 0 && { parameters }),
       ...(outputs !== undefined && {
-        outputs: outputs.map((name) => ({ name, ...(isBinary && { parameters: { binary_data: true } }) })),
+        outputs: outputs.map((name) => describeOutput(name, ofOutputs.get(name), isBinary)),
       }),
     }),
   );
@@ -57,6 +59,13 @@ export function encodeV2Request(request: InferRequest, tensors: 'binary' | 'json
         ],
       }
     : { body: json, headers: ['content-type', 'application/json'] };
+}
+
+const NO_PARAMETERS: TensorParameters = { inputs: new Map(), outputs: new Map() };
+
+function describeOutput(name: string, own: object | undefined, isBinary: boolean): object {
+  const parameters = { ...own, ...(isBinary && { binary_data: true }) };
+  return Object.keys(parameters).length === 0 ? { name } : { name, parameters };
 }
 
 /** What the gateway says itself, or does itself with what the server answers. */

@@ -4,6 +4,7 @@ import type { Tensor } from '../../../backends/tensor/tensor.ts';
 import type { Decoded } from '../../pipeline/call.ts';
 import { invalid } from '../../json-values.ts';
 import {
+  ownTensorParameters,
   readClassification,
   readSchedulePolicy,
   refuseUnsupported,
@@ -34,6 +35,7 @@ export function readGrpcRequest(message: InferMessage): GrpcRequest {
   return {
     id: message.id,
     parameters: message.parameters,
+    tensorParameters: ownTensorParameters(inputs, message.outputs),
     inputs: inputs.map((input, index) => readInput(input, index, rawInputs[index])),
     ...readOutputs(message),
     ...readSchedulePolicy(message.parameters, 'the request'),
