@@ -125,7 +125,9 @@ describe('an image that can’t be read ends the request with a clear answer', (
     ['an empty one', Buffer.alloc(0), 400, 'the image is empty (0 bytes)'],
   ])('%s', async (_, image, status, told) => {
     const response = await fetch(gateway.url('/v2/models/read-digit/infer'), bytesRequest([image]));
-    expect(((await response.json()) as { error: string }).error).toContain(told);
+    // Which step it was that could not read it.
+    const step = "step 0 ('digit-pixels') of ensemble 'read-digit'";
+    expect(await response.json()).toEqual({ error: expect.stringContaining(`${step}: ${told}`) });
     expect(response.status).toBe(status);
   });
 
