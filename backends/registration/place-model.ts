@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MODEL_NAME } from '../repository/layout.ts';
+import { makeIncomingFolder } from './incoming-folder.ts';
 import type { Offer } from './offer.ts';
 import { RegistrationError } from './registration-error.ts';
 import { requireSettings, settingsOf, writeSettings } from './settings-files.ts';
@@ -48,7 +49,7 @@ export async function placeModel(
   if (home !== undefined) await requireSettings(home, name, settings);
   const version = offer.version ?? Math.max(0, ...present) + 1;
   const parent = home === undefined ? root : join(home, '..');
-  const incoming = await mkdtemp(join(parent, '.incoming-'));
+  const incoming = await makeIncomingFolder(parent);
   try {
     const model = join(incoming, 'model');
     const folder = join(model, String(version));

@@ -1,10 +1,11 @@
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import type { TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FoundFile } from '../../../backends/registration/find-file.ts';
+import { makeIncomingFolder } from '../../../backends/registration/incoming-folder.ts';
 import { RegistrationError, refused } from '../../../backends/registration/registration-error.ts';
 import { isAllowed } from '../../config/allowed-urls.ts';
 import type { AllowedUrls } from '../../config/allowed-urls.ts';
@@ -55,7 +56,7 @@ export async function fetchRemoteFile(url: URL, allowed: AllowedUrls, root: stri
     );
   }
   const home = await realpath(root);
-  const incoming = await mkdtemp(join(home, '.incoming-'));
+  const incoming = await makeIncomingFolder(home);
   const dispose = (): Promise<void> => rm(incoming, { recursive: true, force: true });
   try {
     const path = join(incoming, `file${name.slice(name.lastIndexOf('.'))}`);
