@@ -61,6 +61,8 @@ export interface VersionOptions {
 export interface FaultOptions {
   /** A run that takes longer counts as hung, in milliseconds; left out: it may take as long as it takes. */
   readonly runLimitMs?: number;
+  /** Of each run before it has callers, a warm-up among them, in milliseconds; left out: it may take as long as it takes. */
+  readonly warmupLimitMs?: number;
   /** What runs is written there, for whoever outlives a crash of the process; left out: nowhere. */
   readonly journal?: RunJournal;
 }
@@ -125,7 +127,7 @@ export class ModelVersion implements Servable {
     const first = await start(0);
     const instances = [first];
     try {
-      const plan = await planModel(first, statedBatchSize(config, first));
+      const plan = await planModel(first, statedBatchSize(config, first), options.faults?.warmupLimitMs);
       refuseUnreachable(config.batching.preferredBatchSizes, plan.maxBatchSize);
       const signature = resolveSignature(config, first, plan.maxBatchSize);
       const faults = config.image === undefined ? [] : imageFaults(config.image, signature.inputs);
@@ -142,13 +144,13 @@ export class ModelVersion implements Servable {
           ? prepared
           : prepared.map((sample) => ({ ...sample, inputs: toGraph(reshapes, sample.inputs) }));
       for (let index = 1; index < count; index++) instances.push(await start(index));
-      for (const instance of instances) await warmUp(instance, samples);
+      for (const instance of instances) await warmUp(instance, samples, options.faults?.warmupLimitMs);
       const version = new ModelVersion(options, { placement, budget, signature, plan, samples, reshapes });
       for (const instance of instances) version.#crew.adopt(instance);
       options.events.onPlacement(options.model, options.version, providersOf(placement), placement.why);
       return version;
     } catch (error) {
-      await Promise.all(instances.map((instance) => instance.close()));
+      await Promise.all(instances.map((instance) => instance.leave()));
       throw error;
     }
   }
@@ -280,10 +282,10 @@ export class ModelVersion implements Servable {
     const provider = providerOf(this.#placement, index);
     const instance = await OnnxInstance.start(instanceOptions(this.#options, this.#threads, provider));
     try {
-      await warmUp(instance, this.#samples);
+      await warmUp(instance, this.#samples, this.#options.faults?.warmupLimitMs);
       return instance;
     } catch (error) {
-      await instance.close();
+      await instance.leave();
       throw error;
     }
   }
@@ -322,10 +324,11 @@ async function timeOn(
 ): Promise<number> {
   const instance = await OnnxInstance.start(instanceOptions(options, threads, provider));
   try {
-    const { maxBatchSize } = await planModel(instance, statedBatchSize(options.config, instance));
-    return await timePerRow(instance, maxBatchSize > 0 ? maxBatchSize : undefined);
+    const limitMs = options.faults?.warmupLimitMs;
+    const { maxBatchSize } = await planModel(instance, statedBatchSize(options.config, instance), limitMs);
+    return await timePerRow(instance, maxBatchSize > 0 ? maxBatchSize : undefined, limitMs);
   } finally {
-    await instance.close();
+    await instance.leave();
   }
 }
 

@@ -83,8 +83,8 @@ export class OnnxInstance {
   #closing = false;
   /** Settles with the run in progress. */
   #idle: PromiseWithResolvers<undefined> | undefined;
-  /** Set anew by each run rather than made anew. */
-  #limit: NodeJS.Timeout | undefined;
+  /** Set anew by each run rather than made anew, as long as the limit is the same. */
+  #limit: { readonly ms: number; readonly timer: NodeJS.Timeout } | undefined;
 
   /**
    * Loads the model in a worker: one of its own, or on a GPU the one that holds all its sessions.
@@ -160,7 +160,7 @@ export class OnnxInstance {
       if (this.#state.kind !== 'idle') throw new Error('an instance runs one batch at a time');
       this.#state = { kind: 'running', resolve, reject };
       this.#idle = Promise.withResolvers<undefined>();
-      if (limitMs !== undefined) this.#watch(limitMs);
+      this.#watch(limitMs);
       this.#link.post(message);
     });
   }
@@ -169,19 +169,30 @@ export class OnnxInstance {
   async close(): Promise<void> {
     this.#closing = true;
     await this.#idle?.promise;
-    clearTimeout(this.#limit);
+    clearTimeout(this.#limit?.timer);
     this.#link.post({ kind: 'close' });
     await this.#exited;
   }
 
-  #watch(limitMs: number): void {
-    if (this.#limit === undefined) {
-      this.#limit = setTimeout(() => {
-        this.#giveUp(limitMs);
-      }, limitMs).unref();
-    } else {
-      this.#limit.refresh();
+  /** As {@link close}, but a run that hangs is not waited for: the thread ends when that does, if ever. */
+  async leave(): Promise<void> {
+    const closed = this.close();
+    if (this.#state.kind !== 'hung') await closed;
+  }
+
+  #watch(limitMs: number | undefined): void {
+    if (limitMs !== undefined && limitMs === this.#limit?.ms) {
+      this.#limit.timer.refresh();
+      return;
     }
+    clearTimeout(this.#limit?.timer);
+    this.#limit = limitMs === undefined ? undefined : { ms: limitMs, timer: this.#timer(limitMs) };
+  }
+
+  #timer(limitMs: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#giveUp(limitMs);
+    }, limitMs).unref();
   }
 
   #giveUp(limitMs: number): void {

@@ -1,6 +1,7 @@
 import type { GraphSignature } from '../declared-signature.ts';
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 import type { PlannedOutput } from './batch-layout.ts';
+import { FirstRunHung, firstRun } from './first-run.ts';
 import type { OnnxInstance } from './instance.ts';
 import { zeroRun } from './zero-run.ts';
 
@@ -22,11 +23,16 @@ export interface ModelPlan {
  * which outputs have a shape that follows from the rows alone.
  *
  * @param configured the configuration's `max_batch_size`; undefined: as the graph says
- * @throws Error when the configuration wants batches that the graph can't take
+ * @param limitMs after that the run counts as hung; undefined: it may take as long as it takes
+ * @throws FirstRunHung; Error when the configuration wants batches that the graph can't take
  */
-export async function planModel(instance: OnnxInstance, configured: number | undefined): Promise<ModelPlan> {
+export async function planModel(
+  instance: OnnxInstance,
+  configured: number | undefined,
+  limitMs: number | undefined,
+): Promise<ModelPlan> {
   const batches = batchesRows(instance, configured);
-  const probed = await probe(instance, batches ? PROBE_ROWS : undefined);
+  const probed = await probe(instance, batches ? PROBE_ROWS : undefined, limitMs);
   const keepsRows = probed?.every((output) => output.shape[0] === PROBE_ROWS) ?? true;
   if (batches && !keepsRows) {
     if (configured === undefined)
@@ -75,11 +81,13 @@ function planOutputs(
 async function probe(
   instance: OnnxInstance,
   rows: number | undefined,
+  limitMs: number | undefined,
 ): Promise<readonly Tensor[] | undefined> {
   try {
-    const { sent } = await instance.run(zeroRun(instance, rows));
+    const { sent } = await firstRun(instance, zeroRun(instance, rows), 'a run over zeros', limitMs);
     return sent;
-  } catch {
+  } catch (error) {
+    if (error instanceof FirstRunHung) throw error;
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gather, layOut } from '../onnx/batch-layout.ts';
+import { FirstRunHung, firstRun } from '../onnx/first-run.ts';
 import type { OnnxInstance } from '../onnx/instance.ts';
 import { allocateUnsafe, bytesPerElement, viewOf } from '../tensor/datatype.ts';
 import type { NumericDatatype } from '../tensor/datatype.ts';
@@ -46,9 +47,14 @@ export async function prepareSamples(
 /**
  * Runs an instance with each sample, so that what it allocates and decides at its first runs is done before it has callers.
  *
- * @throws Error with the sample's name where the model fails on it
+ * @param limitMs of each run; undefined: it may take as long as it takes
+ * @throws Error with the sample's name where the model fails on it, or does not answer
  */
-export async function warmUp(instance: OnnxInstance, samples: readonly PreparedSample[]): Promise<void> {
+export async function warmUp(
+  instance: OnnxInstance,
+  samples: readonly PreparedSample[],
+  limitMs: number | undefined,
+): Promise<void> {
   for (const { name, count, inputs } of samples) {
     const layout = layOut(inputs, [], undefined);
     const slab = new SharedArrayBuffer(layout.bytes);
@@ -57,8 +63,10 @@ export async function warmUp(instance: OnnxInstance, samples: readonly PreparedS
     const memberRows = [1];
     for (let run = 0; run < count; run++) {
       try {
-        await instance.run({ kind: 'run', slab, inputs: placed, placedOutputs: [], sentOutputs, memberRows });
+        const message = { slab, inputs: placed, placedOutputs: [], sentOutputs, memberRows };
+        await firstRun(instance, { kind: 'run', ...message }, `the warm-up "${name}"`, limitMs);
       } catch (cause) {
+        if (cause instanceof FirstRunHung) throw cause;
         const reason = cause instanceof Error ? cause.message : String(cause);
         throw new Error(`the model failed on the warm-up "${name}": ${reason}`, { cause });
       }

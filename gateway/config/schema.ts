@@ -154,6 +154,7 @@ export const ConfigSchema = Type.Object(
           keepAlive: Type.Optional(Duration()),
           inference: Type.Optional(Duration()),
           run: Type.Optional(Duration()),
+          warmup: Type.Optional(Duration()),
           grace: Type.Optional(Duration()),
           drain: Type.Optional(Duration()),
         },

@@ -67,6 +67,7 @@ export function shownConfig(config: Config): object {
       keepAlive: msText(timeouts.keepAliveMs),
       inference: msText(timeouts.inferenceMs),
       run: msText(timeouts.runMs),
+      warmup: msText(timeouts.warmupMs),
       grace: msText(timeouts.graceMs),
       drain: msText(timeouts.drainMs),
     },

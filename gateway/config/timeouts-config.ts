@@ -15,11 +15,16 @@ export interface TimeoutsConfig {
   readonly inferenceMs: number;
   /** A run of a model that takes longer counts as hung. */
   readonly runMs: number;
+  /** A run of a version that is being loaded, as a warm-up, that takes longer hangs, and the version is not loaded. */
+  readonly warmupMs: number;
   /** From failing readiness to closing the listeners at SIGTERM, for balancers to notice. */
   readonly graceMs: number;
   /** To answer what is in flight when the process is told to stop. */
   readonly drainMs: number;
 }
+
+/** What a first run may take at the least, where nothing is said. */
+const FIRST_RUN_MS = 120_000;
 
 type TimeoutsText = NonNullable<ConfigText['timeouts']>;
 
@@ -35,14 +40,17 @@ export function readTimeouts(file: TimeoutsText, refuse: Refuse): TimeoutsConfig
     }
     return ms;
   };
+  // Nobody waits any longer for a run that has taken as long as an answer may.
+  const runMs = duration('run', file.inference ?? '30s');
   return {
     requestMs: duration('request', '60s'),
     headersMs: duration('headers', '10s'),
     bodyMs: duration('body', file.request ?? '60s'),
     keepAliveMs: duration('keepAlive', '72s'),
     inferenceMs: duration('inference', '30s'),
-    // Nobody waits any longer for a run that has taken as long as an answer may.
-    runMs: duration('run', file.inference ?? '30s'),
+    runMs,
+    // First runs compile, and are slower than all that come after.
+    warmupMs: file.warmup === undefined ? Math.max(runMs, FIRST_RUN_MS) : duration('warmup', file.warmup),
     graceMs: duration('grace', '1s', 0),
     drainMs: duration('drain', '30s'),
   };

@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 import { prepareSamples } from '../../../backends/warmup/warm-up.ts';
-import { addingModel, identitiesModel, lookupModel } from '../../models/small-models.ts';
+import {
+  addingModel,
+  identitiesModel,
+  lingeringModel,
+  lookupModel,
+  slowModel,
+} from '../../models/small-models.ts';
 import { openRepository, settle } from './open-repository.ts';
 
 const WARM = (inputs: string, more = 'batch_size: 1'): string =>
@@ -38,6 +44,33 @@ test('where the warm-up of a replacement fails, the last good one goes on', asyn
   await settle(opened);
   expect(opened.stateOf('m', 1)).toMatch(/^READY failed to load .* the model failed on the warm-up "w"/);
   expect(opened.ready('m', 1)).toBe(before);
+});
+
+test('a warm-up or a probe that hangs ends the load of its version, and no other; the last good one goes on', async () => {
+  const long = (value: number): Uint8Array => new Uint8Array(Float32Array.of(value).buffer);
+  const slow = 'INPUT: { data_type: TYPE_FP32, dims: [1], input_data_file: long.bin }';
+  await using opened = await openRepository(
+    {
+      'm/1/model.onnx': lingeringModel(12),
+      'm/config.yaml': WARM(slow),
+      'm/warmup/long.bin': long(0),
+      'probed/1/model.onnx': slowModel(256, 400),
+    },
+    { machine: { faults: { warmupLimitMs: 300 } } },
+  );
+  expect(opened.stateOf('probed', 1)).toMatch(
+    /^UNAVAILABLE failed to load .* the model has not answered a run over zeros for 0\.3 s/,
+  );
+  const before = opened.ready('m', 1);
+  await opened.root.write({ 'm/warmup/long.bin': long(1500) });
+  await settle(opened);
+  expect(opened.stateOf('m', 1)).toMatch(
+    /^READY failed to load .* the model has not answered the warm-up "w" for 0\.3 s/,
+  );
+  expect(opened.ready('m', 1)).toBe(before);
+  await opened.root.write({ 'm/warmup/long.bin': long(1) });
+  await settle(opened);
+  expect(opened.stateOf('m', 1)).toBe('READY');
 });
 
 test('zeros, random numbers and files make tensors of every kind, for as many rows as the sample has', async () => {
