@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { RunJournal } from '../backends/onnx/run-journal.ts';
+import type { Handover } from '../backends/repository/handover.ts';
 import { NO_EXPERIMENTS } from '../experiments/experiment-set.ts';
 import type { ExperimentSet } from '../experiments/experiment-set.ts';
 import { assembleGateway } from './assemble-gateway.ts';
@@ -28,6 +29,10 @@ export interface GatewayOptions {
   readonly journal?: RunJournal;
   /** Told when no instance of a version is left that doesn't hang: only a new process can serve it again. */
   readonly onAllHung?: (model: string, version: number) => void;
+  /** What requests made of the models in the process before, which died; left out: there was none. */
+  readonly handover?: Handover | undefined;
+  /** Told of what a process that takes over would have to load, whenever that changes. */
+  readonly onHandover?: (handover: Handover) => void;
 }
 
 /**
@@ -38,7 +43,7 @@ export interface GatewayOptions {
 export async function openGateway(
   config: Config,
   log: Logger,
-  { journal, onAllHung }: GatewayOptions = {},
+  { journal, onAllHung, handover, onHandover }: GatewayOptions = {},
 ): Promise<Gateway> {
   const { keys: place } = config.auth;
   const fileKeys = place?.kind === 'file' ? await WatchedKeys.open(place.file) : undefined;
@@ -52,6 +57,8 @@ export async function openGateway(
   const repository = await openRepository(config, log, {
     journal,
     onAllHung,
+    handover,
+    onHandover,
     metrics: () => metrics,
     neededBy: (model, version) => neededBy(experiments?.situations ?? [], model, version),
     onWorkerDeath: (model, version, reason) => rollouts?.workerDied(model, version, reason),

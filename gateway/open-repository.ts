@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import { gpuFinder } from '../backends/onnx/providers/gpu-providers.ts';
 import type { RunJournal } from '../backends/onnx/run-journal.ts';
+import type { Handover } from '../backends/repository/handover.ts';
+import { removeIncomingFolders } from '../backends/registration/incoming-folder.ts';
 import { ModelRepository } from '../backends/repository/repository.ts';
 import type { Servable } from '../backends/servable.ts';
 import { openAnswers } from './cache/open-answers.ts';
@@ -13,6 +15,8 @@ interface Listeners {
   readonly journal: RunJournal | undefined;
   /** No instance of a version is left that doesn't hang. */
   readonly onAllHung: ((model: string, version: number) => void) | undefined;
+  readonly handover: Handover | undefined;
+  readonly onHandover: ((handover: Handover) => void) | undefined;
   /** Undefined while there are none yet: models are loaded first. */
   readonly metrics: () => Metrics | undefined;
   /** Why a version may not be unloaded now; undefined: it may. */
@@ -27,15 +31,19 @@ interface Listeners {
  *
  * @throws Error where a model repository can't be read
  */
-export function openRepository(
+export async function openRepository(
   config: Config,
   log: Logger,
-  { journal, onAllHung, metrics, neededBy, onWorkerDeath, onReplaced }: Listeners,
+  listeners: Listeners,
 ): Promise<ModelRepository> {
+  const { journal, onAllHung, handover, onHandover, metrics, neededBy, onWorkerDeath, onReplaced } =
+    listeners;
+  if (config.models.control !== 'none') await clearIncoming(config.models.roots, log);
   return ModelRepository.open({
     roots: config.models.roots,
     control: config.models.control,
     load: config.models.load,
+    handover,
     maxImagePixels: config.limits.imagePixels,
     cache: {
       store: openAnswers(config.cache),
@@ -43,10 +51,18 @@ export function openRepository(
     },
     machine: {
       findGpus: gpuFinder(config.models.vulkanDriver),
-      faults: { runLimitMs: config.timeouts.runMs, ...(journal !== undefined && { journal }) },
+      faults: {
+        runLimitMs: config.timeouts.runMs,
+        warmupLimitMs: config.timeouts.warmupMs,
+        ...(journal !== undefined && { journal }),
+      },
     },
     neededBy,
     events: {
+      onHandover: (changed) => onHandover?.(changed),
+      onUnscaled: (model, version, instances, reason) => {
+        log.error({ model, version, instances, reason }, 'a version has not got its instances back');
+      },
       onKept: (model, version, why) => {
         log.error({ model, version, why }, 'a version that is no longer wished serves on');
       },
@@ -83,4 +99,14 @@ export function openRepository(
       },
     },
   });
+}
+
+/** A repository that can't be written to is served all the same. */
+async function clearIncoming(roots: readonly string[], log: Logger): Promise<void> {
+  try {
+    for (const folder of await removeIncomingFolders(roots, Date.now()))
+      log.warn({ folder }, 'what an interrupted registration had left of a model was removed');
+  } catch (error) {
+    log.warn({ err: error }, 'what an interrupted registration has left of a model can not be removed');
+  }
 }

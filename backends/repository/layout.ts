@@ -1,8 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelConfig } from './model-config.ts';
 import { foreignModel } from './foreign-models.ts';
-import { MAX_FILES, fingerprintOf, listFiles } from './version-files.ts';
+import { MAX_FILES, fingerprintOf, listFiles, namesIn, statOf } from './version-files.ts';
 import type { VersionFile } from './version-files.ts';
 
 /** What a repository's folder holds. */
@@ -23,8 +23,19 @@ export interface ModelFolder {
   readonly fault: string | undefined;
   /** By number, ascending. */
   readonly versions: readonly VersionFolder[];
+  /** The files for `model_warmup`. */
+  readonly warmup: readonly VersionFile[];
+  readonly beside: FilesMark;
   /** Models directly in the folder, where a version's folder is missing around them: what each is, and what to do. */
   readonly misplaced: readonly string[];
+}
+
+/** What lies beside a model's versions: its configuration, its labels and its warm-up's data. */
+export interface FilesMark {
+  /** Changes whenever a file comes, goes or changes. */
+  readonly fingerprint: string;
+  /** When a file last changed, in milliseconds since 1970 by the file system's clock. */
+  readonly newestMs: number;
 }
 
 export interface VersionFolder {
@@ -36,41 +47,73 @@ export interface VersionFolder {
   readonly fingerprint: string;
 }
 
+/** Where a model has its warm-up's data. */
+export const WARMUP = 'warmup';
+
 /** What a configuration may be called. */
 export const CONFIG_FILES: readonly string[] = ['config.pbtxt', 'config.yaml'];
 
 /** Names that are safe in a path, a header and a metric label. */
 export const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
-/** @throws Error when the repository's folder can't be read */
-export async function scanRepository(root: string): Promise<RepositoryListing> {
-  const names = (await readdir(root)).filter((name) => !name.startsWith('.')).sort();
-  const folders = await Promise.all(names.map((name) => scanModel(root, name)));
-  const strays = names.flatMap((name, index) => {
-    const reason = folders[index] === undefined ? misplacedModel(name) : undefined;
-    return reason === undefined ? [] : [{ path: join(root, name), reason }];
-  });
-  return { folders: folders.filter((folder) => folder !== undefined), strays };
+/**
+ * Lists a repository's folder. It waits for the disk where it is called, so on a thread that nobody waits for.
+ *
+ * @throws Error when the repository's folder can't be read
+ */
+export function scanRepository(root: string): RepositoryListing {
+  const folders: ModelFolder[] = [];
+  const strays: { readonly path: string; readonly reason: string }[] = [];
+  for (const name of readdirSync(root).sort()) {
+    if (name.startsWith('.')) continue;
+    const folder = scanModel(root, name);
+    if (folder !== undefined) {
+      folders.push(folder);
+      continue;
+    }
+    const reason = misplacedModel(name);
+    if (reason !== undefined) strays.push({ path: join(root, name), reason });
+  }
+  return { folders, strays };
 }
 
-async function scanModel(root: string, name: string): Promise<ModelFolder | undefined> {
+function scanModel(root: string, name: string): ModelFolder | undefined {
   const directory = join(root, name);
-  if ((await stat(directory).catch(() => undefined))?.isDirectory() !== true) return undefined;
-  // A folder may vanish, or be closed to us, between two looks: that is its own affair, not the others'.
-  const entries = (await readdir(directory).catch((): string[] => [])).sort();
-  const versions = await Promise.all(
-    entries.filter((entry) => /^[1-9][0-9]{0,14}$/.test(entry)).map((entry) => scanVersion(directory, entry)),
-  );
+  if (statOf(directory)?.isDirectory() !== true) return undefined;
+  const entries = [...namesIn(directory)].sort();
+  const isVersion = (entry: string): boolean => /^[1-9][0-9]{0,14}$/.test(entry);
+  const versions = entries
+    .filter(isVersion)
+    .map((entry) => scanVersion(directory, entry))
+    .filter((version) => version !== undefined)
+    .sort((a, b) => a.version - b.version);
   const configs = entries.filter((entry) => CONFIG_FILES.includes(entry));
   const [config] = configs;
+  const warmup = entries.includes(WARMUP) ? listFiles(join(directory, WARMUP)) : [];
   return {
     name,
     directory,
     configFile: config === undefined ? undefined : join(directory, config),
     fault: faultOf(name, configs),
-    versions: versions.filter((version) => version !== undefined).sort((a, b) => a.version - b.version),
+    versions,
+    warmup,
+    beside: markOf(
+      directory,
+      entries.filter((entry) => !entry.startsWith('.') && !isVersion(entry)),
+      warmup,
+    ),
     misplaced: entries.map(misplacedModel).filter((reason) => reason !== undefined),
   };
+}
+
+function markOf(directory: string, entries: readonly string[], warmup: readonly VersionFile[]): FilesMark {
+  let newestMs = 0;
+  const marks = entries.map((entry) => {
+    const stats = statOf(join(directory, entry));
+    newestMs = Math.max(newestMs, Number(stats?.ctimeMs ?? 0));
+    return [entry, stats && `${stats.size}-${stats.mtimeNs}-${stats.ctimeNs}-${stats.ino}`];
+  });
+  return { fingerprint: JSON.stringify([marks, warmup]), newestMs };
 }
 
 function faultOf(name: string, configs: readonly string[]): string | undefined {
@@ -86,10 +129,10 @@ function misplacedModel(name: string): string | undefined {
   return foreignModel(name);
 }
 
-async function scanVersion(parent: string, entry: string): Promise<VersionFolder | undefined> {
+function scanVersion(parent: string, entry: string): VersionFolder | undefined {
   const directory = join(parent, entry);
-  if ((await stat(directory).catch(() => undefined))?.isDirectory() !== true) return undefined;
-  const files = await listFiles(directory);
+  if (statOf(directory)?.isDirectory() !== true) return undefined;
+  const files = listFiles(directory);
   return { version: Number(entry), directory, files, fingerprint: fingerprintOf(files) };
 }
 

@@ -1,4 +1,3 @@
-import { scanRepository } from './layout.ts';
 import type { ModelFolder, RepositoryListing, VersionFolder } from './layout.ts';
 import { readSettings } from './model-settings.ts';
 import type { ConfigOverride, ModelSettings } from './model-settings.ts';
@@ -8,6 +7,10 @@ import { selectVersions } from './version-policy.ts';
 export interface ModelLook {
   readonly folder: ModelFolder;
   readonly settings: ModelSettings;
+  /** What the settings were read of, beside the folder; undefined: its own file. */
+  readonly override: string | undefined;
+  /** Whether a file beside the versions had changed so shortly before that a further change might not show. */
+  readonly isFresh: boolean;
 }
 
 /** What one look at the repositories saw. */
@@ -18,28 +21,67 @@ export interface Look {
 }
 
 /**
- * Looks at the repositories' folders. A model that stands in two of them has a fault that names both: which one was meant
+ * Reads what the repositories' folders say. A model that stands in two of them has a fault that names both: which one was meant
  * can't be told.
  *
- * @throws Error when a repository's folder can't be read
+ * @param before the look before: what of it can't have changed is taken over
+ * @param nowMs milliseconds since 1970
  */
 export async function lookAt(
-  roots: readonly string[],
+  listings: readonly RepositoryListing[],
   overrideOf: (model: string) => ConfigOverride | undefined = () => undefined,
+  before: Look = NOTHING_SEEN,
+  nowMs = Date.now(),
 ): Promise<Look> {
-  const listings = await Promise.all(roots.map(scanRepository));
   const byName = Map.groupBy(
     listings.flatMap(({ folders }) => folders),
     (folder) => folder.name,
   );
-  const names = [...byName.keys()].sort();
-  const looks = await Promise.all(
-    names.map(async (name) => {
-      const folder = onlyOf(byName.get(name) ?? []);
-      return [name, { folder, settings: await readSettings(folder, overrideOf(name)) }] as const;
-    }),
-  );
-  return { models: new Map(looks), strays: listings.flatMap(({ strays }) => strays) };
+  const looks = new Map<string, ModelLook>();
+  const reading: Promise<void>[] = [];
+  for (const [name, folders] of byName) {
+    const folder = onlyOf(folders);
+    const override = overrideOf(name);
+    const earlier = before.models.get(name);
+    if (earlier !== undefined && saysTheSame(earlier, folder, override)) {
+      looks.set(name, earlier.folder === folder ? earlier : { ...earlier, folder });
+      continue;
+    }
+    reading.push(
+      readSettings(folder, override).then((settings) => {
+        const isFresh = nowMs - folder.beside.newestMs < FRESH_MS;
+        looks.set(name, { folder, settings, override: override?.text, isFresh });
+      }),
+    );
+  }
+  await Promise.all(reading);
+  return { models: inOrder(looks), strays: listings.flatMap(({ strays }) => strays) };
+}
+
+/**
+ * A file that changed this short before it was read is read again at the next look: file systems tell times in ticks, and a change within
+ * the same tick would not show.
+ */
+const FRESH_MS = 2000;
+
+export const NOTHING_SEEN: Look = { models: new Map(), strays: [] };
+
+/** Whether a model's settings need not be read again; what could not be read is tried again. */
+function saysTheSame(
+  { folder: before, settings, override: written, isFresh }: ModelLook,
+  folder: ModelFolder,
+  override: ConfigOverride | undefined,
+): boolean {
+  if (settings.kind === 'refused' || isFresh || override?.text !== written) return false;
+  if (folder === before) return true;
+  if (folder.directory !== before.directory || folder.fault !== before.fault) return false;
+  if (folder.beside.fingerprint !== before.beside.fingerprint) return false;
+  // The versions of an ensemble may have steps of their own.
+  return settings.config.backend.kind !== 'ensemble';
+}
+
+function inOrder(looks: ReadonlyMap<string, ModelLook>): ReadonlyMap<string, ModelLook> {
+  return new Map([...looks].sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 function onlyOf(folders: readonly ModelFolder[]): ModelFolder {

@@ -17,7 +17,7 @@ import type { Settled } from './look.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { ModelSettings } from './model-settings.ts';
 import type { ServedModel } from './served-model.ts';
-import { digestFiles, fingerprintOf, listFiles } from './version-files.ts';
+import { digestFiles } from './version-files.ts';
 import { selectVersions } from './version-policy.ts';
 
 export interface LoaderEvents extends BackendEvents {
@@ -45,12 +45,17 @@ export interface ModelLoaderOptions {
   readonly cache: AnswerCache | undefined;
   /** Where ensembles find their steps' models. */
   readonly members: KnownModels;
+  /** Changes whenever a file of a version's folder does. */
+  readonly fingerprintOf: (directory: string) => Promise<string>;
   /** Why a version that serves may not be unloaded now; undefined: it may. */
   readonly neededBy: (model: string, version: number) => string | undefined;
 }
 
 /** Models that are loaded at the same time; each load holds the file's bytes and the session's in memory. */
 const MAX_LOADS = 4;
+
+/** The wish of a version whose files changed while they were read: no files have it. */
+const MOVED = '';
 
 /** Brings one model at a time up to what was seen of its folder. */
 export class ModelLoader {
@@ -85,18 +90,20 @@ export class ModelLoader {
    * others takes traffic before they are unloaded, and where it fails they stay.
    *
    * @param threads that a run may use where the configuration says nothing
+   * @returns whether there is nothing left to do while nobody changes the files
    */
-  async update(model: ServedModel, settled: Settled, threads: number): Promise<void> {
+  async update(model: ServedModel, settled: Settled, threads: number): Promise<boolean> {
     const { settings, versions, moving } = settled;
-    if (settings === undefined) return;
+    if (settings === undefined) return false;
     const present = new Set([...versions.map(({ version }) => version), ...moving]);
     const known = [...present]
       .filter((version) => !moving.has(version) || model.versions.includes(version))
       .sort((a, b) => a - b);
     const policy = settings.kind === 'read' ? settings.config.versionPolicy : ({ kind: 'all' } as const);
     const wanted = selectVersions(policy, known);
+    const folders = new Map(versions.map((folder) => [folder.version, folder]));
     for (const version of wanted) {
-      const folder = versions.find((candidate) => candidate.version === version);
+      const folder = folders.get(version);
       if (folder !== undefined) await this.#load(model, folder, settings, threads);
       else if (!moving.has(version)) this.#failMissing(model, version);
     }
@@ -105,6 +112,9 @@ export class ModelLoader {
     if (wanted.every((version) => model.isAsWished(version))) {
       this.#drop(model, (version) => !wanted.includes(version) && !moving.has(version));
     }
+    // What is kept for somebody, or until its successor answers, is looked at again; and so is what was half-read.
+    const isKept = model.versions.length > wanted.length;
+    return moving.size === 0 && !isKept && wanted.every((version) => model.wishOf(version) !== MOVED);
   }
 
   /** Unloads every version, but for those that are needed. */
@@ -192,7 +202,7 @@ export class ModelLoader {
         this.#fail(
           model,
           version,
-          '',
+          MOVED,
           'its files changed while it was loaded; what may be half of each takes no traffic',
         );
         return;
@@ -245,8 +255,8 @@ export class ModelLoader {
       ...this.#machine,
       events: this.#events,
     });
-    const after = await listFiles(directory);
-    if (fingerprintOf(after) === fingerprint) return loaded;
+    const after = await this.#options.fingerprintOf(directory);
+    if (after === fingerprint) return loaded;
     await loaded.close();
     return 'moving';
   }

@@ -8,7 +8,6 @@ import { parseConfig } from './config-document.ts';
 import type { ModelFolder } from './layout.ts';
 import { DEFAULT_MODEL_CONFIG, readModelConfig } from './model-config.ts';
 import type { ModelConfig } from './model-config.ts';
-import { listFiles } from './version-files.ts';
 import { readStepsOfVersions } from './version-steps.ts';
 
 /** What the files beside a model's versions say. */
@@ -49,8 +48,7 @@ export async function readSettings(folder: ModelFolder, override?: ConfigOverrid
     const document = await readDocument(folder, override, seen);
     const config = document === undefined ? DEFAULT_MODEL_CONFIG : await readWhole(document, folder);
     const labels = config.labelsFile === undefined ? [] : await readLabels(folder, config.labelsFile, seen);
-    if (config.warmup.length > 0)
-      seen.push(JSON.stringify(await listFiles(join(folder.directory, 'warmup'))));
+    if (config.warmup.length > 0) seen.push(JSON.stringify(folder.warmup));
     return { kind: 'read', fingerprint: JSON.stringify(seen), config, labels };
   } catch (error) {
     // Whatever it is, it is this model's alone: the others are served.

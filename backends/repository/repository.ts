@@ -4,44 +4,22 @@ import { circleFrom, membersOf } from '../ensemble/find-members.ts';
 import type { KnownModels } from '../ensemble/find-members.ts';
 import type { ImagePool } from '../image/image-pool.ts';
 import type { Servable } from '../servable.ts';
-import { lookAt, settledBetween, wantedVersions } from './look.ts';
+import { HandoverBook } from './handover.ts';
+import type { ScaledVersion } from './handover.ts';
+import { checkSteps } from './check-steps.ts';
+import { NOTHING_SEEN, lookAt, settledBetween, wantedVersions } from './look.ts';
 import type { Look, ModelLook } from './look.ts';
 import type { ConfigOverride } from './model-settings.ts';
 import { RepositoryError } from './repository-error.ts';
+import { wholeIndex } from './repository-index.ts';
+import type { LoadRequest, ModelControl, RepositoryOptions } from './repository-options.ts';
 import { RepositoryNotices } from './repository-notices.ts';
-import type { NoticeEvents } from './repository-notices.ts';
-import { RequestedModels } from './requested-models.ts';
+import { RequestedModels, overrideOfLoad } from './requested-models.ts';
 import type { IndexEntry, ServedModel } from './served-model.ts';
+import { RepositoryScanner } from './repository-scanner.ts';
 import { ServedModels } from './served-models.ts';
-import type { ServedEvents, ServedModelsOptions } from './served-models.ts';
 import { threadShare } from './thread-share.ts';
 import { Turns } from './turns.ts';
-
-export interface RepositoryEvents extends ServedEvents, NoticeEvents {}
-
-/** Who decides what is loaded, in Triton's words. */
-export type ModelControl = 'none' | 'poll' | 'explicit';
-
-export interface RepositoryOptions extends ServedModelsOptions {
-  /** The repositories' folders; a model may stand in one of them only. */
-  readonly roots: readonly string[];
-  /**
-   * `none`: what is there at the start is loaded. `poll`: that, and what {@link ModelRepository.refresh} finds changed.
-   * `explicit`: what `load` names, and what {@link ModelRepository.load} asks for.
-   */
-  readonly control: ModelControl;
-  /** With `explicit` control, the models that are loaded at the start; `*` stands for all. */
-  readonly load: readonly string[];
-  readonly events: RepositoryEvents;
-}
-
-/** What comes with a load. */
-export interface LoadRequest {
-  /** A ModelConfig as JSON, which holds in place of the model's own file until the next load or unload. */
-  readonly config?: string | undefined;
-  /** Whether that configuration may have a model as a step of an ensemble; left out: any. What the repository's own files say is not asked. */
-  readonly mayUse?: (model: string) => boolean;
-}
 
 /** What a look has set going; the look itself is over before it. */
 interface Followed {
@@ -51,14 +29,18 @@ interface Followed {
 /** The models of the repositories' folders: which of them are served is up to whoever has the control. */
 export class ModelRepository {
   readonly #options: RepositoryOptions;
+  readonly #scanner: RepositoryScanner;
   readonly #served: ServedModels;
   readonly #known: KnownModels;
   /** What the last look saw: what still changes is not loaded. */
-  #seen: Look = { models: new Map(), strays: [] };
+  #seen: Look = NOTHING_SEEN;
   #looking: Promise<Followed> | undefined;
   readonly #requested: RequestedModels;
+  /** What was seen of models that they have been brought up to: as long as it is seen again, there is nothing to do. */
+  readonly #done = new WeakSet<ModelLook>();
   readonly #turns = new Turns();
   readonly #notices: RepositoryNotices;
+  readonly #handover: HandoverBook;
   #isClosed = false;
 
   /**
@@ -68,15 +50,13 @@ export class ModelRepository {
    */
   static async open(options: RepositoryOptions): Promise<ModelRepository> {
     const repository = new ModelRepository(options);
-    const look = await lookAt(options.roots);
-    repository.#note(look);
-    const isAll = options.control !== 'explicit' || options.load.includes('*');
-    const asked = new Set(isAll ? look.models.keys() : options.load);
-    const members = isAll ? [] : [...asked].flatMap((name) => membersOf(repository.#known, name));
-    const names = [...new Set(members).difference(asked), ...asked];
-    await Promise.all(
-      names.map((name) => repository.#loadAtStart(name, look.models.get(name), !asked.has(name))),
-    );
+    try {
+      await repository.#loadAll();
+    } catch (error) {
+      await repository.close();
+      throw error;
+    }
+    repository.#handover.begin();
     return repository;
   }
 
@@ -92,7 +72,15 @@ export class ModelRepository {
     };
     this.#requested = new RequestedModels(this.#known);
     this.#notices = new RepositoryNotices(options.events);
-    this.#served = new ServedModels(options, this.#known);
+    this.#scanner = new RepositoryScanner(options.roots);
+    this.#served = new ServedModels(options, this.#known, (directory) =>
+      this.#scanner.fingerprintOf(directory),
+    );
+    this.#handover = new HandoverBook({
+      loads: () => (options.control === 'explicit' ? this.#requested.standing : []),
+      models: () => this.#served.all,
+      onHandover: (handover) => options.events.onHandover?.(handover),
+    });
   }
 
   get control(): ModelControl {
@@ -134,23 +122,11 @@ export class ModelRepository {
    * that answer their last requests, and with explicit control those that could be loaded.
    */
   index(): readonly IndexEntry[] {
-    const lines = new Map<string, IndexEntry>();
-    const add = (entry: IndexEntry): void => {
-      const key = `${entry.name}/${entry.version}`;
-      if (!lines.has(key)) lines.set(key, entry);
-    };
-    this.#served.index().forEach(add);
-    if (this.#options.control === 'explicit') {
-      for (const [name, { folder }] of this.#seen.models) {
-        for (const { version } of folder.versions) {
-          if (this.#served.get(name) === undefined)
-            add({ name, version, state: 'UNAVAILABLE', reason: 'unloaded' });
-        }
-      }
-    }
-    return [...lines.values()].sort((a, b) =>
-      a.name === b.name ? a.version - b.version : a.name < b.name ? -1 : 1,
-    );
+    const unloaded =
+      this.#options.control === 'explicit'
+        ? [...this.#seen.models.values()].filter(({ folder }) => this.#served.get(folder.name) === undefined)
+        : [];
+    return wholeIndex(this.#served.index(), unloaded);
   }
 
   /**
@@ -178,9 +154,7 @@ export class ModelRepository {
    */
   async load(name: string, { config, mayUse }: LoadRequest = {}): Promise<void> {
     this.#checkExplicit();
-    const override =
-      config === undefined ? undefined : { source: `configuration of the load of ${name}`, text: config };
-    await this.#loadNow(name, override, mayUse);
+    await this.#loadNow(name, config, mayUse);
   }
 
   /**
@@ -203,17 +177,22 @@ export class ModelRepository {
     await this.#turns.take(name, () => {
       this.#requested.forget(name);
       this.#served.remove(name);
+      this.#handover.tell();
       return Promise.resolve();
     });
   }
 
   async #loadNow(
     name: string,
-    override: ConfigOverride | undefined,
+    config: string | undefined,
     mayUse: (model: string) => boolean = () => true,
   ): Promise<void> {
+    const override = config === undefined ? undefined : overrideOfLoad(name, config);
     await this.#turns.take(name, async () => {
-      const look = await lookAt(this.#options.roots, (model) => (model === name ? override : undefined));
+      // Of the others it takes what was seen before, but for what has changed since.
+      const look = await this.#look((model) =>
+        model === name ? override : this.#requested.overrideOf(model),
+      );
       const seen = look.models.get(name);
       if (seen === undefined) {
         throw new RepositoryError('failed', `failed to load '${name}', failed to poll from model repository`);
@@ -221,9 +200,14 @@ export class ModelRepository {
       if (override !== undefined) checkSteps(seen, mayUse);
       this.#checkNeeded('load', name, wantedVersions(seen));
       this.#seen = { ...this.#seen, models: new Map([...look.models, ...this.#seen.models]).set(name, seen) };
-      this.#requested.ask(name, override);
+      this.#requested.ask({ model: name, config, isAlong: false });
       await this.#loadMembers(name, seen, look);
+      const before = new Set(this.#served.get(name)?.ready);
       const reasons = await this.#bringUp(name, seen);
+      // Of a load that came to nothing, what served before still does, as it was asked for then.
+      const isNew = this.#served.get(name)?.ready.some((version) => !before.has(version)) === true;
+      if (reasons.length === 0 || isNew) this.#requested.stands(name);
+      this.#handover.tell();
       if (reasons.length > 0)
         throw new RepositoryError(
           // What the caller wrote itself is its own mistake.
@@ -259,8 +243,25 @@ export class ModelRepository {
       this.#checkNeeded('unload', name, []);
       this.#requested.forget(name);
       this.#served.remove(name);
+      this.#handover.tell();
       await this.#served.gone(name, untilMs);
     });
+  }
+
+  /**
+   * Changes the number of a version's instances while it serves.
+   *
+   * @param count >= 1
+   * @throws what {@link Servable.resize} throws
+   */
+  async scale(version: Servable, count: number): Promise<void> {
+    try {
+      await version.resize?.(count);
+    } finally {
+      // Of those that could not all be started, those that were stay.
+      this.#handover.noteScaled(version);
+      this.#handover.tell();
+    }
   }
 
   /** Answers what is in flight, then frees every worker. */
@@ -269,6 +270,7 @@ export class ModelRepository {
     await this.#looking?.catch(() => undefined);
     await this.#turns.allEnded();
     await this.#served.close();
+    await this.#scanner.close();
   }
 
   /** Loads what an ensemble needs and is not loaded, as Triton does. */
@@ -286,9 +288,10 @@ export class ModelRepository {
         await this.#turns.ended(member);
         continue;
       }
-      this.#requested.askAlong(member);
+      this.#requested.ask({ model: member, config: undefined, isAlong: true });
       await this.#turns.take(member, async () => {
         await this.#bringUp(member, seen);
+        this.#requested.stands(member);
       });
     }
   }
@@ -317,45 +320,102 @@ export class ModelRepository {
     }
   }
 
-  /** @param isAlong whether it is only that an ensemble needs it */
-  async #loadAtStart(name: string, seen: ModelLook | undefined, isAlong: boolean): Promise<void> {
+  async #loadAll(): Promise<void> {
+    const { control, load, handover } = this.#options;
+    const isExplicit = control === 'explicit';
+    if (isExplicit)
+      handover?.loads.forEach((before) => {
+        this.#requested.ask(before);
+      });
+    const look = await this.#look();
+    this.#note(look);
+    if (!isExplicit || handover === undefined) {
+      const isAll = !isExplicit || load.includes('*');
+      const asked = new Set(isAll ? look.models.keys() : load);
+      const members = isAll ? [] : [...asked].flatMap((name) => membersOf(this.#known, name));
+      const along = new Set(members).difference(asked);
+      for (const model of [...along, ...asked])
+        this.#requested.ask({ model, config: undefined, isAlong: along.has(model) });
+    }
+    const threads = this.#threads();
+    await Promise.all(
+      this.#requested.names.map((name) => this.#loadAtStart(name, look.models.get(name), threads)),
+    );
+    await Promise.all(handover?.scaled.map((scaled) => this.#scaleAgain(scaled)) ?? []);
+  }
+
+  async #loadAtStart(name: string, seen: ModelLook | undefined, threads: number): Promise<void> {
     if (seen === undefined) {
-      this.#notices.folder(name, 'models.load names it, but no repository has a model of that name');
+      this.#requested.forget(name);
+      const by =
+        this.#options.handover === undefined
+          ? 'models.load names it'
+          : 'it was loaded before the server died';
+      this.#notices.folder(name, `${by}, but no repository has a model of that name`);
       return;
     }
-    if (isAlong) this.#requested.askAlong(name);
-    else this.#requested.ask(name);
     await this.#turns.take(name, async () => {
-      await this.#bringUp(name, seen);
+      await this.#bringUp(name, seen, threads);
+    });
+    // What is configured is tried again by whoever takes over, whatever came of it here.
+    this.#requested.stands(name);
+  }
+
+  async #scaleAgain({ model, version, digest, instances }: ScaledVersion): Promise<void> {
+    const found = this.#served.get(model)?.version(version);
+    if (found?.about.digest !== digest) return;
+    await this.scale(found, instances).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.events.onUnscaled?.(model, version, instances, reason);
     });
   }
 
   /** @returns the reasons of the versions that are wished and not served */
-  async #bringUp(name: string, seen: ModelLook): Promise<readonly string[]> {
-    const reasons = await this.#served.bringUp(name, seen, this.#threads());
+  async #bringUp(name: string, seen: ModelLook, threads = this.#threads()): Promise<readonly string[]> {
+    const reasons = await this.#served.bringUp(name, seen, threads);
     this.#notices.model(name, seen);
     return reasons;
   }
 
   async #refresh(): Promise<Followed> {
     const before = this.#seen;
-    const look = await lookAt(this.#options.roots, (model) => this.#requested.overrideOf(model));
+    const look = await this.#look();
     this.#note(look);
     if (this.#options.control !== 'poll') return { done: () => Promise.resolve([]) };
     const names = new Set([...look.models.keys(), ...this.#served.names]);
-    const tasks = [...names]
-      .filter((name) => !this.#turns.isTaken(name))
-      .map((name) =>
-        this.#turns.take(name, () => this.#follow(name, before.models.get(name), look.models.get(name))),
-      );
-    return { done: () => Promise.all(tasks) };
+    const threads = this.#threads();
+    const tasks: Promise<void>[] = [];
+    for (const name of names) {
+      const [earlier, now] = [before.models.get(name), look.models.get(name)];
+      const isDone = now !== undefined && this.#done.has(now);
+      if (isDone || this.#turns.isTaken(name)) continue;
+      tasks.push(this.#turns.take(name, () => this.#follow(name, earlier, now, threads)));
+    }
+    return {
+      done: async () => {
+        await Promise.all(tasks);
+        if (tasks.length > 0) this.#handover.tell();
+      },
+    };
   }
 
-  async #follow(name: string, before: ModelLook | undefined, now: ModelLook | undefined): Promise<void> {
+  async #follow(
+    name: string,
+    before: ModelLook | undefined,
+    now: ModelLook | undefined,
+    threads: number,
+  ): Promise<void> {
     if (now !== undefined) {
-      await this.#served.update(name, settledBetween(before, now), this.#threads());
+      const isDone = await this.#served.update(name, settledBetween(before, now), threads);
+      if (isDone) this.#done.add(now);
       this.#notices.model(name, now);
     } else if (before === undefined) this.#served.release(name);
+  }
+
+  async #look(
+    overrideOf = (model: string): ConfigOverride | undefined => this.#requested.overrideOf(model),
+  ): Promise<Look> {
+    return lookAt(await this.#scanner.scan(), overrideOf, this.#seen);
   }
 
   #note(look: Look): void {
@@ -373,16 +433,4 @@ export class ModelRepository {
       wished.map(([, look]) => look),
     );
   }
-}
-
-/** @throws RepositoryError `forbidden` */
-function checkSteps({ settings }: ModelLook, mayUse: (model: string) => boolean): void {
-  if (settings.kind === 'refused') return;
-  const steps = allStepsOf(settings.config.backend).flatMap((ensemble) => ensemble.steps);
-  const beyond = steps.find(({ model }) => !mayUse(model));
-  if (beyond === undefined) return;
-  throw new RepositoryError(
-    'forbidden',
-    `the configuration of the load has a step that is model '${beyond.model.slice(0, 64)}', which the caller is not for`,
-  );
 }

@@ -42,8 +42,15 @@ export class ServedModels {
   readonly #loader: ModelLoader;
   readonly #cache: AnswerCache | undefined;
 
-  /** @param members where ensembles find their steps' models */
-  constructor(options: ServedModelsOptions, members: KnownModels) {
+  /**
+   * @param members where ensembles find their steps' models
+   * @param fingerprintOf changes whenever a file of a version's folder does
+   */
+  constructor(
+    options: ServedModelsOptions,
+    members: KnownModels,
+    fingerprintOf: (directory: string) => Promise<string>,
+  ) {
     this.#cache = options.cache;
     const { events, unloadWaitMs = DEFAULT_UNLOAD_WAIT_MS } = options;
     this.unloadWaitMs = unloadWaitMs;
@@ -62,6 +69,7 @@ export class ServedModels {
         this.#draining.retire(version);
       },
       members,
+      fingerprintOf,
       cache: options.cache,
       neededBy: (model, version) => options.neededBy?.(model, version),
     });
@@ -85,12 +93,13 @@ export class ServedModels {
     return [...[...this.#models.values()].flatMap((model) => model.index()), ...this.#draining.index()];
   }
 
-  /** Brings a model, which may be new, up to what of its folder holds still. */
-  async update(name: string, settled: Settled, threads: number): Promise<ServedModel> {
-    const model = this.#models.get(name) ?? new ServedModel(name);
-    this.#models.set(name, model);
-    await this.#loader.update(model, settled, threads);
-    return model;
+  /**
+   * Brings a model, which may be new, up to what of its folder holds still.
+   *
+   * @returns whether there is nothing left to do while nobody changes the files
+   */
+  update(name: string, settled: Settled, threads: number): Promise<boolean> {
+    return this.#loader.update(this.#modelOf(name), settled, threads);
   }
 
   /**
@@ -99,7 +108,8 @@ export class ServedModels {
    * @returns the reasons of the versions that are wished and not served
    */
   async bringUp(name: string, seen: ModelLook, threads: number): Promise<readonly string[]> {
-    const model = await this.update(name, settledAtOnce(seen), threads);
+    const model = this.#modelOf(name);
+    await this.#loader.update(model, settledAtOnce(seen), threads);
     if (model.versions.length === 0) return [reasonOfNoVersion(seen)];
     return model
       .index()
@@ -135,6 +145,12 @@ export class ServedModels {
    */
   gone(name: string, untilMs: number): Promise<void> {
     return this.#draining.gone(name, untilMs);
+  }
+
+  #modelOf(name: string): ServedModel {
+    const model = this.#models.get(name) ?? new ServedModel(name);
+    this.#models.set(name, model);
+    return model;
   }
 
   /** Answers what is in flight, then frees every worker. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { createReadStream, readdirSync, statSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 
 /** A file of a version's folder: the model, its external weights, and whatever else lies there. */
@@ -23,25 +23,43 @@ const DIGEST_CHUNK_BYTES = 256 * 1024;
 /**
  * The files of a version's folder and of the folders in it, by path. Links are followed; hidden files are passed over, as
  * Kubernetes keeps the real folders of a mounted volume under hidden names.
+ *
+ * It waits for the disk where it is called, so on a thread that nobody waits for.
  */
-export async function listFiles(directory: string): Promise<readonly VersionFile[]> {
+export function listFiles(directory: string): readonly VersionFile[] {
   const files: VersionFile[] = [];
-  const visit = async (folder: string, prefix: string, depth: number): Promise<void> => {
-    // What vanishes between two looks is missing in this one.
-    const names = await readdir(folder).catch((): string[] => []);
-    for (const name of names) {
+  const visit = (folder: string, prefix: string, depth: number): void => {
+    for (const name of namesIn(folder)) {
       if (name.startsWith('.') || files.length > MAX_FILES) continue;
-      const entry = await stat(join(folder, name), { bigint: true }).catch(() => undefined);
+      const entry = statOf(join(folder, name));
       const path = `${prefix}${name}`;
       if (entry?.isDirectory() === true) {
-        if (depth < MAX_DEPTH) await visit(join(folder, name), `${path}/`, depth + 1);
+        if (depth < MAX_DEPTH) visit(join(folder, name), `${path}/`, depth + 1);
       } else if (entry !== undefined) {
         files.push({ path, fingerprint: `${entry.size}-${entry.mtimeNs}-${entry.ino}` });
       }
     }
   };
-  await visit(directory, '', 1);
+  visit(directory, '', 1);
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** The names in a folder; none where it vanished between two looks, or is closed to us. */
+export function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** Undefined where it vanished between two looks, or is closed to us. */
+export function statOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 /** Changes whenever a file comes, goes or changes. */

@@ -79,11 +79,12 @@ async function serveAlone(config: Config, log: Logger, manager: ServiceManager |
   onStopSignal(config, log, (graceMs) => {
     void manager?.stopping();
     void server.stop(graceMs).then((clean) => {
-      if (clean) return;
-      log.error('the drain deadline has passed with calls unanswered');
-      process.exitCode = 1;
+      if (!clean) {
+        log.error('the drain deadline has passed with calls unanswered');
+        process.exitCode = 1;
+      }
       // A run that never ends would keep the process for ever.
-      setTimeout(() => process.exit(1), 1000).unref();
+      setTimeout(() => process.exit(), 1000).unref();
     });
   });
   manager?.ready(describe(server.bound), () => Promise.resolve(true));

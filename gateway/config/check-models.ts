@@ -5,7 +5,7 @@ import type { GraphSignature } from '../../backends/declared-signature.ts';
 import { circleFrom, circleMessage } from '../../backends/ensemble/find-members.ts';
 import { allStepsOf } from '../../backends/ensemble/ensemble-config.ts';
 import type { EnsembleConfig } from '../../backends/ensemble/ensemble-config.ts';
-import { versionFault } from '../../backends/repository/layout.ts';
+import { scanRepository, versionFault } from '../../backends/repository/layout.ts';
 import type { ModelFolder } from '../../backends/repository/layout.ts';
 import { lookAt } from '../../backends/repository/look.ts';
 import type { Look, ModelLook } from '../../backends/repository/look.ts';
@@ -37,7 +37,7 @@ export async function checkModels(roots: readonly string[]): Promise<ModelsRepor
   const found = new Map<string, Findings>();
   const problems: Problem[] = [];
   try {
-    const look = await lookAt(roots);
+    const look = await lookAt(roots.map(scanRepository));
     for (const { path, reason } of look.strays) problems.push(fileProblem(path, reason));
     for (const [name, model] of look.models) found.set(name, await checkModel(name, model, look));
   } catch (error) {

@@ -42,10 +42,13 @@ process.once('disconnect', () => {
   else
     void stop(0).then((clean) => {
       if (!clean) endAtOnce();
+      // A thread in a run that hangs keeps the process, though nobody waits for it.
+      else setTimeout(endAtOnce, LAST_ANSWERS_MS).unref();
     });
 });
 
-async function start({ config, environment, sockets, journal, suspects }: StartMessage): Promise<void> {
+async function start(message: StartMessage): Promise<void> {
+  const { config, environment, sockets, journal, suspects, handover } = message;
   const log = openLog(config);
   try {
     server = await serve(config, log, {
@@ -54,15 +57,19 @@ async function start({ config, environment, sockets, journal, suspects }: StartM
       onReload: (reloaded) => {
         send({ kind: 'reloaded', config: reloaded });
       },
+      handover,
+      onHandover: (changed) => {
+        send({ kind: 'handover', handover: changed });
+      },
       ...(journal !== undefined && { journal: new RunJournal(journal, suspects) }),
       onAllHung: (model, version) => void replace(model, version),
     });
     send({ kind: 'ready', bound: server.bound });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const reason = error instanceof Error ? error.message : String(error);
     const problems = error instanceof InvalidDocuments ? error.problems : [];
     stopping = true;
-    send({ kind: 'refused', message, problems }, leave);
+    send({ kind: 'refused', message: reason, problems }, leave);
   }
 }
 
@@ -76,7 +83,7 @@ async function stop(graceMs: number): Promise<boolean> {
   stopping = true;
   const clean = (await server?.stop(graceMs)) ?? true;
   if (clean) {
-    leave();
+    send({ kind: 'answered' }, leave);
   } else {
     process.exitCode = 1;
     send({ kind: 'late' });

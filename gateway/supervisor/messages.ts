@@ -1,4 +1,5 @@
 import type { CrashSuspect } from '../../backends/onnx/run-journal.ts';
+import type { Handover } from '../../backends/repository/handover.ts';
 import type { Problem } from '../../documents/problem.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/interpolate.ts';
@@ -15,6 +16,8 @@ export interface StartMessage {
   /** Descriptor of the journal of runs; undefined where no file could be made for it. */
   readonly journal: number | undefined;
   readonly suspects: readonly CrashSuspect[];
+  /** What requests made of the models in the process before; undefined: nothing, or there was none. */
+  readonly handover: Handover | undefined;
 }
 
 export type ToChild =
@@ -30,6 +33,8 @@ export type FromChild =
   | { readonly kind: 'ready'; readonly bound: Bound }
   /** Another configuration is in force: the next process is to start with it. */
   | { readonly kind: 'reloaded'; readonly config: Config }
+  /** Requests have changed what the next process is to load. */
+  | { readonly kind: 'handover'; readonly handover: Handover }
   /** What it was told to read again it has read, whatever came of it. */
   | { readonly kind: 'reload_ended' }
   | { readonly kind: 'pong' }
@@ -37,5 +42,7 @@ export type FromChild =
   | { readonly kind: 'refused'; readonly message: string; readonly problems: readonly Problem[] }
   /** All instances of a version hang; what could still be answered was, and it is to be replaced. */
   | { readonly kind: 'hung'; readonly model: string; readonly version: number }
+  /** It has stopped, all that was in flight was answered, and it ends unless a run that hangs keeps it. */
+  | { readonly kind: 'answered' }
   /** The drain deadline has passed with calls unanswered. */
   | { readonly kind: 'late' };

@@ -6,6 +6,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import type { Handover } from '../../backends/repository/handover.ts';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/interpolate.ts';
@@ -48,6 +49,8 @@ export class Supervisor {
   readonly #crashes = new CrashHistory();
   readonly #firstReady = Promise.withResolvers<Bound>();
   readonly #ended = Promise.withResolvers<number>();
+  /** What requests made of the models: it outlives the process that they were made to. */
+  #handover: Handover | undefined;
   #state: State;
   #wasReady = false;
   /** Children in a row that ended before they were ready. */
@@ -166,7 +169,8 @@ export class Supervisor {
     child.on('message', (message) => {
       this.#hear(child, message as FromChild);
     });
-    child.once('exit', (code, signal) => {
+    // Not at its exit: what it said last may not have been heard yet.
+    child.once('close', (code, signal) => {
       this.#bury(signal ?? `exit code ${String(code)}`, code);
     });
     child.on('error', (error) => {
@@ -181,6 +185,7 @@ export class Supervisor {
       sockets,
       journal,
       suspects,
+      handover: this.#handover,
     });
     return { kind: 'starting', child, sinceMs };
   }
@@ -201,6 +206,9 @@ export class Supervisor {
       case 'reloaded':
         this.#config = message.config;
         break;
+      case 'handover':
+        this.#handover = message.handover;
+        break;
       case 'refused':
         this.#cause = message.message;
         setTimeout(() => child.kill('SIGKILL'), LEAVE_MS).unref();
@@ -210,6 +218,9 @@ export class Supervisor {
       case 'hung':
         this.#cause = `all instances of model ${message.model} version ${message.version} hang`;
         child.kill('SIGKILL');
+        break;
+      case 'answered':
+        this.#awaitEnd(child);
         break;
       case 'late':
         this.#log.error('the drain deadline has passed with calls unanswered');
@@ -226,6 +237,20 @@ export class Supervisor {
   #refuse({ message, problems }: Extract<FromChild, { readonly kind: 'refused' }>): void {
     this.#firstReady.reject(problems.length > 0 ? new InvalidDocuments(problems) : new Error(message));
     this.#state = { kind: 'stopping', deadline: undefined, verdict: 1 };
+  }
+
+  /** Nobody waits for what keeps a child that has answered all: a thread in a run that hangs, which can't be ended in any other way. */
+  #awaitEnd(child: ChildProcess): void {
+    if (this.#state.kind !== 'stopping') return;
+    const { deadline } = this.#state;
+    clearTimeout(deadline);
+    const patience = setTimeout(() => {
+      if (this.#state.kind !== 'stopping') return;
+      this.#log.warn('the server has answered all, and a run that hangs keeps it: it is killed');
+      this.#state = { ...this.#state, verdict: 0 };
+      child.kill('SIGKILL');
+    }, LEAVE_MS);
+    this.#state = { ...this.#state, deadline: patience };
   }
 
   /** Kills a child that didn't stop in time. */

@@ -117,10 +117,8 @@ test.skipIf(process.platform !== 'linux')(
       control: 'explicit',
       config: 'timeouts: { run: 200ms, grace: 0s, drain: 500ms }',
     });
-    const change = async (model: string, action: 'load' | 'unload', config?: object): Promise<number> => {
-      const parameters = config === undefined ? {} : { config: JSON.stringify(config) };
-      return (await gateway.post(`/v2/repository/models/${model}/${action}`, { parameters })).status;
-    };
+    const change = async (...asked: Parameters<Supervised['change']>): Promise<number> =>
+      (await gateway.change(...asked)).status;
     const two = { max_batch_size: 1, instance_group: [{ count: 2 }] };
     expect([await change('slow', 'load', two), await change('fast', 'load')]).toEqual([200, 200]);
     expect((await gateway.infer('slow', ENDLESS)).status).toBe(504);

@@ -17,7 +17,13 @@ export interface Supervised extends AsyncDisposable {
   infer(model: string, value: number): Promise<Response>;
   /** POSTs JSON to the data plane. */
   post(path: string, body: unknown): Promise<Response>;
+  /** The control plane's URL. */
+  readonly admin: string;
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
+  /** POSTs `/v2/repository/models/{model}/load` or `unload`, with a configuration where there is one. */
+  change(model: string, action: 'load' | 'unload', config?: object): Promise<Response>;
+  /** A model's configuration, as `GET /v2/models/{model}/config` has it. */
+  configOf(model: string): Promise<unknown>;
   /** Lines of the log with that message. */
   logged(message: string): readonly Readonly<Record<string, unknown>>[];
 }
@@ -25,6 +31,8 @@ export interface Supervised extends AsyncDisposable {
 export interface SupervisedOptions {
   /** Files of `model.onnx` by model, served as version 1. */
   readonly models: Readonly<Record<string, Uint8Array>>;
+  /** Further files, by path in the folder of the models. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
   /** Who loads them; left out: they are there from the start. */
   readonly control?: 'none' | 'explicit';
   /** Further lines of signalbox.yaml. */
@@ -35,17 +43,19 @@ export interface SupervisedOptions {
 
 export async function startSupervised({
   models,
+  files = {},
   control = 'none',
   config = '',
   preload,
 }: SupervisedOptions): Promise<Supervised> {
   const folder = await temporaryFolder({
     'signalbox.yaml':
-      'listen: { http: 127.0.0.1:0, metrics: 127.0.0.1:0 }\n' +
+      'listen: { http: 127.0.0.1:0, metrics: 127.0.0.1:0, admin: 127.0.0.1:0 }\n' +
       `models: { repository: ./models, control: ${control} }\n${config}\n`,
     ...Object.fromEntries(
       Object.entries(models).map(([model, bytes]) => [`models/${model}/1/model.onnx`, bytes]),
     ),
+    ...Object.fromEntries(Object.entries(files).map(([path, content]) => [`models/${path}`, content])),
   });
   const args = ['gateway/cli/main.ts', 'serve', '--config', join(folder.path, 'signalbox.yaml')];
   const startedMs = performance.now();
@@ -53,7 +63,7 @@ export async function startSupervised({
     ...process.env,
     ...(preload !== undefined && { NODE_OPTIONS: `--import=${preload}` }),
   });
-  const { http = '', metrics = '', pid } = await running.ready();
+  const { http = '', metrics = '', admin = '', pid } = await running.ready();
   const post = (path: string, body: unknown): Promise<Response> =>
     fetch(`http://${http}${path}`, { method: 'POST', body: JSON.stringify(body) });
   return {
@@ -66,6 +76,14 @@ export async function startSupervised({
       return post(`/v2/models/${model}/infer`, { inputs });
     },
     post,
+    admin: `http://${admin}`,
+    change(model, action, config) {
+      const parameters = config === undefined ? {} : { config: JSON.stringify(config) };
+      return post(`/v2/repository/models/${model}/${action}`, { parameters });
+    },
+    async configOf(model) {
+      return (await fetch(`http://${http}/v2/models/${model}/config`)).json();
+    },
     async metric(name, labels) {
       return metricValue(await (await fetch(`http://${metrics}/metrics`)).text(), name, labels);
     },

@@ -172,7 +172,7 @@ function requireWorkers(version: Servable): void {
 
 /** @throws GatewayError */
 async function scale(
-  { log, modelChanges }: Gateway,
+  { log, repository, modelChanges }: Gateway,
   { actor }: ModelCaller,
   version: Servable,
   count: number,
@@ -181,7 +181,7 @@ async function scale(
   // A version that is replaced meanwhile stays until its workers are what was asked for.
   const release = version.hold();
   try {
-    await modelChanges.make(model, { action: 'model.scale', actor }, async () => version.resize?.(count));
+    await modelChanges.make(model, { action: 'model.scale', actor }, () => repository.scale(version, count));
     log.info({ model, version: number, instances: count }, 'scaled');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

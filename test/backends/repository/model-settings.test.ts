@@ -9,7 +9,7 @@ import type { TemporaryFolder } from '../../models/temporary-folder.ts';
 
 /** The settings of the only model of a repository. */
 async function settingsIn(root: TemporaryFolder): Promise<ModelSettings> {
-  const [folder] = (await scanRepository(root.path)).folders;
+  const [folder] = scanRepository(root.path).folders;
   if (folder === undefined) throw new Error('the repository has no model');
   return readSettings(folder);
 }

@@ -3,12 +3,12 @@ import { vi } from 'vitest';
 import { ModelVersion } from '../../../backends/model-version.ts';
 import type { Servable } from '../../../backends/servable.ts';
 import { ModelRepository } from '../../../backends/repository/repository.ts';
-import type { RepositoryEvents, RepositoryOptions } from '../../../backends/repository/repository.ts';
+import type { RepositoryEvents, RepositoryOptions } from '../../../backends/repository/repository-options.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 import type { TemporaryFolder } from '../../models/temporary-folder.ts';
 
 type Events = {
-  readonly [Event in keyof RepositoryEvents]: ReturnType<typeof vi.fn<RepositoryEvents[Event]>>;
+  readonly [Event in keyof RepositoryEvents]-?: ReturnType<typeof vi.fn<Required<RepositoryEvents>[Event]>>;
 };
 
 export interface OpenedRepository extends AsyncDisposable {
@@ -33,6 +33,8 @@ export function repositoryEvents(): Events {
     onKept: vi.fn(),
     onReplaced: vi.fn(),
     onLingering: vi.fn(),
+    onHandover: vi.fn(),
+    onUnscaled: vi.fn(),
   };
 }
 
@@ -44,7 +46,9 @@ export async function openRepository(
     load = [],
     neededBy = () => undefined,
     ...others
-  }: Partial<Pick<RepositoryOptions, 'control' | 'load' | 'neededBy' | 'machine' | 'unloadWaitMs'>> = {},
+  }: Partial<
+    Pick<RepositoryOptions, 'control' | 'load' | 'neededBy' | 'machine' | 'unloadWaitMs' | 'handover'>
+  > = {},
 ): Promise<OpenedRepository> {
   const root = await temporaryFolder(files);
   const events = repositoryEvents();
