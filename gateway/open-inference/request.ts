@@ -80,7 +80,7 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
   binary.expectEnd();
   const id = optionalAt(root, 'id');
   if (id !== undefined && typeof id !== 'string') throw invalid(`id is ${nameOf(id)}; expected a string`);
-  const { outputs, binaryByOutput, classesByOutput, outputParameters } = readOutputs(root);
+  const { outputs, binaryByOutput, classesByOutput, outputParameters } = readOutputs(root, wholeNumbers);
   const { priority, timeoutMs } = readSchedulePolicy(parameters, 'the request');
   const binaryOutput = flagAt(parameters, 'binary_data_output', 'the request.parameters');
   return {
@@ -120,7 +120,8 @@ function readInput(
   const head = { name, datatype, shape: readShape(input, where) };
   const parameters = optionalObjectAt(input, 'parameters', where);
   refuseUnsupported(parameters, where);
-  if (parameters !== NOTHING) inputParameters.push({ name, parameters });
+  if (parameters !== NOTHING)
+    inputParameters.push({ name, parameters: wholeNumbers.exactlyOf('inputs', index, parameters) });
   const size = optionalAt(parameters, 'binary_data_size');
   const data = optionalAt(input, 'data');
   if (size === undefined) {
@@ -148,7 +149,7 @@ interface ReadOutputs extends Pick<V2Request, 'outputs' | 'binaryByOutput' | 'cl
   readonly outputParameters: readonly NamedParameters[];
 }
 
-function readOutputs(root: JsonObject): ReadOutputs {
+function readOutputs(root: JsonObject, wholeNumbers: WholeNumbers): ReadOutputs {
   if (optionalAt(root, 'outputs') === undefined) return NOTHING_SAID;
   const binaryByOutput = new Map<string, boolean>();
   const classesByOutput = new Map<string, number>();
@@ -162,7 +163,8 @@ function readOutputs(root: JsonObject): ReadOutputs {
     names.add(name);
     const parameters = optionalObjectAt(output, 'parameters', where);
     refuseUnsupported(parameters, where);
-    if (parameters !== NOTHING) outputParameters.push({ name, parameters });
+    if (parameters !== NOTHING)
+      outputParameters.push({ name, parameters: wholeNumbers.exactlyOf('outputs', index, parameters) });
     const said = optionalAt(parameters, 'binary_data') !== undefined;
     if (said) binaryByOutput.set(name, flagAt(parameters, 'binary_data', `${where}.parameters`));
     const classes = readClassification(parameters, where);

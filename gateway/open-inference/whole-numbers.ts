@@ -61,6 +61,20 @@ export class WholeNumbers {
       return isObject(this.#root) ? own(this.#root, 'parameters') : undefined;
     });
   }
+
+  /**
+   * As {@link exactly}, of the parameters of a single tensor.
+   *
+   * @param tensor its place in the list
+   */
+  exactlyOf(list: 'inputs' | 'outputs', tensor: number, parameters: JsonObject): JsonObject {
+    return withExactNumbers(parameters, () => {
+      this.#root ??= readExactly(this.#text);
+      const tensors: unknown = isObject(this.#root) ? own(this.#root, list) : undefined;
+      const found: unknown = Array.isArray(tensors) ? tensors[tensor] : undefined;
+      return isObject(found) ? own(found, 'parameters') : undefined;
+    });
+  }
 }
 
 /**

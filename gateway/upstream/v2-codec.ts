@@ -25,7 +25,8 @@ export function encodeV2Request(request: InferRequest, tensors: 'binary' | 'json
   const { inputs: ofInputs, outputs: ofOutputs } = request.tensorParameters ?? NO_PARAMETERS;
   const inputs = request.inputs.map((input) => {
     const { name, datatype, shape } = input;
-    const own = ofInputs.get(name);
+    const said = ofInputs.get(name);
+    const own = said && withAllDigits(Object.entries(said));
     if (!isBinary) return { name, datatype, shape, ...(own && { parameters: own }), data: jsonOf(input) };
     const bytes = tensorToBytes(input);
     chunks.push(bytes);
@@ -64,7 +65,7 @@ export function encodeV2Request(request: InferRequest, tensors: 'binary' | 'json
 const NO_PARAMETERS: TensorParameters = { inputs: new Map(), outputs: new Map() };
 
 function describeOutput(name: string, own: object | undefined, isBinary: boolean): object {
-  const parameters = { ...own, ...(isBinary && { binary_data: true }) };
+  const parameters = { ...withAllDigits(Object.entries(own ?? {})), ...(isBinary && { binary_data: true }) };
   return Object.keys(parameters).length === 0 ? { name } : { name, parameters };
 }
 
@@ -79,10 +80,12 @@ const SAID_BY_THE_GATEWAY: ReadonlySet<string> = new Set([
 /** The parameters of the caller's that mean something to the server alone. */
 function ownParameters(parameters: InferRequest['parameters']): object {
   if (parameters === undefined) return {};
+  return withAllDigits(Object.entries(parameters).filter(([name]) => !SAID_BY_THE_GATEWAY.has(name)));
+}
+
+function withAllDigits(parameters: readonly (readonly [string, unknown])[]): object {
   return Object.fromEntries(
-    Object.entries(parameters)
-      .filter(([name]) => !SAID_BY_THE_GATEWAY.has(name))
-      .map(([name, value]) => [name, typeof value === 'bigint' ? jsonDigits(value) : value]),
+    parameters.map(([name, value]) => [name, typeof value === 'bigint' ? jsonDigits(value) : value]),
   );
 }
 

@@ -104,6 +104,9 @@ test('a call that is decoded keeps its id and its parameters, and no version is 
   });
 });
 
+/** A whole number that a double can't hold. */
+const ID = '9007199254740993';
+
 test.each(['json', 'binary'] as const)(
   'the parameters of single inputs and outputs are passed on, as %s, but for those that the gateway heeds itself',
   async (tensors) => {
@@ -115,22 +118,32 @@ test.each(['json', 'binary'] as const)(
       config: 'limits: { models: { digits: 10/h burst 10 } }',
     });
     using client = new GrpcClient(gateway.server.bound.grpc ?? '');
-    const scale = { scale: { double_param: 0.5 }, classification: { int64_param: 0 } };
+    const scale = {
+      scale: { double_param: 0.5 },
+      id: { int64_param: ID },
+      classification: { int64_param: 0 },
+    };
     await client.call('ModelInfer', {
       ...ASKED,
       inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 1], parameters: scale }],
       outputs: [{ name: 'OUTPUT', parameters: { form: { string_param: 'log' } } }],
     });
     const inputs = [
-      { name: 'INPUT', shape: [1, 1], datatype: 'FP32', data: [7], parameters: { scale: 0.5 } },
+      {
+        name: 'INPUT',
+        shape: [1, 1],
+        datatype: 'FP32',
+        data: [7],
+        parameters: { scale: 0.5, id: JSON.rawJSON(ID) },
+      },
     ];
     const outputs = [{ name: 'OUTPUT', parameters: { form: 'log', binary_data: false } }];
     expect((await infer(gateway, { body: JSON.stringify({ inputs, outputs }) })).value).toBe(42);
     for (const { headers, body } of server.arrived) {
       const length = headers['inference-header-content-length'];
-      const sent: unknown = JSON.parse(
-        String(body.subarray(0, length === undefined ? body.length : Number(length))),
-      );
+      const text = String(body.subarray(0, length === undefined ? body.length : Number(length)));
+      expect(text).toContain(`"id":${ID}`);
+      const sent: unknown = JSON.parse(text);
       expect(sent).toMatchObject({
         inputs: [
           { name: 'INPUT', parameters: { scale: 0.5, ...(tensors === 'binary' && { binary_data_size: 4 }) } },
