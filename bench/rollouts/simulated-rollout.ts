@@ -188,7 +188,10 @@ function proportion(units: number, successes: number): MetricTally {
     sumX3: successes,
     sumY: units,
     sumY2: units,
+    sumY3: 0,
     sumXY: successes,
+    sumX2Y: 0,
+    sumXY2: 0,
     histogram: readHistogram([]),
   };
 }

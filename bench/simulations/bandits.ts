@@ -91,7 +91,8 @@ function pooled(epochs: readonly Epoch[]): Epoch {
   }));
 }
 
-function weightOf(comparison: Comparison | undefined, random: () => number): number | undefined {
+/** The variant's next weight, by the product's own draws; undefined while nothing is known of it. */
+export function weightOf(comparison: Comparison | undefined, random: () => number): number | undefined {
   if (comparison === undefined) return undefined;
   const deviations = [comparison.controlVariance, comparison.variantVariance].map(Math.sqrt);
   const [ofControl = 0, ofVariant = 0] = deviations;

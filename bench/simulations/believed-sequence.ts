@@ -6,7 +6,7 @@ import type { Anytime } from '../../experiments/statistics/sequential/confidence
 /** The error that the sequences are made for. */
 export const ALPHA = 0.05;
 
-const TUNING = { plannedTime: 10_000, alpha: ALPHA };
+export const TUNING = { plannedTime: 10_000, alpha: ALPHA };
 
 /** The sequence of a difference, as results show it; undefined where too few units are compared to believe one. */
 export function believedSequence(comparison: Comparison | undefined): Anytime | undefined {

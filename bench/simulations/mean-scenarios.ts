@@ -62,6 +62,19 @@ export function meanScenarios(units: number): readonly Scenario[] {
         'claimed',
       ),
     ),
+    meanScenario(
+      {
+        name: 'A/A, 90/10, a covariate that leaves nothing but an event of 1 % (CUPED)',
+        plan: plan('mean', true),
+        epochs: constant(units, 0.1),
+        draw: (random) => {
+          const before = 10 * normal(random);
+          return { value: before + (random() < 0.01 ? 5 : 0), second: before };
+        },
+        truth: NOTHING,
+      },
+      'shown',
+    ),
     ...each((split, share) =>
       meanScenario(
         {

@@ -3,6 +3,8 @@ import { bucketOfPercentile, momentsCappedAt } from '../statistics/estimates/win
 import type { LogHistogram } from '../statistics/states/log-histogram.ts';
 import type { MeanState } from '../statistics/states/mean-state.ts';
 import type { MetricState } from '../statistics/states/metric-state.ts';
+import { NO_PAIRS } from '../statistics/states/pair-state.ts';
+import type { PairState } from '../statistics/states/pair-state.ts';
 import type { Histogram } from '../stores/histogram.ts';
 import type { MetricTally } from '../stores/tallies.ts';
 import type { PlannedMetric } from './metric-plan.ts';
@@ -13,7 +15,8 @@ export class UnfitTally extends Error {}
 /**
  * A metric's state, as statistics take it, from its sums.
  *
- * @throws UnfitTally where values below zero were counted in a distribution, which has buckets for the others only
+ * @throws UnfitTally where values below zero were counted in a distribution, which has buckets for the others only, and where the sums of a ratio or
+ * a covariate were begun by a release that kept fewer
  */
 export function metricState({ plan, cap }: PlannedMetric, tally: MetricTally): MetricState {
   const kind = stateKindOf(plan);
@@ -26,14 +29,7 @@ export function metricState({ plan, cap }: PlannedMetric, tally: MetricTally): M
         moments: cap === undefined ? momentsOfX(tally) : momentsCappedAt(unsigned(tally.histogram), cap),
       };
     case 'pair':
-      return {
-        kind,
-        moments: {
-          x: momentsOfX(tally),
-          y: momentsOfY(tally),
-          comoment: tally.units === 0 ? 0 : tally.sumXY - (tally.sumX * tally.sumY) / tally.units,
-        },
-      };
+      return { kind, moments: pairMoments(tally) };
     case 'histogram':
       return { kind, histogram: unsigned(tally.histogram) };
   }
@@ -69,10 +65,27 @@ function momentsOfX({ units: n, sumX, sumX2, sumX3 }: MetricTally): MeanState {
   };
 }
 
-/** The sum of cubes is not kept of a denominator: its skewness only says how many units to wait for, and the numerator's does too. */
-function momentsOfY({ units: n, sumY, sumY2 }: MetricTally): MeanState {
-  if (n === 0) return { n: 0, mean: 0, m2: 0, m3: 0 };
-  return { n, mean: sumY / n, m2: squaredDeviations(n, sumY, sumY2), m3: 0 };
+function pairMoments(tally: MetricTally): PairState {
+  const { units: n, sumX, sumX2, sumY, sumY2, sumXY, sumX2Y, sumY3, sumXY2 } = tally;
+  if (n === 0) return NO_PAIRS;
+  if (sumX2 > 0 && sumY2 > 0 && sumY3 === 0 && sumX2Y === 0 && sumXY2 === 0) {
+    throw new UnfitTally(
+      'its sums were begun by an older release, which did not keep how skewed it is; begin a new phase',
+    );
+  }
+  const [x, y] = [sumX / n, sumY / n];
+  return {
+    x: momentsOfX(tally),
+    y: {
+      n,
+      mean: y,
+      m2: squaredDeviations(n, sumY, sumY2),
+      m3: sumY3 - 3 * y * sumY2 + 2 * n * y ** 3,
+    },
+    comoment: sumXY - sumX * y,
+    comomentXXY: sumX2Y - y * sumX2 - 2 * x * sumXY + 2 * n * x * x * y,
+    comomentXYY: sumXY2 - x * sumY2 - 2 * y * sumXY + 2 * n * x * y * y,
+  };
 }
 
 /**

@@ -3,7 +3,11 @@ import type { Guardrail } from '../metric-definition.ts';
 import { quantileOf } from '../statistics/estimates/quantile.ts';
 import { DEFAULT_SETTINGS } from '../statistics/analysis/input.ts';
 import { meanStrata } from '../statistics/analysis/strata.ts';
-import { compareMeanWith, compareQuantileWith } from '../statistics/sequential/one-sample.ts';
+import {
+  compareMeanWith,
+  compareQuantileWith,
+  compareRatioWith,
+} from '../statistics/sequential/one-sample.ts';
 import type { OneSample } from '../statistics/sequential/one-sample.ts';
 import { mergeStates } from '../statistics/states/metric-state.ts';
 import type { MetricState } from '../statistics/states/metric-state.ts';
@@ -126,6 +130,9 @@ function measure(
     const estimate = quantileOf([{ histogram: state.histogram, weight: 1 }], plan.quantile);
     if (estimate === undefined) return { measured: undefined, units };
     return { measured: compareQuantileWith(state.histogram, plan.quantile, estimate, value, tuning), units };
+  }
+  if (plan.type === 'ratio' && state.kind === 'pair') {
+    return { measured: compareRatioWith(state.moments, value, alpha, tuning), units };
   }
   const { strata } = meanStrata(plan, [{ control: state, variant: state }], [state]);
   const [stratum] = strata;

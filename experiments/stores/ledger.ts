@@ -309,6 +309,9 @@ function contribution(
     sum('sumY2', y * y),
     sum('sumXY', x * y),
   ];
+  if (metric.kind === 'ratio' || metric.covariate !== undefined) {
+    deltas.push(sum('sumY3', y ** 3), sum('sumX2Y', x * x * y), sum('sumXY2', x * y * y));
+  }
   if (metric.kind === 'quantile' || metric.histogram === true) {
     deltas.push([fields.bucket(bucketOf(x)), sign]);
   }

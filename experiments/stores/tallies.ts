@@ -16,6 +16,10 @@ export interface MetricTally {
   readonly sumY2: number;
   readonly sumXY: number;
   readonly sumX3: number;
+  /** The sums of y³, x²y and xy², where y is a ratio's denominator or a covariate; 0 for every other metric. */
+  readonly sumY3: number;
+  readonly sumX2Y: number;
+  readonly sumXY2: number;
   /** Of the values, where the distribution is kept; else empty. */
   readonly histogram: Histogram;
 }
@@ -129,6 +133,9 @@ export function metricFieldsOf(epoch: number, variant: string, metric: string): 
         sumY2: nameOf('sumY2'),
         sumXY: nameOf('sumXY'),
         sumX3: nameOf('sumX3'),
+        sumY3: nameOf('sumY3'),
+        sumX2Y: nameOf('sumX2Y'),
+        sumXY2: nameOf('sumXY2'),
       },
       // A bucket's name has nothing in it that JSON would escape.
       bucket: (bucket) => `${bucketStart},"${bucket}"]`,
@@ -225,7 +232,18 @@ class VariantDraft {
 }
 
 function noSums(): Record<MetricSum, number> {
-  return { units: 0, sumX: 0, sumX2: 0, sumY: 0, sumY2: 0, sumXY: 0, sumX3: 0 };
+  return {
+    units: 0,
+    sumX: 0,
+    sumX2: 0,
+    sumX3: 0,
+    sumY: 0,
+    sumY2: 0,
+    sumY3: 0,
+    sumXY: 0,
+    sumX2Y: 0,
+    sumXY2: 0,
+  };
 }
 
 function addToVariant(draft: VariantDraft, field: Exclude<TallyField, { 0: 'untested' }>, sum: number): void {

@@ -1,7 +1,8 @@
+import { ratioStrata } from '../estimates/ratio.ts';
 import { adjustForCovariate } from '../estimates/cuped.ts';
 import type { CovariateAdjustment } from '../estimates/cuped.ts';
 import type { Stratum } from '../estimates/comparison.ts';
-import { sampleOfMean, sampleOfProportion, sampleOfRatio, sampleWithCovariate } from '../estimates/sample.ts';
+import { sampleOfMean, sampleOfProportion, sampleWithCovariate } from '../estimates/sample.ts';
 import type { Sample } from '../estimates/sample.ts';
 import { bucketOfPercentile, winsorisedMoments } from '../estimates/winsorise.ts';
 import type { MetricState } from '../states/metric-state.ts';
@@ -59,11 +60,9 @@ export function meanStrata(
   pairs: readonly StatePair[],
   allStates: readonly MetricState[],
 ): MeanStrata {
-  if (plan.type !== 'ratio' && plan.covariate === true) {
-    const moments = pairs.map(({ control, variant }) => ({
-      control: pairOf(plan, control),
-      variant: pairOf(plan, variant),
-    }));
+  if (plan.type === 'ratio') return { strata: ratioStrata(pairs.map((pair) => momentsOf(plan, pair))) };
+  if (plan.covariate === true) {
+    const moments = pairs.map((pair) => momentsOf(plan, pair));
     const adjustment = adjustForCovariate(moments);
     const { theta, centre } = adjustment;
     const strata = moments.map(({ control, variant }) => ({
@@ -85,7 +84,6 @@ function samplerFor(plan: MetricPlan, allStates: readonly MetricState[]): (state
   const histograms = allStates.flatMap((state) => (state.kind === 'histogram' ? [state.histogram] : []));
   const cap = winsorise === undefined ? undefined : bucketOfPercentile(histograms, winsorise);
   return (state) => {
-    if (plan.type === 'ratio') return sampleOfRatio(pairOf(plan, state));
     switch (state.kind) {
       case 'proportion':
         return sampleOfProportion(state.units, state.successes);
@@ -97,6 +95,13 @@ function samplerFor(plan: MetricPlan, allStates: readonly MetricState[]): (state
         throw wrongKind(plan, state);
     }
   };
+}
+
+function momentsOf(
+  plan: MetricPlan,
+  { control, variant }: StatePair,
+): { readonly control: PairState; readonly variant: PairState } {
+  return { control: pairOf(plan, control), variant: pairOf(plan, variant) };
 }
 
 function pairOf(plan: MetricPlan, state: MetricState): PairState {

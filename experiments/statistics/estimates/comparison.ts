@@ -1,4 +1,5 @@
 import type { Sample } from './sample.ts';
+import { stratumWeight } from './stratum-weight.ts';
 
 /** Both arms in one epoch: within it the shares are constant, so its difference is an unbiased one. */
 export interface Stratum {
@@ -26,31 +27,29 @@ export interface Comparison {
    * equal split it cancels; at 90/10 it is 2.7 times the unit's over the root of all units.
    */
   readonly skewness: number;
+  /** Of a ratio: the standard error of the mean denominator over that mean, in the arm that knows it least; 0 for all else. */
+  readonly denominatorError: number;
 }
 
 /**
- * Puts the epochs together: the mean of each arm is Σ w_k mean_k / Σ w_k, with w_k = n_a n_b / (n_a + n_b). Pooling the units
- * in place of that confounds a variant with the time when it got its traffic (Simpson's paradox).
- *
- * The weights are those of Cochran, Mantel and Haenszel. They minimise the variance when a unit's variance is the same in both
- * arms and all epochs, and look at no outcome, so they bias nothing. The sum Σ w_k difference_k is a martingale under the null
+ * Puts the epochs together: the mean of each arm is Σ w_k mean_k / Σ w_k, with w_k = n_a n_b / (n_a + n_b), as {@link stratumWeight}. Pooling the
+ * units in place of that confounds a variant with the time when it got its traffic (Simpson's paradox). The sum Σ w_k difference_k is a martingale under the null
  * hypothesis, whatever the shares of later epochs depend on, so it can be looked at after every unit. When the
  * effect differs between epochs, the estimate is its mean with these weights.
  *
  * An epoch in which an arm has fewer than two units tells nothing, and is left out.
  *
- * Source: W. G. Cochran, "Some methods for strengthening the common χ² tests", Biometrics 10 (1954), section 5; degrees of
- * freedom: F. E. Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 2
+ * Source of the degrees of freedom: F. E. Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 2
  * (1946), equation 17.
  *
  * @returns undefined when no epoch has two units in both arms
  */
 export function compareArms(strata: readonly Stratum[]): Comparison | undefined {
-  const counted = strata.filter(({ control, variant }) => control.units > 1 && variant.units > 1);
-  const weights = counted.map(
-    ({ control, variant }) => (control.units * variant.units) / (control.units + variant.units),
-  );
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const counted = strata.flatMap((stratum) => {
+    const weight = stratumWeight(stratum.control.units, stratum.variant.units);
+    return weight === 0 ? [] : [{ ...stratum, weight }];
+  });
+  const total = counted.reduce((sum, { weight }) => sum + weight, 0);
   if (total === 0) return undefined;
 
   const sums = { control: 0, variant: 0, controlVariance: 0, variantVariance: 0 };
@@ -58,8 +57,10 @@ export function compareArms(strata: readonly Stratum[]): Comparison | undefined 
   let [satterthwaite, imbalance] = [0, 0];
   const third = { control: 0, variant: 0 };
   const second = { control: 0, variant: 0 };
-  counted.forEach((stratum, index) => {
-    const share = (weights[index] ?? 0) / total;
+  const denominators = { control: 0, variant: 0 };
+  const ofOneUnit = { control: 0, variant: 0 };
+  for (const stratum of counted) {
+    const share = stratum.weight / total;
     const { control, variant } = stratum;
     imbalance += (share * (control.units - variant.units)) / (control.units + variant.units);
     for (const arm of ['control', 'variant'] as const) {
@@ -71,10 +72,17 @@ export function compareArms(strata: readonly Stratum[]): Comparison | undefined 
       units[arm] += sample.units;
       second[arm] += sample.units * sample.variance;
       third[arm] += sample.units * sample.skewness * sample.variance ** 1.5;
+      denominators[arm] += sample.units * (sample.denominatorVariance ?? 0);
+      ofOneUnit[arm] += (share * share) / sample.units;
     }
-  });
+  }
   const skewnessOf = (arm: 'control' | 'variant'): number =>
     second[arm] === 0 ? 0 : Math.abs(third[arm] / units[arm]) / (second[arm] / units[arm]) ** 1.5;
+  // The arm with more units knows better how much denominators vary.
+  const denominatorVariance = Math.max(
+    denominators.control / units.control,
+    denominators.variant / units.variant,
+  );
   const varianceOfDifference = sums.controlVariance + sums.variantVariance;
   return {
     ...sums,
@@ -84,6 +92,7 @@ export function compareArms(strata: readonly Stratum[]): Comparison | undefined 
     effectiveUnits: 4 * total,
     skewness:
       (Math.max(skewnessOf('control'), skewnessOf('variant')) * Math.abs(imbalance)) / Math.sqrt(total),
+    denominatorError: Math.sqrt(denominatorVariance * Math.max(ofOneUnit.control, ofOneUnit.variant)),
   };
 }
 
@@ -94,18 +103,27 @@ const LEAST_UNITS = 100;
 const MOST_SKEWED = 0.25;
 
 /**
+ * The largest relative standard error of a ratio's denominator: its bias is at most that many of its own standard errors.
+ *
+ * Source: H. O. Hartley and A. Ross, "Unbiased ratio estimators", Nature 174 (1954), for the bound; Cochran, "Sampling Techniques", section 6.5, for
+ * the tenth.
+ */
+const LARGEST_DENOMINATOR_ERROR = 0.1;
+
+/**
  * How many effective units there have to be before an asymptotic sequence may be believed: 100 units in each arm, and so many
- * that the difference's skewness is 0.25 at most. Before that a 10 % arm of a 1 % rate shows no event, hence no
+ * that the difference's skewness is 0.25 at most, and a ratio's denominator known to a tenth. Before that a 10 % arm of a 1 % rate shows no event, hence no
  * variance, and 16 % of A/A experiments raised an alarm (`bench/simulations`). The rule looks at numbers that don't tell the effect.
  *
  * Source: the order of the normal approximation's error is that of the skewness (Berry 1941, Esseen 1942); W. G. Cochran,
  * "Sampling Techniques", 3rd edition, section 2.15, gives such a rule for one mean.
  */
 export function effectiveUnitsToBelieve(comparison: Comparison): number {
-  const { controlUnits, variantUnits, effectiveUnits, skewness } = comparison;
+  const { controlUnits, variantUnits, effectiveUnits, skewness, denominatorError } = comparison;
   const forUnits = LEAST_UNITS / Math.min(controlUnits, variantUnits);
   const forSkewness = (skewness / MOST_SKEWED) ** 2;
-  return Math.max(forUnits, forSkewness) * effectiveUnits;
+  const forDenominator = (denominatorError / LARGEST_DENOMINATOR_ERROR) ** 2;
+  return Math.max(forUnits, forSkewness, forDenominator) * effectiveUnits;
 }
 
 /** An effect and how far it may be from the truth. */

@@ -1,11 +1,12 @@
-import { mergePairs, NO_PAIRS } from '../states/pair-state.ts';
+import { mergePairs } from '../states/pair-state.ts';
 import type { PairState } from '../states/pair-state.ts';
+import { stratumWeight } from './stratum-weight.ts';
 
 /** How a covariate from before the exposure is taken out of an outcome. */
 export interface CovariateAdjustment {
   /** The slope of the outcome on the covariate. */
   readonly theta: number;
-  /** The covariate's mean over all units: an adjusted mean stays on the outcome's scale. */
+  /** The covariate's mean, with the epochs' weights, as the means that it is taken out of have them: these stay on the outcome's scale. */
   readonly centre: number;
   /** The share of the variance that it takes away, 0 to 1: the squared correlation. */
   readonly varianceReduction: number;
@@ -26,18 +27,21 @@ export function adjustForCovariate(
   epochs: readonly { readonly control: PairState; readonly variant: PairState }[],
 ): CovariateAdjustment {
   let [outcome, covariate, comoment] = [0, 0, 0];
-  let all = NO_PAIRS;
+  let [weights, centre] = [0, 0];
   for (const { control, variant } of epochs) {
     const both = mergePairs(control, variant);
     outcome += both.x.m2;
     covariate += both.y.m2;
     comoment += both.comoment;
-    all = mergePairs(all, both);
+    const weight = stratumWeight(control.x.n, variant.x.n);
+    weights += weight;
+    centre += weight * both.y.mean;
   }
-  if (covariate === 0 || outcome === 0) return { theta: 0, centre: all.y.mean, varianceReduction: 0 };
+  centre = weights === 0 ? 0 : centre / weights;
+  if (covariate === 0 || outcome === 0) return { theta: 0, centre, varianceReduction: 0 };
   return {
     theta: comoment / covariate,
-    centre: all.y.mean,
+    centre,
     varianceReduction: (comoment * comoment) / (outcome * covariate),
   };
 }

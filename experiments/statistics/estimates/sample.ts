@@ -1,6 +1,6 @@
 import type { MeanState } from '../states/mean-state.ts';
 import { skewness, variance } from '../states/mean-state.ts';
-import { covariance } from '../states/pair-state.ts';
+import { lessMultiple } from '../states/pair-state.ts';
 import type { PairState } from '../states/pair-state.ts';
 
 /** What inference needs to know of one arm's units. */
@@ -9,8 +9,10 @@ export interface Sample {
   readonly mean: number;
   /** Of one unit's value; of a ratio, of one unit's linearised contribution. */
   readonly variance: number;
-  /** Of one unit's value, where the variance doesn't imply it. It says how many units a normal approximation takes. */
+  /** Of the same. It says how many units a normal approximation takes. */
   readonly skewness: number;
+  /** Of a ratio: of one unit's denominator, over the square of their mean. */
+  readonly denominatorVariance?: number;
 }
 
 /**
@@ -41,33 +43,8 @@ export function sampleOfMean(moments: MeanState): Sample {
   };
 }
 
-/**
- * A ratio of two sums over units, as clicks per impression, where the unit of assignment is the unit of analysis. Its
- * variance is that of the linearised ratio, by the delta method.
- *
- * Source: A. Deng, U. Knoblich and J. Lu, "Applying the delta method in metric analytics", KDD 2018, equation 4.
- */
-export function sampleOfRatio(moments: PairState): Sample {
-  const { x, y } = moments;
-  if (y.mean === 0) return { units: x.n, mean: 0, variance: 0, skewness: 0 };
-  const ratio = x.mean / y.mean;
-  const linearised = variance(x) + ratio * ratio * variance(y) - 2 * ratio * covariance(moments);
-  return {
-    units: x.n,
-    mean: ratio,
-    variance: Math.max(0, linearised) / (y.mean * y.mean),
-    skewness: Math.max(Math.abs(skewness(x)), Math.abs(skewness(y))),
-  };
-}
-
 /** The same sample, with each outcome lowered by `theta` times its covariate's distance from `centre`. */
 export function sampleWithCovariate(moments: PairState, theta: number, centre: number): Sample {
-  const { x, y } = moments;
-  const adjusted = variance(x) + theta * theta * variance(y) - 2 * theta * covariance(moments);
-  return {
-    units: x.n,
-    mean: x.mean - theta * (y.mean - centre),
-    variance: Math.max(0, adjusted),
-    skewness: skewness(x),
-  };
+  const adjusted = sampleOfMean(lessMultiple(moments, theta));
+  return { ...adjusted, mean: adjusted.mean + theta * centre };
 }

@@ -1,4 +1,7 @@
+import { sampleOfMean } from '../estimates/sample.ts';
 import type { Sample } from '../estimates/sample.ts';
+import { lessMultiple } from '../states/pair-state.ts';
+import type { PairState } from '../states/pair-state.ts';
 import { histogramSize, sortedBuckets, upperEdge } from '../states/log-histogram.ts';
 import type { LogHistogram } from '../states/log-histogram.ts';
 import { confidenceSequence } from './confidence-sequence.ts';
@@ -31,6 +34,24 @@ export function compareMeanWith(sample: Sample, value: number, alpha: number, tu
   const effect = { estimate: mean - value, standardError: Math.sqrt(variance / Math.max(1, units)) };
   const sequence = believed ? confidenceSequence(effect, units, alpha, tuning) : undefined;
   return { estimate: mean, p: sequence?.p ?? 1 };
+}
+
+/**
+ * Compares a ratio of two sums over units with a fixed value, validly at every look: where that is the ratio, x - value · y is 0 on average, whatever the
+ * denominators are.
+ *
+ * @returns undefined while nothing has a denominator
+ */
+export function compareRatioWith(
+  moments: PairState,
+  value: number,
+  alpha: number,
+  tuning: Tuning,
+): OneSample | undefined {
+  const { x, y } = moments;
+  if (y.mean === 0) return undefined;
+  const { p } = compareMeanWith(sampleOfMean(lessMultiple(moments, value)), 0, alpha, tuning);
+  return { estimate: x.mean / y.mean, p };
 }
 
 /**

@@ -5,6 +5,7 @@ import { readExperiment } from '../../../experiments/definition.ts';
 import type { Experiment } from '../../../experiments/definition.ts';
 import { epochOf } from '../../../experiments/epoch.ts';
 import { experimentResults } from '../../../experiments/results/experiment-results.ts';
+import { readHistogram } from '../../../experiments/stores/histogram.ts';
 import { windowsOf } from '../../../experiments/stores/ledger.ts';
 import type { Outcome, UnitExposure } from '../../../experiments/stores/ledger.ts';
 import { MemoryStore } from '../../../experiments/stores/memory/memory-store.ts';
@@ -176,6 +177,24 @@ describe('from what a store has', () => {
     const [low, high] = revenue?.difference?.welch ?? [];
     expect(((high ?? 0) - (low ?? 0)) / 2).toBeCloseTo(1.9624 * Math.sqrt((2 * 0.01 * (500 / 499)) / 500), 4);
     expect(perView?.control).toBeCloseTo(0.499, 9);
+  });
+
+  test('a ratio whose sums were begun by an older release is left out, as nothing says how skewed it is', async () => {
+    const experiment = experimentWith('metrics: [{ name: per_view, kind: ratio, role: goal }]');
+    const sums = { units: 500, sumX: 100, sumX2: 100, sumX3: 100, sumY: 1000, sumY2: 4000, sumXY: 300 };
+    const older = { ...sums, sumY3: 0, sumX2Y: 0, sumXY2: 0, histogram: readHistogram([]) };
+    const { key, phase } = experiment;
+    const split = epochOf(experiment);
+    const arm = {
+      ...{ units: 500, requests: 500, unitsByDay: {}, unitsByKey: {}, models: {}, switched: 0 },
+      ...{ unitlessRequests: 0, errors: 0, uncounted: {}, outputs: {}, metrics: { per_view: older } },
+    };
+    const epochs = [{ epoch: split.epoch, split, variants: { v1: arm, v2: arm } }];
+    const results = experimentResults(experiment, { experiment: key, phase, epochs, untested: {} }, START_MS);
+    expect(results.leftOut).toMatchObject([
+      { metric: 'per_view', reason: expect.stringContaining('older release') as string },
+    ]);
+    expect(results.metrics).toEqual([]);
   });
 
   test('what the gateway measures is shown without being asked for, and where a metric names it as its source', async () => {

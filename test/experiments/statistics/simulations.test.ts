@@ -5,6 +5,7 @@ import { meanScenarios } from '../../../bench/simulations/mean-scenarios.ts';
 import { movedUnits } from '../../../bench/simulations/moved-units.ts';
 import { powerScenario } from '../../../bench/simulations/powers.ts';
 import { quantileScenario } from '../../../bench/simulations/quantiles.ts';
+import { ratioScenarios } from '../../../bench/simulations/ratios.ts';
 import { returningUnits } from '../../../bench/simulations/returning-units.ts';
 import { mismatchFound, sampleRatioScenarios } from '../../../bench/simulations/sample-ratios.ts';
 import type { Outcome, Scenario } from '../../../bench/simulations/scenario.ts';
@@ -54,6 +55,10 @@ describe('over many experiments, the claims hold:', () => {
     expectToHold(banditScenario(6000, 0), 40);
   });
 
+  test.each(ratioScenarios(4000))('$name', (scenario) => {
+    expectToHold(scenario, 40);
+  });
+
   test.each(sampleRatioScenarios(3000))('$name', (scenario) => {
     expectToHold(scenario, 400);
   });
@@ -81,4 +86,22 @@ test('epochs that are pooled in place of compared raise an alarm in most experim
   expect(
     rateOf(simulate(changing, 20), 'epochs pooled: the sequence leaves out the true difference'),
   ).toBeGreaterThan(0.8);
+});
+
+describe('a ratio would raise false alarms', () => {
+  const rateIn = (name: string, units: number, event: string): number => {
+    const scenario = ratioScenarios(units).find((candidate) => candidate.name.includes(name));
+    return rateOf(simulate(scenario ?? expect.fail(`no ${name}`), 20), event);
+  };
+
+  test('with one for each epoch', () => {
+    const event = 'each epoch its own ratio, no burn-in: the same';
+    expect(rateIn('in epochs of 50 units', 4000, event)).toBeGreaterThan(0.5);
+  });
+
+  test('before its denominators are known', () => {
+    const event = 'without the burn-in: the sequence leaves out the truth';
+    expect(rateIn('denominators of 1, or of 200', 8000, event)).toBeGreaterThan(0.1);
+    expect(rateIn('clicks of impressions that 1 %', 8000, event)).toBeGreaterThan(0.3);
+  });
 });

@@ -133,7 +133,10 @@ export function windowContract(open: () => StateStore): void {
         sumX2: 9,
         sumY: 15,
         sumY2: 225,
+        sumY3: 3375,
         sumXY: 45,
+        sumX2Y: 135,
+        sumXY2: 675,
       });
       const score = await metricOf(name, SCORE, nowMs);
       expect(score).toMatchObject({ units: 1, sumX: 3 });
@@ -148,7 +151,8 @@ export function windowContract(open: () => StateStore): void {
         const own = outcome(name, { metric: SPENT, value: { x: 10, y: 1 } });
         const later = outcome(name, { uid: '0000000000000002', metric: BEFORE, value: { x: 9, y: 1 } });
         await open().recordOutcomes(covariateFirst ? [before, own, later] : [own, later, before]);
-        const both = { units: 1, sumX: 10, sumY: 3, sumY2: 9, sumXY: 30 };
+        const squares = { units: 1, sumX: 10, sumY: 3, sumY2: 9, sumXY: 30 };
+        const both = { ...squares, sumY3: 27, sumX2Y: 300, sumXY2: 90 };
         expect(await metricOf(name, SPENT, START_MS)).toMatchObject(both);
         expect(await open().recordOutcomes([before])).toEqual(['duplicate']);
         expect(await metricOf(name, SPENT, START_MS)).toMatchObject(both);

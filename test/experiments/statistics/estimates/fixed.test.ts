@@ -6,11 +6,8 @@ import {
   relativeLift,
 } from '../../../../experiments/statistics/estimates/comparison.ts';
 import type { Comparison, Effect } from '../../../../experiments/statistics/estimates/comparison.ts';
-import {
-  sampleOfMean,
-  sampleOfRatio,
-  sampleWithCovariate,
-} from '../../../../experiments/statistics/estimates/sample.ts';
+import { ratioStrata } from '../../../../experiments/statistics/estimates/ratio.ts';
+import { sampleOfMean, sampleWithCovariate } from '../../../../experiments/statistics/estimates/sample.ts';
 import { welch } from '../../../../experiments/statistics/estimates/welch.ts';
 import {
   bucketOfPercentile,
@@ -117,15 +114,14 @@ describe("Welch's test", () => {
 });
 
 test.each(vectors.ratio)('a ratio by the delta method agrees with GrowthBook, lift $estimate', (vector) => {
-  const [control, variant] = vector.arms.map(({ n, x, xx, y, yy, xy }) =>
-    sampleOfRatio({
-      x: { n, mean: x / n, m2: xx - (x * x) / n, m3: 0 },
-      y: { n, mean: y / n, m2: yy - (y * y) / n, m3: 0 },
-      comoment: xy - (x * y) / n,
-    }),
-  );
+  const [control, variant] = vector.arms.map(({ n, x, xx, y, yy, xy }) => ({
+    ...NO_PAIRS,
+    x: { n, mean: x / n, m2: xx - (x * x) / n, m3: 0 },
+    y: { n, mean: y / n, m2: yy - (y * y) / n, m3: 0 },
+    comoment: xy - (x * y) / n,
+  }));
   if (control === undefined || variant === undefined) expect.fail('the vector has two arms');
-  const comparison = compareArms([{ control, variant }]) ?? expect.fail('both arms have units');
+  const comparison = compareArms(ratioStrata([{ control, variant }])) ?? expect.fail('both arms have units');
   const result = welch(liftOf(comparison), comparison.degreesOfFreedom, 0.05);
   expect(liftOf(comparison).estimate).toBeCloseTo(vector.estimate, 10);
   expectInterval(result?.interval, vector.interval, 8);

@@ -23,7 +23,7 @@ import { emptyState, mergeStates, observe } from '../../../../experiments/statis
 import type { MetricState } from '../../../../experiments/statistics/states/metric-state.ts';
 import {
   addPair,
-  covariance,
+  lessMultiple,
   mergePairs,
   NO_PAIRS,
 } from '../../../../experiments/statistics/states/pair-state.ts';
@@ -83,26 +83,25 @@ describe('moments', () => {
     expect(mergeMeans(NO_VALUES, meanOf([3]))).toEqual(meanOf([3]));
   });
 
-  test('of pairs know the covariance, and merge', () => {
-    const pairs = fc.array(
-      fc.tuple(
-        fc.double({ min: -100, max: 100, noNaN: true }),
-        fc.double({ min: -100, max: 100, noNaN: true }),
-      ),
-      { minLength: 2, maxLength: 20 },
-    );
+  test('of pairs know those of x less any multiple of y, and merge', () => {
+    const number = fc.double({ min: -100, max: 100, noNaN: true });
+    const pairs = fc.array(fc.tuple(number, number), { minLength: 1, maxLength: 20 });
     fc.assert(
-      fc.property(pairs, pairs, (a, b) => {
+      fc.property(pairs, pairs, fc.double({ min: -9, max: 9, noNaN: true }), (a, b, factor) => {
         const stateOf = (list: readonly (readonly [number, number])[]): typeof NO_PAIRS =>
           list.reduce((state, [x, y]) => addPair(state, x, y), NO_PAIRS);
-        const all = [...a, ...b];
-        const mean = (index: 0 | 1): number => all.reduce((sum, pair) => sum + pair[index], 0) / all.length;
-        const [mx, my] = [mean(0), mean(1)];
-        const expected = all.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0) / (all.length - 1);
         const merged = mergePairs(stateOf(a), stateOf(b));
-        expectNear(covariance(merged), expected, 1e4);
+        expectSameMoments(lessMultiple(merged, factor), meanOf([...a, ...b].map(([x, y]) => x - factor * y)));
       }),
     );
+  });
+
+  test('of what is the same multiple for all units are those of rounding, and claim no more', () => {
+    const state = [1, 2, 5, 7].reduce((pairs, y) => addPair(pairs, 0.3 * y, y), NO_PAIRS);
+    const { mean, m2 } = lessMultiple(state, 0.3);
+    expect(Math.abs(mean)).toBeLessThan(1e-15);
+    expect(m2 === 0 || m2 > 1e-16).toBe(true);
+    expect(lessMultiple(addPair(addPair(NO_PAIRS, 2, 1), 4, 2), 2).m2).toBe(0);
   });
 });
 
