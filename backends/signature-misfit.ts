@@ -6,27 +6,29 @@ export type Described = Pick<VersionDescription, 'inputs' | 'outputs' | 'image'>
 
 /** A way in which two versions of a model differ that a caller of both meets. */
 export interface SignatureMisfit {
-  /** `sizes`: the outputs have the same names and datatypes, and another fixed size. */
-  readonly part: 'inputs' | 'outputs' | 'sizes';
+  /**
+   * `tensors`: the inputs, where both take images, which each makes into a tensor of its own; `sizes`: the outputs have the same names and datatypes, and
+   * another fixed size.
+   */
+  readonly part: 'inputs' | 'tensors' | 'outputs' | 'sizes';
   /** After the other version's name: `takes x FP32 [-1, 4], and not y FP32 [-1, 4]`. */
   readonly message: string;
 }
 
 /**
  * How a version differs from another one of its model: it takes other inputs, lacks an output that callers may ask for by name, or gives one of another
- * size. Dimensions that are free in one of the two may fit, and so nothing is said of them; nor of the inputs where both take images, which each
- * has made into its own tensor, nor of what a server elsewhere doesn't tell.
+ * size. Dimensions that are free in one of the two may fit, and so nothing is said of them, nor of what a server elsewhere doesn't tell.
  *
  * @returns at most one of each part; empty where it may answer what the other one does
  */
 export function signatureMisfits(usual: Described, other: Described): readonly SignatureMisfit[] {
   const misfits: SignatureMisfit[] = [];
   const takesImages = usual.image !== undefined && other.image !== undefined;
-  if (!takesImages && usual.inputs.length > 0 && other.inputs.length > 0) {
+  if (usual.inputs.length > 0 && other.inputs.length > 0) {
     const isTaken = usual.inputs.every((input) => other.inputs.some((candidate) => fits(input, candidate)));
     if (!isTaken || other.inputs.length > usual.inputs.length)
       misfits.push({
-        part: 'inputs',
+        part: takesImages ? 'tensors' : 'inputs',
         message: `takes ${textOf(other.inputs)}, and not ${textOf(usual.inputs)}`,
       });
   }
@@ -46,12 +48,13 @@ export function signatureMisfits(usual: Described, other: Described): readonly S
 }
 
 /**
- * Why a version can answer no request that another one of its model answers; what it gives may have another size.
+ * Why a version can answer no request that another one of its model answers; what it gives may have another size, and where both take images so may what they
+ * make of them.
  *
  * @returns undefined where it may answer
  */
 export function signatureMisfit(usual: Described, other: Described): string | undefined {
-  return signatureMisfits(usual, other).find(({ part }) => part !== 'sizes')?.message;
+  return signatureMisfits(usual, other).find(({ part }) => part === 'inputs' || part === 'outputs')?.message;
 }
 
 function fits(a: TensorSpec, b: TensorSpec): boolean {

@@ -36,7 +36,7 @@ export function variantMisfits(experiment: Experiment, describe: Describe): read
     if (other === undefined) return [];
     const isLive = status === 'running' && isSentTo(experiment, variant);
     return signatureMisfits(usual, other)
-      .filter(({ part }) => part !== 'inputs' || !isMapped)
+      .filter(({ part }) => !isMapped || (part !== 'inputs' && part !== 'tensors'))
       .map(({ part, message: difference }) => {
         const isRolledOut = experiment.rollout?.variant === variant.name;
         const isFault = isLive && (part === 'inputs' || (part === 'outputs' && isRolledOut));
@@ -70,6 +70,8 @@ function consequence(part: SignatureMisfit['part'], isRolledOut: boolean): strin
   switch (part) {
     case 'inputs':
       return 'callers send both the same requests, and it would turn theirs away; expected a version with the inputs of the control, or an experiment on a model of its own';
+    case 'tensors':
+      return 'callers who send tensors, and not images, would be turned away';
     case 'outputs':
       return isRolledOut
         ? 'its rollout would be taken back before it begins; expected a version with the outputs of the control'

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Described } from '../../../backends/signature-misfit.ts';
+import { readImageSpec } from '../../../backends/image/image-spec.ts';
 import { parseYaml } from '../../../documents/yaml-document.ts';
 import { readExperiment } from '../../../experiments/definition.ts';
 import { variantMisfits } from '../../../gateway/signatures/variant-misfits.ts';
@@ -14,7 +15,10 @@ const DESCRIBED: ReadonlyMap<number | undefined, Described> = new Map([
   [4, { inputs: [tensor('x', 4)], outputs: [tensor('y', 3)], image: undefined }],
 ]);
 
-function misfits(version: number, more = '', weight = 10, status = 'running') {
+/** How uploads become inputs, which is the model's own and the same for all of its versions. */
+const IMAGE = readImageSpec({}).spec;
+
+function misfits(version: number, more = '', weight = 10, status = 'running', image?: Described['image']) {
   const text = `key: a
 model: m
 status: ${status}
@@ -24,9 +28,10 @@ variants:
   - { name: new, version: ${version}, weight: ${weight} }
 ${more}`;
   const experiment = readExperiment(parseYaml(text, 'a.yaml'), undefined);
-  return variantMisfits(experiment, (_, variant) => DESCRIBED.get(variant.version)).map(
-    ({ part, isFault, message }) => ({ part, isFault, message }),
-  );
+  return variantMisfits(experiment, (_, variant) => {
+    const described = DESCRIBED.get(variant.version);
+    return described && { ...described, image };
+  }).map(({ part, isFault, message }) => ({ part, isFault, message }));
 }
 
 const ROLLOUT = `rollout: { steps: [{ setWeight: 5 }, { pause: {} }] }\n`;
@@ -90,5 +95,17 @@ test('an output that is missing is told, and is a fault of what is rolled out: i
 test('an output of another size is told, and never a fault', () => {
   expect(misfits(4, ROLLOUT, 0)).toMatchObject([
     { part: 'sizes', isFault: false, message: expect.stringContaining('new gives y FP32 [-1, 3]') as string },
+  ]);
+});
+
+test('where both take images, other inputs are told, and no fault: an image becomes what each of them takes', () => {
+  expect(misfits(2, '', 10, 'running', IMAGE)).toMatchObject([
+    {
+      part: 'tensors',
+      isFault: false,
+      message: expect.stringContaining(
+        'callers who send tensors, and not images, would be turned away',
+      ) as string,
+    },
   ]);
 });
