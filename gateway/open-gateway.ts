@@ -33,6 +33,8 @@ export interface GatewayOptions {
   readonly handover?: Handover | undefined;
   /** Told of what a process that takes over would have to load, whenever that changes. */
   readonly onHandover?: (handover: Handover) => void;
+  /** Whether a process before it served the same, so that what models' files have become since must not keep it from serving again; left out: none did. */
+  readonly hasServed?: boolean;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface GatewayOptions {
 export async function openGateway(
   config: Config,
   log: Logger,
-  { journal, onAllHung, handover, onHandover }: GatewayOptions = {},
+  { journal, onAllHung, handover, onHandover, hasServed = false }: GatewayOptions = {},
 ): Promise<Gateway> {
   const { keys: place } = config.auth;
   const fileKeys = place?.kind === 'file' ? await WatchedKeys.open(place.file) : undefined;
@@ -84,7 +86,7 @@ export async function openGateway(
     const kept = state.place && (await KeptStandings.open(state.place, log));
     const servedBefore = (key: string) => definitionServedLast(key, store, kept);
     await files.holdTo(servedBefore);
-    await files.refuseMisfits(servedBefore);
+    if (!hasServed) await files.refuseMisfits(servedBefore);
     experiments = await StandingBook.open({ store, files, kept, log, nowMs: () => store.nowMs() });
     await upstreams.follow(experiments.current);
     const keys = place?.kind === 'state' ? await StoredKeys.open(store) : fileKeys;

@@ -48,12 +48,13 @@ process.once('disconnect', () => {
 });
 
 async function start(message: StartMessage): Promise<void> {
-  const { config, environment, sockets, journal, suspects, handover } = message;
+  const { config, environment, sockets, journal, suspects, handover, hasServed } = message;
   const log = openLog(config);
   try {
     server = await serve(config, log, {
       sockets,
       environment,
+      hasServed,
       onReload: (reloaded) => {
         send({ kind: 'reloaded', config: reloaded });
       },

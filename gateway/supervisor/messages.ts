@@ -18,6 +18,8 @@ export interface StartMessage {
   readonly suspects: readonly CrashSuspect[];
   /** What requests made of the models in the process before; undefined: nothing, or there was none. */
   readonly handover: Handover | undefined;
+  /** Whether a process before it served the same. */
+  readonly hasServed: boolean;
 }
 
 export type ToChild =

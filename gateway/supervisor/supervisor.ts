@@ -186,6 +186,7 @@ export class Supervisor {
       journal,
       suspects,
       handover: this.#handover,
+      hasServed: this.#wasReady,
     });
     return { kind: 'starting', child, sinceMs };
   }

@@ -1,7 +1,8 @@
 /** The serving process dies for real: of signals, and of a worker that is ended in the middle of a run. */
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { eventually } from '../gateway/running-gateway.ts';
+import { eventually, experimentFile } from '../gateway/running-gateway.ts';
+import { identityModel } from '../models/onnx-graph.ts';
 import { lingeringModel } from '../models/small-models.ts';
 import { isAlive, startSupervised } from './supervised.ts';
 import type { Supervised } from './supervised.ts';
@@ -68,6 +69,23 @@ describe.skipIf(process.platform !== 'linux')('a crash of the serving process', 
     gateway.running.child.kill('SIGTERM');
     expect(await gateway.running.ended).toBe(0);
     expect(gateway.running.stdout().match(/^ready /gm)).toHaveLength(1);
+  });
+
+  test('with a file that was swapped for one that its experiment doesn’t fit: what goes on is served on', async () => {
+    await using gateway = await startSupervised({
+      models: { pair: identityModel('FP32', ['batch', 1]) },
+      control: 'poll',
+      config: 'experiments: ./experiments\n',
+      files: { 'pair/2/model.onnx': identityModel('FP32', ['batch', 1]) },
+      experiments: { 'pair.yaml': experimentFile({ model: 'pair' }) },
+    });
+    await gateway.folder.write({ 'models/pair/2/model.onnx': identityModel('FP32', ['batch', 2]) });
+    await eventually(() => gateway.logged('a variant can not answer what its control answers').length === 1);
+    process.kill(await gateway.childPid(), 'SIGSEGV');
+    await eventually(() => gateway.logged('the server is ready again').length === 1);
+    expect(died(gateway)).toEqual([{ cause: 'SIGSEGV', running: 0 }]);
+    // The state is in memory: nobody but the parent knows that it was served before.
+    await eventually(() => gateway.logged('a variant can not answer what its control answers').length === 2);
   });
 
   test('a request that was running at two crashes is refused, and no other', async () => {

@@ -4,10 +4,12 @@ import { metricValue } from '../gateway/running-gateway.ts';
 import { run } from '../e2e/cli.ts';
 import type { Running } from '../e2e/cli.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
+import type { TemporaryFolder } from '../models/temporary-folder.ts';
 
 /** A gateway under its supervisor, each a process of its own. */
 export interface Supervised extends AsyncDisposable {
   readonly running: Running;
+  readonly folder: TemporaryFolder;
   /** The pid of the parent, which is who is signalled. */
   readonly pid: number;
   /** What the first start took, the loading of the models included. */
@@ -34,9 +36,11 @@ export interface SupervisedOptions {
   /** Further files, by path in the folder of the models. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   /** Who loads them; left out: they are there from the start. */
-  readonly control?: 'none' | 'explicit';
+  readonly control?: 'none' | 'poll' | 'explicit';
   /** Further lines of signalbox.yaml. */
   readonly config?: string;
+  /** Experiments' files, by name; left out: there are none. */
+  readonly experiments?: Readonly<Record<string, string>>;
   /** A module that every process of it imports first. */
   readonly preload?: string;
 }
@@ -46,6 +50,7 @@ export async function startSupervised({
   files = {},
   control = 'none',
   config = '',
+  experiments = {},
   preload,
 }: SupervisedOptions): Promise<Supervised> {
   const folder = await temporaryFolder({
@@ -56,6 +61,9 @@ export async function startSupervised({
       Object.entries(models).map(([model, bytes]) => [`models/${model}/1/model.onnx`, bytes]),
     ),
     ...Object.fromEntries(Object.entries(files).map(([path, content]) => [`models/${path}`, content])),
+    ...Object.fromEntries(
+      Object.entries(experiments).map(([name, content]) => [`experiments/${name}`, content]),
+    ),
   });
   const args = ['gateway/cli/main.ts', 'serve', '--config', join(folder.path, 'signalbox.yaml')];
   const startedMs = performance.now();
@@ -68,6 +76,7 @@ export async function startSupervised({
     fetch(`http://${http}${path}`, { method: 'POST', body: JSON.stringify(body) });
   return {
     running,
+    folder,
     pid: Number(pid),
     startMs: performance.now() - startedMs,
     childPid: () => childOf(Number(pid)),
