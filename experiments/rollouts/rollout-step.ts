@@ -1,5 +1,5 @@
 import type { Experiment } from '../definition.ts';
-import type { Command, Outcome, RolloutCommands } from '../standing/command.ts';
+import type { Command, Outcome, RolloutCommands, Said } from '../standing/command.ts';
 import type { Situation } from '../standing/in-force.ts';
 import { advance } from './machine/advance.ts';
 import { beginRollout } from './machine/begin.ts';
@@ -77,7 +77,7 @@ export function rolloutCommands(
   isReady: (model: string, variant: Variant) => boolean,
   misfitOf: (experiment: Experiment, variant: Variant) => string | undefined,
 ): RolloutCommands {
-  return (command, situation, nowMs) => {
+  return (command, situation, nowMs, said) => {
     const driven = drivenRollout(situation);
     if (driven === undefined) return undefined;
     const { experiment } = situation;
@@ -93,16 +93,21 @@ export function rolloutCommands(
     }
     const record = driven.record ?? { target, state: beginRollout(nowMs) };
     const surroundings = { nowMs, isReady: isReady(experiment.model, variantOf(experiment, plan)) };
-    const stepped = stepRollout({ plan, target, record }, eventOf(command), surroundings);
+    const stepped = stepRollout({ plan, target, record }, eventOf(command, said), surroundings);
     if (stepped !== undefined)
       return { kind: 'change', split: rolloutSplit(experiment, plan, stepped.record) };
     return whyNot(command, plan, record, surroundings);
   };
 }
 
-function eventOf(command: Command): RolloutEvent {
+function eventOf(command: Command, { by, reason }: Said): RolloutEvent {
   const named = command.action === 'promote' && command.full ? 'promote_full' : command.action;
-  return { kind: 'command', command: named, by: 'a person', reason: `${command.action} by hand` };
+  return {
+    kind: 'command',
+    command: named,
+    by: by === '' ? 'a person' : by,
+    reason: reason === '' ? `${command.action} by hand` : reason,
+  };
 }
 
 /** A command that changes nothing: it is so already, or it can't be. */

@@ -14,6 +14,13 @@ export type Command =
     }
   | { readonly action: 'pause' | 'resume' | 'rollback' };
 
+/** Who gave a command, and why, in their own words. */
+export interface Said {
+  readonly by: string;
+  /** Empty: they gave no reason. */
+  readonly reason: string;
+}
+
 /** What comes of a command, or of anything else that may change where an experiment stands: a value, never thrown. */
 export type Outcome =
   | { readonly kind: 'change'; readonly split: Split }
@@ -32,7 +39,12 @@ export type Outcome =
  *
  * @returns undefined where the experiment has no rollout, or leaves the command to what holds without one
  */
-export type RolloutCommands = (command: Command, situation: Situation, nowMs: number) => Outcome | undefined;
+export type RolloutCommands = (
+  command: Command,
+  situation: Situation,
+  nowMs: number,
+  said: Said,
+) => Outcome | undefined;
 
 /** What holds without a rollout. */
 export const NO_ROLLOUT: RolloutCommands = () => undefined;
@@ -48,8 +60,9 @@ export function carryOut(
   situation: Situation,
   nowMs: number,
   rollout: RolloutCommands = NO_ROLLOUT,
+  said: Said = { by: '', reason: '' },
 ): Outcome {
-  const asked = rollout(command, situation, nowMs) ?? withoutRollout(command, situation);
+  const asked = rollout(command, situation, nowMs, said) ?? withoutRollout(command, situation);
   const { split, isRecovered } = situation.standing;
   // What the store had lost holds until somebody says that it goes on, though nothing else changes.
   if (asked.kind === 'same' && command.action === 'resume' && isRecovered) return { kind: 'change', split };

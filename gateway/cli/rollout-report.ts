@@ -11,7 +11,11 @@ type ToldStep =
 /** A rollout as the control plane describes it, as far as it is shown here. */
 export interface ToldRollout {
   readonly target: { readonly variant: string; readonly version: number };
-  readonly state: { readonly kind: string; readonly at?: { readonly step: number; readonly passes: number } };
+  readonly state: {
+    readonly kind: string;
+    readonly at?: { readonly step: number; readonly passes: number };
+    readonly hold?: { readonly by: string; readonly untilMs?: number };
+  };
   readonly steps: readonly ToldStep[];
   readonly weight: number;
 }
@@ -44,7 +48,22 @@ function rolloutLine({ target: { variant, version }, state, steps, weight }: Tol
     state.at === undefined || state.at.step >= steps.length
       ? ''
       : `, step ${state.at.step + 1} of ${steps.length}`;
-  return `rollout of ${what}: ${state.kind.replaceAll('_', ' ')}${step}, ${weight} % of the units`;
+  const why = state.hold === undefined ? '' : ` ${holdText(state.hold)}`;
+  return `rollout of ${what}: ${state.kind.replaceAll('_', ' ')}${why}${step}, ${weight} % of the units`;
+}
+
+/** What a paused rollout waits for. */
+function holdText({ by, untilMs }: NonNullable<ToldRollout['state']['hold']>): string {
+  switch (by) {
+    case 'plan':
+      return untilMs === undefined ? 'by its plan' : `by its plan until ${new Date(untilMs).toISOString()}`;
+    case 'person':
+      return 'by a person, until somebody resumes it';
+    case 'inconclusive':
+      return 'for a person: its analyses can’t tell';
+    default:
+      return 'for a person: what is measured can’t be believed';
+  }
 }
 
 /** Where a rollout stands, and its plan, a line a step. */

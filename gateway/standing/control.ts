@@ -62,7 +62,7 @@ export class Control {
     try {
       const objectors =
         command.action === 'rollback' ? new Map<string, string>() : await this.#objectors(key);
-      const decide = (situation: Situation): Outcome => this.#decide(command, situation, objectors);
+      const decide = (situation: Situation): Outcome => this.#decide(request, situation, objectors);
       const named = requestKey === undefined ? undefined : namedRequest(requestKey, request);
       const changed = await experiments.change(key, decide, { cause, request: named, isDryRun });
       switch (changed.kind) {
@@ -114,9 +114,13 @@ export class Control {
   }
 
   /** @throws GatewayError `variant_not_ready` */
-  #decide(command: Command, situation: Situation, objectors: ReadonlyMap<string, string>): Outcome {
+  #decide(
+    { command, reason, actor: { id, name } }: CommandRequest,
+    situation: Situation,
+    objectors: ReadonlyMap<string, string>,
+  ): Outcome {
     const { rollout, nowMs } = this.#options;
-    const outcome = carryOut(command, situation, nowMs(), rollout);
+    const outcome = carryOut(command, situation, nowMs(), rollout, { by: name === '' ? id : name, reason });
     if (outcome.kind === 'change' && command.action !== 'rollback')
       this.#requireReady(situation, outcome.split.weights, objectors);
     return outcome;

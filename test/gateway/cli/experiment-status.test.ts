@@ -53,3 +53,23 @@ test('the status of an experiment with a rollout shows the plan, what is done of
   ]);
   expect(statusText(EXPERIMENT)).not.toContain('rollout of');
 });
+
+test.each([
+  [{ by: 'plan', untilMs: Date.UTC(2026, 10, 25, 12) }, 'by its plan until 2026-11-25T12:00:00.000Z'],
+  [{ by: 'person' }, 'by a person, until somebody resumes it'],
+  [{ by: 'inconclusive' }, 'for a person: its analyses can’t tell'],
+  [{ by: 'health' }, 'for a person: what is measured can’t be believed'],
+])('a rollout that is paused says who has to do what', (hold, words) => {
+  const rollout = {
+    target: { variant: 'v2', version: 2 },
+    state: { kind: 'paused', at: { step: 1, passes: 0 }, hold },
+    weight: 5,
+    steps: [
+      { kind: 'setWeight', weight: 5 },
+      { kind: 'pause', durationMs: 600_000 },
+    ],
+  } as const;
+  expect(statusText({ ...EXPERIMENT, rollout })).toContain(
+    `rollout of v2 (version 2): paused ${words}, step 2 of 2, 5 % of the units`,
+  );
+});
