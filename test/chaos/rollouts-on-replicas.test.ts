@@ -27,6 +27,8 @@ const program = found.kind === 'found' ? found.program : '';
 const WEIGHTS = [2, 5, 10, 15, 20, 30, 40, 50, 55, 60, 65, 70, 80, 90];
 const PAUSE_MS = 500;
 const FLOOR = 5;
+/** What a replica writes into its log when it comes to lead. */
+const ELECTED = 'this replica drives the rollouts';
 /** What two replicas may be apart in what they take the Redis' time to be. */
 const CLOCK_ERROR_MS = 100;
 
@@ -74,10 +76,21 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
     await at(0).command('rollback', 'the test is over');
     await eventually(async () => (await all('aborted')) || (await all('rolled_back')));
   };
+  /** How often each replica has come to lead, by its process' id: on a busy machine one may lose its lease by itself, and get it again. */
+  const elections = (): ReadonlyMap<string, number> =>
+    new Map(replicas.map(({ pid, running }) => [String(pid), running.stderr().split(ELECTED).length - 1]));
+  let electionsBefore: ReadonlyMap<string, number> = new Map();
+  let ledBefore = '';
   /** A new walk through the plan, once there is a leader. */
   const begin = async (): Promise<number> => {
     await end();
-    await eventually(async () => (await leader()) !== -1);
+    electionsBefore = elections();
+    let leading = -1;
+    await eventually(async () => {
+      leading = await leader();
+      return leading !== -1;
+    });
+    ledBefore = String(at(leading).pid);
     const { body } = await at(0).command('resume', 'again');
     return body.weightsVersion;
   };
@@ -85,6 +98,10 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
   /** The history since a version, once every replica has all of it in its file; it has to be in order. */
   const historySince = async (version: number): Promise<readonly AuditLine[]> => {
     const { weightsVersion } = await at(0).told();
+    const now = elections();
+    // Who led when it began, and each time since that it came to lead again; of a process that is dead that is not known.
+    const turnsOf = (pid: string): number =>
+      Number(pid === ledBefore) + Math.max(0, (now.get(pid) ?? 0) - (electionsBefore.get(pid) ?? 0));
     const histories = await Promise.all(
       replicas.map(async (replica) => {
         await eventually(async () => (await replica.history()).at(-1)?.after.version === weightsVersion);
@@ -93,7 +110,10 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
     );
     for (const history of histories) {
       expectWhole(history.filter(({ action }) => action !== 'recover'));
-      expectInOrder(history.filter(({ after }) => after.version > version));
+      expectInOrder(
+        history.filter(({ after }) => after.version > version),
+        turnsOf,
+      );
     }
     return (histories[0] ?? []).filter(({ after }) => after.version > version);
   };
@@ -164,7 +184,7 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
     await eventually(() => all('succeeded'));
     for (const replica of replicas) expect(await replica.assignment()).toEqual(ALL_V2);
     const history = await historySince(version);
-    expect(leadersOf(history)).toHaveLength(2);
+    expect(leadersOf(history).length).toBeGreaterThanOrEqual(2);
     expect(history.filter(({ action }) => action === 'rollout.paused').map(stepAfter)).toEqual(
       WEIGHTS.map((_, index) => 2 * index + 1),
     );
@@ -205,9 +225,8 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
       await reaches(at(first), stepOf(await stateOf(watcher)) + 2);
       await end();
       const history = await historySince(version);
-      const leaders = leadersOf(history);
-      expect(leaders).toHaveLength(2);
-      expect(leaders[0]).toContain(`:${at(first).pid}:`);
+      // That it writes nothing unless it is elected again is part of the history's order.
+      expect(new Set(leadersOf(history)).size).toBeGreaterThanOrEqual(2);
     },
   );
 
@@ -219,15 +238,22 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
       const told = await Promise.all(replicas.map((replica) => replica.told()));
       return new Set(told.map(({ weightsVersion }) => weightsVersion)).size === 1;
     });
-    redis.freeze();
-    const held = await Promise.all(replicas.map((replica) => replica.assignment()));
     const toldBefore = replicas.map(({ running }) => running.stderr().length);
+    redis.freeze();
+    // What Redis had said before it froze may still be taken up.
+    const assigned = () => Promise.all(replicas.map((replica) => replica.assignment()));
+    let held = await assigned();
+    await eventually(async () => {
+      const before = held;
+      held = await assigned();
+      return isDeepStrictEqual(before, held);
+    });
     await eventually(() =>
       replicas.some(({ running }, index) =>
         running.stderr().slice(toldBefore[index]).includes('so the rollouts hold'),
       ),
     );
-    expect(await Promise.all(replicas.map((replica) => replica.assignment()))).toEqual(held);
+    expect(await assigned()).toEqual(held);
     const stoodAt = stepOf(await stateOf(at(0)));
     redis.thaw();
     await reaches(at(0), stoodAt + 2);
@@ -321,10 +347,10 @@ function leadersOf(history: readonly AuditLine[]): readonly string[] {
     .filter((id, index, ids) => id !== ids[index - 1]);
 }
 
-/** Each entry begins where the one before ended; who no longer leads never writes again; a pause leads to the next one, and lasts. */
-function expectInOrder(history: readonly AuditLine[]): void {
-  const leaders = leadersOf(history);
-  expect(leaders).toEqual([...new Set(leaders)]);
+/** Each entry begins where the one before ended; who no longer leads never writes until it leads again; a pause leads to the next one, and lasts. */
+function expectInOrder(history: readonly AuditLine[], turnsOf: (pid: string) => number): void {
+  const turns = Map.groupBy(leadersOf(history), (id) => id.split(':')[1] ?? '');
+  for (const [pid, written] of turns) expect(written.length, pid).toBeLessThanOrEqual(turnsOf(pid));
   history.slice(1).forEach((entry, index) => {
     const before = history[index];
     if (before === undefined || entry.action === 'recover') return;
