@@ -27,6 +27,9 @@ const MAX_VALUES = 10_000;
 /** A negative number comes out of a varint as its two's complement. */
 const NEGATIVE = 2 ** 63;
 
+/** What is wrong with a file, after its name: `is no ONNX model: …`, or why what it has can't be served. */
+export class UnservableGraph extends Error {}
+
 /** An input or an output as the file has it; undefined: of a type that the file leaves to whoever loads it. */
 interface Value {
   readonly name: string;
@@ -38,7 +41,7 @@ interface Value {
  * the model is loaded; of its weights not even the bytes are read.
  *
  * @returns no outputs where the file doesn't say the type of one; undefined: it is a model in ONNX Runtime's own format, which isn't read here
- * @throws Error with what is wrong with it, after its name: `is no ONNX model: …`, or why it can't be served
+ * @throws UnservableGraph
  */
 export async function readGraphSignature(path: string): Promise<GraphSignature | undefined> {
   const handle = await open(path);
@@ -49,7 +52,7 @@ export async function readGraphSignature(path: string): Promise<GraphSignature |
     // The identifier of a FlatBuffer stands behind its first offset.
     if (head.toString('latin1', 4, bytesRead) === 'ORTM') return undefined;
     if (head.toString('latin1', 0, bytesRead) === 'version ')
-      throw new Error('is a pointer of Git LFS, and no ONNX model; run git lfs pull');
+      throw new UnservableGraph('is a pointer of Git LFS, and no ONNX model; run git lfs pull');
     return await readModel(new MessageFile(handle, size));
   } finally {
     await handle.close();
@@ -63,14 +66,15 @@ async function readModel(file: MessageFile): Promise<GraphSignature> {
     for await (const field of file.fields()) if (field.number === 7) graph = await readGraph(file, field);
   } catch (cause) {
     if (!(cause instanceof MalformedMessage)) throw cause;
-    throw new Error(`is no ONNX model: ${cause.message}`, { cause });
+    throw new UnservableGraph(`is no ONNX model: ${cause.message}`, { cause });
   }
-  if (graph === undefined) throw new Error('is no ONNX model: it has no graph');
+  if (graph === undefined) throw new UnservableGraph('is no ONNX model: it has no graph');
   const { initializers, inputs, outputs } = graph;
   const taken = inputs.filter(({ name }) => !initializers.has(name));
   const specs = (values: readonly Value[]): readonly TensorSpec[] => values.flatMap(({ spec }) => spec ?? []);
   const untyped = taken.find(({ spec }) => spec === undefined);
-  if (untyped !== undefined) throw new Error(`is no ONNX model: its input "${untyped.name}" has no type`);
+  if (untyped !== undefined)
+    throw new UnservableGraph(`is no ONNX model: its input "${untyped.name}" has no type`);
   const isTyped = outputs.every(({ spec }) => spec !== undefined);
   return { inputs: specs(taken), outputs: isTyped ? specs(outputs) : [] };
 }
@@ -90,7 +94,7 @@ async function readGraph(file: MessageFile, { start, end }: Field): Promise<Grap
     if (field.number === 11) inputs.push(await readValue(file, field, 'input'));
     if (field.number === 12) outputs.push(await readValue(file, field, 'output'));
     if (inputs.length + outputs.length > MAX_VALUES)
-      throw new Error(`has more than ${MAX_VALUES} inputs and outputs`);
+      throw new UnservableGraph(`has more than ${MAX_VALUES} inputs and outputs`);
   }
   return { initializers, inputs, outputs };
 }
@@ -112,7 +116,9 @@ async function readValue(file: MessageFile, { start, end }: Field, what: 'input'
     if (field.number === 1) return { name, spec: await readTensor(file, field, what, name) };
     // A sequence, a map, an optional or a sparse tensor; 6 is a note.
     if (field.number !== 6)
-      throw new Error(`has an ${what}, "${name}", that is a sequence or a map; only tensors can be served`);
+      throw new UnservableGraph(
+        `has an ${what}, "${name}", that is a sequence or a map; only tensors can be served`,
+      );
   }
   return { name, spec: undefined };
 }
@@ -133,7 +139,9 @@ async function readTensor(
   if (type === 0) return undefined;
   const datatype = DATATYPES.get(type);
   if (datatype === undefined)
-    throw new Error(`has an ${what}, "${name}", of ONNX's element type ${type}, which can't be served`);
+    throw new UnservableGraph(
+      `has an ${what}, "${name}", of ONNX's element type ${type}, which can't be served`,
+    );
   return { name, datatype, shape };
 }
 

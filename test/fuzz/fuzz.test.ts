@@ -21,7 +21,7 @@ afterAll(() => gateway[Symbol.asyncDispose]());
 test.each(ENTRIES.map(({ entry }) => [entry.name, entry] as const))(
   '%s takes or refuses by name whatever comes',
   async (name, entry) => {
-    const isRead = /\.(yaml|pbtxt|properties)$|^prediction|^mar/.test(name);
+    const isRead = /\.(yaml|pbtxt|properties)$|^prediction|^mar|onnx$/.test(name);
     const report = await runCampaign(entry, { inputs: isRead ? READ : SENT, seed: SEED, gateway });
     expect(report.findings, reportText(report)).toEqual([]);
     // Mutations that are all refused, or all taken, would show little.

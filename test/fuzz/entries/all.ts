@@ -18,6 +18,7 @@ import {
   keysYaml,
   modelConfigProto,
   modelConfigYaml,
+  onnxGraphs,
   predictionIds,
   signalboxYaml,
   torchArchives,
@@ -46,6 +47,7 @@ export const ENTRIES: readonly { readonly entry: Entry; readonly share: number }
   { entry: predictionIds, share: 5 },
   { entry: torchArchives, share: 2 },
   { entry: torchserveProperties, share: 3 },
+  { entry: onnxGraphs, share: 2 },
 ];
 
 /** The inputs of each entry, of so many in all. */

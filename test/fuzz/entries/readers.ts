@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UnservableGraph, readGraphSignature } from '../../../backends/onnx/graph-file.ts';
 import { RegistrationError } from '../../../backends/registration/registration-error.ts';
 import { readTorchArchive } from '../../../backends/registration/torch-archive.ts';
 import { ZipArchive } from '../../../backends/registration/zip-archive.ts';
@@ -15,6 +16,8 @@ import { readProperties } from '../../../gateway/cli/torchserve-import/propertie
 import { convertTorchserve } from '../../../gateway/cli/torchserve-import/convert.ts';
 import { parseConfig } from '../../../gateway/config/load-config.ts';
 import { readKeys } from '../../../gateway/trust/keys-file.ts';
+import { identityModel } from '../../models/onnx-graph.ts';
+import { externalAddingModel } from '../../models/small-models.ts';
 import { torchArchive } from '../../models/zip-file.ts';
 import { reader } from '../entry.ts';
 import type { Entry } from '../entry.ts';
@@ -227,6 +230,42 @@ export const torchArchives: Entry = {
         }
       },
       isRefusal: (error) => (error instanceof RegistrationError ? error.fault : undefined),
+    });
+    return {
+      ...(await entry.open()),
+      [Symbol.asyncDispose]() {
+        rmSync(folder, { recursive: true });
+        return Promise.resolve();
+      },
+    };
+  },
+};
+
+/** The graphs of ONNX files, which are read before anything is loaded. */
+export const onnxGraphs: Entry = {
+  name: 'model.onnx',
+  async open() {
+    const folder = mkdtempSync(join(tmpdir(), 'signalbox-fuzz-'));
+    const file = join(folder, 'model.onnx');
+    const entry = reader('model.onnx', {
+      seeds: [identityModel(), identityModel('INT64', ['batch', 3, 'width']), externalAddingModel()],
+      tokens: [
+        '\u0008\u0001',
+        ':',
+        'Z',
+        'b',
+        '\u0012',
+        '\n\u0005INPUT',
+        'ORTM',
+        'version ',
+        '\u007f\u007f\u007f\u007f',
+      ],
+      async read(input) {
+        writeFileSync(file, input);
+        await readGraphSignature(file);
+      },
+      isRefusal: (error) =>
+        error instanceof UnservableGraph ? error.message.replace(/:.*/s, '').slice(0, 40) : undefined,
     });
     return {
       ...(await entry.open()),
