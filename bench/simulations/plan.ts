@@ -24,7 +24,7 @@ export function longPlan(): readonly Planned[] {
     ...times(2000, meanScenarios(20_000)),
     ...times(2000, [burnInScenario(20_000, 0.1, 0.01), burnInScenario(20_000, 0.1, 0.001)]),
     ...times(2000, [banditScenario(20_000, 0), banditScenario(20_000, 0.02)]),
-    ...times(2000, ratioScenarios(20_000)),
+    ...times(1000, ratioScenarios(20_000)),
     ...times(2000, [returningUnits(5000)]),
     ...times(200, [movedUnits(9000)]),
     ...times(2000, [

@@ -2,7 +2,13 @@ import type { Experiment } from '../definition.ts';
 import { epochOf } from '../epoch.ts';
 import { analyse } from '../statistics/analysis/analyse.ts';
 import { DEFAULT_SETTINGS } from '../statistics/analysis/input.ts';
-import type { AnalysisInput, Breakdown, EpochState, VariantState } from '../statistics/analysis/input.ts';
+import type {
+  AnalysisInput,
+  Breakdown,
+  EpochState,
+  UnfitMetric,
+  VariantState,
+} from '../statistics/analysis/input.ts';
 import type { MetricResult, Results } from '../statistics/analysis/results.ts';
 import type { AssignmentCounts } from '../statistics/sample-ratio.ts';
 import type { EpochTally, Tallies, UntestedTally, VariantTally } from '../stores/tallies.ts';
@@ -64,15 +70,19 @@ export function experimentResults(
   const input = inputOf(experiment, epochs, nowMs);
   const thresholds = allThresholdResults(experiment, tallies);
   const breached = thresholds.filter(({ outcome }) => outcome === 'beyond').map(({ variant }) => variant);
-  const unfitGuardrails = own.leftOut
-    .map(({ metric }) => metric)
-    .filter((name) => planned.some(({ plan }) => plan.name === name && plan.role === 'guardrail'));
-  const results = analyse({ ...withMetrics(input, own.fit, epochs), breached, unfitGuardrails });
+  const results = analyse({
+    ...withMetrics(input, own.fit, epochs),
+    breached,
+    unfit: unfitOf(planned, own.fit),
+  });
   const drift = driftResults(experiment.metrics, experiment.control.name, results.variants);
   return {
     ...results,
     metrics: [...results.metrics, ...drift],
-    builtIn: analyse(withMetrics(input, builtIn.fit, epochs)).metrics,
+    builtIn: analyse({
+      ...withMetrics(input, builtIn.fit, epochs),
+      unfit: unfitOf(BUILT_IN_PLANS, builtIn.fit),
+    }).metrics,
     thresholds,
     allocation: allocationResult(experiment, tallies),
     untested: tallies.untested,
@@ -104,7 +114,13 @@ export function guardrailResults(
   const epochs = wanted === 'all' ? all : all.slice(-1).map((epoch) => ({ ...epoch, position: 0 }));
   const { fit } = analysable(planned, epochs);
   const input = withMetrics(inputOf(experiment, epochs, nowMs), fit, epochs);
-  return analyse({ ...input, settings: { ...DEFAULT_SETTINGS, alpha, prior: UNASKED_PRIOR } });
+  const settings = { ...DEFAULT_SETTINGS, alpha, prior: UNASKED_PRIOR };
+  return analyse({ ...input, settings, unfit: unfitOf(planned, fit) });
+}
+
+/** The metrics that can't be analysed. */
+function unfitOf(planned: readonly PlannedMetric[], fit: readonly PlannedMetric[]): readonly UnfitMetric[] {
+  return planned.filter((metric) => !fit.includes(metric)).map(({ plan }) => plan);
 }
 
 /** What the metrics of an experiment's file are analysed from. */

@@ -1,7 +1,41 @@
-import { ownValue } from '../named-values.ts';
+import { addUp, ownValue } from '../named-values.ts';
 
 /** Counts or weights by category, as classes or score buckets; only their shares matter. */
 export type Distribution = Readonly<Record<string, number>>;
+
+/** What both arms answered. */
+export interface DistributionPair {
+  readonly control: Distribution;
+  readonly variant: Distribution;
+}
+
+/**
+ * The answers of both arms over epochs: the shares of each epoch with the weight n_a n_b / (n_a + n_b), the same in both arms. Adding the answers up would take what
+ * changed with time for a drift of the variant that had most of its traffic then. An epoch in which an arm answered nothing is left out.
+ */
+export function overEpochs(epochs: readonly DistributionPair[]): DistributionPair {
+  const weighted = epochs.flatMap(({ control, variant }) => {
+    const [a, b] = [total(control), total(variant)];
+    const weight = a > 0 && b > 0 ? (a * b) / (a + b) : 0;
+    return weight === 0
+      ? []
+      : [{ control: scaled(control, weight / a), variant: scaled(variant, weight / b) }];
+  });
+  return {
+    control: addUp(weighted.map(({ control }) => control)),
+    variant: addUp(weighted.map(({ variant }) => variant)),
+  };
+}
+
+function scaled(distribution: Distribution, factor: number): Distribution {
+  return Object.fromEntries(
+    Object.entries(distribution).map(([category, count]) => [category, factor * count]),
+  );
+}
+
+function total(distribution: Distribution): number {
+  return Object.values(distribution).reduce((sum, count) => sum + count, 0);
+}
 
 /** The smallest share that a category is taken to have: an empty one would make the index infinite. */
 const SMALLEST_SHARE = 1e-4;
@@ -35,8 +69,6 @@ function overShares(
   variant: Distribution,
   term: (p: number, q: number) => number,
 ): number | undefined {
-  const total = (distribution: Distribution): number =>
-    Object.values(distribution).reduce((sum, count) => sum + count, 0);
   const [all, allOfVariant] = [total(control), total(variant)];
   if (all === 0 || allOfVariant === 0) return undefined;
   return [...new Set([...Object.keys(control), ...Object.keys(variant)])].reduce(

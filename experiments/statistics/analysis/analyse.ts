@@ -1,6 +1,5 @@
 import { correct } from '../corrections.ts';
-import { populationStabilityIndex, totalVariation } from '../drift.ts';
-import type { Distribution } from '../drift.ts';
+import { overEpochs, populationStabilityIndex, totalVariation } from '../drift.ts';
 import { healthOf } from './health.ts';
 import { DEFAULT_SETTINGS } from './input.ts';
 import type { AnalysisInput, AnalysisSettings, MetricPlan, MetricRole } from './input.ts';
@@ -11,7 +10,7 @@ import type { MetricResult, Results, VariantResult } from './results.ts';
 import { stateOf, statePairs } from './strata.ts';
 import { decide, verdictText } from './verdict.ts';
 import type { JudgedMetric } from './verdict.ts';
-import { addUp, ownValue } from '../../named-values.ts';
+import { ownValue } from '../../named-values.ts';
 
 /**
  * What an experiment says, from all that was kept of it. Pure: the same states give the same result on every replica, at every
@@ -42,7 +41,7 @@ export function analyse(input: AnalysisInput): Results {
     settings,
     goals.every(({ measured: found }) => found?.believed === true),
   );
-  const results = judge(known, metrics, challengers.length, settings);
+  const results = judge(known, input, settings);
   const decision = decide(
     health,
     control,
@@ -59,7 +58,7 @@ export function analyse(input: AnalysisInput): Results {
           (one) => one.variant === variant && one.plan.role === 'guardrail' && one.measured === undefined,
         )
         .map(({ plan }) => plan.name),
-      ...(input.unfitGuardrails ?? []),
+      ...(input.unfit ?? []).flatMap(({ name, role }) => (role === 'guardrail' ? [name] : [])),
     ],
   );
   return {
@@ -79,8 +78,8 @@ function measure(
   plan: MetricPlan,
   variant: string,
 ): Measured | undefined {
-  const { epochs, control, variants, metrics } = input;
-  const tests = metrics.filter(({ role }) => role === plan.role).length * (variants.length - 1);
+  const { epochs, control, variants } = input;
+  const tests = testsOf(input, plan.role);
   const context = {
     variant,
     settings,
@@ -94,6 +93,11 @@ function measure(
     variants.flatMap((name) => stateOf(epoch, name, plan.name) ?? []),
   );
   return measureMean(plan, pairs, allStates, context);
+}
+
+/** How many tests there are of a role's metrics, over variants; those that have no values yet or none that can be analysed are some too. */
+function testsOf({ metrics, unfit = [], variants }: AnalysisInput, role: MetricRole): number {
+  return [...metrics, ...unfit].filter((metric) => metric.role === role).length * (variants.length - 1);
 }
 
 /** Effective units that one unit of all variants brings at the weights of the last epoch. */
@@ -115,8 +119,7 @@ interface Judged {
  */
 function judge(
   known: readonly { readonly plan: MetricPlan; readonly measured: Measured }[],
-  planned: readonly MetricPlan[],
-  challengers: number,
+  input: AnalysisInput,
   settings: AnalysisSettings,
 ): readonly Judged[] {
   const adjusted = new Map<Measured, number>();
@@ -124,7 +127,7 @@ function judge(
   for (const role of roles) {
     const family = known.filter(({ plan }) => plan.role === role).map(({ measured }) => measured);
     // Guardrails are split evenly, so that each has a margin's interval of its own level.
-    const tests = planned.filter((plan) => plan.role === role).length * challengers;
+    const tests = testsOf(input, role);
     const pValues = [
       ...family.map(({ result }) => result.anytime.p),
       ...Array.from({ length: tests - family.length }, () => 1),
@@ -162,11 +165,14 @@ function outcomeOf(
 
 function variantResult({ epochs, control }: AnalysisInput, name: string): VariantResult {
   const states = epochs.flatMap((epoch) => ownValue(epoch.variants, name) ?? []);
-  const outputsOf = (variant: string): Distribution =>
-    addUp(epochs.map((epoch) => ownValue(epoch.variants, variant)?.outputs ?? {}));
-  const [ofControl, own] = [outputsOf(control), outputsOf(name)];
-  const psi = populationStabilityIndex(ofControl, own);
-  const distance = totalVariation(ofControl, own);
+  const outputs = overEpochs(
+    epochs.map((epoch) => ({
+      control: ownValue(epoch.variants, control)?.outputs ?? {},
+      variant: ownValue(epoch.variants, name)?.outputs ?? {},
+    })),
+  );
+  const psi = populationStabilityIndex(outputs.control, outputs.variant);
+  const distance = totalVariation(outputs.control, outputs.variant);
   return {
     name,
     units: states.reduce((sum, { units }) => sum + units, 0),

@@ -120,6 +120,9 @@ export const DEFAULT_SETTINGS: AnalysisSettings = Object.freeze({
   leastOutcomes: 0.5,
 });
 
+/** What is known of a metric that can't be analysed. */
+export type UnfitMetric = Pick<AnyMetric, 'name' | 'role'>;
+
 /** All that a result is computed from: plain data, whatever store it was in. */
 export interface AnalysisInput {
   readonly experiment: string;
@@ -136,8 +139,8 @@ export interface AnalysisInput {
   readonly breakdowns?: Readonly<Record<string, Breakdown>>;
   /** Variants that are beyond a fixed value of a guardrail for sure; left out: none is. */
   readonly breached?: readonly string[];
-  /** Guardrails whose values can't be analysed. */
-  readonly unfitGuardrails?: readonly string[];
+  /** Metrics whose values can't be analysed: they are tests as all others, so that what is seen doesn't change the levels, and say nothing. */
+  readonly unfit?: readonly UnfitMetric[];
   /** New units a day, at today's traffic. */
   readonly unitsPerDay?: number;
   readonly settings?: AnalysisSettings;

@@ -179,7 +179,7 @@ describe('from what a store has', () => {
     expect(perView?.control).toBeCloseTo(0.499, 9);
   });
 
-  test('a ratio whose sums were begun by an older release is left out, as nothing says how skewed it is', async () => {
+  test('a ratio whose sums were begun by an older release is left out, as nothing says how skewed it is', () => {
     const experiment = experimentWith('metrics: [{ name: per_view, kind: ratio, role: goal }]');
     const sums = { units: 500, sumX: 100, sumX2: 100, sumX3: 100, sumY: 1000, sumY2: 4000, sumXY: 300 };
     const older = { ...sums, sumY3: 0, sumX2Y: 0, sumXY2: 0, histogram: readHistogram([]) };
@@ -234,6 +234,21 @@ describe('from what a store has', () => {
     expect(await outcome('')).toBe('worse');
     expect(await outcome('guardrails: [{ metric: p90, maximumHarm: 0.3 }]')).toBe('open');
   });
+});
+
+test('a goal that winsorising would make the same for all takes its part of the level all the same', async () => {
+  const experiment = experimentWith(
+    'metrics: [{ name: bought, kind: proportion, role: goal }, { name: revenue, kind: mean, role: goal, winsorize: 0.99 }]',
+  );
+  const alphas = async (buyers: number) => {
+    const units = both(1000, (index) => ({
+      outcomes: { bought: index < buyers ? 1 : 0, revenue: index < buyers ? 20 : 0 },
+    }));
+    const { metrics, leftOut } = await resultsOf(experiment, units);
+    return [metrics.find(({ name }) => name === 'bought')?.alpha, leftOut.length];
+  };
+  expect(await alphas(3)).toEqual([0.025, 1]);
+  expect(await alphas(30)).toEqual([0.025, 0]);
 });
 
 test('a metric that winsorising would make the same for all is left out, and its result says why', async () => {

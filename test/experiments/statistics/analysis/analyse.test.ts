@@ -45,6 +45,21 @@ test('outputs that shifted are told as drift', () => {
   expect(driftOf(outputs(90, 10))).toMatchObject({ totalVariation: 0.4 });
 });
 
+test('a drift of the traffic is none of the variant that got its units later', () => {
+  const epochOfShares = (a: number, b: number, zero: number): EpochState => ({
+    weights: { v1: a, v2: b },
+    variants: {
+      v1: { ...arm(a, {}), outputs: { zero: a * zero, one: a * (1 - zero) } },
+      v2: { ...arm(b, {}), outputs: { zero: b * zero, one: b * (1 - zero) } },
+    },
+  });
+  const alone = { weights: { v1: 100, v2: 0 }, variants: { v1: { ...arm(100, {}), outputs: { two: 100 } } } };
+  const epochs = [alone, epochOfShares(950, 50, 0.8), epochOfShares(500, 500, 0.2)];
+  const drift = analyse(inputOf(epochs, { metrics: [] })).variants[1]?.drift;
+  expect(drift?.psi).toBeCloseTo(0, 12);
+  expect(drift?.totalVariation).toBeCloseTo(0, 12);
+});
+
 test('a control that is no variant is refused', () => {
   expect(() => analyse(inputOf([], { control: 'v9' }))).toThrow(
     'control "v9" is not one of the variants v1, v2',

@@ -118,7 +118,7 @@ describe('guardrails', () => {
     expect(analyse(inputOf([better], { metrics })).verdict).toBe(
       'keep running (nothing is known of guardrail errors)',
     );
-    expect(analyse(inputOf([better], { unfitGuardrails: ['odd'] })).verdict).toBe(
+    expect(analyse(inputOf([better], { unfit: [{ name: 'odd', role: 'guardrail' }] })).verdict).toBe(
       'keep running (nothing is known of guardrail odd)',
     );
     expect(analyse(inputOf([epoch(20_000, 0.13, 0.1)], { metrics })).verdict).toBe('keep v1');

@@ -68,6 +68,16 @@ describe('a metric', () => {
     expect(alpha).toBeCloseTo(0.05 / 3, 12);
   });
 
+  test('has the level that it has beside a goal whose values can be analysed, also while they cannot', () => {
+    const second = { ...ACCEPTED, name: 'second', entersByItself: true };
+    const [beside, alone] = [
+      { metrics: [ACCEPTED, second] },
+      { metrics: [ACCEPTED], unfit: [{ name: 'second', role: 'goal' as const }] },
+    ].map((metrics) => metricOf(analyse(inputOf([epoch(10_000, 0.1, 0.116)], metrics))));
+    expect(alone?.alpha).toBe(0.025);
+    expect(alone).toEqual(beside);
+  });
+
   test('with a covariate has its variance reduced and its interval narrowed', () => {
     const random = seededRandom(3);
     const pairs = (effect: number): MetricState => {
