@@ -1,5 +1,6 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { linkedFile } from '../../documents/linked-file.ts';
 import { MODEL_NAME } from '../repository/layout.ts';
 import { makeIncomingFolder } from './incoming-folder.ts';
 import type { Offer } from './offer.ts';
@@ -48,7 +49,8 @@ export async function placeModel(
   const settings = settingsOf(offer, wished);
   if (home !== undefined) await requireSettings(home, name, settings);
   const version = offer.version ?? Math.max(0, ...present) + 1;
-  const parent = home === undefined ? root : join(home, '..');
+  // A model's folder may be a link to another disk, and nothing is renamed from one disk to another.
+  const parent = home === undefined ? root : dirname(await linkedFile(home));
   const incoming = await makeIncomingFolder(parent);
   try {
     const model = join(incoming, 'model');

@@ -1,5 +1,6 @@
 import { open, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { linkedFile } from '../../documents/linked-file.ts';
 import type { LineTarget } from './line-sink.ts';
 
 export interface RotatingFileOptions {
@@ -11,7 +12,7 @@ export interface RotatingFileOptions {
   readonly maxFiles: number;
 }
 
-/** A file of lines that is put aside when it is full. Lines are never cut in two. */
+/** A file of lines that is put aside when it is full, beside the file that links lead to. Lines are never cut in two. */
 export class RotatingFile implements LineTarget {
   readonly name = 'file';
   readonly #options: RotatingFileOptions;
@@ -78,7 +79,8 @@ export class RotatingFile implements LineTarget {
   }
 
   async #rotate(): Promise<void> {
-    const { path, maxFiles } = this.#options;
+    const { maxFiles } = this.#options;
+    const path = await linkedFile(this.#options.path);
     await this.close();
     const nameOf = (age: number): string => (age === 0 ? path : `${path}.${age}`);
     await rm(nameOf(maxFiles - 1), { force: true });

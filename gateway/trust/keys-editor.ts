@@ -2,6 +2,7 @@ import { open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { YAMLMap, isMap, isSeq, parseDocument } from 'yaml';
 import type { Document, YAMLSeq } from 'yaml';
+import { linkedFile } from '../../documents/linked-file.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import type { NewKey } from './api-key.ts';
 import { readKeys } from './keys-file.ts';
@@ -10,8 +11,8 @@ import { UnknownKey } from './key-store.ts';
 import type { Grant, KeyEdits } from './key-store.ts';
 
 /**
- * Edits a `keys.yaml`: comments and order stay, the file is replaced as a whole, and an edit that would not read back is
- * not written.
+ * Edits a `keys.yaml`: comments and order stay, the file is replaced as a whole (the one that links lead to, where the path is a link),
+ * and an edit that would not read back is not written.
  */
 export class KeysEditor implements KeyEdits {
   readonly #file: string;
@@ -78,7 +79,8 @@ export class KeysEditor implements KeyEdits {
   async save(): Promise<string> {
     const text = this.#document.toString({ lineWidth: 0 });
     readKeys(parseYaml(text, this.#file));
-    const temporary = join(dirname(this.#file), `.${process.pid}-${Date.now()}.keys.tmp`);
+    const file = await linkedFile(this.#file);
+    const temporary = join(dirname(file), `.${process.pid}-${Date.now()}.keys.tmp`);
     const handle = await open(temporary, 'wx', this.#mode);
     try {
       await handle.writeFile(text);
@@ -86,7 +88,7 @@ export class KeysEditor implements KeyEdits {
     } finally {
       await handle.close();
     }
-    await rename(temporary, this.#file);
+    await rename(temporary, file);
     return text;
   }
 

@@ -1,6 +1,7 @@
 import { access, chmod, copyFile, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync, backup } from 'node:sqlite';
+import { linkedFile } from '../../../documents/linked-file.ts';
 import { createPrivate } from '../file-lock.ts';
 import { SCHEMA_VERSION } from '../sqlite-schema.ts';
 
@@ -43,12 +44,13 @@ export async function backupSqlite(file: string, target: string): Promise<number
 }
 
 /**
- * Puts a backup in the place of the state's file, as a whole; gateways over that file have to be stopped.
+ * Puts a backup in the place of the state's file (the one that links lead to), as a whole; gateways over that file have to be stopped.
  *
+ * @param path the state's file
  * @param isForced whether a state that is there may be replaced
  * @throws Error where the backup is none or isn't whole, is of a newer release, or would replace a state; or where the file is in use
  */
-export async function restoreSqlite(source: string, file: string, isForced: boolean): Promise<void> {
+export async function restoreSqlite(source: string, path: string, isForced: boolean): Promise<void> {
   await requireFile(source);
   const version = checkWhole(source);
   if (version > SCHEMA_VERSION) {
@@ -57,6 +59,7 @@ export async function restoreSqlite(source: string, file: string, isForced: bool
     );
   }
   if (version === 0) throw new Error(`${source} is no backup of a state: it has no tables of this gateway`);
+  const file = await linkedFile(path);
   if (await exists(file)) {
     if (!isForced) throw new Error(`${file} is there already; with --force it is replaced`);
     requireUnused(file);

@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { Servable } from '../../../backends/servable.ts';
@@ -187,6 +187,18 @@ describe('the rotating file', () => {
     );
     for (const text of texts) expect(text.length).toBeLessThanOrEqual(100);
     expect(texts.join('').trim().split('\n')).toEqual(lines.slice(-15));
+  });
+
+  test('that is a link puts aside what the link leads to, where that is', async () => {
+    await using folder = await temporaryFolder({ 'disk/log': `${'x'.repeat(90)}\n` });
+    const path = join(folder.path, 'log');
+    await symlink(join('disk', 'log'), path);
+    const file = new RotatingFile({ path, maxBytes: 100, maxFiles: 2 });
+    await file.write(['a line that is too long for it']);
+    await file.close();
+    expect((await readdir(folder.path)).sort()).toEqual(['disk', 'log']);
+    expect((await readdir(join(folder.path, 'disk'))).sort()).toEqual(['log', 'log.1']);
+    expect(await readFile(path, 'utf8')).toBe('a line that is too long for it\n');
   });
 
   test('goes on with the file that is there, and counts its size', async () => {

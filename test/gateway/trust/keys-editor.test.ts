@@ -1,4 +1,4 @@
-import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { lstat, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseYaml } from '../../../documents/yaml-document.ts';
@@ -63,6 +63,23 @@ describe('an edit of keys.yaml', () => {
     expect((await ringOf(file)).keys).toHaveLength(2);
     expect(await readdir(folder.path)).toEqual(['keys.yaml']);
   });
+
+  test.each(['a list that is there', 'none yet'])(
+    'through a link is written where the link leads, and the link stays: %s',
+    async (what) => {
+      await using folder = await temporaryFolder({ 'shared/readme': '' });
+      const real = join(folder.path, 'shared', 'keys.yaml');
+      if (what !== 'none yet') await writeFile(real, 'keys: []\n', { mode: 0o640 });
+      const link = join(folder.path, 'keys.yaml');
+      await symlink(join('shared', 'keys.yaml'), link);
+      const editor = await KeysEditor.open(link);
+      editor.add(createKey(), grant);
+      await editor.save();
+      expect((await lstat(link)).isSymbolicLink()).toBe(true);
+      expect((await ringOf(real)).keys).toHaveLength(1);
+      expect(await readdir(join(folder.path, 'shared'))).toEqual(['keys.yaml', 'readme']);
+    },
+  );
 
   test('a key whose id looks like a number stays a text', async () => {
     await using folder = await temporaryFolder({});

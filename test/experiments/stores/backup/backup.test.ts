@@ -1,4 +1,4 @@
-import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, lstat, readFile, readdir, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
@@ -100,6 +100,23 @@ describe('a backup of the state in SQLite', () => {
     await restoreSqlite(file('copy.db'), file('state.db'), true);
     const restored = await SqliteStore.open(file('state.db'));
     await expectOneMoment(restored, experiment, before, after);
+    expect(await restored.readDocument('secret')).toEqual({ version: 1, value: 'kept' });
+    await restored.close();
+  });
+
+  test('goes where a link leads, and the link stays', async () => {
+    await using folder = await temporaryFolder({ 'disk/readme': '' });
+    const file = (...names: string[]): string => join(folder.path, ...names);
+    await symlink(join('disk', 'state.db'), file('state.db'));
+    const store = await SqliteStore.open(file('state.db'));
+    await store.writeDocument('secret', 'kept', 0);
+    await backupSqlite(file('state.db'), file('copy.db'));
+    await store.writeDocument('secret', 'later', 1);
+    await store.close();
+    await restoreSqlite(file('copy.db'), file('state.db'), true);
+    expect((await lstat(file('state.db'))).isSymbolicLink()).toBe(true);
+    expect(await readdir(file('disk'))).toEqual(['readme', 'state.db']);
+    const restored = await SqliteStore.open(file('disk', 'state.db'));
     expect(await restored.readDocument('secret')).toEqual({ version: 1, value: 'kept' });
     await restored.close();
   });
