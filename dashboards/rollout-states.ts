@@ -1,7 +1,7 @@
 import { MappingType } from '@grafana/grafana-foundation-sdk/dashboard';
 import type { ValueMapping } from '@grafana/grafana-foundation-sdk/dashboard';
 
-/** What the numbers of `signalbox_rollout_state` mean. The rule `SignalboxRolledBack` fires on the lowest. */
+/** What the numbers of `signalbox_rollout_state` mean. */
 export const ROLLOUT_STATES = {
   rolled_back: -1,
   none: 0,

@@ -174,6 +174,13 @@ export function givesMore(plan: RolloutPlan, after: RolloutState, before: Rollou
   return next.weight > last.weight || next.rules.length > last.rules.length;
 }
 
+/** Whether it took itself back, by a rule of its plan, and nobody has begun it again. */
+export function isTakenBackByItself(
+  state: RolloutState,
+): state is Extract<RolloutState, { readonly kind: 'rolling_back' | 'rolled_back' }> {
+  return state.kind === 'rolled_back' || (state.kind === 'rolling_back' && state.to === 'rolled_back');
+}
+
 /** Whether it is over: only a person or a new version moves it on. */
 export function isOver({ kind }: RolloutState): boolean {
   return kind === 'succeeded' || kind === 'rolled_back' || kind === 'aborted';

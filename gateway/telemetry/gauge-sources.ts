@@ -1,6 +1,7 @@
 import type { ModelRepository } from '../../backends/repository/repository.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { drivenRollout } from '../../experiments/rollouts/rollout-step.ts';
+import { isTakenBackByItself } from '../../experiments/rollouts/state.ts';
 import { sharesOf } from '../../experiments/shares.ts';
 import type { Situation } from '../../experiments/standing/in-force.ts';
 import { STATE_NUMBERS } from '../rollouts/state-number.ts';
@@ -39,6 +40,12 @@ export function gaugeSources(
         if (driven === undefined) return [];
         const kind = driven.record?.state.kind ?? 'pending';
         return [{ experiment: situation.experiment.key, state: STATE_NUMBERS[kind] }];
+      }),
+    rollbacks: () =>
+      situations().flatMap((situation) => {
+        const state = drivenRollout(situation)?.record?.state;
+        if (state === undefined || !isTakenBackByItself(state)) return [];
+        return [{ experiment: situation.experiment.key, sinceMs: state.sinceMs }];
       }),
     recovered: () =>
       situations().map(({ experiment, standing: { isRecovered } }) => ({

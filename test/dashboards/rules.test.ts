@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { ROLLOUT_STATES } from '../../dashboards/rollout-states.ts';
 import { publishedDashboards } from '../../dashboards/published.ts';
 import { NO_GAUGES } from '../../gateway/telemetry/measures/gauges.ts';
 import { Metrics } from '../../gateway/telemetry/metrics.ts';
@@ -112,11 +111,6 @@ describe('an alert', () => {
   test('has a runbook, and no runbook is left over', async () => {
     const pages = (await readdir(new URL('docs/runbooks', ROOT))).filter((page) => page !== 'README.md');
     expect(pages.toSorted()).toEqual(alerts.map(({ alert }) => pageOf(alert)).toSorted());
-  });
-
-  test('on a rollout that was rolled back asks for the number of that state', () => {
-    const rule = alerts.find(({ alert }) => alert === 'SignalboxRolledBack');
-    expect(rule?.expr).toMatch(new RegExp(`== ${ROLLOUT_STATES.rolled_back}$`));
   });
 });
 

@@ -28,6 +28,8 @@ export interface GaugeSources {
   gpus(): Iterable<GpuUsage>;
   /** -1 taken back, 0 not begun, 1 under way, 2 paused, 3 everybody gets what was rolled out. */
   rolloutStates(): Iterable<{ readonly experiment: string; readonly state: number }>;
+  /** The rollouts that took themselves back, and since when. */
+  rollbacks(): Iterable<{ readonly experiment: string; readonly sinceMs: number }>;
   /** Whether the state store had lost where an experiment stands, and nobody has said since how it goes on. */
   recovered(): Iterable<{ readonly experiment: string; readonly isRecovered: boolean }>;
 }
@@ -40,6 +42,7 @@ export const NO_GAUGES: GaugeSources = {
   weightsVersions: () => [],
   gpus: () => [],
   rolloutStates: () => [],
+  rollbacks: () => [],
   recovered: () => [],
 };
 
@@ -173,6 +176,12 @@ export function gaugeFamilies(sources: GaugeSources, late: Omit<LateSources, 're
       'Where a rollout stands: -1 taken back, 0 not begun, 1 under way, 2 paused, 3 everybody gets it.',
       () => sources.rolloutStates(),
       one(({ experiment, state }) => [{ experiment }, state]),
+    ),
+    gauge(
+      'signalbox_rolled_back_timestamp_seconds',
+      'When a rollout took itself back, in seconds since 1970; none for what a person took back, nor once it is begun again.',
+      () => sources.rollbacks(),
+      one(({ experiment, sinceMs }) => [{ experiment }, sinceMs / 1000]),
     ),
   ];
 }

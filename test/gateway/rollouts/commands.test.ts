@@ -58,6 +58,10 @@ test('people promote, pause, resume and roll back, and the rollout’s steps are
     action: 'rollout.aborted',
     reason: 'person: a test',
   });
+  // Nobody is paged for what a person did.
+  const metrics = await gateway.metrics();
+  expect(metrics).toContain('signalbox_rollout_state{experiment="classes"} -1');
+  expect(metrics).not.toContain('signalbox_rolled_back_timestamp_seconds{');
   expect(await command(gateway, 'resume')).toBe(200);
   await reaches(gateway, 'waiting_for_approval');
 });

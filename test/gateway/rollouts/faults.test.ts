@@ -62,7 +62,12 @@ test.each([
   // Nobody gets it, and who got it before is answered by version 1.
   const after = await travel(gateway, { most: 64, until: () => false });
   expect([after.metVariant, stateOf(gateway)?.kind]).toEqual([0, 'rolled_back']);
-  expect(metricValue(await gateway.metrics(), 'signalbox_rollout_state', { experiment: 'classes' })).toBe(-1);
+  const metrics = await gateway.metrics();
+  expect(metricValue(metrics, 'signalbox_rollout_state', { experiment: 'classes' })).toBe(-1);
+  const { sinceMs } = state.kind === 'rolled_back' ? state : expect.fail(state.kind);
+  expect(
+    metricValue(metrics, 'signalbox_rolled_back_timestamp_seconds', { experiment: 'classes' }),
+  ).toBeCloseTo(sinceMs / 1000, 3);
 });
 
 test('a version 2 that flips half of its answers is taken back by its mirrored copies, before anybody got one', async () => {
