@@ -83,7 +83,7 @@ export function assembleGateway(loaded: Loaded): Gateway {
     counts: settledCounts(store, experiments),
     log,
     random: Math.random,
-    nowMs: Date.now,
+    nowMs: () => store.nowMs(),
     flush: () => state.exposures.flush(),
     onTurn: (experiment, result) => {
       metrics.recordBanditTurn(experiment, result);
@@ -98,7 +98,7 @@ export function assembleGateway(loaded: Loaded): Gateway {
   });
   const mirrors = openMirrors({ config, experiments, repository, upstreams, state, metrics });
   const tracing = openTracing(config, metrics, log);
-  const deciding: DecisionContext = { sticky, nowMs: Date.now, randomUnit: randomUUID };
+  const deciding: DecisionContext = { sticky, nowMs: () => store.nowMs(), randomUnit: randomUUID };
   const pipeline = openPipeline({ ...loaded, door, deciding, sticky, mirrors, rollouts, tracing });
   const folders = new FolderWatch({
     models: config.models.control === 'none' ? undefined : repository,

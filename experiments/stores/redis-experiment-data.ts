@@ -10,7 +10,7 @@ import type { ExposureBatch, OpenWindow, Outcome, OutcomeStatus, Scope, UnitStat
 import { ScopeKeys } from './redis-scope-keys.ts';
 import type { RedisConnection } from './redis-scripts.ts';
 import { StoreUnavailable } from './state-store.ts';
-import type { ExperimentData, Landed, Landings } from './state-store.ts';
+import type { ExperimentData, Landed, Landings, SharedClock } from './state-store.ts';
 import { readTallies } from './tallies.ts';
 import type { Tallies, TallyDelta } from './tallies.ts';
 
@@ -50,10 +50,12 @@ interface Work {
  */
 export class RedisExperimentData implements ExperimentData, Landings {
   readonly #redis: RedisConnection;
+  readonly #clock: SharedClock;
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(redis: RedisConnection) {
+  constructor(redis: RedisConnection, clock: SharedClock) {
     this.#redis = redis;
+    this.#clock = clock;
   }
 
   async recordExposures({ epochs, requests, units }: ExposureBatch): Promise<void> {
@@ -62,7 +64,7 @@ export class RedisExperimentData implements ExperimentData, Landings {
       await this.#redis.hsetnx(
         keys.epochs,
         String(epoch.epoch),
-        JSON.stringify({ seenMs: Date.now(), epoch }),
+        JSON.stringify({ seenMs: this.#clock.nowMs(), epoch }),
       );
     }
     for (const [keys, counts] of byScope(requests)) {

@@ -54,8 +54,8 @@ export class RedisStore implements StateStore {
   constructor(url: string, onEviction?: (policy: string | undefined) => void) {
     this.#url = url;
     this.#redis = connectRedis(url);
-    this.#data = new RedisExperimentData(this.#redis);
     this.#clock = new RedisClock(this.#redis);
+    this.#data = new RedisExperimentData(this.#redis, this.#clock);
     // A server may come back with another state.
     this.#redis.on('ready', () => {
       this.#readable = undefined;

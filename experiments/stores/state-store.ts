@@ -94,7 +94,10 @@ export interface Lease {
   readonly token: number;
 }
 
-/** The time that all who share a store agree on, whatever their own clocks say. */
+/**
+ * The time that all who share a store agree on, whatever their own clocks say. What the store is given a time of (exposures, outcomes, when
+ * windows close) is given this one's.
+ */
 export interface SharedClock {
   /** Milliseconds since 1970. */
   nowMs(): number;

@@ -23,7 +23,7 @@ export interface PipelineParts {
   readonly experiments: Pick<StandingBook, 'current'>;
   readonly upstreams: Upstreams;
   readonly metrics: Metrics;
-  readonly state: Pick<GatewayState, 'ids' | 'exposures'>;
+  readonly state: Pick<GatewayState, 'store' | 'ids' | 'exposures'>;
   readonly door: Pick<Door, 'limits' | 'shedder'>;
   readonly deciding: DecisionContext;
   readonly sticky: StickyUnits;
@@ -44,7 +44,7 @@ export function openPipeline(parts: PipelineParts): Pipeline {
     metrics,
     limits: door.limits,
     shedder: door.shedder,
-    predictions: new PredictionLog(state.ids, state.exposures, Date.now),
+    predictions: new PredictionLog(state.ids, state.exposures, () => state.store.nowMs()),
     mirrors,
     inferenceTimeoutMs: config.timeouts.inferenceMs,
     onFault: (error) => {

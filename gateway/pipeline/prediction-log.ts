@@ -21,7 +21,7 @@ export class PredictionLog {
   readonly #exposures: ExposureRecorder;
   readonly #nowMs: () => number;
 
-  /** @param nowMs milliseconds since 1970 */
+  /** @param nowMs milliseconds since 1970, of the clock that all who share the state agree on */
   constructor(ids: PredictionIds, exposures: ExposureRecorder, nowMs: () => number) {
     this.#ids = ids;
     this.#exposures = exposures;

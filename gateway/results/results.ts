@@ -26,11 +26,12 @@ export class Results {
 
   constructor({ experiments, state, describe, metrics, log }: ResultsParts) {
     const { store, exposures, mirrors } = state;
+    const nowMs = (): number => store.nowMs();
     this.reader = new ResultsReader({
       counts: settledCounts(store, experiments),
       flush: () => Promise.all([exposures.flush(), mirrors.flush()]),
       signatures: (experiment) => signatureHealth(experiment, describe),
-      nowMs: Date.now,
+      nowMs,
     });
     this.#watch = new ResultsWatch({
       experiments: () => [...experiments.current.byModel.values()].flatMap(({ candidates }) => candidates),
@@ -44,7 +45,7 @@ export class Results {
       store,
       experiments: () => experiments.current,
       results: this.reader,
-      nowMs: Date.now,
+      nowMs,
       onFault: (error) => {
         log.error({ err: error }, 'the history of an experiment could not be extended');
       },

@@ -57,6 +57,7 @@ export class GatewayState {
           );
       },
     });
+    if (store.kind === 'redis') metrics.watch({ clockOffsetsMs: () => [Date.now() - store.nowMs()] });
     const place = store.kind === 'redis' ? new SpoolPlace(config.spool) : undefined;
     try {
       if (store.kind === 'memory' && config.experiments !== undefined) {
@@ -112,7 +113,7 @@ export class GatewayState {
       },
       writer,
       metrics,
-      nowMs: Date.now,
+      nowMs: () => store.nowMs(),
     });
   }
 

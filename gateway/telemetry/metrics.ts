@@ -92,6 +92,7 @@ export class Metrics {
   );
   readonly #late: LateSources = {
     spooledOutcomes: () => 0,
+    clockOffsetsMs: () => [],
     stateMayBeEvicted: () => false,
     upstreams: () => [],
     shadows: () => [],

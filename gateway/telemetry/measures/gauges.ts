@@ -57,6 +57,8 @@ export interface UpstreamState {
 export interface LateSources {
   /** Outcomes that wait on disk for the state store. */
   spooledOutcomes(): number;
+  /** How far this process' clock is ahead of the one that its replicas share: one, or none where nobody shares it. */
+  clockOffsetsMs(): readonly number[];
   /** Whether the state's Redis may take keys away to make room. */
   stateMayBeEvicted(): boolean;
   upstreams(): Iterable<UpstreamState>;
@@ -112,6 +114,12 @@ export function gaugeFamilies(sources: GaugeSources, late: Omit<LateSources, 're
       'Outcomes on disk that wait for the state store.',
       () => [late.spooledOutcomes()],
       one((outcomes) => [{}, outcomes]),
+    ),
+    gauge(
+      'signalbox_clock_offset_seconds',
+      "How far the process' clock is ahead of that of the Redis that keeps the state.",
+      () => late.clockOffsetsMs(),
+      one((offsetMs) => [{}, offsetMs / 1000]),
     ),
     gauge(
       'signalbox_state_may_be_evicted',
