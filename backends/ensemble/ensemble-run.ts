@@ -104,7 +104,8 @@ export class EnsembleRun {
   }
 
   async #runStep(step: PlannedStep): Promise<void> {
-    const { deadlineMs, priority, timeoutMs = 0 } = this.#request;
+    const { deadlineMs, timeoutMs = 0 } = this.#request;
+    const priority = this.#priorityFor(step);
     const nowMs = performance.now();
     if (nowMs > deadlineMs)
       throw new BackendError('expired_in_queue', `${this.#nameOf(step)}: the time was over before it began`);
@@ -129,6 +130,13 @@ export class EnsembleRun {
       return;
     }
     this.#settle(step, answer);
+  }
+
+  /** A level that the step's model doesn't have stands for that model's default: the caller knows the ensemble, and not its steps. */
+  #priorityFor({ member }: PlannedStep): number | undefined {
+    const { priority = 0 } = this.#request;
+    const levels = member.about.config.batching.priorityLevels;
+    return priority > levels && levels > 0 ? undefined : this.#request.priority;
   }
 
   #settle(step: PlannedStep, answer: InferAnswer): void {

@@ -35,12 +35,12 @@ test.skipIf(process.platform !== 'linux')(
     const answer = async (model: string): Promise<number> => (await gateway.infer(model, 2)).status;
     expect(await load('slow')).toEqual([200, '']);
     const [status, body] = await load('slow', WARM_UP);
-    expect([status, body]).toEqual([500, { error: expect.stringContaining(WHY) }]);
+    expect([status, body]).toEqual([500, { error: expect.stringContaining(WHY) as string }]);
     expect(await answer('slow')).toBe(200);
     const index: unknown = await (await gateway.post('/v2/repository/index', {})).json();
     expect(index).toContainEqual({
       ...{ name: 'slow', version: '1', state: 'READY' },
-      reason: expect.stringContaining(WHY),
+      reason: expect.stringContaining(WHY) as string,
     });
     expect(await load('other')).toEqual([200, '']);
     expect(await answer('other')).toBe(200);

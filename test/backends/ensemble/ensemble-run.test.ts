@@ -3,18 +3,22 @@ import { EnsembleRun } from '../../../backends/ensemble/ensemble-run.ts';
 import { planSteps } from '../../../backends/ensemble/ensemble-plan.ts';
 import type { BoundStep } from '../../../backends/ensemble/ensemble-plan.ts';
 import type { InferAnswer, InferRequest } from '../../../backends/inference.ts';
+import { DEFAULT_MODEL_CONFIG } from '../../../backends/repository/model-config.ts';
+import type { ModelConfig } from '../../../backends/repository/model-config.ts';
 import type { Servable } from '../../../backends/servable.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
 
 /** A member whose runs are begun by the ensemble and ended by the test. */
 class HeldMember {
-  readonly about: { readonly model: string };
+  readonly about: { readonly model: string; readonly config: ModelConfig };
   readonly runs: { readonly request: InferRequest; readonly answer: (value: InferAnswer) => void }[] = [];
   #begun = Promise.withResolvers<undefined>();
   lent = 0;
 
-  constructor(model: string) {
-    this.about = { model };
+  /** @param priorityLevels 0: it has none */
+  constructor(model: string, priorityLevels: number) {
+    const batching = { ...DEFAULT_MODEL_CONFIG.batching, priorityLevels };
+    this.about = { model, config: { ...DEFAULT_MODEL_CONFIG, batching } };
   }
 
   infer(request: InferRequest): Promise<InferAnswer> {
@@ -56,7 +60,7 @@ function step(member: HeldMember, from: string, to: string): BoundStep {
       inputs: new Map([['INPUT', from]]),
       outputs: new Map([['OUTPUT', to]]),
     },
-    // An ensemble asks nothing of a member but that it infers, and says its name.
+    // An ensemble asks nothing of a member but that it infers, and says its name and its levels.
     member: member as Pick<HeldMember, 'infer' | 'about'> as Servable,
   };
 }
@@ -67,14 +71,30 @@ function runOf(steps: readonly BoundStep[], outputs: readonly string[], more: Pa
 }
 
 const members: HeldMember[] = [];
-const held = (model: string): HeldMember => {
-  const member = new HeldMember(model);
+const held = (model: string, priorityLevels = 0): HeldMember => {
+  const member = new HeldMember(model, priorityLevels);
   members.push(member);
   return member;
 };
 afterEach(() => {
   expect(members.map(({ lent }) => lent)).toEqual(members.map(() => 0));
   members.length = 0;
+});
+
+test('a step whose model has not so many levels as the caller names takes that model’s default, and the others what was asked for', async () => {
+  const [few, many, none] = [held('few', 2), held('many', 5), held('none')];
+  const running = runOf(
+    [step(few, 'in', 'a'), step(many, 'in', 'b'), step(none, 'in', 'c')],
+    ['a', 'b', 'c'],
+    {
+      priority: 4,
+    },
+  );
+  const all = [few, many, none];
+  await Promise.all(all.map((member) => member.begun()));
+  expect(all.map(({ runs }) => runs[0]?.request.priority)).toEqual([undefined, 4, 4]);
+  for (const member of all) member.end();
+  (await running).release();
 });
 
 test('steps that don’t need each other are under way at once, and one that needs both begins when both are done', async () => {

@@ -127,7 +127,7 @@ describe('an image that can’t be read ends the request with a clear answer', (
     const response = await fetch(gateway.url('/v2/models/read-digit/infer'), bytesRequest([image]));
     // Which step it was that could not read it.
     const step = "step 0 ('digit-pixels') of ensemble 'read-digit'";
-    expect(await response.json()).toEqual({ error: expect.stringContaining(`${step}: ${told}`) });
+    expect(await response.json()).toEqual({ error: expect.stringContaining(`${step}: ${told}`) as string });
     expect(response.status).toBe(status);
   });
 
