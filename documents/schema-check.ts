@@ -41,12 +41,19 @@ function explain(document: SourceDocument, schema: TSchema): readonly Problem[] 
     if (!problems.has(key)) problems.set(key, document.problemAt(path, message));
   };
   const errors: readonly SchemaError[] = Value.Errors(schema, document.data);
-  // A union reports its branches' errors before its own; only the union as a whole can say what would be right.
-  const unions = errors.filter((error) => error.keyword === 'anyOf');
-  const insideUnion = (error: SchemaError): boolean =>
-    unions.some((union) => error !== union && error.schemaPath.startsWith(`${union.schemaPath}/anyOf/`));
+  const unions = errors
+    .filter(({ keyword }) => keyword === 'anyOf')
+    .map((union) => ({ union, meant: meantBranch(union, schema, document.data, errors) }));
+  // A union reports its branches' errors before its own.
+  const isPassedOver = (error: SchemaError): boolean =>
+    unions.some(({ union, meant }) =>
+      error === union
+        ? meant !== undefined
+        : isWithin(error, union, `${union.schemaPath}/anyOf`) &&
+          !(meant !== undefined && isWithin(error, union, meant)),
+    );
   for (const error of errors) {
-    if (insideUnion(error)) continue;
+    if (isPassedOver(error)) continue;
     const path = pathOf(error.instancePath, document.data);
     switch (error.keyword) {
       case 'required': {
@@ -80,6 +87,56 @@ function explain(document: SourceDocument, schema: TSchema): readonly Problem[] 
   return [...problems.values()].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
+/**
+ * Where just one branch of a union takes such a map or list, what is wrong inside is told of that branch; else only the union as a whole can say
+ * what would be right.
+ *
+ * @returns the branch's place in the schema
+ */
+function meantBranch(
+  union: SchemaError,
+  schema: TSchema,
+  data: unknown,
+  errors: readonly SchemaError[],
+): string | undefined {
+  const value = valueAt(data, pathOf(union.instancePath, data));
+  const node = schemaAt(schema, union.schemaPath);
+  if (!isRecord(value) || !Array.isArray(node?.anyOf) || node.secret === true) return undefined;
+  const alike = node.anyOf.flatMap((branch: unknown, index) =>
+    takesAlike(branch, value) ? [{ branch, place: `${union.schemaPath}/anyOf/${index}` }] : [],
+  );
+  const complete = alike.filter(({ branch }) => requiredOf(branch).every((key) => Object.hasOwn(value, key)));
+  const [meant, another] = alike.length === 1 ? alike : complete;
+  if (meant === undefined || another !== undefined) return undefined;
+  const isInside = (error: SchemaError): boolean =>
+    error.instancePath !== union.instancePath ||
+    error.keyword === 'required' ||
+    error.keyword === 'additionalProperties';
+  return errors.some((error) => isWithin(error, union, meant.place) && isInside(error))
+    ? meant.place
+    : undefined;
+}
+
+/** Whether the error is of the union's value, or of what is in it, and of that part of the schema. */
+function isWithin(error: SchemaError, union: SchemaError, place: string): boolean {
+  return (
+    error !== union &&
+    `${error.schemaPath}/`.startsWith(`${place}/`) &&
+    `${error.instancePath}/`.startsWith(`${union.instancePath}/`)
+  );
+}
+
+/** Whether the branch is of maps where the value is one, of lists where it is one. */
+function takesAlike(branch: unknown, value: SchemaNode): boolean {
+  if (!isRecord(branch)) return false;
+  if (Array.isArray(branch.anyOf)) return branch.anyOf.some((each) => takesAlike(each, value));
+  return branch.type === (Array.isArray(value) ? 'array' : 'object');
+}
+
+function requiredOf(branch: unknown): readonly string[] {
+  return isRecord(branch) ? stringsIn(branch, 'required') : [];
+}
+
 type SchemaNode = Readonly<Record<string, unknown>>;
 
 function isRecord(value: unknown): value is SchemaNode {
@@ -100,7 +157,7 @@ function expectedAt(schema: TSchema, schemaPath: string, fallback = 'a value'): 
   const choices = Array.isArray(node?.enum) ? node.enum : undefined;
   if (choices !== undefined) return `one of ${choices.map(String).join(', ')}`;
   if (typeof node?.type === 'string' && fallback === 'a value') return `a value of type ${node.type}`;
-  return fallback.replace(/^must (be|have|match) /, '');
+  return fallback.replace(/^must (be|have|match) /, '').replace(/^must not have /, 'no ');
 }
 
 function pathOf(pointer: string, data: unknown): Path {

@@ -2,6 +2,7 @@ import type { Static } from 'typebox';
 import { InvalidDocuments } from '../documents/problem.ts';
 import type { Problem } from '../documents/problem.ts';
 import { checkDocument } from '../documents/schema-check.ts';
+import { whyUnprintable } from '../documents/unprintable.ts';
 import type { Path, YamlDocument } from '../documents/yaml-document.ts';
 import { standsInBody } from './attribute.ts';
 import type { UnitSource } from './attribute.ts';
@@ -130,6 +131,7 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
   const namespace = readNamespace(file, refuse);
   const times = readTimes(file, refuse);
   const mirrors = readMirrors(file, refuse, pick);
+  const phase = readPhase(file, refuse);
   const metrics = readMetrics(file.metrics ?? [], refuse);
   const guardrails = readGuardrails(file.guardrails ?? [], metrics, refuse);
   const hasGuardrails = metrics.some(({ role }) => role === 'guardrail');
@@ -156,7 +158,6 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
   if (problems.length > 0 || control === undefined || winner === undefined)
     throw new InvalidDocuments(problems);
 
-  const phase = typeof file.phase === 'number' ? { number: file.phase } : (file.phase ?? { number: 1 });
   return Object.freeze({
     key: file.key,
     model: file.model,
@@ -184,6 +185,20 @@ export function readExperiment(document: YamlDocument, knownVersions: KnownVersi
     winner,
     weightsVersion: 0,
   });
+}
+
+interface PhaseFile {
+  readonly number: number;
+  readonly name?: string;
+  readonly seed?: string;
+}
+
+function readPhase({ phase = 1 }: ExperimentFile, refuse: Refuse): PhaseFile {
+  if (typeof phase === 'number') return { number: phase };
+  // It is shown on terminals and pages, as reasons are.
+  const unprintable = phase.name && whyUnprintable(phase.name);
+  if (unprintable !== undefined) refuse(['phase', 'name'], unprintable);
+  return phase;
 }
 
 function copies(step: Step): boolean {

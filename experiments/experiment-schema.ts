@@ -13,6 +13,9 @@ const Name = (what: string) =>
 
 const Seed = () => Type.String({ minLength: 1, maxLength: 200, expected: 'a text of 1 to 200 characters' });
 
+const PhaseNumber = () =>
+  Type.Integer({ minimum: 1, maximum: 65_535, expected: 'a whole number from 1 to 65535' });
+
 const Share = (expected: string) => Type.Number({ minimum: 0, maximum: 1, expected });
 
 const HeaderName = (expected: string) => Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", expected });
@@ -107,11 +110,13 @@ export const ExperimentSchema = Type.Object(
     phase: Type.Optional(
       Type.Union(
         [
-          Type.Integer({ minimum: 1, maximum: 65_535 }),
+          PhaseNumber(),
           Type.Object(
             {
-              number: Type.Integer({ minimum: 1, maximum: 65_535 }),
-              name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+              number: PhaseNumber(),
+              name: Type.Optional(
+                Type.String({ minLength: 1, maxLength: 100, expected: 'a text of 1 to 100 characters' }),
+              ),
               seed: Type.Optional(Seed()),
             },
             { additionalProperties: false },

@@ -2,14 +2,12 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { channelsOf } from './pixels.ts';
 
+const Pixels = () => Type.Integer({ minimum: 1, maximum: 8192, expected: 'a whole number from 1 to 8192' });
+
 const Side = (what: string) =>
-  Type.Union(
-    [
-      Type.Integer({ minimum: 1, maximum: 8192 }),
-      Type.Tuple([Type.Integer({ minimum: 1, maximum: 8192 }), Type.Integer({ minimum: 1, maximum: 8192 })]),
-    ],
-    { expected: `${what}, or [height, width], each from 1 to 8192` },
-  );
+  Type.Union([Pixels(), Type.Tuple([Pixels(), Pixels()])], {
+    expected: `${what}, or [height, width], each from 1 to 8192`,
+  });
 
 const PerChannel = (what: string) =>
   Type.Array(Type.Number(), {

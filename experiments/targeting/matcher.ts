@@ -8,18 +8,26 @@ import { MAX_MATCHED_CHARACTERS, compilePattern } from './pattern.ts';
 const MATCHER =
   'a text, or a map with one of exact, prefix, regex, in, semver, percentage and not, as { in: [at, de] }';
 
-const Scalar = () => Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
-const Percent = () => Type.Number({ minimum: 0, maximum: 100 });
+const Scalar = () =>
+  Type.Union([Type.String(), Type.Number(), Type.Boolean()], { expected: 'a text, a number, true or false' });
+const Percent = () => Type.Number({ minimum: 0, maximum: 100, expected: 'a number from 0 to 100' });
 
 const OPERATORS = {
   exact: Type.Optional(Scalar()),
-  prefix: Type.Optional(Type.String({ minLength: 1 })),
-  regex: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
-  in: Type.Optional(Type.Array(Scalar(), { minItems: 1, maxItems: 10_000 })),
-  semver: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  prefix: Type.Optional(Type.String({ minLength: 1, expected: 'a text' })),
+  regex: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 500, expected: 'a regular expression of 500 characters at most' }),
+  ),
+  in: Type.Optional(
+    Type.Array(Scalar(), { minItems: 1, maxItems: 10_000, expected: 'a list of at least one value' }),
+  ),
+  semver: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 200, expected: 'a range of versions, as ">=2.1.0"' }),
+  ),
   percentage: Type.Optional(
     Type.Union([Percent(), Type.Array(Percent(), { minItems: 2, maxItems: 2 })], {
       description: 'a share of the values by their hash, in percent: 25, or [25, 50] from and up to',
+      expected: 'a percentage, as 25, or from and up to, as [25, 50]',
     }),
   ),
   seed: Type.Optional(

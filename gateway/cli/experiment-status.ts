@@ -3,6 +3,13 @@ import { planLines } from './rollout-report.ts';
 import type { ToldRollout } from './rollout-report.ts';
 import { percent, textTable } from './text-table.ts';
 
+interface ToldUpstream {
+  readonly url: string;
+  readonly model?: string;
+  readonly version?: number;
+  readonly path?: string;
+}
+
 /** An experiment as the control plane describes it, as far as it is shown here. */
 export interface ExperimentStatus {
   readonly key: string;
@@ -14,7 +21,9 @@ export interface ExperimentStatus {
   readonly winner?: string;
   readonly variants: readonly {
     readonly name: string;
-    readonly version: number;
+    /** Left out where it lives on another server. */
+    readonly version?: number;
+    readonly upstream?: ToldUpstream;
     readonly weight: number;
     readonly share: number;
   }[];
@@ -40,17 +49,23 @@ export interface ExperimentStatus {
 export function statusTable(experiments: readonly ExperimentStatus[]): string {
   if (experiments.length === 0) return 'no experiment is served\n';
   const rows = experiments.flatMap(({ key, model, status, phase, variants }) =>
-    variants.map(({ name, version, weight, share }, index) => [
+    variants.map(({ name, version, upstream, weight, share }, index) => [
       ...(index === 0 ? [key, model, status] : ['', '', '']),
       index === 0 ? String(phase) : '',
       name,
-      String(version),
+      upstream === undefined ? String(version ?? 'elsewhere') : whereIs(upstream, model),
       String(weight),
       percent(share),
     ]),
   );
   const columns = ['experiment', 'model', 'status', 'phase', 'variant', 'version', 'weight', 'share'];
   return `${textTable(columns, rows, 5).join('\n')}\n`;
+}
+
+/** `2 at http://triton:8000`; the model is named where it has another name there. */
+function whereIs({ url, model, version, path = '' }: ToldUpstream, ofExperiment: string): string {
+  const named = [...(model === ofExperiment ? [] : [model]), version].filter((part) => part !== undefined);
+  return named.length === 0 ? `${url}${path}` : `${named.join(' ')} at ${url}${path}`;
 }
 
 /** One experiment: what is in force, how it came to it, and what the file wishes where that is something else. */

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { checkDocument } from '../../documents/schema-check.ts';
+import { whyUnprintable } from '../../documents/unprintable.ts';
 import type { Path, YamlDocument } from '../../documents/yaml-document.ts';
 import { KEY_ID } from './api-key.ts';
 import type { Principal } from './principal.ts';
@@ -78,6 +79,8 @@ export function readKeys(document: YamlDocument): ReadonlyMap<string, KeyEntry> 
   keys.forEach((key, index) => {
     const { id, hash, name, scopes, models, rate, concurrency, daily, priority, expires } = key;
     if (entries.has(id)) refuse(['keys', index, 'id'], `"${id}" is there twice`);
+    const unprintable = name && whyUnprintable(name);
+    if (unprintable !== undefined) refuse(['keys', index, 'name'], unprintable);
     const expiresAtMs = expires === undefined ? Infinity : Date.parse(expires);
     if (Number.isNaN(expiresAtMs))
       refuse(['keys', index, 'expires'], `is ${expires ?? ''}, which is no date`);

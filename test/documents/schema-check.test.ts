@@ -75,9 +75,49 @@ test('where several shapes would do, one sentence says all of them', async () =>
   expect(await refusalsOf('name: Tom\nfood: []\n')).toEqual([
     `a.yaml:2:1: food: is a list of 0; ${expected}`,
   ]);
+});
+
+test('where just one of several shapes is a list or a map as it was given, what is wrong in it is told', async () => {
   expect(await refusalsOf('name: Tom\nfood: [fish, 3]\n')).toEqual([
-    `a.yaml:2:1: food: is a list of 2; ${expected}`,
+    'a.yaml:2:14: food[1]: is 3; expected string',
   ]);
+  const Phase = Type.Object({
+    number: Type.Integer({ expected: 'a whole number' }),
+    name: Type.Optional(Type.String({ maxLength: 5, expected: 'a text of 5 characters at most' })),
+    groups: Type.Optional(Type.Array(Type.Union([Type.Integer(), Type.Object({ of: Type.Integer() })]))),
+  });
+  const only = { additionalProperties: false };
+  const Sample = Type.Object({
+    phases: Type.Array(
+      Type.Union([Type.Integer(), Type.Object(Phase.properties, only)], { expected: 'a phase' }),
+    ),
+    unit: Type.Optional(
+      Type.Union(
+        [Type.Object({ header: Type.String() }, only), Type.Object({ cookie: Type.String() }, only)],
+        { expected: 'a map with one of header and cookie' },
+      ),
+    ),
+  });
+  const told = (text: string) => refusalsOf(text, Sample);
+  expect(
+    await told('phases: [{ number: 3, name: beginnings }, { number: 1, groups: [1, { of: x }] }]\n'),
+  ).toEqual([
+    'a.yaml:1:29: phases[0].name: is "beginnings"; expected a text of 5 characters at most',
+    'a.yaml:1:74: phases[1].groups[1].of: is "x"; expected integer',
+  ]);
+  expect(await told('phases: [{ name: end }, none, { number: 1, sead: x }]\n')).toEqual([
+    'a.yaml:1:10: phases[0].number: is missing; expected a whole number',
+    'a.yaml:1:25: phases[1]: is "none"; expected a phase',
+    'a.yaml:1:50: phases[2].sead: is an unknown key; known here: number, name, groups',
+  ]);
+  // The key that is there says which shape was meant; with both, or none, nothing does.
+  expect(await told('phases: []\nunit: { header: 3 }\n')).toEqual([
+    'a.yaml:2:17: unit.header: is 3; expected string',
+  ]);
+  for (const unit of ['{ header: a, cookie: b }', '{ heder: a }'])
+    expect(await told(`phases: []\nunit: ${unit}\n`)).toEqual([
+      'a.yaml:2:1: unit: is a map; expected a map with one of header and cookie',
+    ]);
 });
 
 test('a document that is no map is refused as a whole', async () => {

@@ -95,8 +95,18 @@ test('every kind of metric is read, with its defaults', () => {
 
 test.each([
   ['hashAttribute: { jsn: x }', '6:1: hashAttribute: is a map; expected the name of the request header'],
-  ['hashAttribute: { json: inputs.0 }', '6:1: hashAttribute: is a map'],
+  [
+    'hashAttribute: { json: inputs.0 }',
+    `6:24: hashAttribute.json: is "inputs.0"; expected the path of one of the protocol's request parameters`,
+  ],
   ['phase: 0', '6:8: phase: is 0; expected a whole number from 1 to 65535'],
+  ['phase: { number: 0 }', '6:18: phase.number: is 0; expected a whole number from 1 to 65535'],
+  [`phase: { number: 1, name: ${'n'.repeat(101)} }`, 'phase.name: is "nnn'],
+  [
+    'phase: { number: 1, name: "one\\Ltwo" }',
+    '6:27: phase.name: has the control character U+2028; expected one line of text without any',
+  ],
+  ['holdout: { share: 2 }', '6:19: holdout.share: is 2; expected a share of the units, from 0 to 1'],
   ['start: 2026-12-01', '6:8: start: is "2026-12-01"; expected when it begins to enrol: a time of ISO 8601'],
   ['start: 2026-02-30T00:00:00Z', '6:8: start: is "2026-02-30T00:00:00Z", which is no time'],
   ['start: 2026-12-01T25:00:00Z', '6:8: start: is "2026-12-01T25:00:00Z", which is no time'],
@@ -149,7 +159,7 @@ test.each([
   ['match: [{ headers: { a: { regex: "(" } } }]', "match[0].headers.a.regex: is no pattern of RE2's syntax"],
   [
     'match: [{ headers: { a: { exat: b } } }]',
-    'match[0].headers.a: is a map; expected a text, or a map with one of exact',
+    'match[0].headers.a.exat: is an unknown key; known here: exact, prefix, regex',
   ],
   ['match: [{ inputs: { X: { rows: { min: 3, max: 2 } } } }]', 'match[0].inputs.X.rows: has min 3 and max 2'],
   ['match: [{ header: { a: b } }]', 'match[0].header: is an unknown key; known here: headers, query'],

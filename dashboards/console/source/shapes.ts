@@ -16,10 +16,19 @@ export type { ThresholdResult } from '../../../experiments/results/threshold-res
 
 export type Status = 'running' | 'paused' | 'completed';
 
+/** The server elsewhere that answers for a variant. */
+export interface UpstreamShape {
+  readonly url: string;
+  readonly protocol: string;
+  readonly model?: string;
+  readonly version?: number;
+  readonly path?: string;
+}
+
 export interface VariantShape {
   readonly name: string;
   readonly version?: number;
-  readonly upstream?: unknown;
+  readonly upstream?: UpstreamShape;
   readonly weight: number;
   /** 0 to 1, as it is in force. */
   readonly share: number;

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { whyUnprintable } from '../../../documents/unprintable.ts';
 import type { Command } from '../../../experiments/standing/command.ts';
 import { applyStanding } from '../../../experiments/standing/in-force.ts';
 import type { Gateway } from '../../gateway.ts';
@@ -9,7 +10,6 @@ import { NOTHING, flagAt, invalid, objectAt, own, parseJson, stringAt } from '..
 import type { JsonObject } from '../../json-values.ts';
 import { describeExperiment } from './describe-experiment.ts';
 import { commandDocs } from './docs/commands.ts';
-import { unprintableIn } from './unprintable.ts';
 import { experimentOf } from './experiments.ts';
 
 const BODY_LIMIT_BYTES = 16 * 1024;
@@ -75,11 +75,8 @@ function readReason(body: JsonObject): string {
   if (reason === '') throw invalid('the request.reason is empty; expected why it is done, in a few words');
   if (reason.length > LONGEST_REASON)
     throw invalid(`the request.reason has ${reason.length} characters; expected ${LONGEST_REASON} at most`);
-  const unprintable = unprintableIn(reason);
-  if (unprintable !== undefined)
-    throw invalid(
-      `the request.reason has the control character ${unprintable}; expected one line of text without any`,
-    );
+  const unprintable = whyUnprintable(reason);
+  if (unprintable !== undefined) throw invalid(`the request.reason ${unprintable}`);
   return reason;
 }
 

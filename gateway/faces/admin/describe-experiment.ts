@@ -5,6 +5,8 @@ import { sharesOf } from '../../../experiments/shares.ts';
 import type { Situation } from '../../../experiments/standing/in-force.ts';
 import { wishedSplit } from '../../../experiments/standing/in-force.ts';
 import type { Standing } from '../../../experiments/standing/standing.ts';
+import type { UpstreamDefinition } from '../../../experiments/upstream-definition.ts';
+import { isUpstream } from '../../../experiments/variant.ts';
 import { describeRollout } from './describe-rollout.ts';
 
 /**
@@ -28,11 +30,13 @@ export function describeExperiment(inForce: Experiment, situation: Situation | u
     coverage,
     control: control.name,
     ...(status === 'completed' && { winner: winner.name }),
-    variants: variants.map(({ name, version, weight }) => ({
-      name,
-      version,
-      weight,
-      share: shares.get(name) ?? 0,
+    variants: variants.map((variant) => ({
+      name: variant.name,
+      ...(isUpstream(variant)
+        ? { upstream: describeUpstream(variant.upstream) }
+        : { version: variant.version }),
+      weight: variant.weight,
+      share: shares.get(variant.name) ?? 0,
     })),
     metrics: metrics.map(({ name, kind, role, direction }) => ({ name, kind, role, direction })),
     wished: {
@@ -43,6 +47,12 @@ export function describeExperiment(inForce: Experiment, situation: Situation | u
     ...(driven !== undefined && { rollout: describeRollout(driven) }),
     standing: situation === undefined ? null : describeStanding(situation.standing),
   };
+}
+
+/** Where it lives. The headers that it is sent stay untold: they may open it. */
+function describeUpstream({ url, protocol, model, version, path }: UpstreamDefinition) {
+  if (protocol === 'http') return { url, protocol, path };
+  return { url, protocol, model, ...(version !== undefined && { version }) };
 }
 
 /** How it came to stand there. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Compile } from 'typebox/compile';
 import { InvalidDocuments } from '../../../documents/problem.ts';
+import { whyUnprintable } from '../../../documents/unprintable.ts';
 import { StoreUnavailable } from '../../../experiments/stores/state-store.ts';
 import type { AuditedKey, KeyChange } from '../../audit/audit-event.ts';
 import { GatewayError } from '../../errors.ts';
@@ -18,7 +19,6 @@ import { scope } from '../scoped-routes.ts';
 import { NOTHING, parseJson } from '../../json-values.ts';
 import { CREATE_KEY_DOCS, KEYS_DOCS, REVOKE_KEY_DOCS, ROTATE_KEY_DOCS } from './docs/keys.ts';
 import { GrantSchema, RotationSchema } from './key-schemas.ts';
-import { unprintableIn } from './unprintable.ts';
 
 /** What a key may do is some hundred bytes. */
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -50,9 +50,8 @@ export function keyRoutes(app: FastifyInstance, gateway: Gateway): void {
 
   app.post('/api/keys', scope('admin:write', CREATE_KEY_DOCS), async (request, reply) => {
     const { expires, models = [], ...rest } = readBody(request, checkGrant);
-    const unprintable = unprintableIn(rest.name);
-    if (unprintable !== undefined)
-      throw invalid(`name has the control character ${unprintable}; expected one line of text without any`);
+    const unprintable = whyUnprintable(rest.name);
+    if (unprintable !== undefined) throw invalid(`name ${unprintable}`);
     const principal = request.principal ?? NOBODY;
     const grant = withOwnLimits(principal, {
       rate: undefined,

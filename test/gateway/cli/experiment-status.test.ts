@@ -73,3 +73,23 @@ test.each([
     `rollout of v2 (version 2): paused ${words}, step 2 of 2, 5 % of the units`,
   );
 });
+
+test('a variant elsewhere is shown by its server, and by its name and version there', () => {
+  const elsewhere = (upstream: { url: string; model?: string; version?: number; path?: string }) =>
+    statusText({
+      ...EXPERIMENT,
+      variants: [
+        { name: 'v1', version: 1, weight: 95, share: 0.95 },
+        { name: 'v2', upstream, weight: 5, share: 0.05 },
+      ],
+    })
+      .split('\n')[2]
+      ?.trim()
+      .split(/ {2,}/)
+      .slice(0, 2);
+  const url = 'http://triton:8000';
+  expect(elsewhere({ url, model: 'digits' })).toEqual(['v2', url]);
+  expect(elsewhere({ url, model: 'digits', version: 2 })).toEqual(['v2', `2 at ${url}`]);
+  expect(elsewhere({ url, model: 'cnn', version: 2 })).toEqual(['v2', `cnn 2 at ${url}`]);
+  expect(elsewhere({ url, path: '/predict' })).toEqual(['v2', `${url}/predict`]);
+});

@@ -35,6 +35,13 @@ test('what is left out: all models, no limit, for ever', () => {
   });
 });
 
+test('a name that would act on a terminal or a page is refused', async () => {
+  const text = `keys: [{ id: abcd, hash: ${hash}, name: "Ada\\u202eadA", scopes: [infer] }]`;
+  expect(await refusals(() => read(text))).toEqual([
+    'keys.yaml:1:98: keys[0].name: has the control character U+202E; expected one line of text without any',
+  ]);
+});
+
 test('all mistakes are told at once, each at its place', async () => {
   const text = [
     'keys:',

@@ -135,3 +135,23 @@ test('what belongs to one connection goes no further, in either direction', asyn
     expect(answer.headers.get(name), name).toBeNull();
   expect(answer.headers.get('keep-alive')).not.toBe('timeout=17');
 });
+
+test('the control plane says where a variant lives, and nothing of what opens the server', async () => {
+  await using server = await startVariantServer(answers42);
+  await using gateway = await startUpstreamGateway(server.url, {
+    admin: true,
+    upstream: { model: 'cnn', version: 2, headers: { authorization: 'Bearer opens-it' } },
+  });
+  const answer = await fetch(`http://${gateway.server.bound.admin ?? ''}/api/experiments/digits-cnn`);
+  const text = await answer.text();
+  expect((JSON.parse(text) as { variants: unknown }).variants).toEqual([
+    { name: 'v1', version: 1, weight: 0, share: 0 },
+    {
+      name: 'v3',
+      upstream: { url: server.url, protocol: 'v2', model: 'cnn', version: 2 },
+      weight: 1,
+      share: 1,
+    },
+  ]);
+  expect(text).not.toContain('opens-it');
+});

@@ -1,7 +1,7 @@
 import { Observable } from '../observable.ts';
 import { key, Refused, send } from '../session.ts';
 import type { Hello, ModelShape, OverviewShape, ResultsShape } from '../shapes.ts';
-import { EventText } from './event-text.ts';
+import { EventText, NoEvent } from './event-text.ts';
 import type { SentEvent } from './event-text.ts';
 
 /** How the console stands with the gateway. */
@@ -115,7 +115,10 @@ async function follow(controller: AbortController): Promise<void> {
     if (current !== controller) return;
     if (error instanceof Refused && (error.status === 401 || error.status === 403))
       connection.set({ kind: 'denied', status: error.status, message: error.message });
-    else lose(error instanceof Refused ? error.message : 'the gateway can’t be reached');
+    else
+      lose(
+        error instanceof Refused || error instanceof NoEvent ? error.message : 'the gateway can’t be reached',
+      );
   } finally {
     clearTimeout(dead);
   }

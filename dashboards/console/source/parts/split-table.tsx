@@ -1,6 +1,6 @@
 import type { ExperimentShape, ResultsShape } from '../shapes.ts';
 import { count, percent, rate } from '../words/numbers.ts';
-import { variantColor } from '../words/variants.ts';
+import { variantColor, whereIs } from '../words/variants.ts';
 
 interface SplitTableProps {
   readonly experiment: ExperimentShape;
@@ -25,15 +25,16 @@ export function SplitTable({ experiment: { variants, control }, results, rates }
         </tr>
       </thead>
       <tbody>
-        {variants.map(({ name, share, version }) => {
-          const seen = results.variants.find((variant) => variant.name === name)?.units ?? 0;
+        {variants.map((variant) => {
+          const { name, share } = variant;
+          const seen = results.variants.find((each) => each.name === name)?.units ?? 0;
           return (
             <tr key={name}>
               <th scope="row">
                 <i class={`swatch ${variantColor(name, names, control)}`} aria-hidden="true" />
                 {name}
                 <small>
-                  {version === undefined ? 'upstream' : `version ${version}`}
+                  {whereIs(variant)}
                   {name === control ? ', control' : ''}
                 </small>
               </th>

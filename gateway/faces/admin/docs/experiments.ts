@@ -8,6 +8,17 @@ const tag = 'Experiments';
 
 const ExperimentStatus = Type.Enum(['draft', 'running', 'paused', 'completed']);
 
+const UpstreamPlace = Type.Object(
+  {
+    url: Type.String(),
+    protocol: Type.Enum(['v2', 'torchserve', 'http']),
+    model: Type.Optional(Type.String({ description: 'Its name on that server; left out with `http`.' })),
+    version: Type.Optional(Type.Integer({ description: 'Left out: that server chooses.' })),
+    path: Type.Optional(Type.String({ description: 'Where it takes requests, with `http`.' })),
+  },
+  { description: 'The server elsewhere that answers for it, without what it is sent to open it.' },
+);
+
 /** The fields of an experiment as the control plane tells it. */
 export const EXPERIMENT_FIELDS = {
   key: Type.String(),
@@ -24,6 +35,7 @@ export const EXPERIMENT_FIELDS = {
     Type.Object({
       name: Type.String(),
       version: Type.Optional(Type.Integer({ description: 'Left out: it lives on another server.' })),
+      upstream: Type.Optional(UpstreamPlace),
       weight: Type.Integer({ minimum: 0 }),
       share: Type.Number({ minimum: 0, maximum: 1, description: 'Of all units, in force.' }),
     }),

@@ -5,7 +5,13 @@
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}\u206a-\u206f]/u;
 
 /** The first such character, as `U+202E`; undefined where there is none. */
-export function unprintableIn(text: string): string | undefined {
+function unprintableIn(text: string): string | undefined {
   const code = UNPRINTABLE.exec(text)?.[0].codePointAt(0);
   return code === undefined ? undefined : `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+/** Finishes the sentence "the name …"; undefined where the text has nothing but characters that can be shown. */
+export function whyUnprintable(text: string): string | undefined {
+  const unprintable = unprintableIn(text);
+  return unprintable && `has the control character ${unprintable}; expected one line of text without any`;
 }
