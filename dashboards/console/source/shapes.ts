@@ -244,4 +244,6 @@ export interface AuditPage {
   /** Oldest first. */
   readonly entries: readonly AuditShape[];
   readonly previous: number | null;
+  /** To be sent as `after` for what was done later. */
+  readonly next: number;
 }

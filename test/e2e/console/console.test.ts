@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { experimentFile, startGateway } from '../../gateway/running-gateway.ts';
+import { identityModel } from '../../models/onnx-graph.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 import { ELSEWHERE, findChromium } from '../../servers/chromium.ts';
 import { ConsoleBrowser } from './console-browser.ts';
@@ -215,6 +217,116 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
       await browser.visit(page, at, heading);
       expect([at, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([at, 360]);
     }
+  });
+
+  test('names as long as they may be fit a phone, and so does the question about them', async () => {
+    const name = (of: string) => `${of}-${'x'.repeat(63 - of.length - 1)}`;
+    const [key, model, control, challenger] = [
+      name('key'),
+      name('model'),
+      name('control'),
+      name('challenger'),
+    ];
+    await using gateway = await startGateway({
+      admin: true,
+      files: {
+        [`models/${model}/1/model.onnx`]: identityModel('FP32', ['batch', 1]),
+        [`models/${model}/2/model.onnx`]: identityModel('FP32', ['batch', 1]),
+        'experiments/long.yaml': experimentFile({
+          key,
+          model,
+          control,
+          phase: { number: 1, name: 'p'.repeat(100) },
+          variants: [
+            { name: control, version: 1, weight: 100 },
+            { name: challenger, version: 2, weight: 0 },
+          ],
+          metrics: [{ name: 'correct', kind: 'proportion', role: 'goal' }],
+          mirror: { variant: challenger },
+          rollout: { steps: [{ setWeight: 5 }, { pause: {} }, { setWeight: 50 }] },
+        }),
+      },
+    });
+    await using opened = await browser.blank({ width: 360, height: 780 });
+    const { page } = opened;
+    const widest = (): Promise<number> => page.evaluate('document.documentElement.scrollWidth');
+    const at = `http://${gateway.server.bound.admin ?? ''}/console/`;
+    await page.goto(at);
+    await page.getByRole('link', { name: key }).waitFor();
+    expect(await widest()).toBe(360);
+    for (const view of ['models', 'audit']) {
+      await page.goto(`${at}#/${view}`);
+      await page.getByText(model).first().waitFor();
+      expect([view, await widest()]).toEqual([view, 360]);
+    }
+    await page.goto(`${at}#/experiments/${key}`);
+    await page.getByRole('heading', { name: 'Can it be believed?' }).waitFor();
+    expect(await widest()).toBe(360);
+    await page.getByRole('button', { name: 'Promote…' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('The split, within a second').waitFor();
+    const right = (locator: Locator) =>
+      locator.evaluate(
+        (element) =>
+          (element as { getBoundingClientRect(): { right: number } }).getBoundingClientRect().right,
+      );
+    for (const part of [
+      dialog.getByRole('button', { name: 'Promote', exact: true }),
+      dialog.getByRole('columnheader', { name: 'Then' }),
+      dialog.getByRole('heading'),
+    ])
+      expect(await right(part)).toBeLessThan(await right(dialog));
+  });
+
+  test('more tabs than a browser keeps connections for are all told what changes, and their buttons work', async () => {
+    await using opened = await browser.blank();
+    const context = opened.page.context();
+    await context.addInitScript(`sessionStorage.setItem('signalbox.key', '${demo.keys.writer}')`);
+    const pages = await Promise.all(Array.from({ length: 7 }, () => context.newPage()));
+    const units = (page: Page) =>
+      page.locator('section', { has: page.locator('#split') }).getByRole('row', { name: /^v1/ });
+    for (const page of pages) {
+      await page.goto(`${demo.admin}/console/#/experiments/digits-cnn`);
+      await units(page).waitFor();
+    }
+    const before = await Promise.all(pages.map((page) => units(page).textContent()));
+    await demo.send(200);
+    for (const [index, page] of pages.entries()) {
+      await expect.poll(() => units(page).textContent(), { timeout: 30_000 }).not.toBe(before[index]);
+      await page.getByRole('button', { name: 'Roll back…' }).click();
+      await page.getByRole('dialog').getByText('The split, within a second').waitFor();
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      expect(await page.getByText('Reconnecting').count()).toBe(0);
+    }
+  });
+
+  test('the audit log puts what is done before what was read of it, be it of a key, and forgets nothing', async () => {
+    const tell = (path: string, body: object): Promise<Response> =>
+      fetch(`${demo.admin}/api/${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${demo.keys.writer}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    for (let changes = 0; changes < 102; changes++) {
+      const reason = `change ${changes}`;
+      await tell(`experiments/digits-cnn/${changes % 2 === 0 ? 'pause' : 'resume'}`, { reason });
+    }
+    await using opened = await browser.open(demo.keys.writer, '#/audit');
+    const { page } = opened;
+    const rows = page.locator('tbody tr');
+    await expect.poll(() => rows.count()).toBe(100);
+    await page.getByRole('button', { name: 'Show earlier entries' }).click();
+    await expect.poll(() => rows.count()).toBeGreaterThan(100);
+    const shown = await rows.count();
+    expect((await tell('keys', { name: 'a camera', scopes: ['infer'] })).status).toBe(201);
+    await rows
+      .first()
+      .getByText(/a camera/)
+      .waitFor();
+    await tell('experiments/digits-cnn/promote', { variant: 'v1', reason: 'the last of them' });
+    await rows.first().getByText('the last of them').waitFor();
+    expect(await rows.count()).toBe(shown + 2);
+    await tell('experiments/digits-cnn/resume', { reason: 'for the tests that follow' });
   });
 
   test('a gateway that can’t be reached is told, and the page goes on when it can', async () => {

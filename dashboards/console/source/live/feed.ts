@@ -1,8 +1,9 @@
 import { Observable } from '../observable.ts';
-import { key, Refused, send } from '../session.ts';
+import { key, newRequestKey, Refused, send } from '../session.ts';
 import type { Hello, ModelShape, OverviewShape, ResultsShape } from '../shapes.ts';
 import { EventText, NoEvent } from './event-text.ts';
 import type { SentEvent } from './event-text.ts';
+import { Tabs } from './tabs.ts';
 
 /** How the console stands with the gateway. */
 export type Connection =
@@ -22,6 +23,8 @@ export const connection = new Observable<Connection>({ kind: 'connecting' });
 export const hello = new Observable<Hello | undefined>(undefined);
 export const experiments = new Observable<readonly OverviewShape[] | undefined>(undefined);
 export const models = new Observable<readonly ModelShape[] | undefined>(undefined);
+/** Entries of the audit log. */
+export const audited = new Observable<number | undefined>(undefined);
 /** Of the experiment that is watched. */
 export const results = new Observable<LatestResults | undefined>(undefined);
 /** Why results can't be had at the moment. */
@@ -31,7 +34,17 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 
 /** A tab that nobody sees for so long keeps no connection. */
-const HIDDEN_MS = 60_000;
+const HIDDEN_MS = 5000;
+
+/**
+ * Under HTTP/1.1 a browser opens six connections to an address, for all its tabs and windows together. Where more of them want the events than
+ * leave two for what is asked, they take turns, and keep three on average.
+ */
+const MOST_STREAMS = 4;
+const ON_AVERAGE = 3;
+
+/** A turn goes on for so long after what there is has come. */
+const TURN_MS = 1000;
 
 /** Signs of life that may be missing before the connection counts as dead. */
 const MISSED_BEATS = 2.5;
@@ -41,6 +54,10 @@ let current: AbortController | undefined;
 let waitMs = FIRST_WAIT_MS;
 let timer: number | undefined;
 let hiding: number | undefined;
+let turn: number | undefined;
+
+const tabs = new Tabs(new BroadcastChannel('signalbox.console'), newRequestKey());
+tabs.count.listen(endTurnLater);
 
 /** Follows another experiment from now on; undefined: none. */
 export function watch(experiment: string | undefined): void {
@@ -55,11 +72,35 @@ export function watch(experiment: string | undefined): void {
 
 /** Tries at once. */
 export function reconnect(): void {
-  clearTimeout(timer);
-  current?.abort();
+  disconnect();
+  tabs.enter();
   const controller = new AbortController();
   current = controller;
   void follow(controller);
+}
+
+function disconnect(): void {
+  clearTimeout(timer);
+  clearTimeout(turn);
+  current?.abort();
+  current = undefined;
+}
+
+/** Leaves the connection to others for a while, where they want one. */
+function endTurnLater(): void {
+  clearTimeout(turn);
+  if (tabs.count.value > MOST_STREAMS) turn = setTimeout(endTurn, aboutMs(TURN_MS));
+}
+
+function endTurn(): void {
+  if (current === undefined || connection.value.kind !== 'live') return;
+  disconnect();
+  timer = setTimeout(reconnect, aboutMs(TURN_MS * (tabs.count.value / ON_AVERAGE - 1)));
+}
+
+/** Not all tabs at the same moment. */
+function aboutMs(ms: number): number {
+  return ms * (0.75 + Math.random() / 2);
 }
 
 key.listen(() => {
@@ -67,6 +108,7 @@ key.listen(() => {
   hello.set(undefined);
   experiments.set(undefined);
   models.set(undefined);
+  audited.set(undefined);
   results.set(undefined);
   reconnect();
 });
@@ -79,11 +121,13 @@ document.addEventListener('visibilitychange', () => {
   clearTimeout(hiding);
   if (document.hidden) {
     hiding = setTimeout(() => {
-      clearTimeout(timer);
-      current?.abort();
-      current = undefined;
+      disconnect();
+      tabs.leave();
     }, HIDDEN_MS);
   } else if (current === undefined) reconnect();
+});
+addEventListener('pagehide', () => {
+  tabs.leave();
 });
 
 async function follow(controller: AbortController): Promise<void> {
@@ -128,8 +172,7 @@ function lose(why: string): void {
   const { value } = connection;
   connection.set({ kind: 'lost', sinceMs: value.kind === 'lost' ? value.sinceMs : Date.now(), why });
   clearTimeout(timer);
-  // Not all tabs at the same moment.
-  timer = setTimeout(reconnect, waitMs * (0.75 + Math.random() / 2));
+  timer = setTimeout(reconnect, aboutMs(waitMs));
   waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2);
 }
 
@@ -142,9 +185,13 @@ function receive({ name, data }: SentEvent): void {
       break;
     case 'experiments':
       experiments.set(told.data);
+      endTurnLater();
       break;
     case 'models':
       models.set(told.data);
+      break;
+    case 'audit':
+      audited.set((told.data as { readonly length: number }).length);
       break;
     case 'results':
       fault.set(undefined);

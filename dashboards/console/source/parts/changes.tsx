@@ -23,6 +23,7 @@ export function Changes({ experiment }: { readonly experiment: ExperimentShape }
         <ol class="timeline">
           {audit.entries
             .flatMap((entry) => (entry.kind === 'experiment' ? [entry] : []))
+            .slice(0, MOST)
             .map((entry) => (
               <li key={entry.sequence}>
                 <time dateTime={entry.at}>{moment(entry.at)}</time>

@@ -64,6 +64,11 @@ export function Audit() {
               </tbody>
             </table>
           </div>
+          {audit.fault !== undefined && (
+            <p class="note" role="alert">
+              More of it can’t be read now: {audit.fault}.
+            </p>
+          )}
           {audit.previous !== null && (
             <button type="button" onClick={audit.more}>
               Show earlier entries

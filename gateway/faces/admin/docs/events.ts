@@ -6,7 +6,7 @@ export const EVENTS_DOCS: OperationDocs = {
   tag: 'Events',
   summary: 'What the console shows, as it changes',
   description:
-    'Server-sent events: `hello` once; `experiments` and `models`, and `results` of the experiment that is asked for, whenever they change; ' +
+    'Server-sent events: `hello` once; `experiments`, `models`, `audit` (the log’s length), and `results` of the experiment that is asked for, whenever they change; ' +
     '`fault` while the state store is away; `stopping`. Data is one line of JSON.',
   parameters: [
     { in: 'query', name: 'experiment', description: 'Whose results are told too.', schema: Type.String() },

@@ -36,6 +36,8 @@ export class LiveFeed {
   /** Ends when there are no readers. */
   #isLooking = false;
   #beating: NodeJS.Timeout | undefined;
+  /** Entries of the audit log at the last look; undefined: it was never read. */
+  #audited: number | undefined;
 
   constructor(gateway: Gateway) {
     this.#gateway = gateway;
@@ -50,6 +52,8 @@ export class LiveFeed {
     const subscription = { ...reader, sent: new Map<string, string>() };
     this.#readers.add(subscription);
     reader.stream.send('hello', JSON.stringify(this.#hello(reader.principal)));
+    // What is known is told at once, and not with the next look.
+    void this.#tell(subscription);
     if (!this.#isLooking) void this.#look();
     this.#beating ??= setInterval(() => {
       for (const each of this.#readers) void beat(each);
@@ -88,7 +92,7 @@ export class LiveFeed {
   async #look(): Promise<void> {
     this.#isLooking = true;
     while (this.#readers.size > 0) {
-      await this.#refreshOldest();
+      await Promise.all([this.#refreshOldest(), this.#readAudit()]);
       await Promise.all([...this.#readers].map((reader) => this.#tell(reader)));
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
@@ -109,10 +113,19 @@ export class LiveFeed {
     }
   }
 
+  async #readAudit(): Promise<void> {
+    try {
+      this.#audited = await this.#gateway.state.store.auditLength();
+    } catch (error) {
+      this.#noteFault(error);
+    }
+  }
+
   async #tell(reader: Subscription): Promise<void> {
     if (!reader.stream.isReady) return;
     tell(reader, 'experiments', this.#overview(reader.principal));
     tell(reader, 'models', this.#models(reader.principal));
+    if (this.#audited !== undefined) tell(reader, 'audit', { length: this.#audited });
     await this.#tellResults(reader);
   }
 
@@ -159,7 +172,7 @@ export class LiveFeed {
 
   #noteFault(error: unknown): void {
     if (error instanceof StoreUnavailable) return;
-    this.#gateway.log.error({ err: error }, 'what an experiment says could not be worked out');
+    this.#gateway.log.error({ err: error }, 'what the console shows could not be worked out');
   }
 }
 
