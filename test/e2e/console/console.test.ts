@@ -254,9 +254,12 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
     await page.goto(at);
     await page.getByRole('link', { name: key }).waitFor();
     expect(await widest()).toBe(360);
-    for (const view of ['models', 'audit']) {
+    for (const [view, shown] of [
+      ['models', model],
+      ['audit', key],
+    ] as const) {
       await page.goto(`${at}#/${view}`);
-      await page.getByText(model).first().waitFor();
+      await page.getByText(shown).first().waitFor();
       expect([view, await widest()]).toEqual([view, 360]);
     }
     await page.goto(`${at}#/experiments/${key}`);
@@ -276,6 +279,8 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
       dialog.getByRole('heading'),
     ])
       expect(await right(part)).toBeLessThan(await right(dialog));
+    const confirm = await dialog.getByRole('button', { name: 'Promote', exact: true }).boundingBox();
+    expect((confirm?.y ?? 780) + (confirm?.height ?? 0)).toBeLessThan(780);
   });
 
   test('more tabs than a browser keeps connections for are all told what changes, and their buttons work', async () => {
@@ -291,25 +296,32 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
     }
     const before = await Promise.all(pages.map((page) => units(page).textContent()));
     await demo.send(200);
-    for (const [index, page] of pages.entries()) {
-      await expect.poll(() => units(page).textContent(), { timeout: 30_000 }).not.toBe(before[index]);
-      await page.getByRole('button', { name: 'Roll back…' }).click();
-      await page.getByRole('dialog').getByText('The split, within a second').waitFor();
-      await page.getByRole('button', { name: 'Cancel' }).click();
-      expect(await page.getByText('Reconnecting').count()).toBe(0);
-    }
+    await Promise.all(
+      pages.map(async (page, index) => {
+        await expect.poll(() => units(page).textContent(), { timeout: 30_000 }).not.toBe(before[index]);
+        await page.getByRole('button', { name: 'Roll back…' }).click();
+        await page.getByRole('dialog').getByText('The split, within a second').waitFor();
+        expect(await page.getByText('Reconnecting').count()).toBe(0);
+      }),
+    );
+  });
+
+  test('a question that somebody else has answered meanwhile is asked anew', async () => {
+    await using opened = await browser.open(demo.keys.writer, '#/experiments/digits-cnn');
+    const { page } = opened;
+    await page.getByRole('button', { name: 'Pause…' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('Everybody gets v1').waitFor();
+    await demo.tell('experiments/digits-cnn/pause', { reason: 'somebody else was faster' });
+    await dialog.getByText('It stands there already').waitFor();
+    await demo.tell('experiments/digits-cnn/resume', { reason: 'for the tests that follow' });
+    await dialog.getByText('Everybody gets v1').waitFor();
   });
 
   test('the audit log puts what is done before what was read of it, be it of a key, and forgets nothing', async () => {
-    const tell = (path: string, body: object): Promise<Response> =>
-      fetch(`${demo.admin}/api/${path}`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${demo.keys.writer}`, 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      });
     for (let changes = 0; changes < 102; changes++) {
       const reason = `change ${changes}`;
-      await tell(`experiments/digits-cnn/${changes % 2 === 0 ? 'pause' : 'resume'}`, { reason });
+      await demo.tell(`experiments/digits-cnn/${changes % 2 === 0 ? 'pause' : 'resume'}`, { reason });
     }
     await using opened = await browser.open(demo.keys.writer, '#/audit');
     const { page } = opened;
@@ -318,15 +330,15 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
     await page.getByRole('button', { name: 'Show earlier entries' }).click();
     await expect.poll(() => rows.count()).toBeGreaterThan(100);
     const shown = await rows.count();
-    expect((await tell('keys', { name: 'a camera', scopes: ['infer'] })).status).toBe(201);
+    expect((await demo.tell('keys', { name: 'a camera', scopes: ['infer'] })).status).toBe(201);
     await rows
       .first()
       .getByText(/a camera/)
       .waitFor();
-    await tell('experiments/digits-cnn/promote', { variant: 'v1', reason: 'the last of them' });
+    await demo.tell('experiments/digits-cnn/promote', { variant: 'v1', reason: 'the last of them' });
     await rows.first().getByText('the last of them').waitFor();
     expect(await rows.count()).toBe(shown + 2);
-    await tell('experiments/digits-cnn/resume', { reason: 'for the tests that follow' });
+    await demo.tell('experiments/digits-cnn/resume', { reason: 'for the tests that follow' });
   });
 
   test('a gateway that can’t be reached is told, and the page goes on when it can', async () => {

@@ -26,6 +26,8 @@ export interface WatchedDemo extends AsyncDisposable {
   send(requests: number): Promise<void>;
   /** What one user's request says of itself. */
   answerTo(user: string): Promise<{ readonly experiment: string | null; readonly reason: string | null }>;
+  /** Asks the control plane for something, as who may change all. @param path relative to `/api/` */
+  tell(path: string, body: object): Promise<Response>;
   /** Moments of which it is kept what the experiment said then. */
   pointsKept(): Promise<number>;
 }
@@ -45,6 +47,7 @@ export async function startWatchedDemo(weights: readonly [number, number]): Prom
   });
   const scans = await loadScans();
   const headers = { authorization: `Bearer ${writer.text}` };
+  const admin = `http://${gateway.server.bound.admin ?? ''}`;
   let users = 0;
   const predict = (user: string, scan: Scan): Promise<Response> =>
     fetch(gateway.url('/predict/digits'), {
@@ -74,7 +77,7 @@ export async function startWatchedDemo(weights: readonly [number, number]): Prom
   };
   return {
     gateway,
-    admin: `http://${gateway.server.bound.admin ?? ''}`,
+    admin,
     keys: { reader: reader.text, writer: writer.text },
     send,
     async answerTo(user) {
@@ -87,6 +90,12 @@ export async function startWatchedDemo(weights: readonly [number, number]): Prom
         reason: answer.headers.get('x-experiment-reason'),
       };
     },
+    tell: (path, body) =>
+      fetch(`${admin}/api/${path}`, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
     async pointsKept() {
       const { results, experiments } = gateway.server.gateway;
       const experiment = experiments.current.byKey.get('digits-cnn');

@@ -68,7 +68,8 @@ export function ActionDialog({ experiment, action, onClose }: ActionDialogProps)
     return () => {
       controller.abort();
     };
-  }, [variant, isFull]);
+    // Where somebody has acted meanwhile, something else would come of it.
+  }, [variant, isFull, experiment.standing?.version]);
 
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
