@@ -7,7 +7,7 @@ describe('the events that a console reads', () => {
   test('are taken as they become whole, however the network cuts them, and signs of life between them are none', () => {
     const reader = new EventText();
     const text = `${sent('hello', { release: '1' })}:\n\n${sent('models', [])}`;
-    expect([...text].flatMap((character) => reader.take(character))).toEqual([
+    expect(text.split(/(?:)/u).flatMap((character) => reader.take(character))).toEqual([
       { name: 'hello', data: { release: '1' } },
       { name: 'models', data: [] },
     ]);
