@@ -130,7 +130,7 @@ function plot(metrics: readonly MetricResult[]): readonly string[] {
 }
 
 /** Whether the numbers may be believed, and where to look if not. */
-export function healthLines({ health }: PublishedResults): readonly string[] {
+export function healthLines({ health }: Pick<PublishedResults, 'health'>): readonly string[] {
   const { srm, outcomes, overrides, clientErrors, models, units, signatures } = health;
   const sign = (ok: boolean): string => (ok ? 'ok' : 'NOT OK');
   return [
@@ -151,7 +151,7 @@ export function healthLines({ health }: PublishedResults): readonly string[] {
   ];
 }
 
-/** How much more a variant turns away, in units of a hundred where that is told best. */
+/** Which variant turns more callers away than the others, and by how much. */
 function turnedAwayText(variant: string, { shares, p }: PublishedResults['health']['clientErrors']): string {
   const others = Object.entries(shares).filter(([name]) => name !== variant);
   const own = ownValue(shares, variant) ?? 0;
