@@ -31,10 +31,13 @@ async function startKServe(): Promise<ChildProcess> {
   const environment = await pythonEnvironment('kserve-requirements.txt');
   if (environment.kind === 'missing') throw new Error(environment.reason);
   const args = [SCRIPT, join(MODEL, '1/model.onnx'), String(port)];
-  const child = spawn(environment.python, args, { stdio: 'ignore' });
-  await eventually(
-    async () => (await fetch(`http://127.0.0.1:${port}/v2/health/ready`).catch(() => undefined))?.ok === true,
-  );
+  const child = spawn(environment.python, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4000)));
+  await eventually(async () => {
+    if (child.exitCode !== null) throw new Error(`KServe's server ended before it was ready:\n${said}`);
+    return (await fetch(`http://127.0.0.1:${port}/v2/health/ready`).catch(() => undefined))?.ok === true;
+  });
   return child;
 }
 

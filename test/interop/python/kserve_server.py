@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import onnxruntime
+import uvicorn
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
 from kserve.utils.utils import generate_uuid
 
@@ -38,5 +39,13 @@ class Digits(Model):
         return InferResponse(payload.id or generate_uuid(), self.name, outputs)
 
 
+class OnLoopback(uvicorn.Config):
+    """KServe listens on all addresses and has no setting for it, but only the port on this one is the test's."""
+
+    def __init__(self, app, host: str, **options):
+        super().__init__(app, host="127.0.0.1", **options)
+
+
+uvicorn.Config = OnLoopback
 model_file, port = sys.argv[1:3]
 ModelServer(http_port=int(port), enable_grpc=False, workers=1).start([Digits(model_file)])

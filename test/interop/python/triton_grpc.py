@@ -137,10 +137,13 @@ def test_deadline(client):
 
     before = failures()
     array = np.ones((1, 256, 256), dtype=np.float32)
-    error = refused(lambda: client.infer("slow", [tensor(array, "FP32")], client_timeout=0.05))
-    assert "DEADLINE_EXCEEDED" in error.status()
-    # The client may give up a moment before the gateway does.
-    assert any(failures() == before + 1 for _ in range(1000))
+    for _ in range(100):
+        error = refused(lambda: client.infer("slow", [tensor(array, "FP32")], client_timeout=0.05))
+        assert "DEADLINE_EXCEEDED" in error.status()
+        # The client may give up a moment before the gateway does; on a busy machine before the call has come to the model.
+        if any(failures() > before for _ in range(100)):
+            return
+    raise AssertionError("no call was at the model when its time was over")
 
 
 def test_cancellation(client):
