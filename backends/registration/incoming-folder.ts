@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -18,6 +18,21 @@ export function makeIncomingFolder(root: string): Promise<string> {
   return mkdtemp(join(root, `.incoming-${HOST}-${process.pid}-`));
 }
 
+/** What has got its own name and is not loaded yet: a model, or a version of one. */
+const PLACED = 'placed';
+
+const PLACE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?:\/[1-9][0-9]{0,14})?$/;
+
+/**
+ * Notes in a folder of {@link makeIncomingFolder} that what was written there has got its own name. Until the folder is removed it counts as
+ * unfinished: a model that crashes the process while it is loaded for the first time would do so at every start.
+ *
+ * @param place in the repository, as `model` or `model/version`
+ */
+export function notePlaced(incoming: string, place: string): Promise<void> {
+  return writeFile(join(incoming, PLACED), place);
+}
+
 /**
  * Takes away what processes have left in a repository's folders that died in the middle of a registration. To be called before this process
  * registers anything.
@@ -35,8 +50,10 @@ export async function removeIncomingFolders(
     for (const name of names.filter((entry) => entry.startsWith('.incoming-'))) {
       const path = join(root, name);
       if (!(await isLeftOver(path, name, nowMs))) continue;
-      await rm(path, { recursive: true, force: true });
-      removed.push(path);
+      const place = await readFile(join(path, PLACED), 'utf8').catch(() => '');
+      const gone = PLACE.test(place) ? [join(root, place), path] : [path];
+      for (const each of gone) await rm(each, { recursive: true, force: true });
+      removed.push(...gone);
     }
   }
   return removed;

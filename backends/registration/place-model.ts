@@ -2,7 +2,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { linkedFile } from '../../documents/linked-file.ts';
 import { MODEL_NAME } from '../repository/layout.ts';
-import { makeIncomingFolder } from './incoming-folder.ts';
+import { makeIncomingFolder, notePlaced } from './incoming-folder.ts';
 import type { Offer } from './offer.ts';
 import { RegistrationError } from './registration-error.ts';
 import { requireSettings, settingsOf, writeSettings } from './settings-files.ts';
@@ -21,6 +21,8 @@ export interface PlacedVersion {
   readonly isNewModel: boolean;
   /** Takes away what was put there. */
   readonly remove: () => Promise<void>;
+  /** To be called when it is loaded, or removed: until then it is taken away at the next start, as what crashes the process would. */
+  readonly settle: () => Promise<void>;
 }
 
 /**
@@ -52,6 +54,7 @@ export async function placeModel(
   // A model's folder may be a link to another disk, and nothing is renamed from one disk to another.
   const parent = home === undefined ? root : dirname(await linkedFile(home));
   const incoming = await makeIncomingFolder(parent);
+  const settle = (): Promise<void> => rm(incoming, { recursive: true, force: true });
   try {
     const model = join(incoming, 'model');
     const folder = join(model, String(version));
@@ -65,14 +68,17 @@ export async function placeModel(
       // Somebody else was quicker.
       throw isTaken(cause) ? alreadyThere(name, version) : cause;
     });
-    return {
-      name,
-      version,
-      isNewModel: home === undefined,
-      remove: () => rm(to, { recursive: true, force: true }),
-    };
-  } finally {
-    await rm(incoming, { recursive: true, force: true });
+    const remove = (): Promise<void> => rm(to, { recursive: true, force: true });
+    try {
+      await notePlaced(incoming, home === undefined ? name : `${name}/${version}`);
+    } catch (error) {
+      await remove();
+      throw error;
+    }
+    return { name, version, isNewModel: home === undefined, remove, settle };
+  } catch (error) {
+    await settle();
+    throw error;
   }
 }
 

@@ -96,7 +96,17 @@ async function open(file: FoundFile, handler: string | undefined): Promise<OpenF
 }
 
 async function load(repository: ModelRepository, placed: PlacedVersion): Promise<void> {
-  const { name, version, isNewModel, remove } = placed;
+  try {
+    await loadOrRemove(repository, placed);
+  } finally {
+    await placed.settle();
+  }
+}
+
+async function loadOrRemove(
+  repository: ModelRepository,
+  { name, version, isNewModel, remove }: PlacedVersion,
+): Promise<void> {
   let reason: string | undefined;
   try {
     await repository.loadPlaced(name);

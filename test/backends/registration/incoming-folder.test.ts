@@ -3,7 +3,11 @@ import { mkdir, readdir, rename, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { makeIncomingFolder, removeIncomingFolders } from '../../../backends/registration/incoming-folder.ts';
+import {
+  makeIncomingFolder,
+  notePlaced,
+  removeIncomingFolders,
+} from '../../../backends/registration/incoming-folder.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
 
 const HOUR = 3_600_000;
@@ -40,4 +44,20 @@ test('what nobody has written to for a day is removed, whoever left it', async (
   await utimes(old, new Date(now - 25 * HOUR), new Date(now - 25 * HOUR));
   expect(await removeIncomingFolders([root.path], now)).toEqual([old]);
   expect(await readdir(root.path)).toEqual([]);
+});
+
+test('a version that was not loaded yet when its process died goes too, and nothing else of its model', async () => {
+  await using root = await temporaryFolder({
+    'm/1/model.onnx': 'x',
+    'm/2/model.onnx': 'x',
+    'n/1/model.onnx': 'x',
+  });
+  for (const place of ['m/2', 'n', '../elsewhere', 'm/../../elsewhere'])
+    await notePlaced(await makeIncomingFolder(root.path), place);
+  const removed = await removeIncomingFolders([root.path], Date.now());
+  expect(removed.filter((path) => !path.includes('.incoming-')).sort()).toEqual([
+    join(root.path, 'm/2'),
+    join(root.path, 'n'),
+  ]);
+  expect((await readdir(root.path, { recursive: true })).sort()).toEqual(['m', 'm/1', 'm/1/model.onnx']);
 });
