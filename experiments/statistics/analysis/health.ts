@@ -1,5 +1,5 @@
 import { compareArms, difference, effectiveUnitsToBelieve } from '../estimates/comparison.ts';
-import { sampleOfProportion } from '../estimates/sample.ts';
+import { proportionStrata } from '../estimates/proportion.ts';
 import { confidenceSequence } from '../sequential/confidence-sequence.ts';
 import { equalSharesP } from '../sequential/equal-shares.ts';
 import type { ShareCounts } from '../sequential/equal-shares.ts';
@@ -159,12 +159,7 @@ function asymptoticP(
   arms: readonly ShareCounts[],
   { healthAlpha: alpha, plannedUnits }: AnalysisSettings,
 ): number {
-  const comparison = compareArms(
-    arms.map(({ control, variant }) => ({
-      control: sampleOfProportion(...control),
-      variant: sampleOfProportion(...variant),
-    })),
-  );
+  const comparison = compareArms(proportionStrata(arms));
   if (comparison === undefined || comparison.effectiveUnits < effectiveUnitsToBelieve(comparison)) return 1;
   const tuning = { plannedTime: plannedUnits, alpha };
   return confidenceSequence(difference(comparison), comparison.effectiveUnits, alpha, tuning)?.p ?? 1;

@@ -1,3 +1,5 @@
+import { proportionStrata } from '../estimates/proportion.ts';
+import type { Counts } from '../estimates/proportion.ts';
 import { ratioStrata } from '../estimates/ratio.ts';
 import { adjustForCovariate } from '../estimates/cuped.ts';
 import type { CovariateAdjustment } from '../estimates/cuped.ts';
@@ -71,6 +73,13 @@ export function meanStrata(
     }));
     return { strata, adjustment };
   }
+  const counts = pairs.flatMap(({ control, variant }) =>
+    control.kind === 'proportion' && variant.kind === 'proportion'
+      ? [{ control: countsOf(control), variant: countsOf(variant) }]
+      : [],
+  );
+  if (plan.type === 'proportion' && counts.length === pairs.length)
+    return { strata: proportionStrata(counts) };
   const sampleOf = samplerFor(plan, allStates);
   const strata = pairs.map(({ control, variant }) => ({
     control: sampleOf(control),
@@ -102,6 +111,10 @@ function momentsOf(
   { control, variant }: StatePair,
 ): { readonly control: PairState; readonly variant: PairState } {
   return { control: pairOf(plan, control), variant: pairOf(plan, variant) };
+}
+
+function countsOf({ units, successes }: Extract<MetricState, { readonly kind: 'proportion' }>): Counts {
+  return [units, successes];
 }
 
 function pairOf(plan: MetricPlan, state: MetricState): PairState {

@@ -6,6 +6,7 @@ import {
   relativeLift,
 } from '../../../../experiments/statistics/estimates/comparison.ts';
 import type { Comparison, Effect } from '../../../../experiments/statistics/estimates/comparison.ts';
+import { proportionStrata } from '../../../../experiments/statistics/estimates/proportion.ts';
 import { ratioStrata } from '../../../../experiments/statistics/estimates/ratio.ts';
 import { sampleOfMean, sampleWithCovariate } from '../../../../experiments/statistics/estimates/sample.ts';
 import { welch } from '../../../../experiments/statistics/estimates/welch.ts';
@@ -223,6 +224,23 @@ describe('epochs', () => {
     expect(difference(comparison).estimate).toBeCloseTo((360 * 0.1 + 1000 * 0.4) / 1360, 12);
     const variance = 360 ** 2 * (0.09 / 900 + 0.16 / 100) + 1000 ** 2 * (0.09 / 500 + 0.25 / 500);
     expect(difference(comparison).standardError).toBeCloseTo(Math.sqrt(variance) / 1360, 12);
+  });
+
+  test('of few units know the variance of a proportion without bias, and one in which none did is not taken for a smaller one', () => {
+    // One unit of three did in the first epoch and none in the second: 1/3 · 2/3 · 3/2, and 0.
+    const strata = proportionStrata([
+      { control: [40, 8], variant: [3, 1] },
+      { control: [40, 4], variant: [3, 0] },
+    ]);
+    expect(strata.map(({ variant }) => variant.variance)).toEqual([expect.closeTo(1 / 3, 12), 0]);
+    expect(strata[0]?.control.variance).toBeCloseTo((0.2 * 0.8 * 40) / 39, 12);
+    // Where none did in any, the six units together are no proof of a rate of zero.
+    const none = proportionStrata([
+      { control: [40, 8], variant: [3, 0] },
+      { control: [40, 4], variant: [3, 0] },
+    ]);
+    const smoothed = (0.5 / 7) * (6.5 / 7);
+    expect(none.map(({ variant }) => variant.variance)).toEqual([smoothed, smoothed]);
   });
 
   test('with fewer than two units in an arm are left out', () => {
