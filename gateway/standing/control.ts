@@ -35,6 +35,8 @@ export interface CommandRequest {
   /** The name of the request, so that it can be sent again; undefined: it has none. */
   readonly requestKey: string | undefined;
   readonly isDryRun: boolean;
+  /** The version of where it stood when it was decided, which it has to have still; undefined: whatever it has. */
+  readonly decidedAt: number | undefined;
 }
 
 export interface CommandResult {
@@ -62,7 +64,8 @@ export class Control {
     try {
       const objectors =
         command.action === 'rollback' ? new Map<string, string>() : await this.#objectors(key);
-      const decide = (situation: Situation): Outcome => this.#decide(request, situation, objectors);
+      const decide = (situation: Situation): Outcome =>
+        whyStale(situation, request) ?? this.#decide(request, situation, objectors);
       const named = requestKey === undefined ? undefined : namedRequest(requestKey, request);
       const changed = await experiments.change(key, decide, { cause, request: named, isDryRun });
       switch (changed.kind) {
@@ -162,6 +165,22 @@ export class Control {
       );
     }
   }
+}
+
+/** Refuses what was decided before somebody else, or the rollout, changed what it was decided on. */
+function whyStale(
+  { experiment, standing }: Situation,
+  { command, decidedAt }: CommandRequest,
+): Outcome | undefined {
+  if (decidedAt === undefined || decidedAt === standing.version) return undefined;
+  const { version, cause } = standing;
+  return {
+    kind: 'refused',
+    fault: 'not_possible',
+    message:
+      `${experiment.key} was changed meanwhile: it stands at version ${version} (${cause.action}), and ${command.action} was decided at ` +
+      `version ${decidedAt}; see what would come of it now, and ask again`,
+  };
 }
 
 /** What a request asks for, so that another one under the same key is told from one that is sent again. */

@@ -39,6 +39,7 @@ export function commandRoutes(app: FastifyInstance, gateway: Gateway): void {
           actor: actorOf(request.principal, request.clientAddress),
           requestKey: readRequestKey(request),
           isDryRun,
+          decidedAt: readVersion(body),
         });
         const situation = gateway.experiments.situation(key);
         const file = situation?.experiment ?? experimentOf(gateway, request);
@@ -57,8 +58,11 @@ function bodyOf(body: unknown): JsonObject {
   return objectAt(parseJson(new TextDecoder().decode(body)), 'the request');
 }
 
+/** What each command takes. */
+const EVERY: readonly string[] = ['reason', 'weightsVersion', 'dryRun'];
+
 function readCommand(action: Command['action'], body: JsonObject): Command {
-  const known = action === 'promote' ? ['reason', 'full', 'variant', 'dryRun'] : ['reason', 'dryRun'];
+  const known = action === 'promote' ? [...EVERY, 'full', 'variant'] : EVERY;
   const unknown = Object.keys(body).find((key) => !known.includes(key));
   if (unknown !== undefined) {
     const where = ['full', 'variant'].includes(unknown) ? 'goes with promote' : 'is an unknown key';
@@ -67,6 +71,16 @@ function readCommand(action: Command['action'], body: JsonObject): Command {
   if (action !== 'promote') return { action };
   const variant = own(body, 'variant') === undefined ? undefined : stringAt(body, 'variant', 'the request');
   return { action, full: flagAt(body, 'full', 'the request'), variant };
+}
+
+function readVersion(body: JsonObject): number | undefined {
+  const version = own(body, 'weightsVersion');
+  if (version === undefined) return undefined;
+  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1)
+    throw invalid(
+      'the request.weightsVersion is no whole number > 0; expected that of the experiment as it was seen',
+    );
+  return version;
 }
 
 /** Whoever reads the audit log later has nothing but the reason to go by. */

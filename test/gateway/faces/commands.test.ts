@@ -151,7 +151,25 @@ describe('an experiment that is changed by hand', () => {
     expect(await told(gateway)).toEqual(before);
   });
 
+  test('one that was decided on an earlier version is refused, and does nothing', async () => {
+    const { body: seen } = await command(gateway, 'pause');
+    const weightsVersion = seen.weightsVersion;
+    await command(gateway, 'resume');
+    const before = await told(gateway);
+    const stale = await askAdmin(gateway, '/api/experiments/digits-cnn/promote', {
+      body: { reason: 'it is better', weightsVersion },
+    });
+    expect(stale).toMatchObject({
+      status: 409,
+      body: { error: expect.stringContaining('digits-cnn was changed meanwhile') as string },
+    });
+    expect(await told(gateway)).toEqual(before);
+    const now = await command(gateway, 'promote', { weightsVersion: before.weightsVersion });
+    expect(now).toMatchObject({ status: 200, body: { changed: true, winner: 'v2' } });
+  });
+
   test.each([
+    ['a version that is none', { reason: 'x', weightsVersion: '4' }, 'weightsVersion is no whole number'],
     ['no reason', {}, 'reason is missing'],
     ['an empty reason', { reason: ' ' }, 'reason is empty'],
     ['a reason that would act on a terminal', { reason: 'a\u001b[2Jb' }, 'the control character U+001B'],

@@ -15,7 +15,7 @@ interface ActionDialogProps {
 
 type Preview =
   | { readonly kind: 'asking' }
-  | { readonly kind: 'known'; readonly after: Changed }
+  | { readonly kind: 'known'; readonly after: Changed; readonly weightsVersion: number | undefined }
   | { readonly kind: 'refused'; readonly message: string };
 
 type Changed = ExperimentShape & { readonly changed: boolean };
@@ -51,6 +51,10 @@ export function ActionDialog({ experiment, action, onClose }: ActionDialogProps)
   const path = `experiments/${encodeURIComponent(key)}/${action}`;
   const choice = action === 'promote' ? (hasRollout ? { full: isFull } : { variant }) : {};
 
+  // What is carried out is what was shown; the way back is the same from everywhere.
+  const seen =
+    action !== 'rollback' && preview.kind === 'known' ? { weightsVersion: preview.weightsVersion } : {};
+
   useEffect(() => {
     dialog.current?.showModal();
   }, []);
@@ -60,7 +64,7 @@ export function ActionDialog({ experiment, action, onClose }: ActionDialogProps)
     setPreview({ kind: 'asking' });
     ask<Changed>(path, { body: { ...choice, reason: 'what would come of it', dryRun: true }, signal })
       .then((after) => {
-        setPreview({ kind: 'known', after });
+        setPreview({ kind: 'known', after, weightsVersion: experiment.standing?.version });
       })
       .catch((error: unknown) => {
         if (!signal.aborted) setPreview({ kind: 'refused', message: wordsOf(error) });
@@ -77,7 +81,7 @@ export function ActionDialog({ experiment, action, onClose }: ActionDialogProps)
     setFailure(undefined);
     try {
       const { changed } = await ask<Changed>(path, {
-        body: { ...choice, reason: reason.trim() },
+        body: { ...choice, ...seen, reason: reason.trim() },
         requestKey,
       });
       announce(changed ? `${key} is ${DONE[action]}.` : `${key} stood there already; nothing was changed.`);

@@ -10,6 +10,13 @@ const fields = {
     maxLength: 500,
     description: 'For whoever reads the audit log; one line.',
   }),
+  weightsVersion: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      description:
+        'That of the experiment as it was seen: where it has another meanwhile, nothing is done (409).',
+    }),
+  ),
   dryRun: Type.Optional(Type.Boolean({ description: 'Says what would come of it, and changes nothing.' })),
 };
 
