@@ -4,7 +4,7 @@ import { meanScenarios } from './mean-scenarios.ts';
 import { movedUnits } from './moved-units.ts';
 import { powerScenarios } from './powers.ts';
 import { quantileScenario } from './quantiles.ts';
-import { ratioScenarios } from './ratios.ts';
+import { ratiosOfRareDenominators, ratiosOverEpochs } from './ratios.ts';
 import { returningUnits } from './returning-units.ts';
 import { mismatchFound, sampleRatioScenarios } from './sample-ratios.ts';
 import type { Scenario } from './scenario.ts';
@@ -24,7 +24,8 @@ export function longPlan(): readonly Planned[] {
     ...times(2000, meanScenarios(20_000)),
     ...times(2000, [burnInScenario(20_000, 0.1, 0.01), burnInScenario(20_000, 0.1, 0.001)]),
     ...times(2000, [banditScenario(20_000, 0), banditScenario(20_000, 0.02)]),
-    ...times(1000, ratioScenarios(20_000)),
+    ...times(200, ratiosOverEpochs(20_000)),
+    ...times(1000, ratiosOfRareDenominators(20_000)),
     ...times(2000, [returningUnits(5000)]),
     ...times(200, [movedUnits(9000)]),
     ...times(2000, [

@@ -134,8 +134,12 @@ function clicks(random: () => number, rate: number): Observation {
   return { value, second };
 }
 
-/** @param units of each experiment, 20,000 in the long run */
-export function ratioScenarios(units: number): readonly Scenario[] {
+/**
+ * Ratios over many epochs of few units.
+ *
+ * @param units of each experiment, 20,000 in the long run
+ */
+export function ratiosOverEpochs(units: number): readonly Scenario[] {
   const bandit = (name: string, lift: number): Scenario =>
     ratioScenario({
       name: `a ratio, bandit, 5 % to 95 %, moved every 200 units, 70 % have no denominator, rates from 20 % to 40 %, ${name}`,
@@ -168,6 +172,16 @@ export function ratioScenarios(units: number): readonly Scenario[] {
       }),
       lift: 0,
     }),
+  ];
+}
+
+/**
+ * Ratios in one epoch, whose denominators are rare or skewed.
+ *
+ * @param units of each experiment, 20,000 in the long run
+ */
+export function ratiosOfRareDenominators(units: number): readonly Scenario[] {
+  return [
     ratioScenario({
       name: 'a ratio, A/A, 90/10, denominators of 1, or of 200 for 1 % of the units',
       units,

@@ -5,7 +5,7 @@ import { meanScenarios } from '../../../bench/simulations/mean-scenarios.ts';
 import { movedUnits } from '../../../bench/simulations/moved-units.ts';
 import { powerScenario } from '../../../bench/simulations/powers.ts';
 import { quantileScenario } from '../../../bench/simulations/quantiles.ts';
-import { ratioScenarios } from '../../../bench/simulations/ratios.ts';
+import { ratiosOfRareDenominators, ratiosOverEpochs } from '../../../bench/simulations/ratios.ts';
 import { returningUnits } from '../../../bench/simulations/returning-units.ts';
 import { mismatchFound, sampleRatioScenarios } from '../../../bench/simulations/sample-ratios.ts';
 import type { Outcome, Scenario } from '../../../bench/simulations/scenario.ts';
@@ -55,7 +55,7 @@ describe('over many experiments, the claims hold:', () => {
     expectToHold(banditScenario(6000, 0), 40);
   });
 
-  test.each(ratioScenarios(4000))('$name', (scenario) => {
+  test.each([...ratiosOverEpochs(4000), ...ratiosOfRareDenominators(4000)])('$name', (scenario) => {
     expectToHold(scenario, 40);
   });
 
@@ -90,7 +90,8 @@ test('epochs that are pooled in place of compared raise an alarm in most experim
 
 describe('a ratio would raise false alarms', () => {
   const rateIn = (name: string, units: number, event: string): number => {
-    const scenario = ratioScenarios(units).find((candidate) => candidate.name.includes(name));
+    const scenarios = [...ratiosOverEpochs(units), ...ratiosOfRareDenominators(units)];
+    const scenario = scenarios.find((candidate) => candidate.name.includes(name));
     return rateOf(simulate(scenario ?? expect.fail(`no ${name}`), 20), event);
   };
 
