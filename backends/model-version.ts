@@ -10,11 +10,12 @@ import { Holders } from './holders.ts';
 import { imageFaults } from './image/fits-input.ts';
 import type { BatchReport, InferAnswer, InferRequest } from './inference.ts';
 import type { PlannedOutput } from './onnx/batch-layout.ts';
+import { batchSizes } from './onnx/batch-sizes.ts';
 import { OnnxInstance } from './onnx/instance.ts';
 import type { InstanceOptions } from './onnx/instance.ts';
 import { InstanceCrew } from './onnx/instance-crew.ts';
 import type { RunEvents } from './onnx/instance-crew.ts';
-import { nameOf } from './onnx/providers/execution-provider.ts';
+import { nameOf, preparesForShapes } from './onnx/providers/execution-provider.ts';
 import type { ExecutionProvider } from './onnx/providers/execution-provider.ts';
 import type { FindGpus } from './onnx/providers/gpu-providers.ts';
 import { placeVersion } from './onnx/providers/placement.ts';
@@ -34,7 +35,7 @@ import { threadBudget } from './scheduling/thread-budget.ts';
 import type { ThreadBudget } from './scheduling/thread-budget.ts';
 import { answerFromGraph, planReshapes, requestToGraph, toGraph } from './reshape.ts';
 import type { Reshapes } from './reshape.ts';
-import { prepareSamples, warmUp } from './warmup/warm-up.ts';
+import { prepareSamples, warmSizes, warmUp } from './warmup/warm-up.ts';
 import type { PreparedSample } from './warmup/warm-up.ts';
 
 export interface VersionOptions {
@@ -98,6 +99,8 @@ export class ModelVersion implements Servable {
   readonly #plannedOutputs: readonly PlannedOutput[];
   readonly #threads: number;
   readonly #placement: Placement;
+  /** The batch sizes that it is run with; empty: any. */
+  readonly #sizes: readonly number[];
   readonly #crew: InstanceCrew;
   readonly #samples: readonly PreparedSample[];
   readonly #reshapes: Reshapes | undefined;
@@ -144,7 +147,10 @@ export class ModelVersion implements Servable {
           ? prepared
           : prepared.map((sample) => ({ ...sample, inputs: toGraph(reshapes, sample.inputs) }));
       for (let index = 1; index < count; index++) instances.push(await start(index));
-      for (const instance of instances) await warmUp(instance, samples, options.faults?.warmupLimitMs);
+      for (const instance of instances) {
+        await warmUp(instance, samples, options.faults?.warmupLimitMs);
+        await warmSizes(instance, sizesOf(placement, plan.maxBatchSize), options.faults?.warmupLimitMs);
+      }
       const version = new ModelVersion(options, { placement, budget, signature, plan, samples, reshapes });
       for (const instance of instances) version.#crew.adopt(instance);
       options.events.onPlacement(options.model, options.version, providersOf(placement), placement.why);
@@ -163,6 +169,7 @@ export class ModelVersion implements Servable {
     this.#options = options;
     this.#threads = budget.threads;
     this.#placement = placement;
+    this.#sizes = sizesOf(placement, maxBatchSize);
     this.#samples = samples;
     this.#reshapes = reshapes;
     this.about = {
@@ -283,6 +290,7 @@ export class ModelVersion implements Servable {
     const instance = await OnnxInstance.start(instanceOptions(this.#options, this.#threads, provider));
     try {
       await warmUp(instance, this.#samples, this.#options.faults?.warmupLimitMs);
+      await warmSizes(instance, this.#sizes, this.#options.faults?.warmupLimitMs);
       return instance;
     } catch (error) {
       await instance.leave();
@@ -296,6 +304,7 @@ export class ModelVersion implements Servable {
         slabs: this.#slabs,
         outputs: this.#plannedOutputs,
         batches: this.about.maxBatchSize > 0,
+        sizes: this.#sizes,
         statistics: this.#statistics,
         runLimitMs: this.#options.faults?.runLimitMs,
         ...events,
@@ -304,8 +313,12 @@ export class ModelVersion implements Servable {
   }
 }
 
-/** On a GPU a run takes one thread of the processor, which only hands it over, and has the device to itself. */
+/** On a GPU a run takes one thread of the processor, which only hands it over, and one of the runs that the device has at once. */
 const ON_GPU: ThreadBudget = { threads: 1, permits: 1 };
+
+function sizesOf({ providers }: Placement, maxBatchSize: number): readonly number[] {
+  return maxBatchSize > 0 && providers.some(preparesForShapes) ? batchSizes(maxBatchSize) : [];
+}
 
 /** As `cpu`, `webgpu` or `cuda:0`, several in a row. */
 function providersOf({ providers }: Placement): string {

@@ -1,6 +1,5 @@
 import { MessageChannel } from 'node:worker_threads';
 import type { MessagePort, Worker } from 'node:worker_threads';
-import { Device } from '../scheduling/device.ts';
 import type { FromWorker, SessionOptions, ToWorker } from './messages.ts';
 import { deviceOf } from './providers/execution-provider.ts';
 import type { GpuProvider } from './providers/execution-provider.ts';
@@ -8,13 +7,11 @@ import { ListenedLink, startWorker } from './worker-link.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /**
- * The thread that holds every session on one GPU. It is started by the first and ends with the last.
+ * The thread that holds every session on a device whose sessions share one. It is started by the first and ends with the last.
  *
  * There is one for each device of the process, whoever asks: the runtime's device context is the process's own.
  */
 export class GpuWorker {
-  /** What versions on it share; one run at a time. */
-  readonly device = new Device(1);
   readonly #links = new Set<PortLink>();
   #worker: Worker | undefined;
   /** The thread before is to be gone before the next one begins. */

@@ -1,6 +1,7 @@
 import type { Tensor, TensorSpec } from '../tensor/tensor.ts';
 import { gpuWorkerOf } from './gpu-worker.ts';
 import type { FromWorker, KeptBack, RunMessage, SessionOptions } from './messages.ts';
+import { sharesThread } from './providers/execution-provider.ts';
 import type { RunJournal } from './run-journal.ts';
 import { startOwnWorker } from './worker-link.ts';
 import type { WorkerLink } from './worker-link.ts';
@@ -87,7 +88,7 @@ export class OnnxInstance {
   #limit: { readonly ms: number; readonly timer: NodeJS.Timeout } | undefined;
 
   /**
-   * Loads the model in a worker: one of its own, or on a GPU the one that holds all its sessions.
+   * Loads the model in a worker: one of its own, or the one that holds all sessions of its device.
    *
    * @throws Error with ONNX Runtime's reason when the model can't be loaded
    */
@@ -96,7 +97,9 @@ export class OnnxInstance {
     const options: SessionOptions = { ...asked, ...(slot !== undefined && { journal: slot }) };
     const { provider } = options;
     const link =
-      provider.name === 'cpu' ? startOwnWorker(options) : await gpuWorkerOf(provider).open(options);
+      provider.name === 'cpu' || !sharesThread(provider)
+        ? startOwnWorker(options)
+        : await gpuWorkerOf(provider).open(options);
     const freeSlot = (): void => {
       if (slot !== undefined) journal?.close(slot);
     };

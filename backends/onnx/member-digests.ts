@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import { bytesPerElement } from '../tensor/datatype.ts';
 import { elementCount } from '../tensor/tensor.ts';
+import { rowsOf } from './messages.ts';
 import type { RunMessage } from './messages.ts';
 
 /**
@@ -8,12 +9,14 @@ import type { RunMessage } from './messages.ts';
  *
  * @param message a gathered batch; its members' rows follow each other in every input
  */
-export function digestMembers({ inputs, memberRows, slab }: RunMessage): readonly Buffer[] {
-  const rows = memberRows.reduce((sum, count) => sum + count, 0);
+export function digestMembers(message: RunMessage): readonly Buffer[] {
+  const { inputs, memberRows, slab } = message;
+  const rows = rowsOf(message);
+  const { size = rows } = message;
   const columns = inputs.map((input) => {
     if (input.datatype === 'BYTES') return { input, perRow: input.data.length / rows };
     const bytes = elementCount(input.shape) * bytesPerElement(input.datatype);
-    return { input, perRow: bytes / rows };
+    return { input, perRow: bytes / size };
   });
   const [only] = columns;
   let start = 0;

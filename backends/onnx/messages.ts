@@ -46,6 +46,16 @@ export interface RunMessage {
   readonly sentOutputs: readonly string[];
   /** Rows of each request of the batch, in the order in which their inputs were gathered. */
   readonly memberRows: readonly number[];
+  /**
+   * Rows that it is run with, by the session of that size: those of its members, and its last one again and again. It is what the shapes of
+   * inputs and placed outputs say. Left out: there are no sizes, and it is run with the rows of its members.
+   */
+  readonly size?: number;
+}
+
+/** Rows that came from callers. */
+export function rowsOf({ memberRows }: Pick<RunMessage, 'memberRows'>): number {
+  return memberRows.reduce((sum, count) => sum + count, 0);
 }
 
 export type ToWorker = RunMessage | { readonly kind: 'close' };

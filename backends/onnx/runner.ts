@@ -7,6 +7,7 @@ import { elementCount } from '../tensor/tensor.ts';
 import { viewOf } from '../tensor/datatype.ts';
 import type { BatchLayout, PlannedOutput } from './batch-layout.ts';
 import { gather, layOut, sliceRows } from './batch-layout.ts';
+import { sizeFor } from './batch-sizes.ts';
 import type { OnnxInstance, RunResult } from './instance.ts';
 import { InstanceDied, RunFailed, RunHung, RunKeptBack } from './instance.ts';
 import type { RunMessage } from './messages.ts';
@@ -17,6 +18,8 @@ export interface OnnxRunnerOptions {
   readonly outputs: readonly PlannedOutput[];
   /** Whether the model takes several rows at once; else each request is a batch of its own. */
   readonly batches: boolean;
+  /** The batch sizes that it is run with, ascending; empty: any. */
+  readonly sizes: readonly number[];
   /** Told of every run that gave outputs. */
   readonly statistics: StatisticsRecorder;
   /** After that a run counts as hung: its callers are told, and the instance gets no more work until it has ended. */
@@ -41,7 +44,8 @@ export class OnnxRunner implements BatchRunner {
     const requests = members.map((member) => member.request);
     const [first] = requests;
     if (first === undefined) throw new Error('a batch has at least one request');
-    const rows = this.#options.batches ? totalRows : undefined;
+    const { batches, sizes } = this.#options;
+    const rows = batches ? sizeFor(totalRows, sizes) : undefined;
     const layout = layOut(first.inputs, this.#wantedBy(members), rows);
     // One share for each member, and one for the run: nobody may use the memory again while the model writes to it.
     const slab = this.#options.slabs.lease(layout.bytes, members.length + 1);
@@ -57,6 +61,7 @@ export class OnnxRunner implements BatchRunner {
         placedOutputs,
         sentOutputs,
         memberRows: members.map((member) => member.rows),
+        ...(rows !== undefined && sizes.length > 0 && { size: rows }),
       };
       const result = await this.instance.run(message, this.#options.runLimitMs);
       const outputs = outputsOfBatch(layout, slab, result);

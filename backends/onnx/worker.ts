@@ -1,8 +1,8 @@
 /**
  * A worker thread that holds ONNX Runtime sessions and runs one batch at a time.
  *
- * `onnxruntime-node` runs synchronously, so this is the only place that imports it. On the processor a worker lives as long as
- * its one session: a replaced version takes its workers with it. All sessions on a GPU share a worker.
+ * `onnxruntime-node` runs synchronously, so this is the only place that imports it. A worker lives as long as its instance: a replaced version takes
+ * its workers with it. All sessions by WebGPU share a worker.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
@@ -19,6 +19,7 @@ import type {
   ToWorker,
   WorkerOptions,
 } from './messages.ts';
+import { filledUp } from './fill-up.ts';
 import type { ExecutionProvider } from './providers/execution-provider.ts';
 import { explainRefusal } from './refusal.ts';
 
@@ -98,14 +99,44 @@ function byName<Value>(): Record<string, Value> {
   return Object.create(null) as Record<string, Value>;
 }
 
-async function run(session: InferenceSession, message: RunMessage, post: Post): Promise<void> {
+/** A version's sessions: one, or one for each batch size that it is run with. */
+class Sessions {
+  readonly first: InferenceSession;
+  readonly #options: SessionOptions;
+  readonly #bySize = new Map<number, InferenceSession>();
+
+  constructor(options: SessionOptions, first: InferenceSession) {
+    this.#options = options;
+    this.first = first;
+  }
+
+  /** What runs so many rows; the first size to be asked for gets the first session. */
+  async of(size: number | undefined): Promise<InferenceSession> {
+    if (size === undefined) return this.first;
+    const known = this.#bySize.get(size);
+    if (known !== undefined) return known;
+    const session = this.#bySize.size === 0 ? this.first : await openSession(this.#options);
+    this.#bySize.set(size, session);
+    return session;
+  }
+
+  async release(): Promise<void> {
+    await Promise.all(
+      [...new Set([this.first, ...this.#bySize.values()])].map((session) => session.release()),
+    );
+  }
+}
+
+async function run(sessions: Sessions, message: RunMessage, post: Post): Promise<void> {
   const { slab } = message;
+  const session = await sessions.of(message.size);
   const placed = ({ datatype, shape, byteOffset }: RunMessage['placedOutputs'][number]): OnnxTensor => {
     const length = shape.reduce((count, size) => count * size, 1);
     return onnxTensor(datatype, viewOf(datatype, slab, byteOffset, length), shape);
   };
   const feeds = byName<OnnxTensor>();
-  for (const input of message.inputs) {
+  for (const gathered of message.inputs) {
+    const input = filledUp(gathered, message);
     feeds[input.name] =
       input.datatype === 'BYTES' ? new ort.Tensor('string', [...input.data], input.shape) : placed(input);
   }
@@ -133,7 +164,7 @@ async function run(session: InferenceSession, message: RunMessage, post: Post): 
 
 /** Writes down what runs while it does, for the case that it crashes the process. */
 async function runJournalled(
-  session: InferenceSession,
+  sessions: Sessions,
   message: RunMessage,
   journal: JournalWriter | undefined,
   post: Post,
@@ -144,7 +175,7 @@ async function runJournalled(
     return;
   }
   try {
-    await run(session, message, post);
+    await run(sessions, message, post);
   } finally {
     journal?.end();
   }
@@ -161,15 +192,16 @@ async function serveSession(options: SessionOptions, port: MessagePort): Promise
   };
   try {
     const session = await openSession(options);
+    const sessions = new Sessions(options, session);
     const journal = options.journal && new JournalWriter(options.journal, options.modelFile);
     port.on('message', (message: ToWorker) => {
       if (message.kind === 'close') {
-        void session.release().finally(() => {
+        void sessions.release().finally(() => {
           port.close();
         });
         return;
       }
-      runJournalled(session, message, journal, post).catch((error: unknown) => {
+      runJournalled(sessions, message, journal, post).catch((error: unknown) => {
         post({ kind: 'failed', reason: reasonOf(error) });
       });
     });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { gather, layOut } from '../onnx/batch-layout.ts';
 import { FirstRunHung, firstRun } from '../onnx/first-run.ts';
 import type { OnnxInstance } from '../onnx/instance.ts';
+import { zeroRun } from '../onnx/zero-run.ts';
 import { allocateUnsafe, bytesPerElement, viewOf } from '../tensor/datatype.ts';
 import type { NumericDatatype } from '../tensor/datatype.ts';
 import { elementCount } from '../tensor/tensor.ts';
@@ -70,6 +71,29 @@ export async function warmUp(
         const reason = cause instanceof Error ? cause.message : String(cause);
         throw new Error(`the model failed on the warm-up "${name}": ${reason}`, { cause });
       }
+    }
+  }
+}
+
+/**
+ * Runs an instance over zeros once with each of the sizes, so that the session of each is there before its first caller. A model that can't take
+ * zeros opens them as batches come.
+ *
+ * @param sizes ascending
+ * @throws FirstRunHung
+ */
+export async function warmSizes(
+  instance: OnnxInstance,
+  sizes: readonly number[],
+  limitMs: number | undefined,
+): Promise<void> {
+  // The largest first: where memory is short, that shows before there are callers.
+  for (const size of sizes.toReversed()) {
+    try {
+      await firstRun(instance, { ...zeroRun(instance, size), size }, `the warm-up of ${size} rows`, limitMs);
+    } catch (error) {
+      if (error instanceof FirstRunHung) throw error;
+      return;
     }
   }
 }

@@ -29,8 +29,8 @@ const MOST_ROWS = 64;
 const GPU_SIZES = [1, 4, 16, 64, 128];
 const CPU_SIZES = [1, 4, 16];
 
-/** Clients of a closed loop at saturation: so many that a batch waits while another runs. */
-const CLIENTS = 192;
+/** Clients of a closed loop at saturation: so many that a batch waits for each that runs. */
+const CLIENTS = 320;
 
 const seconds = Number(process.argv[2] ?? 4);
 const cores = availableParallelism();
@@ -89,7 +89,7 @@ async function offline({ name, model, datatype }: (typeof MODELS)[number]): Prom
 /** Through the batcher, as the gateway serves it. */
 async function served(model: (typeof MODELS)[number], provider: GpuProvider): Promise<void> {
   const row = rowFor(model);
-  for (const count of [1, 2]) {
+  for (const count of provider.name === 'webgpu' ? [1] : [1, 2, 4]) {
     const config = onGpu(count);
     await using loaded = await loadVersions(model, new Device(cores), [config, config], only(provider));
     const { versions } = loaded;
@@ -122,7 +122,7 @@ async function served(model: (typeof MODELS)[number], provider: GpuProvider): Pr
 async function agreement(provider: GpuProvider): Promise<void> {
   const [model] = MODELS;
   if (model === undefined) return;
-  const configs = [{ maxBatchSize: MOST_ROWS, threads: cores }, onGpu(1)];
+  const configs = [{ maxBatchSize: MOST_ROWS, threads: cores, ...ON_CPU }, onGpu(1)];
   const outputs = await Promise.all(
     configs.map(async (config) => {
       await using loaded = await loadVersions(model, new Device(cores), [config], only(provider));
@@ -159,6 +159,10 @@ async function automatic(): Promise<void> {
   );
   if (loaded.versions.length !== 1) throw new Error('it was not loaded');
 }
+
+const ON_CPU: Partial<ModelConfig> = {
+  instanceGroups: [{ name: undefined, kind: 'KIND_CPU', count: 1, gpus: [] }],
+};
 
 function onGpu(count: number): Partial<ModelConfig> {
   const group = { name: undefined, kind: 'KIND_GPU', count, gpus: [0] } as const;

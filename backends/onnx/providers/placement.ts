@@ -1,8 +1,8 @@
 import type { InstanceGroup } from '../../repository/instance-groups.ts';
 import { Device } from '../../scheduling/device.ts';
-import { gpuWorkerOf } from '../gpu-worker.ts';
 import { CPU, deviceOf, nameOf } from './execution-provider.ts';
 import type { ExecutionProvider, GpuProvider } from './execution-provider.ts';
+import { gpuDeviceOf } from './gpu-device.ts';
 import type { FindGpus, GpuReport } from './gpu-providers.ts';
 
 /** Where a version's instances run. */
@@ -65,7 +65,7 @@ export async function placeVersion(options: PlacementOptions): Promise<Placement
   const times = timed.map((one) => `${nameOf(one.provider)} ${one.ms.toPrecision(3)} ms a row`);
   return {
     providers: [provider],
-    device: provider.name === 'cpu' ? cpu : gpuWorkerOf(provider).device,
+    device: provider.name === 'cpu' ? cpu : gpuDeviceOf(provider),
     instances,
     why: [...times, ...failed].join('; '),
   };
@@ -113,10 +113,11 @@ function countOnGpus(groups: readonly InstanceGroup[], gpus: number): number {
   return groups.reduce((sum, { count, gpus: named }) => sum + count * (named.length || gpus), 0);
 }
 
-/** Versions on one GPU share it; one that runs on several has a run on each at a time. */
+/** Versions on one GPU share it; one that runs on several has as many runs at a time as they have together. */
 function deviceFor(providers: readonly ExecutionProvider[]): Device {
   const onGpus = providers.flatMap((provider) => (provider.name === 'cpu' ? [] : provider));
-  const devices = new Map(onGpus.map((provider) => [deviceOf(provider), gpuWorkerOf(provider).device]));
+  const devices = new Map(onGpus.map((provider) => [deviceOf(provider), gpuDeviceOf(provider)]));
   const [only, ...others] = devices.values();
-  return only !== undefined && others.length === 0 ? only : new Device(devices.size);
+  if (only !== undefined && others.length === 0) return only;
+  return new Device([...devices.values()].reduce((sum, { threads }) => sum + threads, 0));
 }
