@@ -1,4 +1,4 @@
-/** `npm run bench:gpu [-- SECONDS]`: one model on each execution provider that works here. bench/README.md has the method. */
+/** `npm run bench:gpu [-- SECONDS [PART]]`: one model on each execution provider that works here. bench/README.md has the method. */
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { CPU, nameOf } from '../../backends/onnx/providers/execution-provider.ts';
@@ -7,6 +7,8 @@ import { gpuFinder } from '../../backends/onnx/providers/gpu-providers.ts';
 import type { FindGpus, GpuReport } from '../../backends/onnx/providers/gpu-providers.ts';
 import type { ModelConfig } from '../../backends/repository/model-config.ts';
 import { Device } from '../../backends/scheduling/device.ts';
+import type { Tensor } from '../../backends/tensor/tensor.ts';
+import { elementCount } from '../../backends/tensor/tensor.ts';
 import { vulkanDriverNamed } from '../../gateway/config/load-config.ts';
 import { readGpuUsage } from '../../gateway/telemetry/gpu-usage.ts';
 import { temporaryFolder } from '../../test/models/temporary-folder.ts';
@@ -32,7 +34,14 @@ const CPU_SIZES = [1, 4, 16];
 /** Clients of a closed loop at saturation: so many that a batch waits for each that runs. */
 const CLIENTS = 320;
 
+const ON_CPU: Partial<ModelConfig> = {
+  instanceGroups: [{ name: undefined, kind: 'KIND_CPU', count: 1, gpus: [] }],
+};
+
 const seconds = Number(process.argv[2] ?? 4);
+/** Which part is measured, by the beginning of its name; all where it is left out. */
+const part = process.argv[3] ?? '';
+const isAsked = (name: string): boolean => name.startsWith(part);
 const cores = availableParallelism();
 
 const reports = await gpuFinder(vulkanDriverNamed(process.env))();
@@ -48,10 +57,11 @@ const gpus = reports.flatMap((report): readonly GpuProvider[] =>
 );
 if (gpus.length === 0) print('there is no GPU here that could be measured, so nothing is said of one');
 else {
-  for (const model of MODELS) await offline(model);
-  for (const model of MODELS) for (const provider of gpus) await served(model, provider);
-  for (const provider of gpus) await agreement(provider);
-  await automatic();
+  if (isAsked('offline')) for (const model of MODELS) await offline(model);
+  if (isAsked('served'))
+    for (const model of MODELS) for (const provider of gpus) await served(model, provider);
+  if (isAsked('agreement')) for (const provider of gpus) await agreement(provider);
+  if (isAsked('automatic')) await automatic();
 }
 
 function resnetOf(datatype: 'FP32' | 'UINT8') {
@@ -122,12 +132,16 @@ async function served(model: (typeof MODELS)[number], provider: GpuProvider): Pr
 async function agreement(provider: GpuProvider): Promise<void> {
   const [model] = MODELS;
   if (model === undefined) return;
+  // A batch that is filled up to the next size.
+  const dims = [3, ...SHAPE];
+  const data = Float32Array.from({ length: elementCount(dims) }, (_, index) => Math.sin(index));
+  const threeRows: Tensor = { name: model.input, datatype: 'FP32', shape: dims, data };
   const configs = [{ maxBatchSize: MOST_ROWS, threads: cores, ...ON_CPU }, onGpu(1)];
   const outputs = await Promise.all(
     configs.map(async (config) => {
       await using loaded = await loadVersions(model, new Device(cores), [config], only(provider));
       const [version] = loaded.versions;
-      const answer = await version?.infer({ inputs: [rowFor(model)], deadlineMs: Infinity });
+      const answer = await version?.infer({ inputs: [threeRows], deadlineMs: Infinity });
       const logits = Array.from((answer?.outputs[0]?.data ?? []) as Float32Array);
       answer?.release();
       return logits;
@@ -139,7 +153,7 @@ async function agreement(provider: GpuProvider): Promise<void> {
   print();
   printFigure(
     `${nameOf(provider)} beside the processor`,
-    `largest difference of 1000 logits ${(apart / largest).toExponential(1)} of the largest of them`,
+    `largest difference of the logits of three rows ${(apart / largest).toExponential(1)} of the largest of them`,
   );
 }
 
@@ -159,10 +173,6 @@ async function automatic(): Promise<void> {
   );
   if (loaded.versions.length !== 1) throw new Error('it was not loaded');
 }
-
-const ON_CPU: Partial<ModelConfig> = {
-  instanceGroups: [{ name: undefined, kind: 'KIND_CPU', count: 1, gpus: [] }],
-};
 
 function onGpu(count: number): Partial<ModelConfig> {
   const group = { name: undefined, kind: 'KIND_GPU', count, gpus: [0] } as const;
