@@ -54,9 +54,8 @@ function Page({ where, isStale }: { readonly where: Place; readonly isStale: boo
 
 /** A view, or, where it can't be drawn, what went wrong: the other pages go on. */
 function Guarded({ where }: { readonly where: Place }) {
-  const [error, again] = useErrorBoundary((thrown: unknown) => {
-    console.error(thrown);
-  });
+  const boundary: readonly [error: unknown, again: () => void] = useErrorBoundary(reportError);
+  const [error, again] = boundary;
   if (error === undefined) return <View where={where} />;
   return (
     <div role="alert">
