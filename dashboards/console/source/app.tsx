@@ -61,7 +61,8 @@ function Guarded({ where }: { readonly where: Place }) {
     <div role="alert">
       <h1>This page can’t be shown</h1>
       <p>
-        The console itself failed, not the gateway: {error instanceof Error ? error.message : String(error)}
+        The console itself failed, not the gateway:{' '}
+        {error instanceof Error ? error.message : 'what was thrown is no error'}
       </p>
       <button type="button" onClick={again}>
         Try again
