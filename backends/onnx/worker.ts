@@ -110,12 +110,16 @@ class Sessions {
     this.first = first;
   }
 
-  /** What runs so many rows; the first size to be asked for gets the first session. */
+  /**
+   * What runs so many rows; the first size to be asked for gets the first session. It runs other sizes too where the device has no memory for more
+   * sessions: slower, but not refused.
+   */
   async of(size: number | undefined): Promise<InferenceSession> {
     if (size === undefined) return this.first;
     const known = this.#bySize.get(size);
     if (known !== undefined) return known;
-    const session = this.#bySize.size === 0 ? this.first : await openSession(this.#options);
+    const session =
+      this.#bySize.size === 0 ? this.first : await openSession(this.#options).catch(() => this.first);
     this.#bySize.set(size, session);
     return session;
   }

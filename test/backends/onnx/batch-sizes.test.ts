@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import type { BatchMember } from '../../../backends/batching/runner.ts';
 import { batchSizes, sizeFor } from '../../../backends/onnx/batch-sizes.ts';
@@ -29,11 +30,12 @@ const COUNTING = encodeModel({
 /** A real instance on the processor, run with the sizes alone, as one on a GPU is. */
 async function withSizes(
   model: Uint8Array,
-  use: (runner: OnnxRunner, instance: OnnxInstance) => Promise<void>,
+  use: (runner: OnnxRunner, instance: OnnxInstance, modelFile: string) => Promise<void>,
 ): Promise<void> {
   await using folder = await temporaryFolder({ 'model.onnx': model });
+  const modelFile = `${folder.path}/model.onnx`;
   const instance = await OnnxInstance.start({
-    modelFile: `${folder.path}/model.onnx`,
+    modelFile,
     threads: 1,
     provider: CPU,
   });
@@ -49,7 +51,7 @@ async function withSizes(
       onHung: () => undefined,
       onRecovered: () => undefined,
     });
-    await use(runner, instance);
+    await use(runner, instance, modelFile);
   } finally {
     await instance.close();
   }
@@ -112,6 +114,24 @@ describe('a version that is run with a few batch sizes', () => {
             data: values.map((value) => value + size),
           })),
         );
+      }
+    });
+  });
+
+  test('runs them all in one session where no other can be opened', async () => {
+    await withSizes(COUNTING, async (runner, instance, modelFile) => {
+      await rm(modelFile);
+      await warmSizes(instance, SIZES, undefined);
+      for (const [rows, size] of [
+        [1, 1],
+        [3, 4],
+        [8, 8],
+      ] as const) {
+        const result = await runner.run(membersOf([floats(...Array<number>(rows).fill(7))]), rows);
+        expect(Array.from((result.outputsOf(0)[0]?.data ?? []) as Float32Array)).toEqual(
+          Array<number>(rows).fill(7 + size),
+        );
+        result.release();
       }
     });
   });
