@@ -184,9 +184,8 @@ describe('HTTP/2', () => {
     await eventually(async () => (await queued()) === 0);
     const pair = [1, 2].map(() => ask(session, infer('pairs'), BODY));
     for (const answer of pair) expect((await answer).headers[':status']).toBe(200);
-    expect(metricValue(await gateway.metrics(), 'signalbox_requests_total', { outcome: 'cancelled' })).toBe(
-      1,
-    );
+    const labels = { outcome: 'cancelled', model: 'pairs' };
+    expect(metricValue(await gateway.metrics(), 'signalbox_requests_total', labels)).toBe(1);
   });
 
   test('a body that breaks off is not taken for a whole one', async () => {

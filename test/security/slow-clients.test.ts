@@ -109,7 +109,8 @@ describe('half-closed connections', () => {
     socket.end();
     expect((await untilClosed(socket)).statuses).toEqual([]);
     await eventually(() => pipeline.inFlight === 0);
-    expect(metricValue(await plain.metrics(), 'signalbox_requests_total', { outcome: 'cancelled' })).toBe(1);
+    const labels = { outcome: 'cancelled', model: 'slow' };
+    expect(metricValue(await plain.metrics(), 'signalbox_requests_total', labels)).toBe(1);
   });
 
   test('who closes its side within a body takes nobody’s place', async () => {

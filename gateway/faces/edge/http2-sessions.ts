@@ -61,8 +61,9 @@ export class Http2Sessions {
       request.once('aborted', () => {
         // A body that breaks off would otherwise seem to end.
         request.destroy(new Error('the caller hung up'));
-        // What has come of it would be held until its time is over: a stream is closed once it was read to its end, which now nobody does.
-        request.stream.destroy();
+        // What has come of it would be held until its time is over: a stream is closed once it was read to its end, which now nobody does. One
+        // that was cut off here closes by itself: its caller may still be sending, which would break the protocol of a stream that is gone.
+        if (!cutOff.has(request.stream)) request.stream.destroy();
       });
       // The compatibility API of HTTP/2 has what the framework uses of a request and an answer; their types don't say so.
       Reflect.apply(handler, undefined, [request, response]);
@@ -84,9 +85,13 @@ export class Http2Sessions {
   }
 }
 
+/** Streams whose body's time was over. */
+const cutOff = new WeakSet<ServerHttp2Stream>();
+
 /** Each stream has its own time for its body, as a request has it over HTTP/1.1. */
 function limitBody(stream: ServerHttp2Stream, bodyMs: number): void {
   const timer = setTimeout(() => {
+    cutOff.add(stream);
     stream.close(constants.NGHTTP2_CANCEL);
   }, bodyMs);
   const clear = (): void => {
