@@ -68,6 +68,8 @@ export class RolloutSteps {
     const decide = ({ experiment, standing }: Situation): Outcome => {
       const driven = drivenRollout({ experiment, standing });
       if (driven === undefined || !stands(basis, driven)) return { kind: 'same' };
+      // What was counted is lost where the store was since the step was decided: a person has to say how it goes on.
+      if ('judgedOn' in basis && standing.isRecovered) return { kind: 'same' };
       const step = this.next(experiment, driven, event);
       if (step === undefined) return { kind: 'same' };
       return { kind: 'change', split: rolloutSplit(experiment, driven.plan, step.record) };

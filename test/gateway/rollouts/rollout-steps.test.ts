@@ -13,8 +13,17 @@ const TO_THE_END: RolloutEvent = { kind: 'command', command: 'promote_full', by:
 async function stepped(options: Partial<RolloutStepsOptions> = {}) {
   const rollout = await oneRollout();
   const { experiments, experiment, driven } = rollout;
+  let isLost = false;
   const steps = new RolloutSteps({
-    experiments,
+    experiments: {
+      change: (key, decide, request) =>
+        experiments.change(
+          key,
+          ({ standing, ...situation }) =>
+            decide({ ...situation, standing: { ...standing, isRecovered: standing.isRecovered || isLost } }),
+          request,
+        ),
+    },
     isReady: () => true,
     misfitOf: () => undefined,
     lead: () => 'alone',
@@ -34,7 +43,12 @@ async function stepped(options: Partial<RolloutStepsOptions> = {}) {
     await steps.take('classes', basis, event, next);
   };
   const stateOf = (): string | undefined => driven().record?.state.kind;
-  return { ...rollout, steps, step, stateOf };
+  /** The store loses everything, and a replica brings back what it had in force. */
+  const lose = (): Promise<void> => {
+    isLost = true;
+    return Promise.resolve();
+  };
+  return { ...rollout, steps, step, stateOf, lose };
 }
 
 test('a step is stored, with the process that took it and why in the audit log', async () => {
@@ -56,6 +70,16 @@ test('a step that was decided on where the rollout stands no more is not stored'
   await step(CLOCK);
   await step(TO_THE_END, () => step(CLOCK));
   expect(stateOf()).toBe('waiting_for_approval');
+});
+
+test('a step that was decided on before the store lost what was counted is not stored; a way back is', async () => {
+  const { step, stateOf, lose } = await stepped();
+  await step(CLOCK);
+  await step(CLOCK);
+  await step(TO_THE_END, lose);
+  expect(stateOf()).toBe('waiting_for_approval');
+  await step(FLOOR);
+  expect(stateOf()).toMatch(/^roll/);
 });
 
 test('what has to roll back does, wherever the rollout has got to', async () => {
