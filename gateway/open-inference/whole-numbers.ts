@@ -41,9 +41,7 @@ export class WholeNumbers {
    * @throws GatewayError where the JSON is nested too deeply to be read so
    */
   dataOf(tensor: number): readonly unknown[] {
-    this.#root ??= readExactly(this.#text);
-    const tensors: unknown = isObject(this.#root) ? own(this.#root, this.#list) : undefined;
-    const found: unknown = Array.isArray(tensors) ? tensors[tensor] : undefined;
+    const found = this.#tensor(this.#list, tensor);
     const data = isObject(found) ? own(found, 'data') : undefined;
     return Array.isArray(data) ? data : [];
   }
@@ -57,8 +55,8 @@ export class WholeNumbers {
    */
   exactly(parameters: JsonObject): JsonObject {
     return withExactNumbers(parameters, () => {
-      this.#root ??= readExactly(this.#text);
-      return isObject(this.#root) ? own(this.#root, 'parameters') : undefined;
+      const root = this.#exactRoot();
+      return isObject(root) ? own(root, 'parameters') : undefined;
     });
   }
 
@@ -69,11 +67,19 @@ export class WholeNumbers {
    */
   exactlyOf(list: 'inputs' | 'outputs', tensor: number, parameters: JsonObject): JsonObject {
     return withExactNumbers(parameters, () => {
-      this.#root ??= readExactly(this.#text);
-      const tensors: unknown = isObject(this.#root) ? own(this.#root, list) : undefined;
-      const found: unknown = Array.isArray(tensors) ? tensors[tensor] : undefined;
+      const found = this.#tensor(list, tensor);
       return isObject(found) ? own(found, 'parameters') : undefined;
     });
+  }
+
+  #tensor(list: 'inputs' | 'outputs', at: number): unknown {
+    const root = this.#exactRoot();
+    const tensors: unknown = isObject(root) ? own(root, list) : undefined;
+    return Array.isArray(tensors) ? tensors[at] : undefined;
+  }
+
+  #exactRoot(): unknown {
+    return (this.#root ??= readExactly(this.#text));
   }
 }
 

@@ -169,6 +169,7 @@ export class CallRecord {
       this.#isTraced = identity !== undefined && tracing?.record(identity, request) === true;
       accessLog?.record(request, identity);
     }
+    const run = target === undefined ? NO_RUN : measuredRun(target, ran);
     if (target !== undefined && prediction !== undefined)
       predictions.end(
         prediction,
@@ -176,12 +177,11 @@ export class CallRecord {
         { outcome, bearing: bearingOf(outcome, error) },
         totalMs,
         times,
-        measuredRun(target, times),
+        times === undefined ? NO_RUN : run,
         principal.id,
       );
     if (!this.#isLeft) answer?.release();
     target?.release();
-    const { queueMs, computeMs } = target === undefined ? NO_RUN : measuredRun(target, ran);
     metrics.recordRequest({
       route: target?.labels ?? UNROUTED,
       reason: target?.choice?.reason ?? '',
@@ -189,8 +189,8 @@ export class CallRecord {
       protocol,
       totalMs,
       routeMs: this.#routeMs,
-      queueMs,
-      computeMs,
+      queueMs: run.queueMs,
+      computeMs: run.computeMs,
       traceId: this.#isTraced ? this.#identity?.traceId : undefined,
     });
   }
