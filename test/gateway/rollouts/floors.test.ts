@@ -2,6 +2,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, test, vi } from 'vitest';
+import type { MockInstance } from 'vitest';
+import type { ToWorker } from '../../../backends/onnx/messages.ts';
 import { nanClassifier, rightClassifier, stuckClassifier } from '../../models/classifiers.ts';
 import { identityModel } from '../../models/onnx-graph.ts';
 import { eventually } from '../running-gateway.ts';
@@ -40,6 +42,13 @@ async function askVersion2(gateway: RunningGateway): Promise<number> {
   return response.status;
 }
 
+/** The thread that was given a run; folders are listed on a thread too. */
+function threadOfRun({ calls, contexts }: MockInstance<Worker['postMessage']>['mock']): Worker {
+  const thread = contexts[calls.findIndex(([message]) => (message as Partial<ToWorker>).kind === 'run')];
+  if (!(thread instanceof Worker)) throw new Error('no thread was given a run');
+  return thread;
+}
+
 /** Waits until it is rolled back, for the cause; the plan's own look at how the version does comes an hour later. */
 async function expectRolledBack(gateway: RunningGateway, cause: string): Promise<void> {
   await eventually(() => stateOf(gateway)?.kind === 'rolled_back');
@@ -74,8 +83,7 @@ test('workers that die, three within a step, though no request fails', async () 
   for (let deaths = 0; deaths < 3; deaths += 1) {
     posts.mockClear();
     expect(await askVersion2(gateway)).toBe(200);
-    const thread = posts.mock.contexts.find((context) => context instanceof Worker);
-    await thread?.terminate();
+    await threadOfRun(posts.mock).terminate();
   }
   await expectRolledBack(gateway, 'v2: 3 workers died');
 });
