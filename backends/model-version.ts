@@ -74,6 +74,12 @@ export interface BackendEvents {
   onWorkerRestart(model: string, version: number, reason: string): void;
   /** An instance's run hangs, or has ended after all; of `wanted` instances, `hung` now hang. */
   onHang(model: string, version: number, hung: number, wanted: number): void;
+  /**
+   * A version is loaded that processes before this one died under; left out: nobody asks.
+   *
+   * @param atMs when each of them died, in milliseconds of `Date.now()`
+   */
+  onProcessDeaths?(model: string, version: number, atMs: readonly number[]): void;
   /** A version that is loaded was placed on a device, and why there: once for each load. */
   onPlacement(model: string, version: number, provider: string, why: string): void;
 }
@@ -154,6 +160,8 @@ export class ModelVersion implements Servable {
       const version = new ModelVersion(options, { placement, budget, signature, plan, samples, reshapes });
       for (const instance of instances) version.#crew.adopt(instance);
       options.events.onPlacement(options.model, options.version, providersOf(placement), placement.why);
+      const deaths = options.faults?.journal?.deathsUnder(options.modelFile) ?? [];
+      if (deaths.length > 0) options.events.onProcessDeaths?.(options.model, options.version, deaths);
       return version;
     } catch (error) {
       await Promise.all(instances.map((instance) => instance.leave()));

@@ -10,6 +10,7 @@ import type { Gateway } from './gateway.ts';
 import { openRepository } from './open-repository.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import { neededBy } from './rollouts/needed-versions.ts';
+import type { DiedUnder } from './rollouts/process-deaths.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { describing } from './signatures/describe.ts';
 import { KeptStandings } from './standing/kept-standings.ts';
@@ -56,6 +57,7 @@ export async function openGateway(
   let experiments: StandingBook | undefined;
   let rollouts: Rollouts | undefined;
   let modelChanges: ModelChanges | undefined;
+  const died: DiedUnder[] = [];
   const repository = await openRepository(config, log, {
     journal,
     onAllHung,
@@ -64,6 +66,9 @@ export async function openGateway(
     metrics: () => metrics,
     neededBy: (model, version) => neededBy(experiments?.situations ?? [], model, version),
     onWorkerDeath: (model, version, reason) => rollouts?.workerDied(model, version, reason),
+    onProcessDeaths: (model, version, atMs) => {
+      died.push({ model, version, atMs });
+    },
     onReplaced: (...replaced) => void modelChanges?.replaced(...replaced),
   });
   let upstreams: Upstreams | undefined;
@@ -93,6 +98,8 @@ export async function openGateway(
     const loaded = { config, log, repository, files, experiments, upstreams, gpus, metrics, state, keys };
     const gateway = assembleGateway(loaded);
     ({ rollouts, modelChanges } = gateway);
+    // Before anybody is answered: the next request that it ran could be the next one that it dies of.
+    await rollouts.processesDied(died);
     return gateway;
   } catch (error) {
     gpus.close();

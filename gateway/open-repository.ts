@@ -22,6 +22,8 @@ interface Listeners {
   /** Why a version may not be unloaded now; undefined: it may. */
   readonly neededBy: (model: string, version: number) => string | undefined;
   readonly onWorkerDeath: (model: string, version: number, reason: string) => void;
+  /** Processes before this one died while they ran a version, each at a time of `Date.now()`. */
+  readonly onProcessDeaths: (model: string, version: number, atMs: readonly number[]) => void;
   /** A version's files were changed under its number. */
   readonly onReplaced: (model: string, version: number, before: Servable, after: Servable) => void;
 }
@@ -36,8 +38,8 @@ export async function openRepository(
   log: Logger,
   listeners: Listeners,
 ): Promise<ModelRepository> {
-  const { journal, onAllHung, handover, onHandover, metrics, neededBy, onWorkerDeath, onReplaced } =
-    listeners;
+  const { journal, onAllHung, handover, onHandover, metrics, neededBy } = listeners;
+  const { onWorkerDeath, onProcessDeaths, onReplaced } = listeners;
   if (config.models.control !== 'none') await clearIncoming(config.models.roots, log);
   return ModelRepository.open({
     roots: config.models.roots,
@@ -76,6 +78,10 @@ export async function openRepository(
         metrics()?.recordWorkerRestart(model, version);
         onWorkerDeath(model, version, reason);
         log.error({ model, version, reason }, 'a worker died and is being replaced');
+      },
+      onProcessDeaths: (model, version, atMs) => {
+        onProcessDeaths(model, version, atMs);
+        log.warn({ model, version, deaths: atMs.length }, 'the server died while it ran this version');
       },
       onHang: (model, version, hung, wanted) => {
         log.error({ model, version, hung, wanted }, 'instances whose run goes on past its limit');

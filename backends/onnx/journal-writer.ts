@@ -1,8 +1,7 @@
-import { hash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { digestMembers } from './member-digests.ts';
 import type { KeptBack, RunMessage } from './messages.ts';
-import { DIGEST_BYTES, EMPTY, HEADER_BYTES, PAGE_BYTES, SLOT_BYTES, nameOf } from './run-journal.ts';
+import { DIGEST_BYTES, EMPTY, HEADER_BYTES, PAGE_BYTES, SLOT_BYTES, nameOf, tagOf } from './run-journal.ts';
 import type { CrashSuspect, JournalSlot } from './run-journal.ts';
 
 /** A worker's own hand on its slot of the journal: writes down what runs, and keeps back what may crash the process again. */
@@ -20,7 +19,7 @@ export class JournalWriter {
   constructor({ fd, slot, suspects }: JournalSlot, model: string) {
     this.#fd = fd;
     this.#position = slot * SLOT_BYTES;
-    this.#tag = hash('sha256', model, 'buffer').subarray(0, 8);
+    this.#tag = tagOf(model);
     this.#suspects = new Map(suspects.map((suspect) => [suspect.name, suspect]));
     // From here on the slot's first page has its place on a disk that gets full later.
     writeSync(fd, new Uint8Array(PAGE_BYTES), 0, PAGE_BYTES, this.#position);

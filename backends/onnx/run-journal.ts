@@ -5,10 +5,12 @@
  * A slot: the number of members (4 bytes, little-endian), four bytes of nothing, the model's tag (8 bytes), then a digest
  * of 16 bytes for each member. The file is sparse: only what was written takes space.
  */
+import { hash } from 'node:crypto';
 import { readSync, writeSync } from 'node:fs';
 
 export const HEADER_BYTES = 16;
 export const DIGEST_BYTES = 16;
+const TAG_BYTES = 8;
 
 /** Requests a batch may have: as many as the largest `max_batch_size` has rows. */
 const MOST_MEMBERS = 65_536;
@@ -26,6 +28,14 @@ export interface CrashSuspect {
   readonly untilMs: number;
 }
 
+/** Processes that died while they ran a model. */
+export interface ProcessDeaths {
+  /** The model's tag, in hexadecimal. */
+  readonly model: string;
+  /** When each of them died, in milliseconds of `Date.now()`. */
+  readonly atMs: readonly number[];
+}
+
 /** A worker's part of the journal. */
 export interface JournalSlot {
   /** An open file's descriptor, which all threads of the process share. */
@@ -38,11 +48,23 @@ export interface JournalSlot {
 export class RunJournal {
   readonly #fd: number;
   readonly #suspects: readonly CrashSuspect[];
+  readonly #deaths: readonly ProcessDeaths[];
   readonly #used = new Set<number>();
 
-  constructor(fd: number, suspects: readonly CrashSuspect[]) {
+  constructor(fd: number, suspects: readonly CrashSuspect[], deaths: readonly ProcessDeaths[] = []) {
     this.#fd = fd;
     this.#suspects = suspects;
+    this.#deaths = deaths;
+  }
+
+  /**
+   * When processes before this one died while they ran a model, in milliseconds of `Date.now()`.
+   *
+   * @param model as its workers name it: the path of its file
+   */
+  deathsUnder(model: string): readonly number[] {
+    const tag = tagOf(model).toString('hex');
+    return this.#deaths.find((deaths) => deaths.model === tag)?.atMs ?? [];
   }
 
   open(): JournalSlot {
@@ -75,6 +97,16 @@ export function readRunning(fd: number): readonly string[] {
     position += SLOT_BYTES;
   }
   return found;
+}
+
+/** @param model tells a version apart from all others, as the path of its file does */
+export function tagOf(model: string): Buffer {
+  return hash('sha256', model, 'buffer').subarray(0, TAG_BYTES);
+}
+
+/** The tag of the model that a request was for, in hexadecimal. */
+export function modelOf(name: string): string {
+  return name.slice(0, 2 * TAG_BYTES);
 }
 
 /** A suspect's name. */

@@ -85,6 +85,17 @@ export class FaultWatch {
     }
   }
 
+  /** Processes died while they ran what is rolled out: each took the worker with it. */
+  processesDied(experiment: Experiment, deaths: number): void {
+    const { rollout, status } = experiment;
+    if (rollout === undefined || status !== 'running') return;
+    const { counter } = this.#stageOf(experiment, rollout);
+    for (let death = 0; death < deaths; death += 1) {
+      const met = counter.workerDied(false);
+      if (met !== undefined) this.#onFloor(experiment.key, met, targetOf(experiment, rollout));
+    }
+  }
+
   #stageOf(experiment: Experiment, plan: RolloutPlan): Stage {
     const { key } = experiment;
     const { variant, version, phase } = targetOf(experiment, plan);

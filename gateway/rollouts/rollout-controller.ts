@@ -241,19 +241,23 @@ export class RolloutController {
   async #takeFloor(key: string, memory: Memory): Promise<void> {
     const { floor } = memory;
     if (floor === undefined) return;
-    const { target, ...met } = floor;
-    const { experiments, steps } = this.#options;
-    const situation = experiments.situation(key);
-    const driven = situation && drivenRollout(situation);
-    const event: RolloutEvent = { kind: 'hard_floor', ...met };
-    const step =
-      driven && isSameTarget(driven.target, target)
-        ? steps.next(situation.experiment, driven, event)
-        : undefined;
-    // Kept where the store is away: then this throws.
-    if (step !== undefined) await steps.take(key, { whateverBecameOf: target }, event, step);
+    // What had not begun has begun by the first of them, and there is something to take back.
+    if ((await this.#goBack(key, floor)) === 'begun') await this.#goBack(key, floor);
     // Another may have been met meanwhile.
     if (memory.floor === floor) memory.floor = undefined;
+  }
+
+  /** @throws StoreUnavailable: the floor is kept then */
+  async #goBack(key: string, { target, ...met }: TargetFloor): Promise<'begun' | 'back'> {
+    const { experiments, steps } = this.#options;
+    const situation = experiments.situation(key);
+    if (situation === undefined) return 'back';
+    const driven = drivenRollout(situation);
+    if (driven === undefined || !isSameTarget(driven.target, target)) return 'back';
+    const event: RolloutEvent = { kind: 'hard_floor', ...met };
+    const step = steps.next(situation.experiment, driven, event);
+    if (step !== undefined) await steps.take(key, { whateverBecameOf: target }, event, step);
+    return driven.record === undefined ? 'begun' : 'back';
   }
 
   #judge(

@@ -17,6 +17,8 @@ import { askPrometheus, askWebhook } from './analysis-checks.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { mirrorEvidence } from './mirror-evidence.ts';
 import { OBJECTION_MS, Objections, askedOf } from './objections.ts';
+import { deathsOfTarget } from './process-deaths.ts';
+import type { DiedUnder } from './process-deaths.ts';
 import { RolloutController } from './rollout-controller.ts';
 import type { DryRun } from './rollout-controller.ts';
 import { RolloutJudge } from './rollout-judge.ts';
@@ -41,6 +43,7 @@ export class Rollouts {
   /** What rollouts make of a person's command. */
   readonly commands: RolloutCommands;
   readonly #experiments: StandingBook;
+  readonly #store: GatewayState['store'];
   readonly #controller: RolloutController;
   readonly #watch: FaultWatch;
   /** Undefined: no other process has this state. */
@@ -62,6 +65,7 @@ export class Rollouts {
     };
     this.commands = rolloutCommands(isReady, misfitOf);
     this.#experiments = experiments;
+    this.#store = store;
     this.#election = isShared
       ? new LeaderElection({
           leases: store,
@@ -128,6 +132,18 @@ export class Rollouts {
 
   workerDied(model: string, version: number, reason: string): void {
     this.#watch.workerDied(this.#experiments.current, model, version, reason);
+  }
+
+  /** Processes before this one died while they ran these versions. Resolves when what that takes back is stored, or the store is away. */
+  async processesDied(died: readonly DiedUnder[]): Promise<void> {
+    const remembered = { isKept: this.#store.kind !== 'memory', nowMs: this.#store.nowMs() };
+    for (const situation of this.#experiments.situations) {
+      const { experiment } = situation;
+      const deaths = deathsOfTarget(situation, died, remembered);
+      if (deaths > 0)
+        this.#watch.processesDied(this.#experiments.current.byKey.get(experiment.key) ?? experiment, deaths);
+    }
+    await this.#controller.settled();
   }
 
   /**

@@ -48,7 +48,7 @@ process.once('disconnect', () => {
 });
 
 async function start(message: StartMessage): Promise<void> {
-  const { config, environment, sockets, journal, suspects, handover, hasServed } = message;
+  const { config, environment, sockets, journal, suspects, deaths, handover, hasServed } = message;
   const log = openLog(config);
   try {
     server = await serve(config, log, {
@@ -62,7 +62,7 @@ async function start(message: StartMessage): Promise<void> {
       onHandover: (changed) => {
         send({ kind: 'handover', handover: changed });
       },
-      ...(journal !== undefined && { journal: new RunJournal(journal, suspects) }),
+      ...(journal !== undefined && { journal: new RunJournal(journal, suspects, deaths) }),
       onAllHung: (model, version) => void replace(model, version),
     });
     send({ kind: 'ready', bound: server.bound });

@@ -1,4 +1,4 @@
-import type { CrashSuspect } from '../../backends/onnx/run-journal.ts';
+import type { CrashSuspect, ProcessDeaths } from '../../backends/onnx/run-journal.ts';
 import type { Handover } from '../../backends/repository/handover.ts';
 import type { Problem } from '../../documents/problem.ts';
 import type { Config } from '../config/config.ts';
@@ -16,6 +16,8 @@ export interface StartMessage {
   /** Descriptor of the journal of runs; undefined where no file could be made for it. */
   readonly journal: number | undefined;
   readonly suspects: readonly CrashSuspect[];
+  /** The processes before it that crashed, by what they ran. */
+  readonly deaths: readonly ProcessDeaths[];
   /** What requests made of the models in the process before; undefined: nothing, or there was none. */
   readonly handover: Handover | undefined;
   /** Whether a process before it served the same. */

@@ -177,14 +177,15 @@ export class Supervisor {
       // One that could not be started at all has no end of its own.
       if (child.pid === undefined) this.#bury(error.message, null);
     });
-    const suspects = this.#crashes.suspects(Date.now());
+    const nowMs = Date.now();
     tell(child, {
       kind: 'start',
       config: this.#config,
       environment: this.#environment,
       sockets,
       journal,
-      suspects,
+      suspects: this.#crashes.suspects(nowMs),
+      deaths: this.#crashes.deaths(nowMs),
       handover: this.#handover,
       hasServed: this.#wasReady,
     });

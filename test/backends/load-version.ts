@@ -12,7 +12,7 @@ import { temporaryFolder } from '../models/temporary-folder.ts';
 export interface LoadedVersion extends AsyncDisposable {
   readonly version: ModelVersion;
   readonly events: {
-    readonly [Event in keyof BackendEvents]: ReturnType<typeof vi.fn<BackendEvents[Event]>>;
+    readonly [Event in keyof BackendEvents]-?: ReturnType<typeof vi.fn<Required<BackendEvents>[Event]>>;
   };
 }
 
@@ -29,6 +29,7 @@ export async function loadVersion(
     onBatch: vi.fn<BackendEvents['onBatch']>(),
     onWorkerRestart: vi.fn<BackendEvents['onWorkerRestart']>(),
     onHang: vi.fn<BackendEvents['onHang']>(),
+    onProcessDeaths: vi.fn<Required<BackendEvents>['onProcessDeaths']>(),
     onPlacement: vi.fn<BackendEvents['onPlacement']>(),
   };
   try {

@@ -116,3 +116,38 @@ export function lingeringModel(products: number): Uint8Array {
     ],
   });
 }
+
+/**
+ * `INPUT` `[batch, 1]` to `OUTPUT`, the same value, but where it is negative ONNX Runtime crashes the process by SIGFPE: it divides the
+ * smallest whole number of 64 bits by -1, of which the quotient is none.
+ *
+ * @param crashesOpening whether it does so when the model is opened, as it computes there what no input changes
+ */
+export function crashingModel(crashesOpening = false): Uint8Array {
+  const divisor = crashesOpening
+    ? []
+    : ([
+        { op: 'Sign', inputs: ['INPUT'], outputs: ['sign'] },
+        { op: 'Cast', inputs: ['sign'], outputs: ['whole'], attributes: { to: 7 } },
+        { op: 'Abs', inputs: ['whole'], outputs: ['size'] },
+        { op: 'Sub', inputs: ['whole', 'size'], outputs: ['twice'] },
+        { op: 'Add', inputs: ['twice', 'one'], outputs: ['divisor'] },
+      ] as const);
+  return encodeModel({
+    inputs: [{ name: 'INPUT', datatype: 'FP32', shape: ['batch', 1] }],
+    outputs: [{ name: 'OUTPUT', datatype: 'FP32', shape: ['batch', 1] }],
+    nodes: [
+      ...divisor,
+      { op: 'Div', inputs: ['smallest', crashesOpening ? 'minus' : 'divisor'], outputs: ['quotient'] },
+      { op: 'Mul', inputs: ['quotient', 'zero'], outputs: ['nothing'] },
+      { op: 'Cast', inputs: ['nothing'], outputs: ['none'], attributes: { to: 1 } },
+      { op: 'Add', inputs: ['INPUT', 'none'], outputs: ['OUTPUT'] },
+    ],
+    initializers: [
+      { name: 'smallest', shape: [1], data: BigInt64Array.of(-(2n ** 63n)) },
+      { name: 'minus', shape: [1], data: BigInt64Array.of(-1n) },
+      { name: 'one', shape: [1], data: BigInt64Array.of(1n) },
+      { name: 'zero', shape: [1], data: BigInt64Array.of(0n) },
+    ],
+  });
+}

@@ -24,7 +24,7 @@ export function retreat(
 ): Transition | undefined {
   const cause =
     misfit(plan, state, event, surroundings) ??
-    (isExposed(state) ? whyBack(plan, state, event, surroundings) : undefined);
+    (isExposed(state) ? whyBack(plan, state, event, surroundings) : whyNever(plan, state, event));
   if (cause === undefined) return undefined;
   const { nowMs } = surroundings;
   return { state: { kind: 'rolling_back', to: 'rolled_back', sinceMs: nowMs, cause }, cause };
@@ -40,6 +40,11 @@ function misfit(
   if (surroundings.misfit === undefined || event.kind === 'command') return undefined;
   if (!isExposed(state) && state.kind !== 'pending') return undefined;
   return causeOf('signature', `${variant} ${surroundings.misfit}, as the control does`);
+}
+
+/** A floor that was met before it began, as by processes that died under the version, is no reason to begin. */
+function whyNever(plan: RolloutPlan, state: RolloutState, event: RolloutEvent): Cause | undefined {
+  return state.kind === 'pending' && event.kind === 'hard_floor' ? hardFloorCause(plan, event) : undefined;
 }
 
 function whyBack(

@@ -25,6 +25,7 @@ export function repositoryEvents(): Events {
   return {
     onBatch: vi.fn(),
     onWorkerRestart: vi.fn(),
+    onProcessDeaths: vi.fn(),
     onHang: vi.fn(),
     onPlacement: vi.fn(),
     onVersion: vi.fn(),

@@ -35,3 +35,15 @@ test('it is refused for ten minutes from the second crash', () => {
   ]);
   expect(history.suspects(1000 + HELD_AGAINST_MS)).toEqual([]);
 });
+
+test('the crashes of the last ten minutes are told by the model that was running, each once', () => {
+  const [one, other] = ['1'.repeat(16), '2'.repeat(16)];
+  const history = new CrashHistory();
+  history.record([`${one}a`, `${one}b`, `${other}a`], 0);
+  history.record([`${one}c`], 1000);
+  expect(history.deaths(1000)).toEqual([
+    { model: one, atMs: [0, 1000] },
+    { model: other, atMs: [0] },
+  ]);
+  expect(history.deaths(HELD_AGAINST_MS)).toEqual([{ model: one, atMs: [1000] }]);
+});
