@@ -1,7 +1,16 @@
 import { writeSync } from 'node:fs';
 import { digestMembers } from './member-digests.ts';
 import type { KeptBack, RunMessage } from './messages.ts';
-import { DIGEST_BYTES, EMPTY, HEADER_BYTES, PAGE_BYTES, SLOT_BYTES, nameOf, tagOf } from './run-journal.ts';
+import {
+  DIGEST_BYTES,
+  EMPTY,
+  HEADER_BYTES,
+  PAGE_BYTES,
+  SLOT_BYTES,
+  nameOf,
+  openingDigest,
+  tagOf,
+} from './run-journal.ts';
 import type { CrashSuspect, JournalSlot } from './run-journal.ts';
 
 /** A worker's own hand on its slot of the journal: writes down what runs, and keeps back what may crash the process again. */
@@ -39,6 +48,25 @@ export class JournalWriter {
     });
     writeSync(this.#fd, this.#record, 0, bytes, this.#position);
     return undefined;
+  }
+
+  /**
+   * Writes down that a session is being opened on a file.
+   *
+   * @throws Error where the process crashed twice over it
+   */
+  beginOpening(modelFile: string): void {
+    const digest = openingDigest(modelFile);
+    const suspect = this.#suspects.get(nameOf(this.#tag, digest));
+    if (suspect?.verdict === 'refused' && suspect.untilMs > Date.now()) {
+      throw new Error(
+        'the server crashed twice while it opened this file; it is not opened again until ten minutes after the second crash, or until it is another file',
+      );
+    }
+    this.#record.writeUInt32LE(1, 0);
+    this.#tag.copy(this.#record, 8);
+    digest.copy(this.#record, HEADER_BYTES);
+    writeSync(this.#fd, this.#record, 0, HEADER_BYTES + DIGEST_BYTES, this.#position);
   }
 
   end(): void {

@@ -6,7 +6,7 @@
  * of 16 bytes for each member. The file is sparse: only what was written takes space.
  */
 import { hash } from 'node:crypto';
-import { readSync, writeSync } from 'node:fs';
+import { readSync, statSync, writeSync } from 'node:fs';
 
 export const HEADER_BYTES = 16;
 export const DIGEST_BYTES = 16;
@@ -55,6 +55,11 @@ export class RunJournal {
     this.#fd = fd;
     this.#suspects = suspects;
     this.#deaths = deaths;
+  }
+
+  /** Whether a process before this one crashed while it opened a session: then one is opened after the other, so that a second crash blames no other. */
+  get hasCrashedOpening(): boolean {
+    return this.#suspects.some(({ name }) => isOpening(name));
   }
 
   /**
@@ -107,6 +112,21 @@ export function tagOf(model: string): Buffer {
 /** The tag of the model that a request was for, in hexadecimal. */
 export function modelOf(name: string): string {
   return name.slice(0, 2 * TAG_BYTES);
+}
+
+/** In the place of the first half of a request's digest, where a session was being opened. */
+const OPENING = Buffer.alloc(DIGEST_BYTES / 2);
+
+/** Stands for the opening of a session on a file, as it is now. */
+export function openingDigest(modelFile: string): Buffer {
+  const { size, mtimeNs, ino } = statSync(modelFile, { bigint: true });
+  const file = hash('sha256', `${size}-${mtimeNs}-${ino}`, 'buffer').subarray(0, DIGEST_BYTES / 2);
+  return Buffer.concat([OPENING, file]);
+}
+
+/** Whether a name stands for the opening of a session, and not for a run. */
+export function isOpening(name: string): boolean {
+  return name.startsWith(OPENING.toString('hex'), 2 * TAG_BYTES);
 }
 
 /** A suspect's name. */

@@ -195,9 +195,12 @@ async function serveSession(options: SessionOptions, port: MessagePort): Promise
     port.postMessage(message, transfer);
   };
   try {
-    const session = await openSession(options);
-    const sessions = new Sessions(options, session);
     const journal = options.journal && new JournalWriter(options.journal, options.modelFile);
+    journal?.beginOpening(options.modelFile);
+    const session = await openSession(options).finally(() => {
+      journal?.end();
+    });
+    const sessions = new Sessions(options, session);
     port.on('message', (message: ToWorker) => {
       if (message.kind === 'close') {
         void sessions.release().finally(() => {

@@ -269,7 +269,8 @@ export class ModelLoader {
   }
 
   async #mayLoad(): Promise<void> {
-    while (this.#loads >= MAX_LOADS) {
+    const most = this.#machine.faults?.journal?.hasCrashedOpening === true ? 1 : MAX_LOADS;
+    while (this.#loads >= most) {
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
       });

@@ -1,4 +1,4 @@
-import { modelOf } from '../../backends/onnx/run-journal.ts';
+import { isOpening, modelOf } from '../../backends/onnx/run-journal.ts';
 import type { CrashSuspect, ProcessDeaths } from '../../backends/onnx/run-journal.ts';
 
 /** How long a crash is held against the requests that were running, and two crashes against those that were at both. */
@@ -17,7 +17,8 @@ export class CrashHistory {
       const verdict = this.#suspects.has(name) ? 'refused' : 'suspected';
       this.#suspects.set(name, { name, verdict, untilMs: nowMs + HELD_AGAINST_MS });
     }
-    for (const model of new Set(running.map(modelOf)))
+    const ran = running.filter((name) => !isOpening(name));
+    for (const model of new Set(ran.map(modelOf)))
       this.#deaths.set(model, [...(this.#deaths.get(model) ?? []), nowMs]);
   }
 

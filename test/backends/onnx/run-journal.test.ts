@@ -148,3 +148,49 @@ test('members are told apart by every input, strings too', () => {
   expect(digests[0]).toBe(digests[2]);
   expect(new Set(digests).size).toBe(3);
 });
+
+describe('the opening of a file', () => {
+  const open = async (verdict: CrashSuspect['verdict']) => {
+    const file = join(folder.path, 'model.onnx');
+    await folder.write({ 'model.onnx': 'a model' });
+    const before = new JournalWriter(new RunJournal(fd, never).open(), file);
+    before.beginOpening(file);
+    const suspects = readRunning(fd).map((name) => ({ name, verdict, untilMs: Date.now() + 60_000 }));
+    before.end();
+    expect(readRunning(fd)).toEqual([]);
+    const journal = new RunJournal(fd, suspects);
+    return { file, suspects, journal, writer: new JournalWriter(journal.open(), file) };
+  };
+
+  test('is there until it ends', async () => {
+    expect((await open('suspected')).suspects).toHaveLength(1);
+  });
+
+  test('that was under way at one crash goes on, with no other beside it', async () => {
+    const { file, journal, writer } = await open('suspected');
+    writer.beginOpening(file);
+    expect(readRunning(fd)).toHaveLength(1);
+    expect([journal.hasCrashedOpening, new RunJournal(fd, never).hasCrashedOpening]).toEqual([true, false]);
+  });
+
+  test('that was under way at two is refused, until it is another file', async () => {
+    const { file, writer } = await open('refused');
+    expect(() => {
+      writer.beginOpening(file);
+    }).toThrow(/crashed twice while it opened this file/);
+    expect(readRunning(fd)).toEqual([]);
+    await folder.write({ 'model.onnx': 'another model' });
+    writer.beginOpening(file);
+    expect(readRunning(fd)).toHaveLength(1);
+  });
+
+  test('is told from a run', () => {
+    new JournalWriter(new RunJournal(fd, never).open(), 'model').begin(batch([1, 2], [1]));
+    const suspects = readRunning(fd).map((name) => ({
+      name,
+      verdict: 'suspected' as const,
+      untilMs: Infinity,
+    }));
+    expect(new RunJournal(fd, suspects).hasCrashedOpening).toBe(false);
+  });
+});
