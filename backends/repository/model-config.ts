@@ -174,13 +174,14 @@ function readVersionPolicy(file: ModelConfigFile, refuse: Refuse): VersionPolicy
 function readThreads(file: ModelConfigFile, refuse: Refuse): number | undefined {
   const threads = file.parameters?.intra_op_thread_count?.string_value;
   if (threads === undefined) return undefined;
-  if (!/^[0-9]{1,3}$/.test(threads) || Number(threads) < 1) {
+  if (!/^[0-9]{1,3}$/.test(threads)) {
     refuse(
       ['parameters', 'intra_op_thread_count', 'string_value'],
-      `is "${threads}"; expected a number of threads in quotes, from "1" to "999"`,
+      `is "${threads}"; expected a number of threads in quotes, from "1" to "999", or "0" for the default`,
     );
   }
-  return Number(threads);
+  // As in Triton, whose documentation's own example has it.
+  return Number(threads) === 0 ? undefined : Number(threads);
 }
 
 function readFilename(file: ModelConfigFile, refuse: Refuse): string {

@@ -77,6 +77,10 @@ signalbox:
   });
 });
 
+test('a number of threads of "0", as Triton’s own examples have it, is the default', () => {
+  expect(read('parameters: { intra_op_thread_count: { string_value: "0" } }').threads).toBeUndefined();
+});
+
 test('an image preprocessing has its defaults filled in', () => {
   expect(read('signalbox: { image: {} }').image).toEqual({
     resize: undefined,
@@ -160,10 +164,10 @@ describe('each mistake is told with its line, its column and what would be right
     ],
     [
       'no threads',
-      'parameters:\n  intra_op_thread_count: { string_value: "0" }\n',
+      'parameters:\n  intra_op_thread_count: { string_value: "-1" }\n',
       [
-        'config.yaml:2:42: parameters.intra_op_thread_count.string_value: is "0"; expected a number of threads in ' +
-          'quotes, from "1" to "999"',
+        'config.yaml:2:42: parameters.intra_op_thread_count.string_value: is "-1"; expected a number of threads in ' +
+          'quotes, from "1" to "999", or "0" for the default',
       ],
     ],
     [
