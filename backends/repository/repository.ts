@@ -286,9 +286,9 @@ export class ModelRepository {
       if (seen === undefined) continue;
       if (this.#requested.has(member)) {
         await this.#turns.ended(member);
-        continue;
-      }
-      this.#requested.ask({ model: member, config: undefined, isAlong: true });
+        // One that failed when it was asked for may have been mended since.
+        if (this.#served.get(member)?.highestReady !== undefined) continue;
+      } else this.#requested.ask({ model: member, config: undefined, isAlong: true });
       await this.#turns.take(member, async () => {
         await this.#bringUp(member, seen);
         this.#requested.stands(member);

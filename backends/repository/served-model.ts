@@ -84,6 +84,12 @@ export class ServedModel {
     this.#slots.set(version, { wish, loaded: this.version(version), isLoading: false, reason });
   }
 
+  /** Has what failed tried again by who looks next, though nobody has changed its files: the reason may have been another. */
+  forgetFailures(): void {
+    for (const [version, slot] of this.#slots)
+      if (!slot.isLoading && slot.reason !== '') this.#slots.set(version, { ...slot, wish: '' });
+  }
+
   /** Takes a version out of the traffic, and says why; returns it where it was loaded. */
   withdraw(version: number, wish: string, reason: string): Servable | undefined {
     const loaded = this.version(version);

@@ -103,12 +103,13 @@ export class ServedModels {
   }
 
   /**
-   * Brings a model up to all of a look.
+   * Brings a model up to all of a look, and tries again what has failed before.
    *
    * @returns the reasons of the versions that are wished and not served
    */
   async bringUp(name: string, seen: ModelLook, threads: number): Promise<readonly string[]> {
     const model = this.#modelOf(name);
+    model.forgetFailures();
     await this.#loader.update(model, settledAtOnce(seen), threads);
     if (model.versions.length === 0) return [reasonOfNoVersion(seen)];
     return model

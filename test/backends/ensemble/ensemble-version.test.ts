@@ -330,6 +330,18 @@ describe('explicit control', () => {
     expect(opened.repository.models.map(({ name }) => name)).toEqual(['one']);
   });
 
+  test('a member that failed when it was loaded by itself is tried again, as its file may be mended', async () => {
+    await using opened = await openRepository(
+      { ...addingFiles(), 'ten/1/model.onnx': 'no model' },
+      { control: 'explicit' },
+    );
+    await expect(opened.repository.load('ten')).rejects.toThrow(/failed to load 'ten'/);
+    await expect(opened.repository.load('both')).rejects.toThrow(/"ten", which is not ready/);
+    await opened.root.write({ 'ten/1/model.onnx': addingModel(10) });
+    await opened.repository.load('both');
+    expect(await ask(opened.ready('both', 1), [0])).toEqual({ out: [11, 11] });
+  });
+
   test('a member stays as long as another ensemble needs it', async () => {
     await using opened = await openRepository(
       {

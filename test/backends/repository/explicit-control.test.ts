@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RepositoryError } from '../../../backends/repository/repository-error.ts';
-import { addingModel } from '../../models/small-models.ts';
+import { addingModel, slowModel } from '../../models/small-models.ts';
 import { addendOf, openRepository } from './open-repository.ts';
 import type { OpenedRepository } from './open-repository.ts';
 import { eventuallyHolds } from '../../eventually-holds.ts';
@@ -128,6 +128,24 @@ describe('with explicit control', () => {
       'failed',
       `failed to unload 'm', it is not loaded`,
     ]);
+  });
+
+  test('a load that failed is tried again by the next one, though nobody has changed the files', async () => {
+    // Shorter than any run of the model, as on a machine that is far too busy.
+    let warmupLimitMs = 1;
+    const faults = {
+      get warmupLimitMs() {
+        return warmupLimitMs;
+      },
+    };
+    await using opened = await openRepository(
+      { 'slow/1/model.onnx': slowModel(300, 60) },
+      { control: 'explicit', machine: { faults } },
+    );
+    await expect(opened.repository.load('slow')).rejects.toThrow(/has not answered a run over zeros/);
+    warmupLimitMs = 60_000;
+    await opened.repository.load('slow');
+    expect(opened.stateOf('slow', 1)).toBe('READY');
   });
 
   test('loads and unloads of one model at the same time happen one after the other', async () => {
