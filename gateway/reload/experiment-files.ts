@@ -70,7 +70,7 @@ export class ExperimentFiles {
   /** Whether what comes now is an edit. */
   #isOpen = false;
   #set: ExperimentSet = NO_EXPERIMENTS;
-  /** By key, what was served last of the experiments whose files went: one that comes back is the same experiment still. */
+  /** By key, what was served last of the experiments whose files went, or are drafts: one that comes back is the same experiment still. */
   readonly #gone = new Map<string, Source>();
   /** What has been told of each file that is refused. */
   #told: ReadonlyMap<string, string> = new Map();
@@ -122,6 +122,11 @@ export class ExperimentFiles {
         // Its versions may be gone meanwhile, and an older release may have read it otherwise.
         const before = parseKept(file, last, source.document.data);
         if (before instanceof InvalidDocuments) return [file, source];
+        if (isDraft(source)) {
+          // It answers nobody, whatever stands in it; what it is when it does is held to what was served.
+          if (!isDraft(before)) this.#gone.set(source.experiment.key, before);
+          return [file, source];
+        }
         const isRefused = refusedEdits(before.experiment, source, this.#nowMs()).length > 0;
         return [file, isRefused ? before : source];
       }),
@@ -195,8 +200,9 @@ export class ExperimentFiles {
     if (changed.length > 0) {
       this.#sources = accepted;
       this.#set = this.#assembled();
-      for (const source of before.values()) this.#gone.set(source.experiment.key, source);
-      for (const { experiment } of accepted.values()) this.#gone.delete(experiment.key);
+      for (const source of before.values())
+        if (!isDraft(source)) this.#gone.set(source.experiment.key, source);
+      for (const source of accepted.values()) if (!isDraft(source)) this.#gone.delete(source.experiment.key);
     }
     return { changed, refused: this.#news(refused) };
   }
@@ -230,9 +236,16 @@ export class ExperimentFiles {
     const renamed = [...this.#sources].find(
       ([name, source]) => !files.has(name) && source.experiment.key === experiment.key,
     );
-    const before = (this.#sources.get(file) ?? renamed?.[1] ?? this.#gone.get(experiment.key))?.experiment;
-    return before === undefined ? [] : refusedEdits(before, source, this.#nowMs());
+    const here = this.#sources.get(file) ?? renamed?.[1];
+    if (here !== undefined && !isDraft(here)) return refusedEdits(here.experiment, source, this.#nowMs());
+    // A draft may become anything, until it answers somebody.
+    const before = isDraft(source) ? undefined : this.#gone.get(experiment.key);
+    return before === undefined ? [] : refusedEdits(before.experiment, source, this.#nowMs());
   }
+}
+
+function isDraft({ experiment }: Source): boolean {
+  return experiment.status === 'draft';
 }
 
 /** Variants are kept by their names, and written in any order. */

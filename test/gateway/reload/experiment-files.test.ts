@@ -234,6 +234,32 @@ describe('an edit of what is running', () => {
     expect(await watched.lookTwice()).toMatchObject({ changed: ['b.yaml'], refused: [] });
   });
 
+  test('by way of a draft is judged as if it had stayed', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+    for (const version of [2, 1]) {
+      await watched.write({ 'a.yaml': experiment({ status: 'draft', version }) });
+      expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml'], refused: [] });
+      expect(watched.weights).toEqual({});
+    }
+    await watched.write({ 'a.yaml': experiment({ version: 1 }) });
+    expect((await watched.lookTwice()).problems).toEqual([expect.stringMatching(/needs a new phase/)]);
+    await watched.write({ 'a.yaml': experiment({ version: 1, phase: 2 }) });
+    expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml'], refused: [] });
+  });
+
+  test('by way of a draft, over a restart, leaves the draft a draft, and is judged when it is none', async () => {
+    await using watched = await WatchedFolder.start({
+      'a.yaml': experiment({ status: 'draft', version: 1 }),
+    });
+    await watched.files.holdTo(() => Promise.resolve({ definition: experiment(), digest: 'of the file' }));
+    expect(watched.weights).toEqual({});
+    await watched.write({ 'a.yaml': experiment({ version: 1 }) });
+    expect((await watched.lookTwice()).problems).toEqual([expect.stringMatching(/needs a new phase/)]);
+    await watched.write({ 'a.yaml': experiment({ weight: 20 }) });
+    expect(await watched.lookTwice()).toMatchObject({ changed: ['a.yaml'], refused: [] });
+    expect(watched.weights).toEqual({ a: 20 });
+  });
+
   test('in a file that is renamed with it is judged all the same', async () => {
     await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
     await rm(watched.path('a.yaml'));
