@@ -5,7 +5,7 @@ import { encodeModel } from '../../models/onnx-graph.ts';
 import { findRedis, startRedis } from '../../servers/redis-server.ts';
 import type { RunningRedis } from '../../servers/redis-server.ts';
 import { GrpcClient } from '../faces/grpc/grpc-client.ts';
-import { DEMO_FOLDER, eventually, metricValue, startGateway } from '../running-gateway.ts';
+import { DEMO_FOLDER, eventually, experimentFile, metricValue, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 
 const demoFile = (file: string): Promise<Buffer> => readFile(join(DEMO_FOLDER, file));
@@ -30,6 +30,7 @@ async function startCached(config = ''): Promise<RunningGateway> {
       'models/reciprocal/1/model.onnx': RECIPROCAL,
       'models/reciprocal/config.yaml': cached,
       'models/plain/1/model.onnx': RECIPROCAL,
+      'experiments/digits.yaml': experimentFile(),
     },
   });
 }
@@ -99,14 +100,24 @@ describe('in memory', () => {
 
   test('an upload is looked up by its bytes, for each version apart', async () => {
     const body = await demoFile('images/0001.png');
-    const predict = async (version: number) => {
-      const response = await fetch(gateway.url('/predict/digits'), { method: 'POST', body });
-      return [response.headers.get('x-cache'), await response.json(), version];
+    const predict = async (variant: string) => {
+      const response = await fetch(gateway.url('/predict/digits'), {
+        method: 'POST',
+        body,
+        headers: { 'x-experiment': variant },
+      });
+      const { version, predictions } = (await response.json()) as { version: unknown; predictions: unknown };
+      return { cache: response.headers.get('x-cache'), version, predictions };
     };
-    const [first, again] = [await predict(2), await predict(2)];
-    expect([first[0], again[0]]).toEqual(['miss', 'hit']);
-    const classes = (answer: unknown) => (answer as { predictions: unknown }).predictions;
-    expect(classes(again[1])).toEqual(classes(first[1]));
+    const [of1, of2] = [await predict('v1'), await predict('v2')];
+    expect(of1).toMatchObject({ cache: 'miss', version: '1' });
+    expect(of2).toMatchObject({ cache: 'miss', version: '2' });
+    expect(of2.predictions).not.toEqual(of1.predictions);
+    for (const [variant, first] of [
+      ['v1', of1],
+      ['v2', of2],
+    ] as const)
+      expect(await predict(variant)).toEqual({ ...first, cache: 'hit' });
   });
 });
 
