@@ -7,6 +7,7 @@ import { connectRedis } from './redis-connection.ts';
 import { evictionPolicy } from './redis-eviction.ts';
 import { RedisExperimentData } from './redis-experiment-data.ts';
 import type { RedisConnection } from './redis-scripts.ts';
+import { FORMAT_KEY, STATE_FORMAT, newerFormat } from './redis-format.ts';
 import { LeaseLost, StoreUnavailable } from './state-store.ts';
 import type { AuditEntry, Landed, Lease, StateStore, Versioned, WriteOptions } from './state-store.ts';
 import type { Tallies } from './tallies.ts';
@@ -16,10 +17,6 @@ const DOCUMENTS_CHANNEL = 'signalbox:documents';
 
 /** The braces put documents, leases and the audit log into one slot of a cluster: a write looks at all three in one step. */
 const AUDIT_KEY = 'signalbox:{state}:audit';
-const FORMAT_KEY = 'signalbox:{state}:format';
-
-/** The form of all that is kept. A release that changes it counts up, and brings what an older one wrote forward. */
-const STATE_FORMAT = 1;
 
 /** What is in Redis was written by a newer release: this one would misread it. */
 export class NewerState extends StoreUnavailable {}
@@ -236,11 +233,9 @@ export class RedisStore implements StateStore {
     try {
       await this.#redis.setnx(FORMAT_KEY, STATE_FORMAT);
       const found = Number(await this.#redis.get(FORMAT_KEY));
-      if (found <= STATE_FORMAT) return;
-      throw new NewerState(
-        `the state in Redis was written by a newer release (its format is ${found}, this one knows ${STATE_FORMAT}); ` +
-          'run that release, or name another database',
-      );
+      const fault = newerFormat(found);
+      if (fault === undefined) return;
+      throw new NewerState(`the state in Redis ${fault}, or name another database`);
     } catch (error) {
       // Whoever asks next tries again; what a newer release wrote stays refused until the server is another one.
       if (!(error instanceof NewerState)) this.#readable = undefined;

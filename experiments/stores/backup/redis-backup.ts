@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { access, rename, rm } from 'node:fs/promises';
 import { connectRedis } from '../redis-connection.ts';
 import type { RedisConnection } from '../redis-scripts.ts';
+import { FORMAT_KEY, newerFormat } from '../redis-format.ts';
 import { checkBackup, readBackup, writeBackup } from './backup-file.ts';
 import type { BackupPart } from './backup-file.ts';
 import { snapshot, stateKeys } from './redis-snapshot.ts';
@@ -45,10 +46,10 @@ export async function backupRedis(url: string, target: string): Promise<number> 
  *
  * @param isForced whether a state that is there may be replaced
  * @returns how many keys there were
- * @throws Error where the file is no whole backup, a state is there, or Redis is away
+ * @throws Error where the file is no whole backup or has a newer release's state, a state is there, or Redis is away
  */
 export async function restoreRedis(source: string, url: string, isForced: boolean): Promise<number> {
-  await checkBackup(source);
+  await checkReadable(source);
   return withRedis(url, async (redis) => {
     if (!isForced) await requireEmpty(redis);
     for await (const keys of stateKeys(redis)) await Promise.all(keys.map((key) => redis.unlink(key)));
@@ -63,6 +64,15 @@ export async function restoreRedis(source: string, url: string, isForced: boolea
     await putAll();
     return counter.keys;
   });
+}
+
+/** Before anything is taken away: what is put in its place has to be a state that this release can open. */
+async function checkReadable(source: string): Promise<void> {
+  let format = 1;
+  for await (const part of readBackup(source))
+    if (part.key === FORMAT_KEY && 'string' in part) format = Number(part.string);
+  const fault = newerFormat(format);
+  if (fault !== undefined) throw new Error(`the state in ${source} ${fault}`);
 }
 
 async function requireEmpty(redis: RedisConnection): Promise<void> {

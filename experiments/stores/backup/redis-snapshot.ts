@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster } from 'ioredis';
 import type { Redis } from 'ioredis';
+import { FORMAT_KEY, newerFormat } from '../redis-format.ts';
 import { ScopeKeys } from '../redis-scope-keys.ts';
 import type { RedisConnection } from '../redis-scripts.ts';
 import type { BackupPart } from './backup-file.ts';
@@ -13,7 +14,6 @@ const TTL_MS = 120_000;
 
 const STATE = 'signalbox:{state}:';
 const AUDIT_KEY = `${STATE}audit`;
-const FORMAT_KEY = `${STATE}format`;
 const CLAIM = 'signalbox:claim:';
 
 /** Keys that are no state: a log, and what is over in a moment. */
@@ -27,9 +27,12 @@ const NOT_STATE = ['signalbox:exposures', 'signalbox:{limits}:', 'signalbox:cach
  * and units fit each other, however long the rest takes. Documents, leases and the length of the audit log are read in one transaction
  * right after these moments. Where units of sticky experiments landed, and claims of requests and webhooks, are as they are when they are read.
  *
- * @throws Error where Redis is away or another backup is under way
+ * @throws Error where Redis is away, another backup is under way, or a newer release wrote the state
  */
 export async function* snapshot(redis: RedisConnection): AsyncGenerator<BackupPart> {
+  // It may keep what this release doesn't know of, which would be left out.
+  const fault = newerFormat(Number(await redis.get(FORMAT_KEY)));
+  if (fault !== undefined) throw new Error(`the state in Redis ${fault}`);
   const id = randomUUID();
   const scopes = new Map<string, ScopeKeys>();
   const state = new Set<string>();

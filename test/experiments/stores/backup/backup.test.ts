@@ -2,6 +2,8 @@ import { appendFile, lstat, readFile, readdir, symlink, truncate, writeFile } fr
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
+import { writeBackup } from '../../../../experiments/stores/backup/backup-file.ts';
+import type { BackupPart } from '../../../../experiments/stores/backup/backup-file.ts';
 import { backupRedis, restoreRedis } from '../../../../experiments/stores/backup/redis-backup.ts';
 import { backupSqlite, restoreSqlite } from '../../../../experiments/stores/backup/sqlite-backup.ts';
 import { connectRedis } from '../../../../experiments/stores/redis-connection.ts';
@@ -299,5 +301,33 @@ describe.skipIf(found.kind === 'missing')('a backup of the state in Redis', () =
     await writeFile(file('changed.jsonl'), `${changed.join('\n')}\n`);
     await expect(restoreRedis(file('changed.jsonl'), redis.url, false)).rejects.toThrow('changed or damaged');
     await expect(restoreRedis(file('none.jsonl'), redis.url, false)).rejects.toThrow('is no backup');
+  });
+
+  test("of a newer release's state is not made, and one that such a release made takes nothing away", async () => {
+    await using folder = await temporaryFolder({});
+    const file = (name: string): string => join(folder.path, name);
+    const program = found.kind === 'found' ? found.program : '';
+    await using redis = await startRedis(program);
+    await using other = await startRedis(program);
+    const store = new RedisStore(redis.url);
+    expect(await store.ready(10_000)).toBe(true);
+    await store.writeDocument('secret', 'kept', 0);
+    const client = connectRedis(other.url);
+    await eventually(() => client.status === 'ready');
+    await client.set('signalbox:{state}:format', '2');
+    client.disconnect();
+    await expect(backupRedis(other.url, file('newer.jsonl'))).rejects.toThrow(
+      'the state in Redis was written by a newer release (its format is 2, this one knows 1); run that release',
+    );
+    const parts = async function* (): AsyncGenerator<BackupPart> {
+      await Promise.resolve();
+      yield { key: 'signalbox:{state}:format', string: '2', ttlMs: -1 };
+    };
+    await writeBackup(file('newer.jsonl'), parts());
+    await expect(restoreRedis(file('newer.jsonl'), redis.url, true)).rejects.toThrow(
+      'newer.jsonl was written by a newer release (its format is 2, this one knows 1); run that release',
+    );
+    expect(await store.readDocument('secret')).toEqual({ version: 1, value: 'kept' });
+    await store.close();
   });
 });
