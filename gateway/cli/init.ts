@@ -1,4 +1,4 @@
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command, InvalidArgumentError } from 'commander';
@@ -32,7 +32,12 @@ export function initCommand(): Command {
 async function writeStarter(folder: string, model: string): Promise<readonly string[]> {
   const files = Object.entries(starterFiles(model));
   const inTheWay: string[] = [];
-  for (const [path] of files) if (await exists(join(folder, path))) inTheWay.push(join(folder, path));
+  for (const [path] of files) {
+    if (await exists(join(folder, path))) inTheWay.push(join(folder, path));
+    // Where a folder belongs there may be a file.
+    const parent = join(folder, dirname(path));
+    if ((await exists(parent)) && !(await stat(parent)).isDirectory()) inTheWay.push(parent);
+  }
   if (inTheWay.length > 0) {
     throw new Error(
       `${inTheWay.join(', ')}: there already, and nothing was written; name another folder, or move it away`,

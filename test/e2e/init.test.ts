@@ -45,6 +45,14 @@ test('it overwrites nothing: with one file in the way it writes none', async () 
   expect(await readFile(join(folder.path, 'experiments/example.yaml'), 'utf8')).toBe('mine\n');
 });
 
+test('a file where a folder of its own belongs is in the way too, and nothing is written', async () => {
+  await using folder = await temporaryFolder({ models: 'a file\n' });
+  await using init = signalbox('init', folder.path);
+  expect(await init.ended).toBe(1);
+  expect(init.stderr()).toContain(`${folder.path}/models: there already, and nothing was written;`);
+  await expect(readFile(join(folder.path, 'signalbox.yaml'))).rejects.toThrow('ENOENT');
+});
+
 test('--json tells what was written, and a name that is no name is wrong usage', async () => {
   await using folder = await temporaryFolder();
   await using init = signalbox('init', folder.path, '--json');
