@@ -1,16 +1,17 @@
 /**
- * Prints a bill of materials (CycloneDX 1.6) of what the gateway runs on, from the lockfile. `npm sbom --omit dev` is not used, as it leaves
+ * Prints a bill of materials (CycloneDX 1.6) of what the gateway runs on and of what its console's bundle is made of, from the lockfile. `npm sbom --omit dev` is not used, as it leaves
  * out every package that a development tool needs too.
  */
 import { fileURLToPath } from 'node:url';
 import packageJson from '../../package.json' with { type: 'json' };
-import { runtimePackages } from './runtime-packages.ts';
+import { bundledPackages, runtimePackages } from './runtime-packages.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ref = (name: string, version: string): string => `pkg:npm/${name.replace('@', '%40')}@${version}`;
 
 const { name, version, license } = packageJson;
-const components = (await runtimePackages(ROOT, true)).map((found) => {
+const packages = [...(await runtimePackages(ROOT, true)), ...(await bundledPackages(ROOT))];
+const components = packages.map((found) => {
   const [algorithm = '', digest = ''] = found.integrity.split('-');
   const purl = ref(found.name, found.version);
   return {

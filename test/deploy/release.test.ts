@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { brokenNames, extractContract } from '../../deploy/release/contract.ts';
-import { runtimePackages } from '../../deploy/release/runtime-packages.ts';
+import { bundledPackages, runtimePackages } from '../../deploy/release/runtime-packages.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { ROOT } from '../e2e/cli.ts';
 
@@ -61,21 +64,34 @@ test('what the gateway runs on has licences that go with ours; the LGPL only whe
     expect(`${name}: ${license}`).toMatch(/^@img\/sharp-.*LGPL-3\.0-or-later/);
 });
 
-test('the bill of materials has every package that the gateway runs on, with its version', async () => {
+describe('the bill of materials', async () => {
   const { stdout } = await execute('npm', ['run', '--silent', 'sbom'], {
     cwd: ROOT,
     maxBuffer: 32 * 1024 * 1024,
   });
-  const { components } = JSON.parse(stdout) as {
+  const bill = JSON.parse(stdout) as {
     components: readonly { readonly purl: string; readonly hashes: readonly object[] }[];
   };
-  const listed = new Map(components.map(({ purl, hashes }) => [decodeURIComponent(purl), hashes]));
-  const packages = await runtimePackages(ROOT);
-  for (const { name, version } of packages) {
-    expect(listed.get(`pkg:npm/${name}@${version}`), name).toEqual([
-      { alg: 'SHA-512', content: expect.stringMatching(/^[0-9a-f]{128}$/) as string },
-    ]);
-  }
-  const { dependencies } = packageJson;
-  for (const name of Object.keys(dependencies)) expect(packages.map((found) => found.name)).toContain(name);
+
+  test("has every package that the gateway runs on, and that is in the console's bundle, with its version", async () => {
+    const listed = new Map(bill.components.map(({ purl, hashes }) => [decodeURIComponent(purl), hashes]));
+    const packages = await runtimePackages(ROOT);
+    for (const { name, version } of [...packages, ...(await bundledPackages(ROOT))]) {
+      expect(listed.get(`pkg:npm/${name}@${version}`), name).toEqual([
+        { alg: 'SHA-512', content: expect.stringMatching(/^[0-9a-f]{128}$/) as string },
+      ]);
+    }
+    const { dependencies } = packageJson;
+    for (const name of Object.keys(dependencies)) expect(packages.map((found) => found.name)).toContain(name);
+  });
+
+  test('is what the schema of CycloneDX 1.6 allows', async () => {
+    const text = await readFile(join(ROOT, 'test/deploy/schemas/cyclonedx-1.6.json'), 'utf8');
+    const [schema = {}, ...others] = JSON.parse(text) as readonly object[];
+    const check = new Ajv({ strict: false, validateFormats: false, schemas: [...others] }).compile(schema);
+    expect(check(bill), JSON.stringify(check.errors)).toBe(true);
+    const [first] = bill.components;
+    expect(check({ ...bill, components: [{ ...first, type: 'package' }] })).toBe(false);
+    expect(check({ ...bill, components: [first, first] })).toBe(false);
+  });
 });

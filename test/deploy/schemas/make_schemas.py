@@ -2,11 +2,14 @@
 
     make_schemas.py kubernetes _definitions.json > kubernetes-v1.34.json
     make_schemas.py resource CRD.yaml ...        > custom-resources.json
+    make_schemas.py cyclonedx SCHEMA.json ...    > cyclonedx-1.6.json
 
 `_definitions.json` is in the package kubernetes-validate 1.37.0 (Apache-2.0), folder v1.34.0-local, made from the API's OpenAPI document. The CRDs are
 those of KEDA 2.18.0 and of the Prometheus operator 0.85.0 (both Apache-2.0), as their Go modules carry them. What is kept is the closure of
 the kinds that deploy/ uses. Descriptions are left out, and objects that list their properties take no others, as the
 API server's strict field validation does.
+
+CycloneDX' schemas (Apache-2.0) are bom-1.6, spdx and jsf-0.82 of the npm package @cyclonedx/cyclonedx-library 10.3.0, without what is said to people.
 """
 
 import json
@@ -95,5 +98,30 @@ def resources(paths):
     return {"kinds": dict(sorted(kinds.items())), "$defs": {}}
 
 
-made = kubernetes(sys.argv[2]) if sys.argv[1] == "kubernetes" else resources(sys.argv[2:])
+SAID = {"description", "title", "examples", "meta:enum", "$comment", "deprecated"}
+
+
+def quiet(node):
+    if isinstance(node, list):
+        return [quiet(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: {name: quiet(of) for name, of in inner.items()} if key in ("properties", "definitions") else quiet(inner)
+        for key, inner in node.items()
+        if key not in SAID
+    }
+
+
+def cyclonedx(paths):
+    made = []
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            # The package refers to its own copies; the schemas' names are without that.
+            made.append(quiet(json.loads(file.read().replace(".SNAPSHOT.", "."))))
+    return made
+
+
+MAKERS = {"kubernetes": lambda paths: kubernetes(paths[0]), "resource": resources, "cyclonedx": cyclonedx}
+made = MAKERS[sys.argv[1]](sys.argv[2:])
 print(json.dumps(made, separators=(",", ":")))
