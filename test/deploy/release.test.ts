@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { brokenNames, extractContract } from '../../deploy/release/contract.ts';
 import { bundledPackages, runtimePackages } from '../../deploy/release/runtime-packages.ts';
+import { stampedFiles } from '../../deploy/release/stamped-files.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { ROOT } from '../e2e/cli.ts';
 
@@ -38,6 +39,24 @@ describe('the release check', () => {
     expect(
       brokenNames({ version: from, names: ['key a', 'key b'] }, { version: to, names: ['key a', 'key c'] }),
     ).toEqual(broken);
+  });
+
+  test('the next release is named in every file of deploy/ that names this one, and each tag keeps its variant', async () => {
+    const stamped = await stampedFiles(ROOT, '12.34.56-rc.1');
+    const named: string[] = [];
+    for await (const file of glob('deploy/**/*.{yaml,json}', { cwd: ROOT })) {
+      const isRecord = file === 'deploy/release/contract.json';
+      if (!isRecord && (await readFile(join(ROOT, file), 'utf8')).includes(packageJson.version))
+        named.push(file);
+    }
+    expect(stamped.map(({ file }) => file).toSorted()).toEqual(named.toSorted());
+    for (const { file, text } of stamped) {
+      expect([file, text]).toEqual([file, expect.stringContaining('12.34.56-rc.1')]);
+      expect([file, text]).toEqual([file, expect.not.stringContaining(packageJson.version)]);
+    }
+    const gpu = stamped.filter(({ text }) => text.includes('cuda12'));
+    for (const { text } of gpu) expect(text).toContain('12.34.56-rc.1-cuda12');
+    expect(gpu).toHaveLength(2);
   });
 
   test('this tree breaks nothing, and THIRD_PARTY_NOTICES is what the lockfile says', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { ConfigSchema } from '../../gateway/config/schema.ts';
+import { RELEASE } from '../../gateway/release.ts';
 import { DEMO_FOLDER, eventually, experimentFile } from '../gateway/running-gateway.ts';
 import { identityModel, slowModel } from '../models/onnx-graph.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
@@ -260,5 +261,5 @@ describe('signalbox validate', () => {
 
 test('npx signalbox runs the package’s own command', async () => {
   const { stdout } = await promisify(execFile)('npx', ['signalbox', '--version'], { cwd: ROOT });
-  expect(stdout).toBe('0.1.0\n');
+  expect(stdout).toBe(`${RELEASE}\n`);
 });

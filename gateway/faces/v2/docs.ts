@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { RELEASE } from '../../release.ts';
 import { Bytes, ROUTED_ERRORS, ROUTED_HEADERS, ROUTING_PARAMETERS, json } from '../openapi/common-docs.ts';
 import type { OperationDocs } from '../openapi/operation.ts';
 import { Data, Datatype, InferAnswer, Name, Shape } from '../openapi/tensor-docs.ts';
@@ -171,7 +172,7 @@ export const SERVER_DOCS: OperationDocs = {
             summary: 'The demo',
             value: {
               name: 'signalbox',
-              version: '0.1.0',
+              version: RELEASE,
               extensions: ['classification', 'binary_tensor_data'],
             },
           },

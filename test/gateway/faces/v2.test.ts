@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RELEASE } from '../../../gateway/release.ts';
 import { INPUT, V2Gateway, binaryBody, errorOf, splitAnswer } from './v2-gateway.ts';
 
 let gateway: V2Gateway;
@@ -12,7 +13,7 @@ describe('what the server and its models say of themselves', () => {
     const response = await gateway.get('/v2');
     expect(await response.json()).toEqual({
       name: 'triton',
-      version: '0.1.0',
+      version: RELEASE,
       extensions: [
         'classification',
         'model_repository',
