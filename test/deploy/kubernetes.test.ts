@@ -18,6 +18,22 @@ const SAME = [
   { layout: 'deploy/kubernetes/overlays/gpu', values: [`${CHART}/values-gpu.yaml`] },
 ];
 
+const OWN_VALUES = `
+env: [{ name: SIGNALBOX_SECRET, valueFrom: { secretKeyRef: { name: signing, key: secret } } }]
+volumes: [{ name: tls, secret: { secretName: signalbox-tls } }]
+volumeMounts: [{ name: tls, mountPath: /tls, readOnly: true }]
+tls: true
+statePort: 6380
+monitoring: { labels: { release: kube-prometheus-stack } }
+pod:
+  annotations: { example.com/team: models }
+  imagePullSecrets: [{ name: registry }]
+  nodeSelector: { pool: gpu }
+  tolerations: [{ key: pool, operator: Exists }]
+  affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: pool, operator: Exists }] }] } } }
+  priorityClassName: serving
+`;
+
 const kustomize = await findKustomize();
 const helm = await findHelm();
 const reason = [kustomize, helm]
@@ -158,6 +174,16 @@ describe.skipIf(reason !== '')(`the manifests${reason}`, () => {
       'stateSecret: s\nautoscaling: { by: keda }',
       /autoscaling\.by is keda, .*Set monitoring\.by to operator, or to other/,
     ],
+    [
+      'a state of its own in the configuration',
+      'config: |\n  state: memory',
+      /config has a key state, .*Take it out of config/,
+    ],
+    [
+      'a node for a GPU without a GPU',
+      'gpu: true',
+      /gpu is true, and resources\.limits has no nvidia\.com\/gpu/,
+    ],
   ])('the chart refuses %s, and says what would be right', async (_, values, message) => {
     await using folder = await temporaryFolder({ 'values.yaml': `${values}\n` });
     const rendered = render(helm, CHART, 'signalbox', join(folder.path, 'values.yaml'));
@@ -261,6 +287,42 @@ describe.skipIf(reason !== '')(`the manifests${reason}`, () => {
     expect(other).not.toContain('"app.kubernetes.io/name":"signalbox"');
     expect(other).toContain('up{job=\\"second\\"}');
     expect(other).not.toContain('job=\\"signalbox\\"');
+  });
+
+  test("secrets, certificates, a registry's secret, nodes and labels of one's own have their places", async () => {
+    await using folder = await temporaryFolder({ 'values.yaml': OWN_VALUES });
+    const manifests = await render(
+      helm,
+      CHART,
+      'signalbox',
+      join(ROOT, `${CHART}/values-gpu.yaml`),
+      join(folder.path, 'values.yaml'),
+    );
+    expect(manifests.flatMap(await schemas())).toEqual([]);
+    const pod = podOf(manifests);
+    const [gateway] = pod.containers;
+    expect(gateway).toMatchObject({
+      env: [
+        { name: 'SIGNALBOX_STATE' },
+        { name: 'SIGNALBOX_SECRET', valueFrom: { secretKeyRef: { name: 'signing', key: 'secret' } } },
+      ],
+      startupProbe: { httpGet: { scheme: 'HTTPS' } },
+      livenessProbe: { httpGet: { scheme: 'HTTPS' } },
+      readinessProbe: { httpGet: { scheme: 'HTTPS' } },
+    });
+    expect(gateway?.volumeMounts).toContainEqual({ name: 'tls', mountPath: '/tls', readOnly: true });
+    expect(pod).toMatchObject({
+      imagePullSecrets: [{ name: 'registry' }],
+      nodeSelector: { pool: 'gpu' },
+      tolerations: [{ key: 'nvidia.com/gpu' }, { key: 'pool' }],
+      volumes: expect.arrayContaining([{ name: 'tls', secret: { secretName: 'signalbox-tls' } }]) as unknown,
+    });
+    const { egress } = specOf(manifests, 'NetworkPolicy', 'signalbox') as { egress: object[] };
+    expect(egress).toContainEqual({ ports: [{ port: 6380 }] });
+    for (const { kind, metadata } of manifests.filter(({ apiVersion }) =>
+      apiVersion.startsWith('monitoring.'),
+    ))
+      expect([kind, metadata.labels?.release]).toEqual([kind, 'kube-prometheus-stack']);
   });
 
   test('a value that the chart does not know is refused', async () => {
