@@ -1,6 +1,8 @@
 import { Option } from 'commander';
 import { adminFault } from './admin-fault.ts';
 import type { AdminFault } from './admin-fault.ts';
+import { NoClientCertificate, adminFetch } from './admin-fetch.ts';
+import type { AdminCall, AdminResponse } from './admin-fetch.ts';
 
 /** Where the demo, and a configuration after the documentation's example, have their control plane. */
 export const DEFAULT_ADMIN = 'http://127.0.0.1:8003';
@@ -10,7 +12,10 @@ const TIMEOUT_MS = 10_000;
 
 /** The option of every command that talks to a running gateway. */
 export function adminOption(): Option {
-  return new Option('--admin <url>', "the gateway's control plane; the key comes from SIGNALBOX_KEY")
+  return new Option(
+    '--admin <url>',
+    "the gateway's control plane; the key comes from SIGNALBOX_KEY, a client's certificate from SIGNALBOX_CERT",
+  )
     .env('SIGNALBOX_ADMIN')
     .default(DEFAULT_ADMIN);
 }
@@ -31,7 +36,7 @@ export interface AdminRequest {
 }
 
 /**
- * Asks a gateway's control plane, with the key in SIGNALBOX_KEY where that is set.
+ * Asks a gateway's control plane, with the key in SIGNALBOX_KEY and the certificate in SIGNALBOX_CERT where they are set.
  *
  * @param url its address, as http://127.0.0.1:8003
  * @param path as `/api/experiments`
@@ -51,7 +56,7 @@ export async function askAdmin<Answer>(
   }: AdminRequest = {},
 ): Promise<Answer> {
   const target = addressOf(url, path);
-  const request: RequestInit = {
+  const request: Omit<AdminCall, 'signal'> = {
     method,
     headers: {
       ...keyHeader(),
@@ -89,15 +94,21 @@ export function keyHeader(): Readonly<Record<string, string>> {
 }
 
 type Heard =
-  | { readonly response: Response; readonly answer: unknown }
+  | { readonly response: AdminResponse; readonly answer: unknown }
   | { readonly fault: AdminFault; readonly cause: unknown };
 
-async function ask(url: string, target: URL, request: RequestInit, timeoutMs: number): Promise<Heard> {
+async function ask(
+  url: string,
+  target: URL,
+  request: Omit<AdminCall, 'signal'>,
+  timeoutMs: number,
+): Promise<Heard> {
   try {
-    const response = await fetch(target, { ...request, signal: AbortSignal.timeout(timeoutMs) });
+    const response = await adminFetch(target, { ...request, signal: AbortSignal.timeout(timeoutMs) });
     const text = await response.text();
     return { response, answer: parsed(text) };
   } catch (cause) {
+    if (cause instanceof NoClientCertificate) throw cause;
     return { fault: adminFault(url, cause, timeoutMs), cause };
   }
 }

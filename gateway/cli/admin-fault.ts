@@ -17,6 +17,10 @@ const ABSENT: ReadonlySet<string> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
+/** Few servers say so before they hang up. */
+const CERTIFICATE =
+  'for a certificate of its issuers (tls.admin.ca), set SIGNALBOX_CERT to the file of one, and SIGNALBOX_CERT_KEY to its key';
+
 const HANG_UPS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 /**
@@ -37,13 +41,19 @@ export function adminFault(url: string, error: unknown, timeoutMs: number): Admi
     return { message, mayHaveArrived: false };
   }
   if (isTls(code)) {
+    if (/certificate.required|alert.(?:bad.certificate|unknown.ca|certificate)/i.test(`${code} ${said}`)) {
+      const message = `no TLS connection to ${url} (${code}): it asks ${CERTIFICATE}`;
+      return { message, mayHaveArrived: false };
+    }
     const look = /wrong.version.number|packet length too long/i.test(`${code} ${said}`)
       ? 'it speaks no TLS; name it with http://'
       : 'set NODE_EXTRA_CA_CERTS to the file of its issuer, or name it as its certificate does';
     return { message: `no TLS connection to ${url} (${code}): ${look}`, mayHaveArrived: false };
   }
   if (HANG_UPS.has(code) || code.startsWith('HPE_')) {
-    const look = url.startsWith('http:') ? '; if it speaks TLS, name it with https://' : '';
+    const look = url.startsWith('http:')
+      ? '; if it speaks TLS, name it with https://'
+      : `; if it asks ${CERTIFICATE}`;
     return { message: `${url} hung up without an answer (${code})${look}`, mayHaveArrived: true };
   }
   if (said.includes('redirect')) {
