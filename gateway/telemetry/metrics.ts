@@ -8,6 +8,7 @@ import type { Family, Format } from './exposition/format.ts';
 import { BatchMetrics } from './measures/batch-metrics.ts';
 import { gaugeFamilies } from './measures/gauges.ts';
 import type { GaugeSources, LateSources } from './measures/gauges.ts';
+import { PastVersions } from './measures/past-versions.ts';
 import { watchProcess, writeProcessMetrics } from './measures/process-metrics.ts';
 import { RequestMetrics, UNROUTED } from './measures/request-metrics.ts';
 import type { Outcome, RequestRecord } from './measures/request-metrics.ts';
@@ -40,7 +41,7 @@ export class Metrics {
   readonly #own = new CellFamilies();
   readonly #reloads = this.#own.counter(
     'signalbox_config_reloads_total',
-    'Edits of experiment files that took effect (success) or were refused (failure).',
+    'Edits of experiments, keys, certificates and the configuration that took effect (success) or were refused (failure).',
   );
   readonly #outcomes = this.#own.counter('signalbox_outcomes_total', 'Outcomes that were accepted.');
   readonly #rejectedOutcomes = this.#own.counter(
@@ -102,10 +103,16 @@ export class Metrics {
   };
   readonly #families: readonly Family[];
   readonly #sources: GaugeSources;
+  readonly #pastVersions = new PastVersions();
+  readonly #nowMs: () => number;
 
-  /** @param triton left out: nothing is told under Triton's names */
-  constructor(sources: GaugeSources, triton?: TritonSources) {
+  /**
+   * @param triton left out: nothing is told under Triton's names
+   * @param nowMs a clock that is never set
+   */
+  constructor(sources: GaugeSources, triton?: TritonSources, nowMs = (): number => performance.now()) {
     this.#sources = sources;
+    this.#nowMs = nowMs;
     this.#families = [
       ...this.#requests.families,
       ...this.#batches.families,
@@ -135,10 +142,15 @@ export class Metrics {
 
   /**
    * A series that begins with its first event would not be seen to rise: those whose labels the configuration gives are there from the first scrape
-   * on that finds what they are of.
+   * on that finds what they are of. Those of versions that have long been unloaded go.
    */
   #begin(): void {
-    for (const { model, version } of this.#sources.instances()) this.#batches.begin(model, version);
+    const loaded = [...this.#sources.instances()];
+    for (const past of this.#pastVersions.gone(loaded, this.#nowMs())) {
+      this.#requests.forget(past);
+      this.#batches.forget(past);
+    }
+    for (const { model, version } of loaded) this.#batches.begin(model, version);
     for (const { experiment, variant } of this.#late.shadows())
       for (const result of MIRROR_OUTCOMES) this.#mirrorRequests.cell({ experiment, variant, result });
     for (const { experiment, variant } of this.#late.upstreams())

@@ -87,7 +87,7 @@ export class CellFamily<Of extends Cell> implements Family {
   readonly #heads: Readonly<Record<Format, string>>;
   readonly #create: () => Of;
   /** By their labels in the order of the names, so that the order in which they are given makes no other series. */
-  readonly #cells = new Map<string, { readonly labels: string; readonly cell: Of }>();
+  readonly #cells = new Map<string, { readonly given: Labels; readonly labels: string; readonly cell: Of }>();
   /** By their labels as they were given, so that one that is asked for at every request is not sorted and escaped each time. */
   readonly #asGiven = new Map<string, Of>();
 
@@ -126,8 +126,14 @@ export class CellFamily<Of extends Cell> implements Family {
     const known = this.#cells.get(key);
     if (known !== undefined) return known.cell;
     const cell = this.#create();
-    this.#cells.set(key, { labels: written(Object.entries(labels)), cell });
+    this.#cells.set(key, { given: { ...labels }, labels: written(Object.entries(labels)), cell });
     return cell;
+  }
+
+  /** Takes series out of the exposition. Whoever keeps one has to look it up anew: what is added to it is told to nobody. */
+  forget(isMeant: (labels: Labels) => boolean): void {
+    for (const [key, { given }] of this.#cells) if (isMeant(given)) this.#cells.delete(key);
+    this.#asGiven.clear();
   }
 
   write(format: Format): string {
@@ -139,10 +145,15 @@ export class CellFamily<Of extends Cell> implements Family {
 
 /** Families in the order in which they are made, which is that of the exposition: one that is made can't be left out of it. */
 export class CellFamilies {
-  readonly #all: Family[] = [];
+  readonly #all: (Family & Pick<CellFamily<Cell>, 'forget'>)[] = [];
 
   get all(): readonly Family[] {
     return this.#all;
+  }
+
+  /** Of all families; see {@link CellFamily.forget}. */
+  forget(isMeant: (labels: Labels) => boolean): void {
+    for (const family of this.#all) family.forget(isMeant);
   }
 
   counter(name: string, help: string): CellFamily<CounterCell> {

@@ -2,6 +2,7 @@ import type { BatchReport } from '../../../backends/inference.ts';
 import { CellFamilies } from '../exposition/cells.ts';
 import type { CounterCell, HistogramCell } from '../exposition/cells.ts';
 import type { Family } from '../exposition/format.ts';
+import type { NamedVersion } from './past-versions.ts';
 
 /** The series of one version's batches. */
 interface BatchCells {
@@ -44,6 +45,11 @@ export class BatchMetrics {
     }
     cells.size.observe(rows);
     batches.add(1);
+  }
+
+  forget({ model, version }: NamedVersion): void {
+    this.#families.forget((labels) => labels.model === model && labels.version === String(version));
+    this.#cells.delete(`${model} ${version}`);
   }
 
   /** A version is loaded, whose counters can be seen to rise from now on. */

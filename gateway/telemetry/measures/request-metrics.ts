@@ -2,6 +2,7 @@ import type { Reason } from '../../../experiments/decision.ts';
 import { CellFamilies } from '../exposition/cells.ts';
 import type { CounterCell, HistogramCell } from '../exposition/cells.ts';
 import type { Family, Labels } from '../exposition/format.ts';
+import type { NamedVersion } from './past-versions.ts';
 
 /** How a request ended, as the metrics count it. */
 export type Outcome =
@@ -80,10 +81,15 @@ export class RequestMetrics {
     'signalbox_exposures_total',
     'Requests that count in the results of an experiment.',
   );
-  readonly #routeCells = new WeakMap<RouteLabels, RouteCells>();
+  #routeCells = new WeakMap<RouteLabels, RouteCells>();
 
   get families(): readonly Family[] {
     return this.#families.all;
+  }
+
+  forget({ model, version }: NamedVersion): void {
+    this.#families.forget((labels) => labels.model === model && labels.version === String(version));
+    this.#routeCells = new WeakMap();
   }
 
   record(request: RequestRecord): void {
