@@ -12,6 +12,7 @@
  * @module
  */
 import type { Logger } from 'pino';
+import { requireRuntimePlatform } from '../backends/onnx/runtime-platform.ts';
 import { loadConfig } from './config/load-config.ts';
 import { serve } from './server.ts';
 import type { Bound } from './server.ts';
@@ -48,9 +49,10 @@ export interface EmbeddedGateway {
 /**
  * Loads a configuration with its models and experiments, and listens.
  *
- * @throws InvalidDocuments with everything that is wrong in the files; Error where an address can't be bound
+ * @throws InvalidDocuments with everything that is wrong in the files; Error where an address can't be bound, or models can't run on this platform
  */
 export async function createGateway({ config, environment, log }: GatewayOptions): Promise<EmbeddedGateway> {
+  requireRuntimePlatform();
   const loaded = await loadConfig(config, environment ?? {});
   const server = await serve(loaded, log ?? openLog(loaded), {
     environment: environment ?? {},

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
+import { requireRuntimePlatform } from '../../backends/onnx/runtime-platform.ts';
 import { loadConfig } from '../config/load-config.ts';
 import type { Config } from '../config/config.ts';
 import type { Bound } from '../server.ts';
@@ -32,6 +33,7 @@ export async function serveDemo(supervised = true): Promise<void> {
 
 /** Serves until the process is told to stop; then it ends with exit code 0 when all was answered. */
 async function serveUntilSignal(file: string, supervised: boolean): Promise<Bound> {
+  requireRuntimePlatform();
   const config = await loadConfig(file, process.env);
   const log = openLog(config);
   const hasSupervisor = supervised && process.platform !== 'win32';

@@ -3,18 +3,32 @@ import { access, mkdir, readFile, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { blocksOfPage } from '../docs/pages.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
 import { ROOT, run } from './cli.ts';
 
 const execute = promisify(execFile);
 
-/** Another project's program that runs a gateway inside itself. */
-const EMBEDDING = `
-import { createGateway } from 'signalbox';
-const gateway = await createGateway({ config: 'signalbox.yaml' });
-const answer = await fetch('http://' + gateway.bound.http + '/v2/models/digits');
-console.log(JSON.stringify({ ready: gateway.isReady, metadata: await answer.json() }));
-console.log(await gateway.stop());
+/** Its types as somebody sees them who has no sources: what may be left out, and what is refused. */
+const TYPED = `
+import { InvalidDocuments, createGateway } from 'signalbox';
+import type { Bound, EmbeddedGateway, GatewayOptions, Problem } from 'signalbox';
+
+const options: GatewayOptions = { config: 'signalbox.yaml', environment: process.env };
+export async function start(): Promise<EmbeddedGateway> {
+  const gateway = await createGateway(options);
+  const bound: Bound = gateway.bound;
+  const address: string | undefined = bound.admin;
+  const clean: boolean = await gateway.stop(1000);
+  console.log(address, clean, gateway.isReady satisfies boolean);
+  return gateway;
+}
+export const problemsOf = (error: unknown): readonly Problem[] =>
+  error instanceof InvalidDocuments ? error.problems : [];
+// @ts-expect-error a path is asked for
+export const wrongPath = createGateway({ config: 1 });
+// @ts-expect-error a plane that there is none of
+export const wrongPlane = (gateway: EmbeddedGateway) => gateway.bound.console;
 `;
 
 const CONFIG = `
@@ -33,7 +47,8 @@ async function install(project: string): Promise<void> {
   await execute('tar', ['xzf', join(project, `signalbox-${version}.tgz`), '--strip-components=1'], {
     cwd: installed,
   });
-  for (const name of Object.keys(dependencies)) {
+  // A consumer in TypeScript has the last one for its own code.
+  for (const name of [...Object.keys(dependencies), '@types/node']) {
     const link = join(project, 'node_modules', name);
     await mkdir(dirname(link), { recursive: true });
     await symlink(join(ROOT, 'node_modules', name), link);
@@ -44,9 +59,13 @@ test('the packed package, in an empty project, serves and can be embedded, with 
   await using folder = await temporaryFolder({
     'package.json': '{ "type": "module", "private": true }',
     'signalbox.yaml': CONFIG,
-    'embedding.js': EMBEDDING,
-    'typed.ts': `import { createGateway } from 'signalbox';\nexport const bad: number = createGateway;\n`,
+    'typed.ts': TYPED,
   });
+  // The program is the one of the page.
+  for (const { words, text } of await blocksOfPage('docs/embedding.md')) {
+    const file = words.get('file');
+    if (file !== undefined) await folder.write({ [file]: text });
+  }
   // What `npm run package` does, but for the types of the source, which the check has checked.
   await execute('npm', ['run', 'build', '--', '--noCheck'], { cwd: ROOT });
   await execute('npm', ['pack', '--pack-destination', folder.path], { cwd: ROOT });
@@ -56,14 +75,27 @@ test('the packed package, in an empty project, serves and can be embedded, with 
   // `signalbox observe` gives it to Prometheus.
   await access(join(folder.path, 'node_modules/signalbox/dist/dashboards/prometheus/rules.yaml'));
 
-  const { stdout } = await execute(process.execPath, ['embedding.js'], { cwd: folder.path });
-  const [described = '', stopped] = stdout.split('\n');
-  expect(JSON.parse(described)).toMatchObject({ ready: true, metadata: { name: 'digits' } });
-  expect(stopped).toBe('true');
+  const embedding = (): ReturnType<typeof execute> =>
+    execute(process.execPath, ['gateway.js'], { cwd: folder.path });
+  const { stdout } = await embedding();
+  expect(stdout).toMatch(/^true \{\s+name: 'digits',/);
+  expect(stdout).toMatch(/\nall answered: true\n$/);
+  await folder.write({ 'signalbox.yaml': `${CONFIG}lisen: {}\n` });
+  await expect(embedding()).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^\S*signalbox\.yaml:\d+:\d+: lisen: /) as string,
+  });
+  await folder.write({ 'signalbox.yaml': CONFIG });
 
-  const tsc = [join(ROOT, 'node_modules/typescript/bin/tsc'), '--noEmit', '--module', 'nodenext', 'typed.ts'];
-  const types = await execute(process.execPath, tsc, { cwd: folder.path }).catch((error: unknown) => error);
-  expect(String((types as { stdout?: string }).stdout)).toMatch(/Type '.*createGateway|GatewayOptions/);
+  const compile = join(ROOT, 'node_modules/typescript/bin/tsc');
+  for (const resolution of [
+    ['--module', 'nodenext'],
+    ['--module', 'esnext', '--moduleResolution', 'bundler'],
+  ]) {
+    const options = ['--noEmit', '--strict', '--target', 'es2024', '--types', 'node', ...resolution];
+    const typed = execute(process.execPath, [compile, ...options, 'typed.ts'], { cwd: folder.path });
+    await expect(typed, resolution.join(' ')).resolves.toMatchObject({ stdout: '' });
+  }
 
   await using serving = run(process.execPath, [
     join(folder.path, 'node_modules/signalbox/bin/signalbox.js'),
