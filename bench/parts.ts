@@ -14,6 +14,7 @@ import { createKey } from '../gateway/trust/api-key.ts';
 import { ANYBODY } from '../gateway/trust/principal.ts';
 import { temporaryFolder } from '../test/models/temporary-folder.ts';
 import { median, print, printFigure, spread } from './report.ts';
+import { printSharedLimits } from './shared-limits.ts';
 
 const REQUESTS_A_ROUND = 20_000;
 /** Requests between two turns of the event loop, as a busy loop brings them. */
@@ -195,3 +196,4 @@ const admitting = await measure(rounds, (request) => {
 print();
 printCost('key and three limits in memory', admitting, '<= 10');
 await gateway.close();
+await printSharedLimits(rounds);

@@ -1,5 +1,6 @@
 /** An open loop: requests are due at a rate, whatever becomes of those before them; each has a connection to itself while it is under way. */
 import { Connection } from '../load/http-load.ts';
+import { seededRandom } from '../simulations/random.ts';
 
 export interface OpenLoad {
   readonly port: number;
@@ -9,6 +10,8 @@ export interface OpenLoad {
   readonly seconds: number;
   /** Answers later than that are of no use to anybody, and are not waited for. */
   readonly patienceMs: number;
+  /** At even distances, or at random as callers who know nothing of each other (a Poisson process, from a fixed seed). Default even. */
+  readonly arrivals?: 'even' | 'random';
 }
 
 export interface OpenLoadResult {
@@ -33,7 +36,7 @@ export interface OpenLoadResult {
 }
 
 export async function runOpenLoad(options: OpenLoad): Promise<OpenLoadResult> {
-  const { port, request, ratePerSecond, seconds, patienceMs } = options;
+  const { port, request, ratePerSecond, seconds, patienceMs, arrivals = 'even' } = options;
   const idle: Connection[] = [];
   const goodMs: number[] = [];
   const refusedMs: number[] = [];
@@ -68,6 +71,9 @@ export async function runOpenLoad(options: OpenLoad): Promise<OpenLoadResult> {
   const startMs = performance.now();
   const endMs = startMs + seconds * 1000;
   const underWay = new Set<Promise<void>>();
+  const random = seededRandom(1);
+  /** To the next request, in mean distances. */
+  const distance = (): number => (arrivals === 'even' ? 1 : -Math.log(1 - random()));
   let due = 0;
   await new Promise<void>((resolve) => {
     const tick = (): void => {
@@ -75,7 +81,7 @@ export async function runOpenLoad(options: OpenLoad): Promise<OpenLoadResult> {
       for (let dueMs = startMs + (due * 1000) / ratePerSecond; dueMs <= nowMs && dueMs < endMs;) {
         const asked = ask(dueMs).finally(() => underWay.delete(asked));
         underWay.add(asked);
-        due += 1;
+        due += distance();
         dueMs = startMs + (due * 1000) / ratePerSecond;
       }
       if (nowMs >= endMs) resolve();
