@@ -84,10 +84,15 @@ export class ServedModel {
     this.#slots.set(version, { wish, loaded: this.version(version), isLoading: false, reason });
   }
 
-  /** Has what failed tried again by who looks next, though nobody has changed its files: the reason may have been another. */
+  /**
+   * Has what failed tried again by who looks next, though nobody has changed its files: the reason may have been another. Of what serves all the
+   * same, the reason was that of an earlier wish.
+   */
   forgetFailures(): void {
-    for (const [version, slot] of this.#slots)
-      if (!slot.isLoading && slot.reason !== '') this.#slots.set(version, { ...slot, wish: '' });
+    for (const [version, slot] of this.#slots) {
+      if (slot.isLoading || slot.reason === '') continue;
+      this.#slots.set(version, { ...slot, wish: '', reason: slot.loaded === undefined ? slot.reason : '' });
+    }
   }
 
   /** Takes a version out of the traffic, and says why; returns it where it was loaded. */

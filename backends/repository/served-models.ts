@@ -3,7 +3,7 @@ import type { KnownModels } from '../ensemble/find-members.ts';
 import { ImagePool } from '../image/image-pool.ts';
 import type { Servable } from '../servable.ts';
 import { DrainingVersions } from './draining-versions.ts';
-import { reasonOfNoVersion, settledAtOnce } from './look.ts';
+import { reasonOfNoVersion, settledAtOnce, wantedVersions } from './look.ts';
 import type { ModelLook, Settled } from './look.ts';
 import { ModelLoader } from './model-loader.ts';
 import type { LoaderEvents, Machine } from './model-loader.ts';
@@ -112,9 +112,11 @@ export class ServedModels {
     model.forgetFailures();
     await this.#loader.update(model, settledAtOnce(seen), threads);
     if (model.versions.length === 0) return [reasonOfNoVersion(seen)];
+    // What the policy passes over may still be there, until what it wants instead is.
+    const wanted = new Set(wantedVersions(seen));
     return model
       .index()
-      .filter(({ version }) => !model.isAsWished(version))
+      .filter(({ version }) => wanted.has(version) && !model.isAsWished(version))
       .map(({ version, reason }) => `version ${version}: ${reason}`);
   }
 

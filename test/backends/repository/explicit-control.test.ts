@@ -148,6 +148,18 @@ describe('with explicit control', () => {
     expect(opened.stateOf('slow', 1)).toBe('READY');
   });
 
+  test('a load says what is wrong with itself, and nothing of one before it', async () => {
+    await using opened = await openRepository(TWO_MODELS, { control: 'explicit', load: ['m'] });
+    const load = (config: object) => opened.repository.load('m', { config: JSON.stringify(config) });
+    await expect(load({ name: 'other' })).rejects.toThrow(/expected the name of the model's folder/);
+    expect(opened.stateOf('m', 2)).toMatch(/^READY .*expected the name of the model's folder/);
+    await expect(load({ version_policy: { specific: { versions: [7] } } })).rejects.toThrow(
+      "failed to load 'm', version 7: version_policy names it, but there is no folder 7",
+    );
+    expect(opened.stateOf('m', 2)).toBe('READY');
+    expect(await addendOf(opened.ready('m', 2))).toBe(2);
+  });
+
   test('loads and unloads of one model at the same time happen one after the other', async () => {
     await using opened = await openRepository(TWO_MODELS, { control: 'explicit' });
     const { repository } = opened;
