@@ -41,7 +41,7 @@ export interface Fault {
 }
 
 /** The longest that anything is waited for; what takes longer counts as hanging. */
-const LONGEST_WAIT_MS = 40_000;
+const LONGEST_WAIT_MS = 100_000;
 
 /** Resolves when it holds. @throws Error naming what didn't come about in time */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {

@@ -10,8 +10,9 @@ import type { Supervised } from './supervised.ts';
 /** One model twice, so that one can be held up while the other answers. */
 const MODELS = { slow: lingeringModel(4), fast: lingeringModel(1) };
 
-/** Values that hold the slow model up for a second or so, and for much longer than a test takes. */
-const LONG = 1500;
+/** Values that hold the slow model up for about a second, for some, so that a busy machine can crash it meanwhile, and for much longer than a test takes. */
+const A_SECOND = 1500;
+const LONG = 2500;
 const ENDLESS = 6000;
 
 const PRELOAD = fileURLToPath(new URL('./terminate-on-signal.ts', import.meta.url));
@@ -162,7 +163,7 @@ describe.skipIf(process.platform !== 'linux')('an end of the parent', () => {
   test('by SIGKILL leaves no orphan: what is in flight is answered, and the child ends', async () => {
     await using gateway = await startSupervised({ models: MODELS });
     const child = await gateway.childPid();
-    const { end } = await underWay(gateway, LONG);
+    const { end } = await underWay(gateway, A_SECOND);
     process.kill(gateway.pid, 'SIGKILL');
     expect(await end).toBe(200);
     await eventually(async () => !(await isAlive(child)));

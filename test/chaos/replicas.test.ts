@@ -136,20 +136,21 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
 
   test('one of them tells webhooks; one that is stopped past its lease is followed within five seconds, and tells nothing twice', async () => {
     const client = new Redis(redis.url);
+    /** Waits for one: who has just ended may hold the lease for a while yet, and on a busy machine it lapses now and then. */
     const leader = async (): Promise<number> => {
-      const [holder, expires] = await client.hmget('signalbox:{state}:lease:webhooks', 'holder', 'expires');
-      const [seconds] = await client.time();
-      return Number(expires) > Number(seconds) * 1000 ? Number(holder?.split(':')[1]) : 0;
+      let index = -1;
+      await eventually(async () => {
+        const [holder, expires] = await client.hmget('signalbox:{state}:lease:webhooks', 'holder', 'expires');
+        const [seconds] = await client.time();
+        if (Number(expires) <= Number(seconds) * 1000) return false;
+        index = replicas.findIndex(({ pid }) => pid === Number(holder?.split(':')[1]));
+        return index >= 0;
+      });
+      return index;
     };
     const reasons = (): readonly string[] =>
       receiver.received.map(({ body }) => (JSON.parse(body) as AuditLine).reason);
-    // One that has just ended may hold the lease for a while yet.
-    let [first, index] = [0, -1];
-    await eventually(async () => {
-      first = await leader();
-      index = replicas.findIndex(({ running }) => running.child.pid === first);
-      return index >= 0;
-    });
+    const index = await leader();
     await at(index).command('promote', 'told by the first');
     await eventually(() => reasons().includes('told by the first'));
     // Told at least once: what is told and not yet kept as told would be told again by whoever follows.
@@ -167,9 +168,7 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
     await eventually(() => reasons().includes('told by the second'));
     const takeoverMs = performance.now() - stoppedMs;
     await keptAsTold();
-    const second = await leader();
-    expect(second).not.toBe(first);
-    expect(replicas.map(({ running }) => running.child.pid)).toContain(second);
+    expect(await leader()).not.toBe(index);
     at(index).signal('SIGCONT');
     await allAt(body.weightsVersion);
     await at(index).command('resume', 'told after all');
@@ -183,19 +182,18 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
   });
 
   test('an edit at one replica holds there, and the others keep what they have until they get the same file', async () => {
-    const { weightsVersion } = await at(0).told();
     const edit = (replica: Replica): Promise<void> =>
       appendFile(join(replica.folder.path, 'experiments/digits.yaml'), '\n# edited\n');
-    await at(0).command('rollback', 'of the old file');
-    await allAt(weightsVersion + 1);
+    const { body } = await at(0).command('rollback', 'of the old file');
+    await allAt(body.weightsVersion);
     await edit(at(0));
     // In force at once; a command elsewhere is refused from when the store has it.
     await eventually(async () => (await at(0).history()).at(-1)?.action === 'edit');
-    expect(await at(0).told()).toMatchObject({ weightsVersion: weightsVersion + 2, status: 'running' });
-    expect(await at(1).told()).toMatchObject({ weightsVersion: weightsVersion + 1, winner: 'v1' });
+    expect(await at(0).told()).toMatchObject({ weightsVersion: body.weightsVersion + 1, status: 'running' });
+    expect(await at(1).told()).toMatchObject({ weightsVersion: body.weightsVersion, winner: 'v1' });
     expect((await at(1).command('promote', 'with another file')).status).toBe(409);
     await edit(at(1));
     await edit(at(2));
-    await allAt(weightsVersion + 2);
+    await allAt(body.weightsVersion + 1);
   });
 });

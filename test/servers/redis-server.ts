@@ -115,7 +115,7 @@ export async function startRedisCluster(program: string, cli: string): Promise<R
     }
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
     await promisify(execFile)(cli, ['--cluster', 'create', ...addresses, '--cluster-yes'], {
-      timeout: 30_000,
+      timeout: 100_000,
     });
     return {
       url: `redis+cluster://${addresses.join(',')}`,

@@ -1,6 +1,7 @@
 /** Versions that are taken out while a run of theirs goes on past its limit: nothing can end it, and nobody may wait for it. */
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Servable } from '../../../backends/servable.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 import { lingeringModel } from '../../models/small-models.ts';
 import { lentSlabsOf, openRepository, settle } from './open-repository.ts';
 import type { OpenedRepository } from './open-repository.ts';
@@ -39,9 +40,9 @@ test('an unload does not wait for a run that hangs: the index says what it waits
   expect(opened.stateOf('m', 1)).toBe(`UNLOADING ${WHY}`);
   expect(repository.draining).toEqual([hung]);
   await expect(ask(hung, 0)).rejects.toMatchObject({ fault: 'unavailable' });
-  await vi.waitFor(() => {
+  await eventuallyHolds(() => {
     expect(opened.stateOf('m', 1)).toBe('UNAVAILABLE unloaded');
-  }, 20_000);
+  });
   expect(repository.draining).toEqual([]);
   expect(lentSlabsOf(hung)).toBe(0);
   expect(events.onLingering.mock.calls).toEqual([['m', 1, WHY]]);
@@ -63,8 +64,8 @@ test('a version that is replaced while it hangs is told of, and goes when the ru
   await root.write({ 'm/1/model.onnx': lingeringModel(11) });
   await settle(opened);
   expect(await ask(opened.ready('m', 1), 3)).toBe(3);
-  await vi.waitFor(() => {
+  await eventuallyHolds(() => {
     expect(events.onLingering.mock.calls).toEqual([['m', 1, WHY]]);
     expect(repository.draining).toEqual([]);
-  }, 20_000);
+  });
 });

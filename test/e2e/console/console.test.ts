@@ -305,7 +305,7 @@ describe.skipIf(found.kind === 'missing')('the console, in a browser', () => {
     await demo.send(200);
     await Promise.all(
       pages.map(async (page, index) => {
-        await expect.poll(() => units(page).textContent(), { timeout: 30_000 }).not.toBe(before[index]);
+        await expect.poll(() => units(page).textContent()).not.toBe(before[index]);
         await page.getByRole('button', { name: 'Roll back…' }).click();
         await page.getByRole('dialog').getByText('The split, within a second').waitFor();
         expect(await page.getByText('Reconnecting').count()).toBe(0);

@@ -76,7 +76,7 @@ describe.skipIf(found.kind === 'missing')(
       await eventuallyHolds(() => expect(store.readDocument('x')).rejects.toThrow(StoreUnavailable));
       const startMs = performance.now();
       await expect(store.recordOutcomes([outcome(name)])).rejects.toThrow(StoreUnavailable);
-      expect(performance.now() - startMs).toBeLessThan(1000);
+      expect(performance.now() - startMs).toBeLessThan(5000);
       await own.start();
       await eventuallyHolds(async () => {
         expect(await store.recordOutcomes([outcome(name)])).toEqual(['duplicate']);

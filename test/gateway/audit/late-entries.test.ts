@@ -79,6 +79,8 @@ test.skipIf(found.kind === 'missing')(
     await redis.start();
     await eventually(async () => (await entries()).length === 2);
     expect(await entries()).toMatchObject([{ action: 'model.load' }, { action: 'model.unload', model: 'm' }]);
-    expect(await readdir(join(gateway.folder.path, 'spool'))).not.toContain('audit.jsonl');
+    await eventually(
+      async () => !(await readdir(join(gateway.folder.path, 'spool'))).includes('audit.jsonl'),
+    );
   },
 );

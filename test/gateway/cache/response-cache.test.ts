@@ -141,9 +141,16 @@ describe.skipIf(found.kind === 'missing')('in Redis', () => {
       [other, 4],
     ] as const)
       await eventually(async () => (await cacheOf(ask(gateway, 'reciprocal', value)))[1] === 'hit');
-    await eventually(async () => (await cacheOf(ask(one, 'reciprocal', 8)))[1] === 'hit');
-    expect(await cacheOf(ask(other, 'reciprocal', 8))).toEqual([200, 'hit']);
-    expect(await (await ask(other, 'reciprocal', 8)).json()).toMatchObject({ outputs: [{ data: [0.125] }] });
+    // On a busy machine a look may take longer than it may; what was run for it is asked for no more.
+    let value = 4;
+    await eventually(async () => {
+      value *= 2;
+      await eventually(async () => (await cacheOf(ask(one, 'reciprocal', value)))[1] === 'hit');
+      return (await cacheOf(ask(other, 'reciprocal', value)))[1] === 'hit';
+    });
+    expect(await (await ask(other, 'reciprocal', value)).json()).toMatchObject({
+      outputs: [{ data: [1 / value] }],
+    });
   });
 
   test('while it is away, or does not answer, requests run uncached and are counted', async () => {

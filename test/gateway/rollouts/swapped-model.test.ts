@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { RolloutState } from '../../../experiments/rollouts/state.ts';
 import { permutedClassifier, rightClassifier, slowClassifier } from '../../models/classifiers.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 import { eventually } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 import { history, startRollout, stateOf, travel } from './rolled-out.ts';
@@ -92,15 +93,18 @@ test('a swap is in the audit log by itself, with what stood before and after', a
     gateway.server.gateway.repository.model('classes')?.version(version)?.about;
   const before = about(1)?.digest;
   await swap(gateway, 1, OTHER_CONTROL);
-  const entries = await gateway.server.gateway.state.store.readAudit(0, 1000);
-  expect(entries.map(({ entry }) => entry)).toContainEqual(
-    expect.objectContaining({
-      kind: 'model',
-      action: 'model.replace',
-      model: 'classes',
-      actor: expect.objectContaining({ kind: 'file' }) as unknown,
-      before: { versions: [{ version: 1, state: 'READY', instances: 1, digest: before }] },
-      after: { versions: [{ version: 1, state: 'READY', instances: 1, digest: about(1)?.digest }] },
-    }),
-  );
+  // It is served before that is written.
+  await eventuallyHolds(async () => {
+    const entries = await gateway.server.gateway.state.store.readAudit(0, 1000);
+    expect(entries.map(({ entry }) => entry)).toContainEqual(
+      expect.objectContaining({
+        kind: 'model',
+        action: 'model.replace',
+        model: 'classes',
+        actor: expect.objectContaining({ kind: 'file' }) as unknown,
+        before: { versions: [{ version: 1, state: 'READY', instances: 1, digest: before }] },
+        after: { versions: [{ version: 1, state: 'READY', instances: 1, digest: about(1)?.digest }] },
+      }),
+    );
+  });
 });
