@@ -1,86 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { parseYaml } from '../../../documents/yaml-document.ts';
 import { countedMetrics } from '../../../experiments/counted-metric.ts';
-import { readExperiment } from '../../../experiments/definition.ts';
 import type { Experiment } from '../../../experiments/definition.ts';
 import { epochOf } from '../../../experiments/epoch.ts';
 import { experimentResults } from '../../../experiments/results/experiment-results.ts';
-import { readHistogram } from '../../../experiments/stores/histogram.ts';
-import { windowsOf } from '../../../experiments/stores/ledger.ts';
-import type { Outcome, UnitExposure } from '../../../experiments/stores/ledger.ts';
+import type { UnitExposure } from '../../../experiments/stores/ledger.ts';
 import { MemoryStore } from '../../../experiments/stores/memory/memory-store.ts';
-
-const START_MS = Date.UTC(2026, 10, 20, 12);
-const DAY_MS = 86_400_000;
-
-function experimentWith(fields: string): Experiment {
-  const text =
-    'key: digits\nmodel: digits\nstatus: running\ncontrol: v1\n' +
-    `variants: [{ name: v1, version: 1, weight: 1 }, { name: v2, version: 2, weight: 1 }]\n${fields}\n`;
-  return readExperiment(parseYaml(text, 'digits.yaml'), undefined);
-}
-
-/** What one unit did. */
-interface Unit {
-  readonly variant: string;
-  readonly outcomes?: Readonly<Record<string, number | readonly [x: number, y: number]>>;
-  readonly values?: Readonly<Record<string, number>>;
-  readonly category?: string;
-  readonly atMs?: number;
-}
-
-/** Brings units through a real store, and analyses what it has of them. */
-async function resultsOf(experiment: Experiment, units: readonly Unit[], nowMs = START_MS) {
-  const store = new MemoryStore();
-  const metrics = countedMetrics(experiment.metrics);
-  const { key, phase } = experiment;
-  const split = epochOf(experiment);
-  const exposures = units.map(({ variant, values = {}, category, atMs = START_MS }, index): UnitExposure => {
-    const unit = index.toString(16).padStart(16, '0');
-    const windowsMs = windowsOf(metrics);
-    return {
-      experiment: key,
-      phase,
-      epoch: split.epoch,
-      variant,
-      unit,
-      uid: unit,
-      atMs,
-      keyId: '',
-      values,
-      ...(category !== undefined && { category }),
-      windowsMs,
-    };
-  });
-  const ofVariant = (variant: string) => units.filter((unit) => unit.variant === variant).length;
-  await store.recordExposures({
-    epochs: [{ experiment: key, phase, ...split }],
-    requests: ['v1', 'v2'].map((variant) => ({
-      ...{ experiment: key, phase, epoch: split.epoch, variant, requests: ofVariant(variant) },
-      ...{ unitlessRequests: 0, errors: 0, uncounted: { override: 1 }, models: {} },
-    })),
-    units: exposures,
-  });
-  const outcomes = exposures.flatMap((exposure, index) =>
-    Object.entries(units[index]?.outcomes ?? {}).flatMap(([name, value]): readonly Outcome[] => {
-      const metric = metrics.find((known) => known.name === name);
-      const [x, y] = typeof value === 'number' ? [value, 1] : value;
-      const times = { issuedMs: exposure.atMs, receivedMs: exposure.atMs, expiresMs: exposure.atMs + DAY_MS };
-      return metric === undefined ? [] : [{ ...exposure, ...times, metric, value: { x, y } }];
-    }),
-  );
-  await store.recordOutcomes(outcomes);
-  return experimentResults(experiment, await store.tallies(key, phase, metrics, nowMs), nowMs);
-}
-
-/** As many units of each variant, with what `of` says of the i-th. */
-function both(count: number, of: (index: number, variant: string) => Omit<Unit, 'variant'>): readonly Unit[] {
-  return ['v1', 'v2'].flatMap((variant) =>
-    Array.from({ length: count }, (_, index) => ({ variant, ...of(index, variant) })),
-  );
-}
-
-const CORRECT = 'metrics: [{ name: correct, kind: proportion, role: goal }]';
+import { CORRECT, DAY_MS, START_MS, both, experimentWith, resultsOf } from './analysed-units.ts';
+import type { Unit } from './analysed-units.ts';
 
 describe('from what a store has', () => {
   test('a goal that is clearly better ships, with the variants’ units and requests beside it', async () => {
@@ -179,24 +105,6 @@ describe('from what a store has', () => {
     expect(perView?.control).toBeCloseTo(0.499, 9);
   });
 
-  test('a ratio whose sums were begun by an older release is left out, as nothing says how skewed it is', () => {
-    const experiment = experimentWith('metrics: [{ name: per_view, kind: ratio, role: goal }]');
-    const sums = { units: 500, sumX: 100, sumX2: 100, sumX3: 100, sumY: 1000, sumY2: 4000, sumXY: 300 };
-    const older = { ...sums, sumY3: 0, sumX2Y: 0, sumXY2: 0, histogram: readHistogram([]) };
-    const { key, phase } = experiment;
-    const split = epochOf(experiment);
-    const arm = {
-      ...{ units: 500, requests: 500, unitsByDay: {}, unitsByKey: {}, models: {}, switched: 0 },
-      ...{ unitlessRequests: 0, errors: 0, uncounted: {}, outputs: {}, metrics: { per_view: older } },
-    };
-    const epochs = [{ epoch: split.epoch, split, variants: { v1: arm, v2: arm } }];
-    const results = experimentResults(experiment, { experiment: key, phase, epochs, untested: {} }, START_MS);
-    expect(results.leftOut).toMatchObject([
-      { metric: 'per_view', reason: expect.stringContaining('older release') as string },
-    ]);
-    expect(results.metrics).toEqual([]);
-  });
-
   test('what the gateway measures is shown without being asked for, and where a metric names it as its source', async () => {
     const experiment = experimentWith(
       'metrics: [{ name: p90, kind: quantile, quantile: 0.9, source: compute, role: guardrail }]',
@@ -234,36 +142,6 @@ describe('from what a store has', () => {
     expect(await outcome('')).toBe('worse');
     expect(await outcome('guardrails: [{ metric: p90, maximumHarm: 0.3 }]')).toBe('open');
   });
-});
-
-test('a goal that winsorising would make the same for all takes its part of the level all the same', async () => {
-  const experiment = experimentWith(
-    'metrics: [{ name: bought, kind: proportion, role: goal }, { name: revenue, kind: mean, role: goal, winsorize: 0.99 }]',
-  );
-  const alphas = async (buyers: number) => {
-    const units = both(1000, (index) => ({
-      outcomes: { bought: index < buyers ? 1 : 0, revenue: index < buyers ? 20 : 0 },
-    }));
-    const { metrics, leftOut } = await resultsOf(experiment, units);
-    return [metrics.find(({ name }) => name === 'bought')?.alpha, leftOut.length];
-  };
-  expect(await alphas(3)).toEqual([0.025, 1]);
-  expect(await alphas(30)).toEqual([0.025, 0]);
-});
-
-test('a metric that winsorising would make the same for all is left out, and its result says why', async () => {
-  const experiment = experimentWith('metrics: [{ name: revenue, kind: mean, role: goal, winsorize: 0.99 }]');
-  const paying = (share: number) =>
-    both(1000, (index) => ({ outcomes: { revenue: index < 1000 * share ? 50 : 0 } }));
-  const { metrics, leftOut } = await resultsOf(experiment, paying(0.008));
-  expect(metrics).toEqual([]);
-  expect(leftOut).toEqual([
-    {
-      metric: 'revenue',
-      reason: expect.stringContaining('winsorize: 0.99 would cap every value at 0') as string,
-    },
-  ]);
-  expect((await resultsOf(experiment, paying(0.02))).metrics).toMatchObject([{ name: 'revenue' }]);
 });
 
 describe('units without a value', () => {
@@ -326,70 +204,6 @@ test('units of each split are held against the shares of that split', async () =
       { variant: 'v1', units: 149, expected: 149 },
       { variant: 'v2', units: 51, expected: 51 },
     ],
-  });
-});
-
-test('a metric that can’t be analysed is named with its reason, and the others are analysed', async () => {
-  const experiment = experimentWith(
-    'metrics: [{ name: correct, kind: proportion, role: goal }, { name: delta, kind: quantile, quantile: 0.5 }]',
-  );
-  const units = both(100, (index) => ({ outcomes: { correct: 1, delta: index - 50 } }));
-  const { metrics, leftOut } = await resultsOf(experiment, units);
-  expect(metrics.map(({ name }) => name)).toEqual(['correct']);
-  expect(leftOut).toEqual([
-    { metric: 'delta', reason: 'it has values below zero, whose distribution is not analysed' },
-  ]);
-});
-
-describe('fixed values of guardrails', () => {
-  const GUARDED =
-    'metrics: [{ name: correct, kind: proportion, role: goal }, { name: errors, kind: proportion, source: error_rate, role: guardrail }]\n' +
-    'guardrails: [{ metric: errors, maximum: 0.05 }]';
-
-  /** Version 2 is right more often, and fails as often as said. */
-  const units = (failures: number) =>
-    both(1000, (index, variant) => ({
-      outcomes: { correct: Number(index % 10 < (variant === 'v2' ? 9 : 7)) },
-      values: { error_rate: Number((index * 7) % 1000 < (variant === 'v2' ? failures : 20)) },
-    }));
-
-  test('a variant that is beyond one for sure does not ship, however much better its goal is, and the result says why', async () => {
-    const results = await resultsOf(experimentWith(GUARDED), units(200));
-    expect(results.metrics.find(({ name }) => name === 'correct')).toMatchObject({ outcome: 'better' });
-    expect(results.verdict).toBe('keep v1');
-    expect(results.decision).toEqual({ kind: 'keep', variant: 'v1', why: 'guardrail' });
-    expect(results.thresholds).toMatchObject([
-      { metric: 'errors', variant: 'v1', bound: 'maximum', value: 0.05, estimate: 0.02, outcome: 'within' },
-      { metric: 'errors', variant: 'v2', bound: 'maximum', value: 0.05, estimate: 0.2, outcome: 'beyond' },
-    ]);
-    expect(results.thresholds[1]?.p).toBeLessThan(0.025);
-  });
-
-  test('what is beyond it and may be chance is told as open, and decides nothing', async () => {
-    const results = await resultsOf(
-      experimentWith(GUARDED.replace('maximum: 0.05', 'maximum: 0.05, maximumHarm: 5')),
-      units(52),
-    );
-    expect(results.thresholds[1]).toMatchObject({ variant: 'v2', estimate: 0.052, outcome: 'open' });
-    expect(results.verdict).toBe('ship v2');
-  });
-
-  test('a control that is beyond one is told, and no other variant is blamed for it', async () => {
-    const experiment = experimentWith(GUARDED.replace('maximum: 0.05', 'minimum: 0.1, maximumHarm: 10'));
-    const results = await resultsOf(experiment, units(200));
-    expect(results.thresholds).toMatchObject([
-      { variant: 'v1', bound: 'minimum', outcome: 'beyond' },
-      { variant: 'v2', bound: 'minimum', outcome: 'within' },
-    ]);
-    expect(results.verdict).toBe('ship v2');
-  });
-
-  test('there is nothing to tell before there are units', async () => {
-    const results = await resultsOf(experimentWith(GUARDED), []);
-    expect(results.thresholds).toMatchObject([
-      { variant: 'v1', estimate: null, units: 0, outcome: 'no_data' },
-      { variant: 'v2', estimate: null, units: 0, outcome: 'no_data' },
-    ]);
   });
 });
 

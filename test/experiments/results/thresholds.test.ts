@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { both, experimentWith, resultsOf } from './analysed-units.ts';
+
+describe('fixed values of guardrails', () => {
+  const GUARDED =
+    'metrics: [{ name: correct, kind: proportion, role: goal }, { name: errors, kind: proportion, source: error_rate, role: guardrail }]\n' +
+    'guardrails: [{ metric: errors, maximum: 0.05 }]';
+
+  /** Version 2 is right more often, and fails as often as said. */
+  const units = (failures: number) =>
+    both(1000, (index, variant) => ({
+      outcomes: { correct: Number(index % 10 < (variant === 'v2' ? 9 : 7)) },
+      values: { error_rate: Number((index * 7) % 1000 < (variant === 'v2' ? failures : 20)) },
+    }));
+
+  test('a variant that is beyond one for sure does not ship, however much better its goal is, and the result says why', async () => {
+    const results = await resultsOf(experimentWith(GUARDED), units(200));
+    expect(results.metrics.find(({ name }) => name === 'correct')).toMatchObject({ outcome: 'better' });
+    expect(results.verdict).toBe('keep v1');
+    expect(results.decision).toEqual({ kind: 'keep', variant: 'v1', why: 'guardrail' });
+    expect(results.thresholds).toMatchObject([
+      { metric: 'errors', variant: 'v1', bound: 'maximum', value: 0.05, estimate: 0.02, outcome: 'within' },
+      { metric: 'errors', variant: 'v2', bound: 'maximum', value: 0.05, estimate: 0.2, outcome: 'beyond' },
+    ]);
+    expect(results.thresholds[1]?.p).toBeLessThan(0.025);
+  });
+
+  test('what is beyond it and may be chance is told as open, and decides nothing', async () => {
+    const results = await resultsOf(
+      experimentWith(GUARDED.replace('maximum: 0.05', 'maximum: 0.05, maximumHarm: 5')),
+      units(52),
+    );
+    expect(results.thresholds[1]).toMatchObject({ variant: 'v2', estimate: 0.052, outcome: 'open' });
+    expect(results.verdict).toBe('ship v2');
+  });
+
+  test('a control that is beyond one is told, and no other variant is blamed for it', async () => {
+    const experiment = experimentWith(GUARDED.replace('maximum: 0.05', 'minimum: 0.1, maximumHarm: 10'));
+    const results = await resultsOf(experiment, units(200));
+    expect(results.thresholds).toMatchObject([
+      { variant: 'v1', bound: 'minimum', outcome: 'beyond' },
+      { variant: 'v2', bound: 'minimum', outcome: 'within' },
+    ]);
+    expect(results.verdict).toBe('ship v2');
+  });
+
+  test('there is nothing to tell before there are units', async () => {
+    const results = await resultsOf(experimentWith(GUARDED), []);
+    expect(results.thresholds).toMatchObject([
+      { variant: 'v1', estimate: null, units: 0, outcome: 'no_data' },
+      { variant: 'v2', estimate: null, units: 0, outcome: 'no_data' },
+    ]);
+  });
+});
