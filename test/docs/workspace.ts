@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, glob, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join, relative } from 'node:path';
 import { ROOT } from '../e2e/cli.ts';
@@ -7,6 +7,12 @@ import { freePort } from '../servers/free-port.ts';
 /** What a reader's clone has and a page may need; the tests and the measurements' results are left out. */
 const LEFT_OUT =
   /^(?:\.git|node_modules|dist|coverage|test|bench\/results)(?:\/|$)|\.(?:db|db-shm|db-wal|jsonl)$/;
+
+/**
+ * Source in which no port stands. In a clone each file of it is a link, so that Node finds it compiled as it is for every other test: compiled
+ * anew for each clone, it is most of what a start takes.
+ */
+const LINKED = /^(?:gateway\/(?!cli\/)|backends\/|experiments\/|documents\/).*\.ts$/;
 
 /** Where the ports that the documentation names are written in a clone: the demo, what `init` writes, what commands call. */
 const PORTS_STAND_IN = ['demo/signalbox.yaml', 'demo/hints.txt', 'gateway/cli'];
@@ -64,7 +70,7 @@ export async function openWorkspace({ clone, npx }: WorkspaceOptions): Promise<W
   };
 }
 
-/** Places that earlier pages have left, empty. In a clone that stands where one stood before, Node finds the source compiled. */
+/** Places that earlier pages have left, empty. In a clone that stands where one stood before, Node finds the rest compiled too. */
 const left: string[] = [];
 
 async function takePlace(): Promise<AsyncDisposable & { readonly path: string }> {
@@ -96,9 +102,12 @@ exec ${folder}/node_modules/.bin/node ${folder}/bin/signalbox.js "$@"
 
 async function copyClone(folder: string): Promise<void> {
   const wanted = (source: string): boolean => !LEFT_OUT.test(relative(ROOT, source));
+  const filter = (source: string): boolean => wanted(source) && !LINKED.test(relative(ROOT, source));
   for (const name of await readdir(ROOT)) {
-    if (wanted(join(ROOT, name)))
-      await cp(join(ROOT, name), join(folder, name), { recursive: true, filter: wanted });
+    if (wanted(join(ROOT, name))) await cp(join(ROOT, name), join(folder, name), { recursive: true, filter });
+  }
+  for await (const file of glob('{gateway,backends,experiments,documents}/**/*.ts', { cwd: ROOT })) {
+    if (LINKED.test(file)) await symlink(join(ROOT, file), join(folder, file));
   }
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
 }
