@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { askAdmin, keyHeader } from './admin-client.ts';
 import { DemoOutcomes } from './demo-outcomes.ts';
 import type { OutcomeCounts } from './demo-outcomes.ts';
@@ -14,6 +15,8 @@ export interface TrafficOptions {
   readonly requests: number;
   /** Requests under way at once. */
   readonly concurrency: number;
+  /** Requests a second at most; left out: as fast as they are answered. */
+  readonly rate?: number;
   /** One JSON object on stdout in place of the table. */
   readonly json: boolean;
 }
@@ -113,6 +116,8 @@ class Traffic {
   readonly #variants = new Map<string, VariantTally>();
   readonly #outcomes: DemoOutcomes;
   #started = 0;
+  /** When the rate lets the next request go, in the time of `performance.now()`. */
+  #nextMs = 0;
   #sent = 0;
   #failed = 0;
   #firstFailure: string | null = null;
@@ -176,11 +181,22 @@ class Traffic {
   async #sendUntilDone(): Promise<void> {
     while (this.#started < this.#options.requests) {
       const index = this.#started++;
+      await this.#turn();
       const user = index % this.#options.users;
       // Each user works through all the scans, from a place of their own, so that no variant gets the easy ones.
       const scan = this.#scans[(user + Math.floor(index / this.#options.users)) % this.#scans.length];
       if (scan !== undefined) await this.#sendOne(user, scan);
     }
+  }
+
+  /** Waits until the rate lets another request go. */
+  async #turn(): Promise<void> {
+    const { rate } = this.#options;
+    if (rate === undefined) return;
+    const nowMs = performance.now();
+    const atMs = Math.max(nowMs, this.#nextMs);
+    this.#nextMs = atMs + 1000 / rate;
+    await pause(atMs - nowMs);
   }
 
   async #sendOne(user: number, scan: Scan): Promise<void> {

@@ -20,6 +20,7 @@ function trafficCommand(): Command {
     .option('--users <n>', 'how many users', positive, 30_000)
     .option('--requests <n>', 'how many requests', positive, 30_000)
     .option('--concurrency <n>', 'requests under way at once', positive, 16)
+    .option('--rate <n>', 'requests a second at most (default: as fast as they are answered)', positive)
     .option('--json', 'for machines: one JSON object at the end')
     .action(
       async (options: {
@@ -28,6 +29,7 @@ function trafficCommand(): Command {
         users: number;
         requests: number;
         concurrency: number;
+        rate?: number;
         json?: true;
       }) => {
         const summary = await sendTraffic({ ...options, json: options.json === true });

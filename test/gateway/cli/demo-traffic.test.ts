@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { sendTraffic } from '../../../gateway/cli/demo-traffic.ts';
 import { createKey } from '../../../gateway/trust/api-key.ts';
 import { run } from '../../e2e/cli.ts';
 import { keysYaml } from '../keys-yaml.ts';
@@ -29,4 +30,17 @@ test('the demo’s traffic sends the key of SIGNALBOX_KEY, outcomes too, and say
   const taken = await traffic(key.text);
   expect(taken).toContain('20 of 20 requests, 0 failed');
   expect(taken).not.toContain('the first failure');
+});
+
+test('no more requests a second go than the rate lets', async () => {
+  await using gateway = await startGateway({ admin: true, repository: join(DEMO_FOLDER, 'models') });
+  const startMs = performance.now();
+  const { sent, failed } = await sendTraffic({
+    url: gateway.url(''),
+    admin: `http://${gateway.server.bound.admin ?? ''}`,
+    ...{ users: 11, requests: 11, concurrency: 4, rate: 10, json: true },
+  });
+  expect({ sent, failed }).toEqual({ sent: 11, failed: 0 });
+  // Timers count in whole milliseconds.
+  expect(performance.now() - startMs).toBeGreaterThan(990);
 });
