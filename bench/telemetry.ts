@@ -5,18 +5,16 @@ import type { AddressInfo } from 'node:net';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { temporaryFolder } from '../test/models/temporary-folder.ts';
-import { CONNECTIONS, DEMO, digitRequests } from './digits.ts';
+import { CONNECTIONS, DEMO, WARM_UP_SECONDS, digitRequests } from './digits.ts';
 import { loadFromOutside, startServer } from './process.ts';
 import type { ServerProcess } from './process.ts';
 import { print, printFigure, spread } from './report.ts';
 
-const WARM_UP_SECONDS = 4;
+/** A figure is the mean of that many seconds, each beside one of every other contender: a shared machine changes within seconds. */
+const SLICES = 10;
 
-/**
- * A figure is the mean of that many seconds, each beside one of every other contender: a shared machine changes within seconds. One of them has
- * a scrape, so that there are as many as the Prometheus of `deploy/compose` makes, which is three times as many as most.
- */
-const SLICES = 5;
+/** One second in so many has a scrape, as the Prometheus of `deploy/compose` makes it, which is three times as often as most. */
+const SCRAPE_EVERY = 5;
 
 /** What is on, beside the gateway itself. */
 interface Telemetry {
@@ -42,7 +40,7 @@ const CONTENDERS: readonly Telemetry[] = [
   { name: 'all of it', metrics: true, logs: true, traces: true, asked: 0.92 },
 ];
 
-const rounds = Number(process.argv[2] ?? 9);
+const rounds = Number(process.argv[2] ?? 5);
 
 /** Takes spans and does nothing with them: a collector has a machine of its own. */
 const collector = createServer((request, reply) => {
@@ -100,12 +98,13 @@ async function measureRound(): Promise<void> {
       return { contender, server, answers: 0, seconds: 0, mainThreadMs: 0 };
     }),
   );
-  for (const { server } of contenders) await load(server, WARM_UP_SECONDS);
+  for (const { contender, server } of contenders)
+    await Promise.all([load(server, WARM_UP_SECONDS), contender.metrics && scrape(server)]);
   for (let slice = 0; slice < SLICES; slice += 1) {
     for (const measured of contenders) {
       const { contender, server } = measured;
       await server.measure();
-      const isScraped = contender.metrics && slice === Math.floor(SLICES / 2);
+      const isScraped = contender.metrics && slice % SCRAPE_EVERY === 0;
       const [{ answers, perSecond }] = await Promise.all([load(server, 1), isScraped && scrape(server)]);
       const { mainThreadMs } = await server.measure();
       measured.answers += answers;

@@ -10,6 +10,7 @@ import { findServer } from '../test/servers/debian-server.ts';
 import { freePort } from '../test/servers/free-port.ts';
 import { temporaryFolder } from '../test/models/temporary-folder.ts';
 import { httpRequest } from './load/http-request.ts';
+import { WARM_UP_SECONDS } from './digits.ts';
 import { loadFromOutside, startServer } from './process.ts';
 import { median, print, printFigure, spread } from './report.ts';
 import type { LoadResult } from './load/load-result.ts';
@@ -99,10 +100,10 @@ try {
     });
   const ofNginx: number[] = [];
   const ofGateway: number[] = [];
-  // The first round warms up, and is not counted.
-  for (let round = 0; round <= rounds; round++) {
+  // Both have the same server behind them, which is warmed up with them.
+  for (const port of Object.values(ports)) await load(port, WARM_UP_SECONDS);
+  for (let round = 0; round < rounds; round++) {
     const perSecond = [await load(ports.nginx, SECONDS), await load(ports.signalbox, SECONDS)] as const;
-    if (round === 0) continue;
     ofNginx.push(perSecond[0].perSecond);
     ofGateway.push(perSecond[1].perSecond);
   }
