@@ -4,7 +4,13 @@ import { fileURLToPath } from 'node:url';
 import type { LoadOptions } from './load/http-load.ts';
 import type { LoadResult } from './load/load-result.ts';
 import type { LoadMessage } from './load/load-process.ts';
-import type { LongestTurn, ServerMeasure, ServerMessage, ServerQuestion } from './servers/messages.ts';
+import type {
+  GatewayPorts,
+  LongestTurn,
+  ServerMeasure,
+  ServerMessage,
+  ServerQuestion,
+} from './servers/messages.ts';
 
 function start(file: string): ChildProcess {
   const path = fileURLToPath(new URL(file, import.meta.url));
@@ -57,6 +63,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly grpcPort: number | undefined;
   /** Where its metrics are scraped. */
   readonly metricsPort: number | undefined;
+  /** Where each of several gateways serves; undefined for a process of one. */
+  readonly gateways: readonly GatewayPorts[] | undefined;
   /** Asks the server what it has measured of itself since the last time it was asked. */
   measure(): Promise<ServerMeasure>;
   /** The longest turn of its event loop under a load, from when the load is well under way. */
@@ -65,7 +73,7 @@ export interface ServerProcess extends AsyncDisposable {
 
 export async function startServer(file: string, question: ServerQuestion = {}): Promise<ServerProcess> {
   const child = start(file);
-  const ready = nextMessage<Pick<ServerProcess, 'port' | 'grpcPort' | 'metricsPort'>>(child);
+  const ready = nextMessage<Pick<ServerProcess, 'port' | 'grpcPort' | 'metricsPort' | 'gateways'>>(child);
   child.send(question);
   const bound = await ready;
   const tell = (message: ServerMessage): void => {

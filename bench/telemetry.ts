@@ -8,6 +8,7 @@ import { temporaryFolder } from '../test/models/temporary-folder.ts';
 import { CONNECTIONS, DEMO, WARM_UP_SECONDS, digitRequests } from './digits.ts';
 import { loadFromOutside, startServer } from './process.ts';
 import type { ServerProcess } from './process.ts';
+import type { GatewayPorts } from './servers/messages.ts';
 import { print, printFigure, spread } from './report.ts';
 
 /** A figure is the mean of that many seconds, each beside one of every other contender: a shared machine changes within seconds. */
@@ -65,13 +66,14 @@ await using folder = await temporaryFolder(
   Object.fromEntries(CONTENDERS.map((contender, index) => [`${index}.yaml`, configOf(contender)])),
 );
 
-function startContender(contender: Telemetry): Promise<ServerProcess> {
-  const { metrics, logs } = contender;
-  const index = CONTENDERS.indexOf(contender);
-  return startServer('./servers/gateway.ts', {
-    config: join(folder.path, `${index}.yaml`),
-    ...(logs && { logFile: join(folder.path, `${index}.log`) }),
-    ...(!metrics && { uncounted: true }),
+/** All of them in one process: how one fares is partly luck, and what runs at each request is compiled for all of them alike. */
+function startContenders(): Promise<ServerProcess> {
+  return startServer('./servers/gateways.ts', {
+    gateways: CONTENDERS.map(({ metrics, logs }, index) => ({
+      config: join(folder.path, `${index}.yaml`),
+      ...(logs && { logFile: join(folder.path, `${index}.log`) }),
+      ...(!metrics && { uncounted: true }),
+    })),
   });
 }
 
@@ -85,27 +87,27 @@ const figures = new Map<Telemetry, Figures>(
 );
 const requests = digitRequests();
 
-function load({ port }: ServerProcess, seconds: number): ReturnType<typeof loadFromOutside> {
+function load({ port }: GatewayPorts, seconds: number): ReturnType<typeof loadFromOutside> {
   return loadFromOutside({ host: '127.0.0.1', port, requests, connections: CONNECTIONS, seconds });
 }
 
-/** Processes of their own for each round: how one fares is partly luck, which would stay with it for all of them. */
 async function measureRound(): Promise<void> {
-  await using running = new AsyncDisposableStack();
-  const contenders = await Promise.all(
-    CONTENDERS.map(async (contender) => {
-      const server = running.use(await startContender(contender));
-      return { contender, server, answers: 0, seconds: 0, mainThreadMs: 0 };
-    }),
-  );
-  for (const { contender, server } of contenders)
-    await Promise.all([load(server, WARM_UP_SECONDS), contender.metrics && scrape(server)]);
+  await using server = await startContenders();
+  const contenders = CONTENDERS.map((contender, index) => {
+    const at = server.gateways?.[index];
+    if (at === undefined) throw new Error(`the gateway '${contender.name}' did not start`);
+    return { contender, at, answers: 0, seconds: 0, mainThreadMs: 0 };
+  });
+  for (const { contender, at } of contenders)
+    await Promise.all([load(at, WARM_UP_SECONDS / 2), contender.metrics && scrape(at)]);
   for (let slice = 0; slice < SLICES; slice += 1) {
-    for (const measured of contenders) {
-      const { contender, server } = measured;
+    // Each comes after every other one: the first after a pause may fare otherwise than the last.
+    const first = slice % contenders.length;
+    for (const measured of [...contenders.slice(first), ...contenders.slice(0, first)]) {
+      const { contender, at } = measured;
       await server.measure();
       const isScraped = contender.metrics && slice % SCRAPE_EVERY === 0;
-      const [{ answers, perSecond }] = await Promise.all([load(server, 1), isScraped && scrape(server)]);
+      const [{ answers, perSecond }] = await Promise.all([load(at, 1), isScraped && scrape(at)]);
       const { mainThreadMs } = await server.measure();
       measured.answers += answers;
       measured.seconds += answers / perSecond;
@@ -118,7 +120,7 @@ async function measureRound(): Promise<void> {
   }
 }
 
-async function scrape({ metricsPort = 0 }: ServerProcess): Promise<void> {
+async function scrape({ metricsPort }: GatewayPorts): Promise<void> {
   const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`, {
     headers: { accept: 'application/openmetrics-text' },
   });
@@ -127,7 +129,7 @@ async function scrape({ metricsPort = 0 }: ServerProcess): Promise<void> {
 
 print(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}`);
 print(
-  `digits model, v2 JSON, ${CONNECTIONS} connections, ${rounds} rounds of ${SLICES} s each, second by second in turn, in new processes`,
+  `digits model, v2 JSON, ${CONNECTIONS} connections, ${rounds} rounds of ${SLICES} s each, second by second in turn, in one process, a new one each round`,
 );
 for (let round = 0; round < rounds; round++) await measureRound();
 collector.closeAllConnections();

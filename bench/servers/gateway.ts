@@ -1,16 +1,12 @@
 /** The gateway itself, as `signalbox serve` runs it. */
-import { openSync } from 'node:fs';
 import { loadConfig } from '../../gateway/config/load-config.ts';
 import { serve } from '../../gateway/server.ts';
 import { openLog } from '../../gateway/telemetry/log-sink.ts';
 import { serveBench } from './server-process.ts';
 
-serveBench(async ({ config = 'signalbox.yaml', logFile, uncounted }) => {
+serveBench(async ({ config = 'signalbox.yaml' }) => {
   const loaded = await loadConfig(config, process.env);
-  const log = logFile === undefined ? openLog({ logLevel: 'warn' }) : openLog(loaded, openSync(logFile, 'a'));
-  const server = await serve(loaded, log);
-  if (uncounted === true)
-    Object.assign(server.gateway.metrics, { recordRequest: () => undefined, recordBatch: () => undefined });
+  const server = await serve(loaded, openLog({ logLevel: 'warn' }));
   const portOf = (address: string | undefined): number => Number(address?.split(':').at(-1));
   let [rowsBefore, batchesBefore] = [0, 0];
   return {

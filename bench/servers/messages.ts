@@ -4,10 +4,23 @@ export interface ServerQuestion {
   readonly config?: string;
   /** Files of models. */
   readonly models?: readonly string[];
-  /** Where the gateway's log goes; left out: warnings go to stderr. */
+  /** Several gateways in the one process. */
+  readonly gateways?: readonly BenchedGateway[];
+}
+
+export interface BenchedGateway {
+  /** A `signalbox.yaml`. */
+  readonly config: string;
+  /** Where its log goes; left out: warnings go to stderr. */
   readonly logFile?: string;
-  /** The gateway counts nothing: what counting costs is found by leaving it out. */
+  /** It counts nothing: what counting costs is found by leaving it out. */
   readonly uncounted?: true;
+}
+
+/** Where one of them serves. */
+export interface GatewayPorts {
+  readonly port: number;
+  readonly metricsPort: number;
 }
 
 /** What a server under test is told; it answers the questions among them. */

@@ -1,4 +1,4 @@
-import type { LongestTurn, ServerMeasure, ServerMessage, ServerQuestion } from './messages.ts';
+import type { GatewayPorts, LongestTurn, ServerMeasure, ServerMessage, ServerQuestion } from './messages.ts';
 
 export interface RunningServer {
   readonly port: number;
@@ -6,6 +6,8 @@ export interface RunningServer {
   readonly grpcPort?: number;
   /** Where its metrics are scraped. */
   readonly metricsPort?: number;
+  /** Where each of several gateways serves. */
+  readonly gateways?: readonly GatewayPorts[];
   averageBatch(): Promise<number | undefined>;
   stop(): Promise<unknown>;
 }
@@ -42,8 +44,8 @@ export function serveBench(start: (question: ServerQuestion) => Promise<RunningS
       process.on('message', (message: ServerMessage) => {
         answers[message]();
       });
-      const { port, grpcPort, metricsPort } = server;
-      process.send?.({ port, grpcPort, metricsPort });
+      const { port, grpcPort, metricsPort, gateways } = server;
+      process.send?.({ port, grpcPort, metricsPort, gateways });
     });
   });
 }
