@@ -72,6 +72,11 @@ export class LoadShedder {
     }
   }
 
+  /** The longest wait that a request of a caller of that priority is let in for, in milliseconds. */
+  bearableMs(priority: Priority): number {
+    return this.#config.waitMs * PATIENCE[priority];
+  }
+
   /**
    * Asked before the body is received, of the shortest queue that the call may come into, and again of the one that it comes into.
    *
@@ -79,7 +84,7 @@ export class LoadShedder {
    */
   checkQueue(priority: Priority, queue: Queue): void {
     const waitMs = queue.expectedWaitMs;
-    const mostMs = this.#config.waitMs * PATIENCE[priority];
+    const mostMs = this.bearableMs(priority);
     if (waitMs === undefined || waitMs <= mostMs) return;
     this.#onShed('wait', queue.about.model);
     throw new QueueTooLong(

@@ -28,9 +28,10 @@ export class QueuesAhead {
   /**
    * The shortest queue that a call may come into: whoever can't bear that one can bear none.
    *
+   * @param bearableMs where a queue has no longer a wait, it is not asked whether another one is shorter still
    * @returns undefined where a version may answer that is not known to have a queue
    */
-  shortest({ model, version, isOverride }: CallTarget): Queue | undefined {
+  shortest({ model, version, isOverride }: CallTarget, bearableMs: number): Queue | undefined {
     const served = this.#repository.model(model);
     if (served === undefined || isOverride) return undefined;
     if (version !== undefined) return served.version(Number(version));
@@ -45,6 +46,7 @@ export class QueuesAhead {
       if (servable === undefined) continue;
       const waitMs = servable.expectedWaitMs;
       if (waitMs === undefined) return undefined;
+      if (waitMs <= bearableMs) return servable;
       if (waitMs >= shortestMs) continue;
       shortest = servable;
       shortestMs = waitMs;

@@ -121,12 +121,10 @@ export class Pipeline {
         priority: read.priority,
         timeoutMs: read.timeoutMs,
         cacheKey: read.cacheKey,
-        ...(version instanceof UpstreamVersion && {
-          id: read.id,
-          parameters: read.parameters,
-          tensorParameters: read.tensorParameters,
-          traceContext: record.traceContext,
-        }),
+        id: read.id,
+        parameters: read.parameters,
+        tensorParameters: read.tensorParameters,
+        traceContext: version instanceof UpstreamVersion ? record.traceContext : undefined,
         deadlineMs: this.#deadlineOf(call),
         signal: call.signal,
       }));

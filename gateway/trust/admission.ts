@@ -3,10 +3,11 @@ import { idOf } from './api-key.ts';
 import type { TokenVerifier } from './jwt.ts';
 import type { KeyRing } from './key-ring.ts';
 import { ANYBODY, STRANGER, isLoopback } from './principal.ts';
+import type { Priority } from './priority.ts';
 import type { Principal } from './principal.ts';
 import { requireModel } from './rights.ts';
 import type { Limits } from '../limits/limits.ts';
-import type { LoadShedder, Queue } from '../overload/load-shedder.ts';
+import type { LoadShedder } from '../overload/load-shedder.ts';
 import type { QueuesAhead } from '../overload/queues-ahead.ts';
 import type { Standing } from '../limits/bucket.ts';
 import type { RouteScope, Scope } from './scopes.ts';
@@ -165,8 +166,7 @@ export class Admission {
       if (spends === 'rows') {
         this.#shedder?.checkProcess(principal.priority);
         this.#limits.look(principal);
-        const ahead = this.#queueAhead(head);
-        if (ahead !== undefined) this.#shedder?.checkQueue(principal.priority, ahead);
+        if (this.#shedder !== undefined) this.#checkQueue(this.#shedder, principal.priority, head);
         return { principal, standing: undefined, leave };
       }
       const taken = this.#limits.takeOne(principal);
@@ -184,10 +184,12 @@ export class Admission {
     }
   }
 
-  #queueAhead(head: CallerHead): Queue | undefined {
+  #checkQueue(shedder: LoadShedder, priority: Priority, head: CallerHead): void {
     const { model, version } = head;
-    if (model === undefined) return undefined;
-    return this.#queues?.shortest({ model, version, isOverride: head.header('x-experiment') !== undefined });
+    if (model === undefined || this.#queues === undefined) return;
+    const target = { model, version, isOverride: head.header('x-experiment') !== undefined };
+    const ahead = this.#queues.shortest(target, shedder.bearableMs(priority));
+    if (ahead !== undefined) shedder.checkQueue(priority, ahead);
   }
 
   #identify(head: CallerHead): Principal | Promise<Principal> {

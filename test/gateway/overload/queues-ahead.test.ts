@@ -24,8 +24,8 @@ function ahead(
 const call: CallTarget = { model: 'digits', version: undefined, isOverride: false };
 
 /** How long the wait is that a call is held to; undefined: to none. */
-const waitOf = (queues: QueuesAhead, changes: Partial<CallTarget> = {}) =>
-  queues.shortest({ ...call, ...changes })?.expectedWaitMs;
+const waitOf = (queues: QueuesAhead, changes: Partial<CallTarget> = {}, bearableMs = 0) =>
+  queues.shortest({ ...call, ...changes }, bearableMs)?.expectedWaitMs;
 
 test('without an experiment it is the queue of the highest version', () => {
   expect(waitOf(ahead({ 1: 0, 2: 700 }))).toBe(700);
@@ -46,6 +46,16 @@ test('with an experiment it is the shortest of those that its variants may get',
   expect(waitOf(ahead(waits, variants([0, 10, 10])))).toBe(0);
   // The control answers for others, whatever its weight.
   expect(waitOf(ahead({ ...waits, 1: 200 }, variants([0, 10, 0])))).toBe(200);
+});
+
+test('where one can be borne it is not asked whether another one is shorter', () => {
+  const queues = ahead(
+    { 1: 500, 2: 300, 3: 400 },
+    { variants: [1, 2, 3].map((version) => ({ name: `v${version}`, version, weight: 1 })) },
+  );
+  expect([100, 300, 450, 500].map((bearableMs) => waitOf(queues, {}, bearableMs))).toEqual([
+    300, 300, 300, 500,
+  ]);
 });
 
 test('a variant that nobody is split into may be meant by name', () => {
