@@ -134,5 +134,7 @@ function terminalEnvironment(notes: string): NodeJS.ProcessEnv {
     PATH: [join(notes, 'bin'), ...path].join(delimiter),
     CURL_HOME: notes,
     NO_COLOR: '1',
+    // It warns of a Node that is older than the one that the project brings along.
+    npm_config_loglevel: 'error',
   };
 }
