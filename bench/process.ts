@@ -30,12 +30,18 @@ function nextMessage<Message>(child: ChildProcess): Promise<Message> {
   });
 }
 
-/** Runs a load in a process of its own. */
+/** The process that the next load runs in, warmed up by those before it. */
+let idle: ChildProcess | undefined;
+
+/** Runs a load in a process of its own. One that has run before is taken where there is one: a load that is compiled anew each time takes as much of the machine as the server. */
 export async function loadFromOutside(
   options: LoadOptions,
   onUnderWay = (): void => undefined,
 ): Promise<LoadResult> {
-  const child = start('./load/load-process.ts');
+  const child = idle ?? start('./load/load-process.ts');
+  idle = undefined;
+  child.ref();
+  child.channel?.ref();
   child.send(options);
   let answered = await nextMessage<LoadMessage>(child);
   if (answered === 'under way') {
@@ -43,6 +49,10 @@ export async function loadFromOutside(
     onUnderWay();
     answered = await result;
   }
+  // It ends when this process does, which needn't wait for it.
+  child.unref();
+  child.channel?.unref();
+  idle = child;
   if (answered.failures > 0)
     throw new Error(`${answered.failures} of ${answered.answers} answers were errors`);
   return answered;

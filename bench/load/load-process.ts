@@ -1,4 +1,7 @@
-/** The load generator's process: takes one job by message, says when the load is under way, and answers with its result. */
+/**
+ * The load generator's process: takes one job by message after the other, says when the load is under way, and answers with its result.
+ * It ends with whoever started it.
+ */
 import { runLoad } from './http-load.ts';
 import type { LoadOptions } from './http-load.ts';
 import type { LoadResult } from './load-result.ts';
@@ -9,13 +12,10 @@ const tell = (message: LoadMessage): void => {
   process.send?.(message);
 };
 
-process.once('message', (job: LoadOptions) => {
+process.on('message', (job: LoadOptions) => {
   const requests = job.requests.map((request) => Buffer.from(request));
   const loaded = runLoad({ ...job, requests }, () => {
     tell('under way');
   });
-  void loaded.then((result) => {
-    tell(result);
-    process.disconnect();
-  });
+  void loaded.then(tell);
 });
