@@ -8,6 +8,7 @@ import { startReceiver } from '../servers/webhook-receiver.ts';
 import type { WebhookReceiver } from '../servers/webhook-receiver.ts';
 import { findRedis, startRedis } from '../servers/redis-server.ts';
 import type { RunningRedis } from '../servers/redis-server.ts';
+import { leaseHolder } from './lease-holder.ts';
 import { Replica } from './replica.ts';
 import type { AuditLine } from './replica.ts';
 import { expectWhole } from './whole-history.ts';
@@ -136,18 +137,7 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
 
   test('one of them tells webhooks; one that is stopped past its lease is followed within five seconds, and tells nothing twice', async () => {
     const client = new Redis(redis.url);
-    /** Waits for one: who has just ended may hold the lease for a while yet, and on a busy machine it lapses now and then. */
-    const leader = async (): Promise<number> => {
-      let index = -1;
-      await eventually(async () => {
-        const [holder, expires] = await client.hmget('signalbox:{state}:lease:webhooks', 'holder', 'expires');
-        const [seconds] = await client.time();
-        if (Number(expires) <= Number(seconds) * 1000) return false;
-        index = replicas.findIndex(({ pid }) => pid === Number(holder?.split(':')[1]));
-        return index >= 0;
-      });
-      return index;
-    };
+    const leader = (): Promise<number> => leaseHolder(client, 'webhooks', replicas);
     const reasons = (): readonly string[] =>
       receiver.received.map(({ body }) => (JSON.parse(body) as AuditLine).reason);
     const index = await leader();

@@ -15,6 +15,7 @@ import type { CuttableLink } from '../servers/cuttable-link.ts';
 import { findFaketime, offBy } from '../servers/faketime.ts';
 import { findRedis, startRedis } from '../servers/redis-server.ts';
 import type { RunningRedis } from '../servers/redis-server.ts';
+import { leaseHolder } from './lease-holder.ts';
 import { Replica, USERS } from './replica.ts';
 import type { AuditLine } from './replica.ts';
 import { rolloutFiles } from './walking-rollout.ts';
@@ -46,18 +47,7 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
   let links: readonly CuttableLink[] = [];
   let replicas: Replica[] = [];
 
-  /** Who leads, once somebody does: on a busy machine the lease lapses now and then. */
-  const leader = async (): Promise<number> => {
-    let index = -1;
-    await eventually(async () => {
-      const [holder, expires] = await client.hmget('signalbox:{state}:lease:rollouts', 'holder', 'expires');
-      const [seconds] = await client.time();
-      if (Number(expires) <= Number(seconds) * 1000) return false;
-      index = replicas.findIndex(({ pid }) => pid === Number(holder?.split(':')[1]));
-      return index >= 0;
-    });
-    return index;
-  };
+  const leader = (): Promise<number> => leaseHolder(client, 'rollouts', replicas);
   const leaseExpires = async (): Promise<number> =>
     Number(await client.hget('signalbox:{state}:lease:rollouts', 'expires'));
   const at = (index: number): Replica => {
