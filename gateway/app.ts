@@ -35,9 +35,13 @@ import { torchserveInferenceRoutes } from './faces/torchserve/inference-routes.t
 import { torchserveManagementRoutes } from './faces/torchserve/management-routes.ts';
 import { torchservePing } from './faces/torchserve/ping.ts';
 import { v2Routes } from './faces/v2/routes.ts';
+import { LONGEST_PART, answerUnreadablePath } from './faces/unreadable-paths.ts';
 import { hangUpOnUnused } from './faces/unused-connections.ts';
 import type { Gateway } from './gateway.ts';
 import type { TlsCredentials } from './tls.ts';
+
+/** Where TorchServe's names stand on each plane. */
+const TORCHSERVE_PREFIX = { data: '/predictions', control: '/models' } as const;
 
 /** The data plane's HTTP application; it listens to nothing yet. */
 export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Promise<FastifyInstance> {
@@ -49,7 +53,9 @@ export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Pr
     torchservePing(scope, gateway);
   });
   await app.register((scope) => predictRoutes(scope, gateway));
-  await app.register((scope) => torchserveInferenceRoutes(scope, gateway), { prefix: '/predictions' });
+  await app.register((scope) => torchserveInferenceRoutes(scope, gateway), {
+    prefix: TORCHSERVE_PREFIX.data,
+  });
   await app.register((scope) => {
     outcomeRoutes(scope, gateway.state.outcomes);
   });
@@ -87,7 +93,7 @@ export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): P
     (scope) => {
       torchserveManagementRoutes(scope, gateway);
     },
-    { prefix: '/models' },
+    { prefix: TORCHSERVE_PREFIX.control },
   );
   await app.register((scope) => {
     keyRoutes(scope, gateway);
@@ -98,6 +104,7 @@ export async function buildAdminPlane(gateway: Gateway, tls?: TlsCredentials): P
 function baseApp(gateway: Gateway, kind: 'data' | 'control', tls?: TlsCredentials): FastifyInstance {
   const { config, log, door } = gateway;
   const { timeouts } = config;
+  const answerHeaders = edgeAnswerHeaders(kind, tls !== undefined);
   const app = fastify<Server>({
     // Fastify's own logging makes a child logger for every request; what is worth a line is logged by name instead.
     logger: false,
@@ -118,13 +125,14 @@ function baseApp(gateway: Gateway, kind: 'data' | 'control', tls?: TlsCredential
     // What arrives on an open connection while it stops is answered, and the connection closed after it.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 200 },
+    routerOptions: { maxParamLength: LONGEST_PART },
+    frameworkErrors: answerUnreadablePath(answerHeaders, TORCHSERVE_PREFIX[kind]),
   });
   hangUpOnUnused(app, tls !== undefined);
   app.server.maxConnections = config.limits.connections;
   answerErrors(app, log);
   countRefusedCalls(app, gateway.metrics);
-  screenRequests(app, gateway, edgeAnswerHeaders(kind, tls !== undefined));
+  screenRequests(app, gateway, answerHeaders);
   cutOffSlowReaders(app, timeouts.requestMs);
   dropGoneCallers(app, () => {
     gateway.metrics.recordRefusal('cancelled', 'http');

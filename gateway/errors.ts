@@ -39,7 +39,11 @@ export const ERRORS = {
     meaning: "The keys can't be changed: their file can't be written, or the state store is away.",
   },
   unknown_model: { status: 404, meaning: 'No model of that name is served, or it has no such version.' },
-  unknown_path: { status: 404, meaning: 'There is nothing at that path, or not for that method.' },
+  unknown_path: { status: 404, meaning: 'There is nothing at that path.' },
+  method_not_allowed: {
+    status: 405,
+    meaning: 'The path does not take that method; `Allow` says which ones it takes.',
+  },
   invalid_version: { status: 400, meaning: 'The version in the path is not a whole number above 0.' },
   model_unavailable: { status: 503, meaning: 'The model or version is known, but is not ready to answer.' },
   variant_unavailable: {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { GatewayError } from '../errors.ts';
 import { fromFrameworkError } from './framework-error.ts';
 import { answerAndHangUp } from './lingering-answer.ts';
+import { methodsAt } from './methods-at.ts';
 import { errorHeaders } from './retry-after.ts';
 import { shownPath } from './shown-path.ts';
 
@@ -20,10 +21,21 @@ export function answerErrors(app: FastifyInstance, log: Logger, body = PLAIN): v
     sendError(request, reply, known, body);
   });
   app.setNotFoundHandler((request, reply) => {
-    const path = shownPath(request.url).slice(0, 200);
-    const error = new GatewayError('unknown_path', `there is nothing at ${request.method} ${path}`);
-    sendError(request, reply, error, body);
+    sendError(request, reply, nothingThere(request), body);
   });
+}
+
+function nothingThere({ server, method, url }: FastifyRequest): GatewayError {
+  const path = shownPath(url);
+  const shown = path.slice(0, 200);
+  const methods = methodsAt(server.declaredRoutes, path);
+  return methods.length === 0
+    ? new GatewayError('unknown_path', `there is nothing at ${method} ${shown}`)
+    : new GatewayError(
+        'method_not_allowed',
+        `${shown} does not take ${method}; expected ${methods.join(' or ')}`,
+        { headers: { allow: methods.join(', ') } },
+      );
 }
 
 function sendError(request: FastifyRequest, reply: FastifyReply, error: GatewayError, body: ErrorBody): void {

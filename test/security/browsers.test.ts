@@ -75,7 +75,7 @@ test('no other site is told that it may read an answer', async () => {
         'access-control-request-headers': 'x-api-key',
       },
     });
-    expect(preflight.status).toBe(404);
+    expect(preflight.status).toBe(405);
     for (const { headers } of [simple, preflight])
       expect([...headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([]);
   }

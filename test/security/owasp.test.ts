@@ -374,7 +374,7 @@ describe('API9:2023 Improper Inventory Management', () => {
   });
 
   test.each(['OPTIONS', 'PATCH', 'PROPFIND'])('%s is answered nowhere', async (method) => {
-    expect((await ask('/v2', keys.caller, { method })).status).toBe(404);
+    expect((await ask('/v2', keys.caller, { method })).status).toBe(405);
   });
 });
 

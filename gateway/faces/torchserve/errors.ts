@@ -17,15 +17,22 @@ export function answerTorchserveErrors(app: FastifyInstance, { log, repository }
   answerErrors(app, log, (error, { params }): TorchserveError => {
     const { model = '' } = params as { readonly model?: string };
     const isVersion = error.code === 'unknown_model' && repository.model(model) !== undefined;
-    const type = isVersion ? 'ModelVersionNotFoundException' : typeOf(error);
-    return { code: error.status, type, message: error.message };
+    return isVersion
+      ? { ...torchserveError(error), type: 'ModelVersionNotFoundException' }
+      : torchserveError(error);
   });
+}
+
+/** An error that concerns no model's version. */
+export function torchserveError(error: GatewayError): TorchserveError {
+  return { code: error.status, type: typeOf(error), message: error.message };
 }
 
 const TYPES: Partial<Record<ErrorCode, string>> = {
   unknown_model: 'ModelNotFoundException',
   unknown_file: 'ModelNotFoundException',
   unknown_path: 'ResourceNotFoundException',
+  method_not_allowed: 'MethodNotAllowedException',
   unauthorized: 'InvalidKeyException',
   forbidden: 'InvalidKeyException',
   timeout: 'RequestTimeoutException',

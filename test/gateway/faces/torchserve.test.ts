@@ -129,12 +129,24 @@ describe('errors have TorchServe’s code, type and message', () => {
       'ResourceNotFoundException',
       'there is nothing at POST /predictions/digits/1/2',
     ],
+    ['/predictions/%ff', 400, 'BadRequestException', "the path /predictions/%ff can't be decoded"],
   ])('%s', async (path, code, type, message) => {
     const response = await send(path);
     expect(response.status).toBe(code);
     const error = (await response.json()) as { message: string };
     expect(error).toEqual({ code, type, message: error.message });
     expect(error.message).toMatch(message);
+  });
+
+  test('a method that the path does not take', async () => {
+    const response = await fetch(gateway.url('/predictions/digits'), { method: 'DELETE' });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe('POST, PUT');
+    expect(await response.json()).toEqual({
+      code: 405,
+      type: 'MethodNotAllowedException',
+      message: '/predictions/digits does not take DELETE; expected POST or PUT',
+    });
   });
 
   test('a body that is no image', async () => {

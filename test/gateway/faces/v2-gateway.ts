@@ -42,6 +42,11 @@ export class V2Gateway implements AsyncDisposable {
     return fetch(this.#gateway.url(path));
   }
 
+  /** A call without a body, by any method. */
+  send(path: string, method: string): Promise<Response> {
+    return fetch(this.#gateway.url(path), { method });
+  }
+
   /** The level that it logs from. */
   get logLevel(): string {
     return this.#gateway.server.gateway.log.level;

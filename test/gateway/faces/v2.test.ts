@@ -69,11 +69,37 @@ describe('what the server and its models say of themselves', () => {
     ['/v2/models/simple/versions/0', 400, "specified version string '0'"],
     ['/v2/models/broken/ready', 503, 'failed to load'],
     ['/v2/nothing', 404, 'there is nothing at GET /v2/nothing'],
+    ['/v2/models/%ff/ready', 400, "the path /v2/models/%ff/ready can't be decoded"],
+    ['/v2/models/%E0%A4%A', 400, '% itself is %25'],
+    [`/v2/models/${'m'.repeat(201)}/ready`, 404, 'a name in it has more than 200 characters'],
   ])('GET %s answers %i', async (path, status, message) => {
     const response = await gateway.get(path);
     expect(response.status).toBe(status);
     expect(await errorOf(response)).toContain(message);
   });
+
+  test.each([
+    ['GET', '/v2/models/simple/infer', 'POST'],
+    ['GET', '/v2/repository/models/simple/load', 'POST'],
+    ['DELETE', '/v2/models/simple/versions/1', 'GET, HEAD'],
+    ['PUT', '/v2/logging', 'GET, HEAD, POST'],
+    ['GET', '/predict/simple', 'POST'],
+    ['POST', '/v2/health/live', 'GET, HEAD'],
+  ])('%s %s answers 405, as Triton does, with the methods that it takes', async (method, path, allow) => {
+    const response = await gateway.send(path, method);
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe(allow);
+    expect(await errorOf(response)).toBe(
+      `${path} does not take ${method}; expected ${allow.replaceAll(', ', ' or ')}`,
+    );
+  });
+
+  test.each(['/v2/models//infer', '/v2/models/simple/infer/', '/v2/models/simple/versions/1/2'])(
+    'there is nothing at %s, whatever the method',
+    async (path) => {
+      for (const method of ['GET', 'POST']) expect((await gateway.send(path, method)).status).toBe(404);
+    },
+  );
 });
 
 describe('inference', () => {
