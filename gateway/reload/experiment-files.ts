@@ -22,7 +22,7 @@ import type { Look } from './settled-folder.ts';
 export interface ReloadReport {
   /** Files whose new text, or removal, took effect. */
   readonly changed: readonly string[];
-  /** What was refused, told once for each text; the last good version stays. */
+  /** What was refused, told once for each text and its problems; the last good version stays. */
   readonly refused: readonly Refusal[];
 }
 
@@ -190,7 +190,7 @@ export class ExperimentFiles {
     }
     const kept = new Map([...this.#sources].filter(([file]) => files.has(file)));
     const isIdle = fresh.size === 0 && kept.size === this.#sources.size;
-    if (isIdle) return { changed: [], refused: this.#news(refused) };
+    if (isIdle) return { changed: [], refused: this.#news(refused, files) };
     const { accepted, clashes } = accept(kept, fresh);
     for (const [file, problems] of clashes) refused.set(file, problems);
 
@@ -204,7 +204,7 @@ export class ExperimentFiles {
         if (!isDraft(source)) this.#gone.set(source.experiment.key, source);
       for (const source of accepted.values()) if (!isDraft(source)) this.#gone.delete(source.experiment.key);
     }
-    return { changed, refused: this.#news(refused) };
+    return { changed, refused: this.#news(refused, files) };
   }
 
   #misfitsOf({ document, experiment }: Source): readonly PlacedMisfit[] {
@@ -221,9 +221,16 @@ export class ExperimentFiles {
   }
 
   /** Of what is refused, what has not been told yet. */
-  #news(refused: ReadonlyMap<string, readonly Problem[]>): readonly Refusal[] {
+  #news(refused: ReadonlyMap<string, readonly Problem[]>, files: Look['files']): readonly Refusal[] {
     const told = this.#told;
-    this.#told = new Map([...refused].map(([file, problems]) => [file, JSON.stringify(problems)]));
+    // Whoever edits a refused file again is told again, of the same problem too: silence would say that it took effect.
+    const textOf = (file: string): string | undefined => {
+      const state = files.get(file);
+      return state?.kind === 'unreadable' ? undefined : state?.text;
+    };
+    this.#told = new Map(
+      [...refused].map(([file, problems]) => [file, JSON.stringify([problems, textOf(file)])]),
+    );
     return [...refused]
       .filter(([file]) => told.get(file) !== this.#told.get(file))
       .map(([file, problems]) => ({ file, problems }));

@@ -124,6 +124,15 @@ describe('an edit', () => {
     expect(watched.weights).toEqual({ a: 10 });
   });
 
+  test('of a refused file that leaves it as bad as it was is told again', async () => {
+    await using watched = await WatchedFolder.start({ 'a.yaml': experiment() });
+    await watched.write({ 'a.yaml': experiment({ weight: -1 }) });
+    const { problems } = await watched.lookTwice();
+    await watched.write({ 'a.yaml': `${experiment({ weight: -1 })}# now?\n` });
+    expect(await watched.lookTwice()).toEqual({ changed: [], refused: ['a.yaml'], problems });
+    expect(await watched.look()).toEqual(NOTHING_NEW);
+  });
+
   test('that is bad does not keep the good ones beside it from taking effect', async () => {
     await using watched = await WatchedFolder.start({
       'a.yaml': experiment(),
