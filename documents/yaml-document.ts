@@ -43,7 +43,7 @@ export function parseYaml(text: string, file: string): YamlDocument {
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0) {
     const told = faults.slice(0, MAX_SYNTAX_ERRORS);
-    throw new InvalidDocuments(told.map((error) => placed(error.pos[0], syntaxMessage(error))));
+    throw new InvalidDocuments(told.map((error) => placed(error.pos[0], syntaxMessage(error, text))));
   }
   refuseBadAliases(document, placed);
   let data: unknown;
@@ -64,7 +64,11 @@ export function parseYaml(text: string, file: string): YamlDocument {
   };
 }
 
-function syntaxMessage(error: YAMLError): string {
+function syntaxMessage(error: YAMLError, text: string): string {
+  if (error.code === 'DUPLICATE_KEY') {
+    const [key = ''] = /^[^:\n,}]*/.exec(text.slice(error.pos[0], error.pos[0] + 64)) ?? [];
+    return `the key ${key.trim()} is there twice; leave one of them out`;
+  }
   if (error.code === 'MULTIPLE_DOCS') return 'a second document starts here; expected one document a file';
   const firstLine = error.message.split('\n')[0] ?? error.message;
   return firstLine.replace(/ at line \d+, column \d+:?$/, '');

@@ -94,7 +94,7 @@ export function readMetricValue(metric: CountedMetric, value: unknown): MetricVa
     case 'count':
       return isAmount(value) && Number.isInteger(value) && value >= 0
         ? { x: value, y: 1 }
-        : { expected: 'a whole number >= 0' };
+        : { expected: 'a whole number from 0 to 1e15' };
     case 'mean':
     case 'quantile':
       return isAmount(value) ? { x: value, y: 1 } : { expected: 'a number from -1e15 to 1e15' };

@@ -61,6 +61,8 @@ async function refuseTooLarge(file: Uint8Array, maxPixels: number): Promise<void
 }
 
 function damaged(cause: unknown): InvalidImage {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new InvalidImage('undecodable', `the image is damaged: ${reason}`, { cause });
+  const said = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+  // A decoder that goes on after a fault says the same of each line of pixels.
+  const reason = [...new Set(said.map((line) => line.trim()))].filter((line) => line !== '').slice(0, 3);
+  return new InvalidImage('undecodable', `the image is damaged: ${reason.join('; ')}`, { cause });
 }

@@ -22,6 +22,7 @@ import {
   refuseUnsupported,
 } from './parameters.ts';
 import type { NamedParameters, SchedulePolicy } from './parameters.ts';
+import { LARGEST_DIMENSION, MAX_RANK } from './shape-limits.ts';
 import { tensorFromBytes } from './tensor-binary.ts';
 import { tensorFromJson } from './tensor-json.ts';
 import { WholeNumbers } from './whole-numbers.ts';
@@ -48,9 +49,6 @@ export interface V2Request extends WantedOutputs, SchedulePolicy {
   /** The names of the wanted outputs; left out: all of them. */
   readonly outputs?: readonly string[] | undefined;
 }
-
-/** Dimensions of a tensor; ONNX Runtime itself has models of six at most in practice. */
-const MAX_RANK = 32;
 
 /**
  * Reads a request's body.
@@ -138,8 +136,10 @@ function readShape(input: JsonObject, where: string): readonly number[] {
   if (shape.length > MAX_RANK)
     throw invalid(`${where}.shape has ${shape.length} dimensions; at most ${MAX_RANK} are read`);
   return shape.map((size, axis) => {
-    if (typeof size !== 'number' || !Number.isInteger(size) || size < 0 || size > 2 ** 31) {
-      throw invalid(`${where}.shape[${axis}] is ${nameOf(size)}; expected a whole number >= 0`);
+    if (typeof size !== 'number' || !Number.isInteger(size) || size < 0 || size > LARGEST_DIMENSION) {
+      throw invalid(
+        `${where}.shape[${axis}] is ${nameOf(size)}; expected a whole number from 0 to ${LARGEST_DIMENSION}`,
+      );
     }
     return size;
   });

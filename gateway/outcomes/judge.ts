@@ -121,7 +121,7 @@ function notGivenOut({ models }: Principal): string {
 function whyNotCounted({ experiment, variant }: Receipt): string {
   return experiment === ''
     ? 'no experiment routed the request'
-    : `the request was not split: variant "${variant}" of "${experiment}" was forced, or given to all`;
+    : `the request was not split: variant "${variant}" of "${experiment}" was forced, given to all, or answered for one that could not`;
 }
 
 /** What to tell of an outcome that the store did not count. */

@@ -335,6 +335,6 @@ test.each(['__proto__', 'constructor'])('a key named %s is refused and does no h
 
 test('a key that stands twice is refused, so that none of the two wins in silence', async () => {
   expect(await refusalsOf(`${TEXT}coverage: 1\ncoverage: 0\n`)).toEqual([
-    'a.yaml:9:1: Map keys must be unique',
+    'a.yaml:9:1: the key coverage is there twice; leave one of them out',
   ]);
 });

@@ -9,6 +9,7 @@ import {
   readSchedulePolicy,
   refuseUnsupported,
 } from '../../open-inference/parameters.ts';
+import { LARGEST_DIMENSION, MAX_RANK } from '../../open-inference/shape-limits.ts';
 import { tensorFromBytes } from '../../open-inference/tensor-binary.ts';
 import type { InferMessage, InputMessage } from './infer-message.ts';
 import { tensorFromContents } from './tensor-contents.ts';
@@ -19,9 +20,6 @@ export interface GrpcRequest extends Decoded {
   /** The outputs in whose place so many classes are wanted. */
   readonly classesByOutput: ReadonlyMap<string, number>;
 }
-
-/** Dimensions of a tensor; ONNX Runtime itself has models of six at most in practice. */
-const MAX_RANK = 32;
 
 /** @throws GatewayError */
 export function readGrpcRequest(message: InferMessage): GrpcRequest {
@@ -50,8 +48,11 @@ function readInput(input: InputMessage, index: number, raw: Uint8Array | undefin
   }
   if (shape.length > MAX_RANK)
     throw invalid(`${where}.shape has ${shape.length} dimensions; at most ${MAX_RANK} are read`);
-  const odd = shape.findIndex((size) => size < 0 || size > 2 ** 31);
-  if (odd >= 0) throw invalid(`${where}.shape[${odd}] is ${shape[odd] ?? 0}; expected a whole number >= 0`);
+  const odd = shape.findIndex((size) => size < 0 || size > LARGEST_DIMENSION);
+  if (odd >= 0)
+    throw invalid(
+      `${where}.shape[${odd}] is ${shape[odd] ?? 0}; expected a whole number from 0 to ${LARGEST_DIMENSION}`,
+    );
   refuseUnsupported(input.parameters, where);
   const head = { name, datatype, shape };
   if (raw === undefined) return tensorFromContents(head, contents ?? new Uint8Array(), where);

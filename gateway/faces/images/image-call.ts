@@ -12,10 +12,7 @@ import type { Gateway } from '../../gateway.ts';
 import type { Call, Decoded } from '../../pipeline/call.ts';
 import { acceptAnyBody, isLong, receiveBody } from '../body.ts';
 import { CallBody } from '../forwarded-call.ts';
-import { MOST_FIELD_BYTES } from './uploads.ts';
-
-/** Files of one request; each of them is a row of the batch. */
-const MAX_FILES = 256;
+import { MOST_FIELD_BYTES, MOST_FILES } from './uploads.ts';
 
 /** The images of a call, read. */
 export interface ImageCall extends Decoded {
@@ -40,8 +37,8 @@ export async function acceptImages(
   await app.register(multipart, {
     limits: {
       fileSize: bodyLimitBytes,
-      files: MAX_FILES,
-      fields: MAX_FILES,
+      files: MOST_FILES,
+      fields: MOST_FILES,
       fieldSize: MOST_FIELD_BYTES,
       headerPairs: 100,
     },

@@ -10,6 +10,9 @@ export type FieldNames = readonly [string, ...string[]];
 
 const FILE: FieldNames = ['file'];
 
+/** The most files of a form, each of them a row of the batch; and the most fields of text. */
+export const MOST_FILES = 256;
+
 /** What a field of text may have, as its parser is told. */
 export const MOST_FIELD_BYTES = 64 * 1024;
 
@@ -120,7 +123,11 @@ function readForm(
 }
 
 /** The parser of forms has errors without a class or a status of their own for what breaks off or isn't formed as it says. */
-function asRefusal(error: Error): GatewayError {
+function asRefusal(error: Error & { readonly code?: string }): GatewayError {
+  if (error.code === 'FST_FILES_LIMIT' || error.code === 'FST_FIELDS_LIMIT') {
+    const message = `the form has more than ${MOST_FILES} ${error.code === 'FST_FILES_LIMIT' ? 'files' : 'fields of text'}; send them in several requests`;
+    return new GatewayError('body_too_large', message, { cause: error });
+  }
   return error.constructor === Error && !('statusCode' in error)
     ? damagedForm(error.message, error)
     : fromFrameworkError(error);

@@ -41,12 +41,19 @@ function readOutcomes(body: Uint8Array | undefined): readonly (SentOutcome | Mal
   }
   return items.map((item) => {
     if (checkOutcome.Check(item)) return item;
-    // The companion of an unknown key's error says less.
-    const error = checkOutcome.Errors(item).find(({ keyword }) => keyword !== 'boolean');
-    const where = error?.instancePath.slice(1).replaceAll('/', '.') ?? '';
-    const wrong = `${where === '' ? 'the outcome' : where} ${error?.message ?? 'is wrong'}; expected {"prediction_id": "…", "metric": "…", "value": …}`;
+    const wrong = `${whatIsWrong(item)}; expected {"prediction_id": "…", "metric": "…", "value": …}`;
     // One of a list is refused by itself, as a value that its metric doesn't take is.
     if (Array.isArray(read)) return { malformed: wrong };
     throw new GatewayError('invalid_request', `the body is no outcome: ${wrong} or a list of them`);
   });
+}
+
+function whatIsWrong(item: unknown): string {
+  // The companion of an unknown key's error says less.
+  const error = checkOutcome.Errors(item).find(({ keyword }) => keyword !== 'boolean');
+  const where = error?.instancePath.slice(1).replaceAll('/', '.') ?? '';
+  // Of a value that is none of its kinds the first kind alone would be told.
+  if (where.split('.')[0] === 'value')
+    return 'value must be a number, true, false or {"numerator": number, "denominator": number}';
+  return `${where === '' ? 'the outcome' : where} ${error?.message ?? 'is wrong'}`;
 }

@@ -52,11 +52,14 @@ test('an SVG file, by name', async () => {
   expect((await refusalOf(svg)).message).toBe('images of format svg are not read; send jpeg, png, webp');
 });
 
-test.each([0.8, 0.95])('a JPEG of which only %d has arrived', async (share) => {
+test.each([0.5, 0.8, 0.95])('a JPEG of which only %d has arrived', async (share) => {
   const file = await plain().jpeg().toBuffer();
   const refusal = await refusalOf(file.subarray(0, Math.floor(file.length * share)));
   expect(refusal).toMatchObject({ fault: 'undecodable' });
   expect(refusal.message).toMatch(/^the image is damaged: .*premature end/);
+  const said = refusal.message.split('; ');
+  expect(new Set(said).size).toBe(said.length);
+  expect(refusal.message).not.toContain('\n');
 });
 
 test('a PNG whose pixels are damaged', async () => {

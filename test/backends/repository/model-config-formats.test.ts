@@ -287,7 +287,7 @@ describe('what is wrong is refused in the same words in both formats', () => {
       /^config\.pbtxt:2:42: parameters\.signalbox\.string_value: is not the JSON text of the fields under signalbox: /,
     );
     expect((await refusals(() => readText(parameter('{"labels": "a", "labels": "b"}')))).at(0)).toMatch(
-      /Map keys must be unique/,
+      /the key "labels" is there twice/,
     );
   });
 });

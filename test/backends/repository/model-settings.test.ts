@@ -60,7 +60,9 @@ test('YAML that cannot be parsed is told with its line and column', async () => 
   await using root = await temporaryFolder({ 'm/config.yaml': 'max_batch_size: 1\nmax_batch_size: 2\n' });
   const settings = await settingsIn(root);
   if (settings.kind === 'read') throw new Error('expected a refusal');
-  expect(settings.problems).toMatchObject([{ line: 2, column: 1, message: 'Map keys must be unique' }]);
+  expect(settings.problems).toMatchObject([
+    { line: 2, column: 1, message: 'the key max_batch_size is there twice; leave one of them out' },
+  ]);
 });
 
 test('the fingerprint changes with the configuration and with the labels, and with nothing else', async () => {

@@ -64,7 +64,13 @@ test('a list is judged one by one, each refusal with its place, its code and wha
       { index: 4, code: 'unknown_metric', message: expect.stringContaining('correct, revenue') as string },
       { index: 5, code: 'bad_value', message: expect.stringContaining('0, 1, false or true') as string },
       { index: 6, code: 'bad_value' },
-      { index: 7, code: 'not_counted', message: expect.stringContaining('was forced') as string },
+      {
+        index: 7,
+        code: 'not_counted',
+        message: expect.stringMatching(
+          /was forced, given to all, or answered for one that could not$/,
+        ) as string,
+      },
       { index: 8, code: 'not_counted', message: expect.stringContaining('no experiment') as string },
     ],
   });
@@ -108,7 +114,12 @@ describe('a body that is none of outcomes is refused whole, and counts nothing',
     [
       'a value that is a list',
       { prediction_id: 'x', metric: 'y', value: [1] },
-      'the body is no outcome: value',
+      'the body is no outcome: value must be a number, true, false or {"numerator": number, "denominator": number};',
+    ],
+    [
+      'a fraction without its denominator',
+      { prediction_id: 'x', metric: 'y', value: { numerator: 1, denominator: null } },
+      'true, false or {"numerator": number, "denominator": number};',
     ],
     ['too many', Array(1001).fill({ prediction_id: 'x', metric: 'y', value: 1 }), 'at most 1000'],
   ])('%s', async (_, sent, message) => {

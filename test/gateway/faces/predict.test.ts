@@ -152,6 +152,12 @@ describe('POST /predict', () => {
       'the image has 20000x20000 pixels; at most 64000000 are decoded',
     ],
     ['a body over the limit', () => new Uint8Array(2_200_000), 413, 'at most 2097152'],
+    [
+      'more files than are read',
+      () => form(Array<Uint8Array>(257).fill(scan.subarray(0, 1))),
+      413,
+      'the form has more than 256 files; send them in several requests',
+    ],
     ['a file over the limit', () => form([new Uint8Array(2_200_000)]), 413, ''],
   ])('%s is refused, and the next call is answered', async (_, make, status, message) => {
     const response = await predict(await make());

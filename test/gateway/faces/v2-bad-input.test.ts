@@ -39,7 +39,7 @@ describe('bad input is told apart, and the process serves on', () => {
       'a negative dimension',
       withInput({ shape: [-1, 4] }),
       400,
-      'shape[0] is the number -1; expected a whole number >= 0',
+      'shape[0] is the number -1; expected a whole number from 0 to 2147483648',
     ],
     [
       'a shape that would take all the memory',

@@ -213,7 +213,14 @@ describe('typed contents', () => {
     ],
     ['halves', 'FP16', [1], { fp32_contents: [1] }, 'FP16, which goes in raw_input_contents only'],
     ['an unknown type', 'FLOAT', [1], {}, "datatype is 'FLOAT'; expected one of BOOL"],
-    ['a negative dimension', 'FP32', [-1], {}, 'shape[0] is -1; expected a whole number >= 0'],
+    ['a negative dimension', 'FP32', [-1], {}, 'shape[0] is -1; expected a whole number from 0 to'],
+    [
+      'a dimension beyond all memory',
+      'FP32',
+      [2 ** 40],
+      {},
+      'shape[0] is 1099511627776; expected a whole number',
+    ],
   ])('%s: refused', (_, datatype, shape, contents, message) => {
     expect(() => read(datatype, shape, contents)).toThrow(message);
   });
