@@ -43,6 +43,7 @@ export class OutcomeWriter {
   #timer: NodeJS.Timeout | undefined;
   #adoption: NodeJS.Timeout | undefined;
   #delivery: Promise<void> = Promise.resolve();
+  #isDelivering = false;
   #isClosed = false;
 
   constructor(options: OutcomeWriterOptions) {
@@ -153,25 +154,30 @@ export class OutcomeWriter {
   }
 
   #deliverSoon(): void {
-    if (this.#isClosed) return;
+    // The delivery under way looks at its end whether another one is due.
+    if (this.#isClosed || this.#isDelivering) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#delivery = this.#deliver();
+      this.#isDelivering = true;
+      this.#delivery = this.#delivery.then(() => this.#deliver());
     }, RETRY_MS);
   }
 
   async #deliver(): Promise<void> {
     const { record, spool, log } = this.#options;
     if (spool === undefined) return;
+    let isOver = false;
     try {
       const kept = spool.size;
       const unreadable = await spool.deliver(record);
       this.#isAway = false;
+      isOver = spool.size === 0;
       if (kept > 0) log.info({ kept, unreadable }, 'the outcomes that were kept on disk are delivered');
     } catch {
-      this.#deliverSoon();
+      // What was not taken is offered again.
     }
-    if (spool.size > 0) this.#deliverSoon();
+    this.#isDelivering = false;
+    if (!isOver) this.#deliverSoon();
   }
 }
 

@@ -18,7 +18,8 @@ export class Spool<Entry> {
   readonly #place: SpoolPlace;
   readonly #files: SpoolFiles;
   #handle: FileHandle | undefined;
-  #turn: Promise<void> = Promise.resolve();
+  #turn: Promise<unknown> = Promise.resolve();
+  #delivery: Promise<unknown> = Promise.resolve();
   /** Entries that wait on the disk. */
   #entries = 0;
   #bytes = 0;
@@ -79,17 +80,28 @@ export class Spool<Entry> {
   }
 
   /**
-   * Hands what is kept to the store, oldest first, until all of it is taken.
+   * Hands what is kept when it begins to the store, oldest first. Those that are asked for at once are made one after the other: two would read the same
+   * files, and the slower would remove what came under their names since.
    *
    * @param deliver throws where the store is away: what it didn't take stays
    * @returns lines that could not be read: the end of a file whose process died while it wrote, never acknowledged
    */
-  async deliver(deliver: (entries: readonly Entry[]) => Promise<unknown>): Promise<number> {
+  deliver(deliver: (entries: readonly Entry[]) => Promise<unknown>): Promise<number> {
+    const delivery = this.#delivery.then(() => this.#deliver(deliver));
+    this.#delivery = delivery.catch(() => undefined);
+    return delivery;
+  }
+
+  async #deliver(deliver: (entries: readonly Entry[]) => Promise<unknown>): Promise<number> {
     const { folder } = this.#place;
     if (folder === undefined) return 0;
-    await this.#inTurn(() => this.#setAside(folder));
+    // In one turn: the file that grows from now on must not be among those that are read and removed.
+    const files = await this.#inTurn(async () => {
+      await this.#setAside(folder);
+      return this.#files.in(folder);
+    });
     let unreadable = 0;
-    for (const file of await this.#files.in(folder)) {
+    for (const file of files) {
       const path = join(folder, file);
       let lines = 0;
       for await (const some of linesOf(path)) {
@@ -112,7 +124,7 @@ export class Spool<Entry> {
   }
 
   /** The current file is not closed while it is written. */
-  #inTurn(work: () => Promise<void>): Promise<void> {
+  #inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
     const turn = this.#turn.then(work);
     this.#turn = turn.catch(() => undefined);
     return turn;

@@ -93,6 +93,40 @@ test('a place that can not be had at the start is taken when it can be', async (
   await spool.close();
 });
 
+test('what comes while the rest is delivered is delivered too, however the two meet', async () => {
+  await using folder = await temporaryFolder();
+  const spool = await opened(folder.path);
+  const taken = receiver();
+  const names = Array.from({ length: 300 }, (_, index) => `outcome ${index}`);
+  for (const name of names) await Promise.all([spool.deliver(taken.deliver), spool.append([named(name)])]);
+  await spool.deliver(taken.deliver);
+  expect(taken.uids).toEqual(names);
+  expect(spool.size).toBe(0);
+  await spool.close();
+});
+
+test('deliveries that are asked for at once are made one after the other: nothing is delivered twice, or counted as delivered before it is', async () => {
+  await using folder = await temporaryFolder();
+  const spool = await opened(folder.path);
+  const taken = receiver();
+  const { promise: isBack, resolve: comesBack } = Promise.withResolvers<undefined>();
+  const whenBack = async (outcomes: readonly Outcome[]): Promise<void> => {
+    await isBack;
+    await taken.deliver(outcomes);
+  };
+  await spool.append([named('first')]);
+  const first = spool.deliver(whenBack);
+  await spool.append([named('second')]);
+  const second = spool.deliver(whenBack);
+  await spool.append([named('third')]);
+  const third = spool.deliver(whenBack);
+  comesBack(undefined);
+  await Promise.all([first, second, third]);
+  expect(taken.uids).toEqual(['first', 'second', 'third']);
+  expect(spool.size).toBe(0);
+  await spool.close();
+});
+
 test('a large spool is delivered in pieces between which the process does other things', async () => {
   await using folder = await temporaryFolder();
   await mkdir(folder.path, { recursive: true });
