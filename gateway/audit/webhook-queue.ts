@@ -94,6 +94,8 @@ export class WebhookQueue {
       if (isNewLog) cursor = AT_THE_BEGINNING;
       if (entries.length === 0) return;
       for (const entry of entries) {
+        // Who was stopped past its lease while it read would tell what another one has told since.
+        if (fence() === undefined) return;
         await this.#deliver(entry);
         const held = fence();
         // Another one leads meanwhile, and tells it again at worst.

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { pino } from 'pino';
 import { MemoryStore } from '../../../experiments/stores/memory/memory-store.ts';
 import type { Fence } from '../../../experiments/stores/state-store.ts';
@@ -20,6 +20,7 @@ describe('a webhook', () => {
   let receiver: WebhookReceiver;
   let store: MemoryStore;
   let fence: Fence | undefined;
+  let looksAtFence = 0;
   const results: DeliveryResult[] = [];
   const queues: WebhookQueue[] = [];
 
@@ -47,7 +48,10 @@ describe('a webhook', () => {
         ...changes,
       },
       store,
-      fence: () => fence,
+      fence: () => {
+        looksAtFence += 1;
+        return fence;
+      },
       onResult: (result) => results.push(result),
       log: pino({ level: 'silent' }),
       firstRetryMs: 1,
@@ -68,6 +72,9 @@ describe('a webhook', () => {
     await eventually(async () => (await store.readDocument('webhook:ops')) !== undefined);
     return queue;
   };
+  /** The number of the last entry that is kept as told. */
+  const toldUpTo = async (): Promise<number> =>
+    ((await store.readDocument('webhook:ops'))?.value as { sequence: number }).sequence;
   const events = (): readonly unknown[] =>
     receiver.received.map(({ headers }) => headers['x-signalbox-event']);
 
@@ -152,7 +159,8 @@ describe('a webhook', () => {
     const first = await started();
     await happens('promote');
     first.wake();
-    await eventually(() => receiver.received.length === 1);
+    // What is told and not yet kept as told would be told again by the next.
+    await eventually(async () => (await toldUpTo()) === 2);
     await first.stop();
     await happens('rollback');
     queueOf().wake();
@@ -177,6 +185,21 @@ describe('a webhook', () => {
     // It was told, but not noted: whoever leads now tells it again, under the same name.
     const cursor = await store.readDocument('webhook:ops');
     expect(cursor?.value).toMatchObject({ sequence: 0 });
+  });
+
+  test('who has slept past its lease while it read the log tells nothing of it', async () => {
+    const queue = await started();
+    await happens('promote');
+    const read = store.readAudit.bind(store);
+    vi.spyOn(store, 'readAudit').mockImplementation((...asked) => {
+      fence = undefined;
+      return read(...asked);
+    });
+    const before = looksAtFence;
+    queue.wake();
+    // Before it reads, and before it tells.
+    await eventually(() => looksAtFence === before + 2);
+    expect(receiver.received).toHaveLength(0);
   });
 
   test('takes only the events that it asks for', async () => {
