@@ -29,6 +29,7 @@ export function gaugeSources(
       })),
     versions: ready,
     instances: () => instancesByVersion(ready(), repository.draining),
+    experiments: () => experiments().byKey.keys(),
     weights: () =>
       candidates().flatMap((experiment) =>
         sharesOf(experiment).map((share) => ({ experiment: experiment.key, ...share })),

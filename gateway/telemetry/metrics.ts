@@ -6,9 +6,10 @@ import { CellFamilies } from './exposition/cells.ts';
 import type { CounterCell } from './exposition/cells.ts';
 import type { Family, Format } from './exposition/format.ts';
 import { BatchMetrics } from './measures/batch-metrics.ts';
+import { Departed } from './measures/departed.ts';
+import type { NamedVersion } from './measures/departed.ts';
 import { gaugeFamilies } from './measures/gauges.ts';
 import type { GaugeSources, LateSources } from './measures/gauges.ts';
-import { PastVersions } from './measures/past-versions.ts';
 import { watchProcess, writeProcessMetrics } from './measures/process-metrics.ts';
 import { RequestMetrics, UNROUTED } from './measures/request-metrics.ts';
 import type { Outcome, RequestRecord } from './measures/request-metrics.ts';
@@ -103,7 +104,8 @@ export class Metrics {
   };
   readonly #families: readonly Family[];
   readonly #sources: GaugeSources;
-  readonly #pastVersions = new PastVersions();
+  readonly #departedVersions = new Departed<NamedVersion>(({ model, version }) => `${model} ${version}`);
+  readonly #departedExperiments = new Departed<string>((key) => key);
   readonly #nowMs: () => number;
 
   /**
@@ -142,13 +144,17 @@ export class Metrics {
 
   /**
    * A series that begins with its first event would not be seen to rise: those whose labels the configuration gives are there from the first scrape
-   * on that finds what they are of. Those of versions that have long been unloaded go.
+   * on that finds what they are of. Those of versions that have long been unloaded, and of experiments that have long been removed, go.
    */
   #begin(): void {
     const loaded = [...this.#sources.instances()];
-    for (const past of this.#pastVersions.gone(loaded, this.#nowMs())) {
-      this.#requests.forget(past);
-      this.#batches.forget(past);
+    for (const version of this.#departedVersions.gone(loaded, this.#nowMs())) {
+      this.#requests.forget(version);
+      this.#batches.forget(version);
+    }
+    for (const key of this.#departedExperiments.gone(this.#sources.experiments(), this.#nowMs())) {
+      this.#requests.forgetExperiment(key);
+      this.#own.forget(({ experiment }) => experiment === key);
     }
     for (const { model, version } of loaded) this.#batches.begin(model, version);
     for (const { experiment, variant } of this.#late.shadows())

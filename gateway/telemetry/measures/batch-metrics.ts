@@ -2,7 +2,7 @@ import type { BatchReport } from '../../../backends/inference.ts';
 import { CellFamilies } from '../exposition/cells.ts';
 import type { CounterCell, HistogramCell } from '../exposition/cells.ts';
 import type { Family } from '../exposition/format.ts';
-import type { NamedVersion } from './past-versions.ts';
+import type { NamedVersion } from './departed.ts';
 
 /** The series of one version's batches. */
 interface BatchCells {

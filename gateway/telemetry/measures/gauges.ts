@@ -20,6 +20,8 @@ export interface GaugeSources {
     readonly hung: number;
     readonly wanted: number;
   }>;
+  /** The keys of all experiments that are defined. */
+  experiments(): Iterable<string>;
   /** Shares from 0 to 1. */
   weights(): Iterable<{ readonly experiment: string; readonly variant: string; readonly share: number }>;
   /** Which change of its weights an experiment has in force; 0: its file's own, which no store knows of. */
@@ -38,6 +40,7 @@ export interface GaugeSources {
 export const NO_GAUGES: GaugeSources = {
   queues: () => [],
   instances: () => [],
+  experiments: () => [],
   weights: () => [],
   weightsVersions: () => [],
   gpus: () => [],

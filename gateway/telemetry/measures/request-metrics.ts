@@ -2,7 +2,7 @@ import type { Reason } from '../../../experiments/decision.ts';
 import { CellFamilies } from '../exposition/cells.ts';
 import type { CounterCell, HistogramCell } from '../exposition/cells.ts';
 import type { Family, Labels } from '../exposition/format.ts';
-import type { NamedVersion } from './past-versions.ts';
+import type { NamedVersion } from './departed.ts';
 
 /** How a request ended, as the metrics count it. */
 export type Outcome =
@@ -88,7 +88,15 @@ export class RequestMetrics {
   }
 
   forget({ model, version }: NamedVersion): void {
-    this.#families.forget((labels) => labels.model === model && labels.version === String(version));
+    this.#forget((labels) => labels.model === model && labels.version === String(version));
+  }
+
+  forgetExperiment(key: string): void {
+    this.#forget(({ experiment }) => experiment === key);
+  }
+
+  #forget(isMeant: (labels: Labels) => boolean): void {
+    this.#families.forget(isMeant);
     this.#routeCells = new WeakMap();
   }
 

@@ -61,3 +61,38 @@ test('releases without number make no series without number: those of a version 
   ]);
   expect(await of('signalbox_batches_total{model="digits",version="3"')).toHaveLength(1);
 });
+
+test('the series of an experiment go an hour after its file was removed, and no other’s', async () => {
+  let experiments = ['digits-1', 'digits'];
+  let nowMs = 0;
+  const metrics = new Metrics({ ...NO_GAUGES, experiments: () => experiments }, undefined, () => nowMs);
+  const of = async (experiment: string): Promise<readonly string[]> =>
+    (await metrics.render()).split('\n').filter((line) => line.includes(`experiment="${experiment}"`));
+  for (const experiment of experiments) {
+    metrics.recordRequest({
+      route: { model: 'digits', version: '1', experiment, variant: 'v1' },
+      reason: 'split',
+      outcome: 'ok',
+      protocol: 'http',
+      totalMs: 1,
+      routeMs: 1,
+      queueMs: 1,
+      computeMs: 1,
+      traceId: undefined,
+    });
+    metrics.recordOutcome(experiment, 'v1', 'correct');
+    metrics.recordUpstreamTry(experiment, 'v1', 'ok');
+    metrics.recordMirror(experiment, 'v1', 'agree');
+    metrics.recordBanditTurn(experiment, 'moved');
+  }
+  const [removed, kept] = [await of('digits-1'), await of('digits')];
+  expect(removed).toHaveLength(kept.length);
+  expect(removed.join(' ')).toMatch(/exposures_total.*outcomes_total/);
+
+  experiments = ['digits'];
+  nowMs += 59 * MINUTE_MS;
+  expect(await of('digits-1')).toEqual(removed);
+  nowMs += 2 * MINUTE_MS;
+  expect(await of('digits-1')).toEqual([]);
+  expect(await of('digits')).toEqual(kept);
+});
