@@ -11,6 +11,9 @@ interface Seen {
   readonly variant: string;
 }
 
+/** Outcomes that are sent in one call when they are asked after: a store that took longer than it is given would be taken for one that is away. */
+const OUTCOMES_A_CALL = 100;
+
 /** What a caller waits when its connection broke off, before it calls again. */
 const AFTER_RESET_MS = 10;
 
@@ -134,8 +137,8 @@ export class Callers implements AsyncDisposable {
   /** Sends every acknowledged outcome once more: each that isn't known any more was lost. */
   async lostOutcomes(): Promise<number> {
     let lost = 0;
-    for (let start = 0; start < this.#acknowledged.length; start += 1000) {
-      const part = this.#acknowledged.slice(start, start + 1000);
+    for (let start = 0; start < this.#acknowledged.length; start += OUTCOMES_A_CALL) {
+      const part = this.#acknowledged.slice(start, start + OUTCOMES_A_CALL);
       const { text } = await this.#post('/v1/outcomes', outcomeOf(part));
       const { rejected } = JSON.parse(text) as OutcomesAnswer;
       lost += part.length - rejected.filter(({ code }) => code === 'duplicate').length;

@@ -12,8 +12,8 @@ const OUTCOME_EVERY = 10;
 
 const UNITS = 5000;
 
-/** Outcomes that are sent in one call when they are asked after. */
-const OUTCOMES_A_CALL = 1000;
+/** Outcomes that are sent in one call when they are asked after: a store that took longer than it is given would be taken for one that is away. */
+const OUTCOMES_A_CALL = 100;
 
 /** How a call ended: its status, or a connection that broke off. */
 export type End = number | 'reset';
