@@ -6,6 +6,7 @@ import { UNLIMITED } from '../gateway/limits/caller-limits.ts';
 import { Limits } from '../gateway/limits/limits.ts';
 import type { LimitedCaller } from '../gateway/limits/limits.ts';
 import { parseRate } from '../gateway/limits/rate.ts';
+import { SharedBuckets } from '../gateway/limits/shared-buckets.ts';
 import { findRedis, startRedis } from '../test/servers/redis-server.ts';
 import { median, print, printFigure, spread } from './report.ts';
 
@@ -33,7 +34,7 @@ export async function printSharedLimits(rounds: number): Promise<void> {
       models: new Map([['digits', RATE]]),
       experiments: new Map([['digits-cnn', RATE]]),
     },
-    { redisUrl: redis.url, redisTimeoutMs: 10_000, onFallback: () => (fallbacks += 1) },
+    { shared: new SharedBuckets(redis.url, 10_000), onFallback: () => (fallbacks += 1) },
   );
   const caller: LimitedCaller = {
     id: 'bench',

@@ -9,6 +9,7 @@ import { ModelChanges } from './audit/model-changes.ts';
 import type { Config } from './config/config.ts';
 import { Door } from './door.ts';
 import type { Gateway } from './gateway.ts';
+import type { SharedBuckets } from './limits/shared-buckets.ts';
 import { openMirrors } from './mirror/open-mirrors.ts';
 import { QueuesAhead } from './overload/queues-ahead.ts';
 import { openPipeline } from './pipeline/open-pipeline.ts';
@@ -25,7 +26,8 @@ import type { GatewayState } from './state/state.ts';
 import { StickyUnits } from './sticky/sticky-units.ts';
 import type { GpuWatch } from './telemetry/gpu-usage.ts';
 import type { Metrics } from './telemetry/metrics.ts';
-import { openTracing } from './telemetry/tracing/open-tracing.ts';
+import type { Tracing } from './telemetry/tracing/tracing.ts';
+import type { TokenVerifier } from './trust/jwt.ts';
 import type { KeyStore } from './trust/key-store.ts';
 import type { Upstreams } from './upstream/upstreams.ts';
 
@@ -43,11 +45,18 @@ export interface Loaded {
   readonly state: GatewayState;
   /** Undefined: whoever reaches the gateway may call it. */
   readonly keys: KeyStore | undefined;
+  /** Undefined: tokens are not taken. */
+  readonly tokens: TokenVerifier | undefined;
+  /** Undefined: each process has its own limits. */
+  readonly shared: SharedBuckets | undefined;
+  /** Undefined: nobody asks for traces. */
+  readonly tracing: Tracing | undefined;
 }
 
 /** Puts the gateway together: who is told of what, and in which order all of it starts and ends. */
 export function assembleGateway(loaded: Loaded): Gateway {
-  const { config, log, repository, files, experiments, upstreams, gpus, metrics, state, keys } = loaded;
+  const { config, log, repository, files, experiments, upstreams, gpus, metrics, state } = loaded;
+  const { keys, tokens, shared, tracing } = loaded;
   const { store } = state;
   /** Names this process among the replicas; no other has the same. */
   const replica = `${hostname()}:${process.pid}:${randomUUID()}`;
@@ -68,7 +77,7 @@ export function assembleGateway(loaded: Loaded): Gateway {
     nowMs: () => store.nowMs(),
   });
   const queues = new QueuesAhead(repository, () => experiments.current);
-  const door = new Door({ config, keys, queues, metrics, log });
+  const door = new Door({ config, keys, tokens, shared, queues, metrics, log });
   const sticky = new StickyUnits({
     store: store.kind === 'memory' ? undefined : store,
     log,
@@ -97,7 +106,6 @@ export function assembleGateway(loaded: Loaded): Gateway {
     log,
   });
   const mirrors = openMirrors({ config, experiments, repository, upstreams, state, metrics });
-  const tracing = openTracing(config, metrics, log);
   const deciding: DecisionContext = { sticky, nowMs: () => store.nowMs(), randomUnit: randomUUID };
   const pipeline = openPipeline({ ...loaded, door, deciding, sticky, mirrors, rollouts, tracing });
   const folders = new FolderWatch({

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import { Limits } from './limits/limits.ts';
+import type { SharedBuckets } from './limits/shared-buckets.ts';
 import { BodyBudget } from './overload/body-budget.ts';
 import { LoadShedder } from './overload/load-shedder.ts';
 import { LoopDelay } from './overload/loop-delay.ts';
@@ -8,7 +9,7 @@ import type { Shed } from './overload/overloaded.ts';
 import type { QueuesAhead } from './overload/queues-ahead.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { Admission } from './trust/admission.ts';
-import { TokenVerifier } from './trust/jwt.ts';
+import type { TokenVerifier } from './trust/jwt.ts';
 import { KeyDesk } from './trust/key-desk.ts';
 import type { KeyStore } from './trust/key-store.ts';
 import { KeyWatch } from './trust/key-watch.ts';
@@ -17,6 +18,10 @@ export interface DoorOptions {
   readonly config: Config;
   /** Undefined: whoever reaches the gateway may call it. */
   readonly keys: KeyStore | undefined;
+  /** Undefined: tokens are not taken. */
+  readonly tokens: TokenVerifier | undefined;
+  /** Undefined: each process has its own limits. */
+  readonly shared: SharedBuckets | undefined;
   readonly queues: QueuesAhead;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -33,10 +38,10 @@ export class Door {
   readonly #keys: KeyWatch | undefined;
   readonly #loopDelay = new LoopDelay();
 
-  constructor({ config, keys, queues, metrics, log }: DoorOptions) {
-    const { auth, limits, state } = config;
+  constructor({ config, keys, tokens, shared, queues, metrics, log }: DoorOptions) {
+    const { limits } = config;
     this.limits = new Limits(limits, {
-      redisUrl: limits.store === 'redis' && state.kind === 'redis' ? state.url : undefined,
+      shared,
       onRefused: (kind) => {
         metrics.recordLimit(kind);
       },
@@ -51,7 +56,7 @@ export class Door {
     this.bodies = new BodyBudget(limits.shedding.bodyBytes, onShed);
     this.admission = new Admission({
       keys: keys?.ring,
-      tokens: auth.tokens === undefined ? undefined : new TokenVerifier(auth.tokens),
+      tokens,
       limits: this.limits,
       shedder: this.shedder,
       queues,

@@ -48,7 +48,7 @@ export async function openRepository(
     handover,
     maxImagePixels: config.limits.imagePixels,
     cache: {
-      store: openAnswers(config.cache),
+      store: await openAnswers(config.cache),
       onResult: (result) => metrics()?.recordCache(result),
     },
     machine: {

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { BACKLOG } from './backlog.ts';
 import type { Address, Config } from './config/config.ts';
-import { GrpcPlane } from './faces/grpc/plane.ts';
+import type { GrpcPlane } from './faces/grpc/plane.ts';
 import type { Gateway } from './gateway.ts';
 import { openGateway } from './open-gateway.ts';
 import type { Environment } from './config/interpolate.ts';
@@ -108,6 +108,8 @@ export async function serve(config: Config, log: Logger, options: ServeOptions =
     followHttps('http', data, httpTls);
     const http = await listen(data, config.listen.http, sockets.http);
     if (config.listen.grpc !== undefined) {
+      // Only who speaks gRPC pays for the packages that do.
+      const { GrpcPlane } = await import('./faces/grpc/plane.ts');
       const plane = await GrpcPlane.listen(gateway, config.listen.grpc, grpcTls, sockets.grpc);
       grpc = plane;
       if (config.tls.grpc !== undefined && grpcTls !== undefined) {

@@ -1,4 +1,4 @@
-import { parseRedisUrl } from '../../experiments/stores/redis-connection.ts';
+import { parseRedisUrl } from '../../experiments/stores/redis-address.ts';
 import { isTimerMs, millisecondsOf } from './duration.ts';
 import type { Refuse } from './refuse.ts';
 import type { ConfigText } from './schema.ts';

@@ -1,5 +1,5 @@
 import type { StateAddress } from '../../experiments/stores/open-store.ts';
-import { parseRedisUrl } from '../../experiments/stores/redis-connection.ts';
+import { parseRedisUrl } from '../../experiments/stores/redis-address.ts';
 
 /**
  * Reads `state`.

@@ -9,7 +9,7 @@ import type { Clocks } from './local-buckets.ts';
 import type { Rate } from './rate.ts';
 import { concurrencyRefusal, refusalOf } from './refusal.ts';
 import type { Cost } from './refusal.ts';
-import { SharedBuckets } from './shared-buckets.ts';
+import type { SharedBuckets } from './shared-buckets.ts';
 
 /** The limits of `signalbox.yaml`. */
 export interface LimitsConfig {
@@ -34,10 +34,8 @@ export interface LimitedCaller {
 }
 
 export interface LimitsOptions {
-  /** The Redis that replicas share limits in; left out: each process has its own. */
-  readonly redisUrl?: string | undefined;
-  /** What a request waits for Redis at the most; left out: a tenth of a second. */
-  readonly redisTimeoutMs?: number;
+  /** What all replicas take from; left out: each process has its own limits. It is closed with these. */
+  readonly shared?: SharedBuckets | undefined;
   /** Told of each refusal. */
   readonly onRefused?: (kind: LimitKind) => void;
   /** Told of each request that was held to limits kept here because Redis was away. */
@@ -73,10 +71,10 @@ export class Limits {
   readonly #refused = new Map<string, { readonly untilMs: number; readonly standing: Standing }>();
 
   constructor(config: LimitsConfig, options: LimitsOptions = {}) {
-    const { redisUrl, redisTimeoutMs, onRefused = () => undefined, onFallback = () => undefined } = options;
+    const { shared, onRefused = () => undefined, onFallback = () => undefined } = options;
     this.#config = config;
     this.#local = new LocalBuckets(options.clocks);
-    this.#shared = redisUrl === undefined ? undefined : new SharedBuckets(redisUrl, redisTimeoutMs);
+    this.#shared = shared;
     this.#onRefused = onRefused;
     this.#onFallback = onFallback;
   }

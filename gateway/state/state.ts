@@ -3,7 +3,6 @@ import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import { PredictionIds } from '../../experiments/prediction-id.ts';
 import type { Outcome } from '../../experiments/stores/ledger.ts';
 import { openStore } from '../../experiments/stores/open-store.ts';
-import { RedisStream } from '../../experiments/stores/redis-stream.ts';
 import type { StateStore } from '../../experiments/stores/state-store.ts';
 import type { Config } from '../config/config.ts';
 import type { ExposureSink, OnDrop } from '../exposures/exposure.ts';
@@ -137,6 +136,7 @@ async function openSinks(
   const targets: LineTarget[] = [];
   if (events?.kind === 'file') targets.push(new RotatingFile(events));
   if (events?.kind === 'redis' && state.kind === 'redis') {
+    const { RedisStream } = await import('../../experiments/stores/redis-stream.ts');
     const stream = new RedisStream(state.url, EXPOSURES_STREAM, events.maxLength);
     targets.push({
       name: 'redis',

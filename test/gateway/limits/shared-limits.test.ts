@@ -5,6 +5,7 @@ import { UNLIMITED } from '../../../gateway/limits/caller-limits.ts';
 import { Limits } from '../../../gateway/limits/limits.ts';
 import type { LimitedCaller } from '../../../gateway/limits/limits.ts';
 import type { Rate } from '../../../gateway/limits/rate.ts';
+import { SharedBuckets } from '../../../gateway/limits/shared-buckets.ts';
 import { findRedis, startRedis } from '../../servers/redis-server.ts';
 import type { RunningRedis } from '../../servers/redis-server.ts';
 import { eventually } from '../running-gateway.ts';
@@ -25,8 +26,7 @@ class Replica extends Limits implements Disposable {
       experiments: new Map(),
     } as const;
     super(config, {
-      redisUrl: url,
-      ...(redisTimeoutMs !== undefined && { redisTimeoutMs }),
+      shared: new SharedBuckets(url, redisTimeoutMs),
       onFallback: () => (this.fallbacks += 1),
     });
   }
