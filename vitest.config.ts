@@ -3,11 +3,20 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/longest-first.ts';
 
+/**
+ * What these test is pure: the import rules keep processes, sockets and threads out of the experiments, of which only the stores read or write.
+ * So these files follow each other in one process, which loads what they share once. What measures its process has one to itself.
+ */
+const PURE = ['test/experiments/*.test.ts', 'test/experiments/!(stores|targeting)/**/*.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // onnxruntime-node loads once per process; `forks` gives each test file a process of its own.
+    // onnxruntime-node loads once per process; `forks` gives each test file a process of its own, unless it says that it shares one.
     pool: 'forks',
+    projects: [
+      { extends: true, test: { name: 'own process', include: ['test/**/*.test.ts'], exclude: PURE } },
+      { extends: true, test: { name: 'shared process', include: PURE, isolate: false } },
+    ],
     sequence: { sequencer: LongestFirst },
     // A command or a gateway that a test starts finds what Node made of the source for the one before, which halves its start.
     env: { NODE_COMPILE_CACHE: join(tmpdir(), `signalbox-compiled-${process.pid}`) },
