@@ -219,6 +219,14 @@ export class GatewayError extends Error {
   get status(): number {
     return ERRORS[this.code].status;
   }
+
+  /** The same error, whose answer says more. */
+  saying(headers: Readonly<Record<string, string>>): GatewayError {
+    return new GatewayError(this.code, this.message, {
+      cause: this.cause,
+      headers: { ...this.headers, ...headers },
+    });
+  }
 }
 
 function isRefusal(code: ErrorCode): boolean {

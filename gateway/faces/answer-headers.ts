@@ -1,5 +1,6 @@
 import { rateHeaders } from '../limits/refusal.ts';
 import type { Answered, Target } from '../pipeline/call.ts';
+import { ROUTED_TO, ROUTED_WHY } from '../pipeline/routed-headers.ts';
 
 /** What takes an answer's headers: a reply over HTTP, the metadata of gRPC, the parameters of a stream's answer. */
 export interface AnswerHeaders {
@@ -37,6 +38,6 @@ function decimal(ms: number): string {
 export function describeTarget(headers: AnswerHeaders, { choice }: Target): void {
   if (choice === undefined) return;
   const { experiment, variant, reason } = choice;
-  headers.header('x-experiment', `${experiment.key}=${variant.name}`);
-  headers.header('x-experiment-reason', reason);
+  headers.header(ROUTED_TO, `${experiment.key}=${variant.name}`);
+  headers.header(ROUTED_WHY, reason);
 }

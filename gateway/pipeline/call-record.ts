@@ -86,6 +86,11 @@ export class CallRecord {
     return this.#prediction;
   }
 
+  /** What an experiment chose for the call; undefined where none did, or where the failure says nothing of it. */
+  get choice(): Target['choice'] {
+    return this.#target?.choice;
+  }
+
   /** What went wrong is the gateway's own: it is counted as an error without a route, and told of nobody. */
   clear(): void {
     this.#target?.release();

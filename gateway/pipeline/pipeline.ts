@@ -15,6 +15,7 @@ import type { RecordOptions } from './call-record.ts';
 import { outcomeOf } from './outcome-of.ts';
 import type { Prediction } from './prediction-log.ts';
 import type { Router } from './route.ts';
+import { routedHeaders } from './routed-headers.ts';
 
 export interface PipelineOptions extends RecordOptions {
   readonly router: Router;
@@ -89,7 +90,9 @@ export class Pipeline {
       const outcome = outcomeOf(known);
       record.finish(outcome, known);
       if (outcome === 'error') this.#options.onFault(known);
-      throw known;
+      const { choice } = record;
+      // Whoever looks for the cause asks first which variant it was.
+      throw choice === undefined ? known : known.saying(routedHeaders(choice));
     }
   }
 

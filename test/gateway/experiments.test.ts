@@ -173,6 +173,25 @@ test('with onUnavailable: error such a caller gets a 503 with the reason', async
   );
 });
 
+test('an error says whose it was: the variant that the call was routed to, and why; a pinned call’s says nothing', async () => {
+  await using gateway = await startGateway({
+    files: { ...MODELS, 'experiments/digits.yaml': experimentFile(ALL_TO_V2) },
+  });
+  const send = async (path: string, body: string, headers: Readonly<Record<string, string>> = {}) => {
+    const response = await fetch(gateway.url(path), { method: 'POST', body, headers });
+    await response.arrayBuffer();
+    const said = ['x-experiment', 'x-experiment-reason', 'x-prediction-id'];
+    return [response.status, ...said.map((name) => response.headers.get(name))];
+  };
+  const misfit = BODY.replace('[1,1]', '[1,2]').replace('[1]', '[1,2]');
+  const path = '/v2/models/digits/infer';
+  expect(await send(path, misfit)).toEqual([400, 'digits-cnn=v2', 'split', null]);
+  expect(await send(path, '{', { 'x-experiment': 'v1' })).toEqual([400, 'digits-cnn=v1', 'override', null]);
+  expect(await send('/predictions/digits', misfit)).toEqual([400, 'digits-cnn=v2', 'split', null]);
+  expect(await send('/v2/models/digits/versions/1/infer', misfit)).toEqual([400, null, null, null]);
+  expect(await send(path, BODY, { 'x-experiment': 'v9' })).toEqual([400, null, null, null]);
+});
+
 test('a version that is added while it runs is served within a few looks, and one that is replaced loses no request', async () => {
   await using gateway = await startGateway({ files: MODELS });
   const versionThatAnswers = async (): Promise<string> => {

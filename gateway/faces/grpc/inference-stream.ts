@@ -10,6 +10,7 @@ import { readInferMessage } from './infer-message.ts';
 import { readGrpcRequest } from './infer-request.ts';
 import { writeInferResponse, writeStreamError, writeStreamResponse } from './infer-response.ts';
 import type { OpenStreams } from './open-streams.ts';
+import { ROUTED_TO, ROUTED_WHY } from '../../pipeline/routed-headers.ts';
 import { toGatewayError, toStatus } from './status.ts';
 
 /** Requests of one stream that are under way at once; beyond, the stream is not read on. */
@@ -112,6 +113,10 @@ class InferenceStream {
       return encoded;
     } catch (error) {
       const known = toGatewayError(error, this.#gateway.log);
+      for (const name of [ROUTED_TO, ROUTED_WHY]) {
+        const value = known.headers[name];
+        if (value !== undefined) parameters[name] = value;
+      }
       return this.#endsAtError ? known : writeStreamError(known.message, id, parameters);
     } finally {
       leave?.();

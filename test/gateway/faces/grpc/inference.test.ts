@@ -251,6 +251,24 @@ describe('ModelStreamInfer', () => {
     });
   });
 
+  test('an answer that is an error says which variant it is of', async () => {
+    const stream = client.stream('ModelStreamInfer');
+    const answers = answersOf(stream, 1);
+    stream.write(inferRequest({ outputs: [{ name: 'NONE' }] }));
+    stream.end();
+    expect(await answers).toMatchObject([
+      {
+        error_message: expect.stringContaining('NONE') as string,
+        infer_response: {
+          parameters: {
+            'x-experiment': { string_param: expect.stringMatching(/^simple-ab=v[12]$/) as string },
+            'x-experiment-reason': { string_param: 'split' },
+          },
+        },
+      },
+    ]);
+  });
+
   test('a caller may ask that an error ends the stream with a status', async () => {
     const stream = client.stream('ModelStreamInfer', { triton_grpc_error: 'true' });
     const answers = answersOf(stream, 2);
