@@ -1,14 +1,20 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { COMPRESS_FROM_BYTES, compress, wantedCoding } from './content-coding.ts';
 import { invalid } from '../json-values.ts';
+import { LongV2Response } from '../open-inference/long-response.ts';
 import type { V2Response } from '../open-inference/response.ts';
 
 /** Sends an answer, compressed where it is worth it and the caller can read it. */
 export function sendV2Response(
   request: FastifyRequest,
   reply: FastifyReply,
-  { body, jsonBytes }: V2Response,
+  response: V2Response | LongV2Response,
 ): void | Promise<void> {
+  if (response instanceof LongV2Response)
+    return response
+      .written(() => !reply.raw.destroyed)
+      .then((written) => (written === undefined ? undefined : sendV2Response(request, reply, written)));
+  const { body, jsonBytes } = response;
   reply.type(jsonBytes === undefined ? 'application/json; charset=utf-8' : 'application/octet-stream');
   if (jsonBytes !== undefined) reply.header('inference-header-content-length', jsonBytes);
   if (body.length < COMPRESS_FROM_BYTES) {

@@ -2,6 +2,7 @@ import { versionText } from '../../backends/servable.ts';
 import type { VersionDescription } from '../../backends/servable.ts';
 import type { Tensor } from '../../backends/tensor/tensor.ts';
 import { classify } from './classification.ts';
+import { LongTensor, LongV2Response, isLongAsJson } from './long-response.ts';
 import { tensorToBytes } from './tensor-binary.ts';
 import { tensorToJson } from './tensor-json.ts';
 import type { V2Request } from './request.ts';
@@ -27,7 +28,7 @@ export function asWanted(
 }
 
 /**
- * Writes an answer, each output as JSON or as binary data, as the request wants it.
+ * Writes an answer, each output as JSON or as binary data, as the request wants it; one with many numbers as JSON is written later, in turns.
  *
  * @throws GatewayError `non_finite_output`
  */
@@ -35,23 +36,24 @@ export function writeV2Response(
   request: V2Request,
   model: AnsweringVersion,
   outputs: readonly Tensor[],
-): V2Response {
+): V2Response | LongV2Response {
   const chunks: Uint8Array[] = [];
   const described = outputs.map((output) => {
     const tensor = asWanted(output, request.classesByOutput, model);
     const { name, datatype, shape } = tensor;
     const binary = request.binaryByOutput.get(name) ?? request.binaryOutput;
-    if (!binary) return { name, datatype, shape, data: tensorToJson(tensor) };
+    if (!binary)
+      return isLongAsJson(tensor)
+        ? new LongTensor(tensor)
+        : { name, datatype, shape, data: tensorToJson(tensor) };
     const bytes = tensorToBytes(tensor);
     chunks.push(bytes);
     return { name, datatype, shape, parameters: { binary_data_size: bytes.length } };
   });
-  const json = JSON.stringify({
-    model_name: model.model,
-    model_version: versionText(model),
-    id: request.id,
-    outputs: described,
-  });
+  const about = { model_name: model.model, model_version: versionText(model), id: request.id };
+  if (described.some((output) => output instanceof LongTensor))
+    return new LongV2Response(about, described, chunks.length === 0 ? undefined : Buffer.concat(chunks));
+  const json = JSON.stringify({ ...about, outputs: described });
   if (chunks.length === 0) return { body: json, jsonBytes: undefined };
   const head = Buffer.from(json);
   return { body: Buffer.concat([head, ...chunks]), jsonBytes: head.length };

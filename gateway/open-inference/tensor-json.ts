@@ -131,6 +131,26 @@ function flatten(data: readonly unknown[], shape: readonly number[], where: stri
   return flat;
 }
 
+/** @throws GatewayError `non_finite_output` where an element has no JSON */
+export function refuseWhatJsonLacks(tensor: Tensor): void {
+  const { name, datatype, data } = tensor;
+  if (tensor.datatype === 'BYTES') textsOf(tensor);
+  else if (datatype === 'FP16' && data instanceof Uint16Array) {
+    // All bits of the exponent are set in infinities and NaN.
+    if (data.some((bits) => (bits & 0x7c00) === 0x7c00)) throw nonFinite(name);
+  } else if (data instanceof Float32Array || data instanceof Float64Array) {
+    for (const value of data) if (!Number.isFinite(value)) throw nonFinite(name);
+  }
+}
+
+function nonFinite(name: string): GatewayError {
+  return new GatewayError(
+    'non_finite_output',
+    `output '${name}' has NaN or infinite values, which JSON can't carry; ` +
+      'ask for it as binary data ("parameters": {"binary_data_output": true})',
+  );
+}
+
 /**
  * A tensor's elements as JSON values, flat; `JSON.stringify` writes all the digits of each.
  *
@@ -144,13 +164,7 @@ export function tensorToJson(tensor: Tensor): readonly (number | string | boolea
   const values = toNumbers(datatype, data);
   let hasNegativeZero = false;
   for (const value of values) {
-    if (!Number.isFinite(value)) {
-      throw new GatewayError(
-        'non_finite_output',
-        `output '${name}' has NaN or infinite values, which JSON can't carry; ` +
-          'ask for it as binary data ("parameters": {"binary_data_output": true})',
-      );
-    }
+    if (!Number.isFinite(value)) throw nonFinite(name);
     if (value === 0 && 1 / value < 0) hasNegativeZero = true;
   }
   return hasNegativeZero ? values.map((value) => (Object.is(value, -0) ? NEGATIVE_ZERO : value)) : values;

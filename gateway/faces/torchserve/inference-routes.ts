@@ -16,6 +16,7 @@ import type { DecodePatience } from '../../open-inference/decoder.ts';
 import { jsonBytesOf, sendV2Response } from '../open-inference-body.ts';
 import type { V2Request } from '../../open-inference/request.ts';
 import { writeV2Response } from '../../open-inference/response.ts';
+import type { LongV2Response } from '../../open-inference/long-response.ts';
 import type { V2Response } from '../../open-inference/response.ts';
 import { classesJson } from './classes-json.ts';
 import { PREDICTIONS_DOCS } from './docs.ts';
@@ -61,7 +62,10 @@ export async function torchserveInferenceRoutes(app: FastifyInstance, gateway: G
     let read: Promise<readonly Uint8Array[]> | undefined;
     const uploads = (): Promise<readonly Uint8Array[]> =>
       (read ??= readUploads(request, body, bodyLimitBytes, FIELDS));
-    const answered = await pipeline.infer<ImageCall | V2Request, string | V2Response | UpstreamAnswer>(call, {
+    const answered = await pipeline.infer<
+      ImageCall | V2Request,
+      string | V2Response | LongV2Response | UpstreamAnswer
+    >(call, {
       decode: async (version) => {
         const bytes = request.isMultipart() ? undefined : await body.bytes();
         if (bytes !== undefined && isJson(bytes))

@@ -33,6 +33,7 @@ import { modelConfigJson } from '../../../backends/repository/model-config-json.
 import { readRawRequest } from '../../open-inference/raw-request.ts';
 import type { V2Request } from '../../open-inference/request.ts';
 import { writeV2Response } from '../../open-inference/response.ts';
+import type { LongV2Response } from '../../open-inference/long-response.ts';
 import type { V2Response } from '../../open-inference/response.ts';
 import { allStatistics, modelStatistics } from '../extensions/statistics.ts';
 
@@ -75,7 +76,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
       if (jsonBytes === 0) return readRawRequest(bytes ?? new Uint8Array(), version.about);
       return decoder.decode(bytes, jsonBytes, patience());
     };
-    const answered = await pipeline.infer<V2Request, V2Response | UpstreamAnswer>(call, {
+    const answered = await pipeline.infer<V2Request, V2Response | LongV2Response | UpstreamAnswer>(call, {
       decode: (version) => {
         const bytes = body.bytes();
         return bytes instanceof Promise
