@@ -74,7 +74,10 @@ function syntaxMessage(error: YAMLError, text: string): string {
   return firstLine.replace(/ at line \d+, column \d+:?$/, '');
 }
 
-/** An alias needs an anchor before it, and one that stands inside what it repeats would never end. */
+/**
+ * An alias needs an anchor before it, and one that stands inside what it repeats would never end. YAML 1.2 has no merge keys: where one was meant, it
+ * is told by name, and not as the keys that are missing then.
+ */
 function refuseBadAliases(document: Document, placed: (offset: number, message: string) => Problem): void {
   const problems: Problem[] = [];
   visit(document, {
@@ -85,6 +88,15 @@ function refuseBadAliases(document: Document, placed: (offset: number, message: 
         problems.push(placed(offset, `*${alias.source} has no anchor &${alias.source} before it`));
       else if (ancestors.includes(target))
         problems.push(placed(offset, `*${alias.source} stands inside its own anchor`));
+    },
+    Pair(_, { key, value }) {
+      if (isScalar(key) && key.value === '<<' && key.type === 'PLAIN' && isAlias(value))
+        problems.push(
+          placed(
+            startOf(key) ?? 0,
+            `<<: *${value.source} is a merge key, which YAML 1.2 has not; write its keys out`,
+          ),
+        );
     },
   });
   if (problems.length > 0) throw new InvalidDocuments(problems);

@@ -68,6 +68,13 @@ test('a few aliases, as people write them, are resolved', () => {
   expect(data).toEqual({ a: { x: 1 }, b: { x: 1 }, c: { x: 1 } });
 });
 
+test('a merge key is told by name, and no key that it would have brought is missed', async () => {
+  expect(await refusalsOf('- &one { x: 1, y: 2 }\n- { <<: *one, y: 3 }\n')).toEqual([
+    'a.yaml:2:5: <<: *one is a merge key, which YAML 1.2 has not; write its keys out',
+  ]);
+  expect(parseYaml('{ "<<": 1 }', 'a.yaml').data).toEqual({ '<<': 1 });
+});
+
 test('an alias without its anchor is refused at its line and column', async () => {
   const [first = ''] = await refusalsOf('a: 1\nb: *nowhere\n');
   expect(first).toContain('nowhere');
