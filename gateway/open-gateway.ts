@@ -83,7 +83,7 @@ export async function openGateway(
       describe: describing(repository, { of: (variant) => upstreams?.of(variant) }),
       holdout: config.holdout,
     });
-    await files.load();
+    await files.load(hasServed);
     const inForce = (): ExperimentSet => experiments?.current ?? NO_EXPERIMENTS;
     const sources = gaugeSources(repository, inForce, () => experiments?.situations ?? [], gpus);
     metrics = new Metrics(sources, config.tritonMetrics ? sources : undefined);

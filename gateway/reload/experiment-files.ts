@@ -96,11 +96,12 @@ export class ExperimentFiles {
   /**
    * Reads the folder for the first time.
    *
+   * @param hasServed whether a process before served the same: versions that went since keep nobody from being served, as they didn't then
    * @throws InvalidDocuments with everything that is wrong with all of the files
    */
-  async load(): Promise<void> {
+  async load(hasServed = false): Promise<void> {
     if (this.#folder === undefined) return;
-    const { refused } = this.#apply(await this.#folder.open());
+    const { refused } = this.#apply(await this.#folder.open(), hasServed ? undefined : this.#knownVersions);
     this.#isOpen = true;
     if (refused.length === 0) return;
     this.#sources = new Map();
@@ -163,17 +164,19 @@ export class ExperimentFiles {
 
   /** Looks whether a file changed. An edit takes effect when two looks in a row saw the same. */
   async refresh(): Promise<ReloadReport> {
-    return this.#folder === undefined ? { changed: [], refused: [] } : this.#apply(await this.#folder.look());
+    if (this.#folder === undefined) return { changed: [], refused: [] };
+    return this.#apply(await this.#folder.look(), this.#knownVersions);
   }
 
-  #apply({ files, problem }: Look): ReloadReport {
+  /** @param knownVersions undefined: versions are taken as they stand */
+  #apply({ files, problem }: Look, knownVersions: KnownVersions | undefined): ReloadReport {
     const refused = new Map<string, readonly Problem[]>();
     if (problem !== undefined) refused.set(problem.file, [problem]);
     const fresh = new Map<string, Source>();
     for (const [file, state] of files) {
       if (state.kind === 'unreadable') refused.set(file, [state.problem]);
       else if (this.#sources.get(file)?.text !== state.text) {
-        const read = parse(file, state.text, this.#knownVersions);
+        const read = parse(file, state.text, knownVersions);
         if (read instanceof InvalidDocuments) refused.set(file, read.problems);
         else fresh.set(file, read);
       }
