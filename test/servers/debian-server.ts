@@ -31,11 +31,12 @@ export async function findServer(program: string, debianPackage: string): Promis
 
 async function findOrInstall(program: string, debianPackage: string): Promise<FoundServer> {
   const before = await onPath(program);
-  if (before !== undefined) return { kind: 'found', program: before };
-  const missing = `${program} is not installed; \`apt-get install ${debianPackage}\` brings it`;
-  if (process.getuid?.() !== 0 || (await onPath('apt-get')) === undefined) {
-    return { kind: 'missing', reason: missing };
+  const mayInstall = process.getuid?.() === 0 && (await onPath('apt-get')) !== undefined;
+  if (before !== undefined && !(mayInstall && (await isBeingInstalled(debianPackage)))) {
+    return { kind: 'found', program: before };
   }
+  const missing = `${program} is not installed; \`apt-get install ${debianPackage}\` brings it`;
+  if (!mayInstall) return { kind: 'missing', reason: missing };
   try {
     // Test files run side by side: one that finds the package system in use waits for its turn.
     const turn = ['-o', 'DPkg::Lock::Timeout=100'];
@@ -52,6 +53,14 @@ async function findOrInstall(program: string, debianPackage: string): Promise<Fo
   }
   const after = await onPath(program);
   return after === undefined ? { kind: 'missing', reason: missing } : { kind: 'found', program: after };
+}
+
+/** Whether another test file is just at it: a program lies in its place before the libraries do that it needs. */
+async function isBeingInstalled(debianPackage: string): Promise<boolean> {
+  const asked = execute('dpkg-query', ['--show', '--showformat', '${db:Status-Status}', debianPackage]);
+  // One that is not Debian's is there by itself.
+  const status = await asked.then(({ stdout }) => stdout).catch(() => 'not-installed');
+  return ['half-installed', 'unpacked', 'half-configured'].includes(status);
 }
 
 /** @param more folders that are not always on the PATH */
