@@ -31,6 +31,7 @@ import { SHOWN, docsRoutes } from './faces/openapi/routes.ts';
 import { countRefusedCalls } from './faces/refused-calls.ts';
 import { predictRoutes } from './faces/predict/routes.ts';
 import { admitByScope } from './faces/scoped-routes.ts';
+import { torchserveError } from './faces/torchserve/errors.ts';
 import { torchserveInferenceRoutes } from './faces/torchserve/inference-routes.ts';
 import { torchserveManagementRoutes } from './faces/torchserve/management-routes.ts';
 import { torchservePing } from './faces/torchserve/ping.ts';
@@ -126,7 +127,9 @@ function baseApp(gateway: Gateway, kind: 'data' | 'control', tls?: TlsCredential
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: LONGEST_PART },
-    frameworkErrors: answerUnreadablePath(answerHeaders, TORCHSERVE_PREFIX[kind]),
+    frameworkErrors: answerUnreadablePath(answerHeaders, (error, path) =>
+      path.startsWith(`${TORCHSERVE_PREFIX[kind]}/`) ? torchserveError(error) : { error: error.message },
+    ),
   });
   hangUpOnUnused(app, tls !== undefined);
   app.server.maxConnections = config.limits.connections;

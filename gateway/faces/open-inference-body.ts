@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { COMPRESS_FROM_BYTES, compress, wantedCoding } from './content-coding.ts';
 import { invalid } from '../json-values.ts';
 import { LongV2Response } from '../open-inference/long-response.ts';
-import type { V2Response } from '../open-inference/response.ts';
+import type { V2Response } from '../open-inference/written-response.ts';
 
 /** Sends an answer, compressed where it is worth it and the caller can read it. */
 export function sendV2Response(

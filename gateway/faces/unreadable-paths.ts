@@ -1,15 +1,18 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { GatewayError } from '../errors.ts';
 import { shownPath } from './shown-path.ts';
-import { torchserveError } from './torchserve/errors.ts';
 
 /** Of one part of a path, decoded. Names of models and experiments have 63 at most. */
 export const LONGEST_PART = 200;
 
-/** Answers a request whose path can't be taken apart, which no route and no hook gets to see. */
+/**
+ * Answers a request whose path can't be taken apart, which no route and no hook gets to see.
+ *
+ * @param bodyOf an error as the names under that path write it
+ */
 export function answerUnreadablePath(
   answerHeaders: Readonly<Record<string, string>>,
-  torchservePrefix: string,
+  bodyOf: (error: GatewayError, path: string) => object,
 ): (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => void {
   return ({ code }, { method, url }, reply) => {
     const path = shownPath(url);
@@ -24,7 +27,6 @@ export function answerUnreadablePath(
             'invalid_request',
             `the path ${shown} can't be decoded: after each % two hexadecimal digits are expected, and UTF-8; % itself is %25`,
           );
-    const body = path.startsWith(`${torchservePrefix}/`) ? torchserveError(error) : { error: error.message };
-    void reply.headers(answerHeaders).code(error.status).send(body);
+    void reply.headers(answerHeaders).code(error.status).send(bodyOf(error, path));
   };
 }

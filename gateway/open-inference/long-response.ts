@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Tensor } from '../../backends/tensor/tensor.ts';
 import { refuseWhatJsonLacks, tensorToJson } from './tensor-json.ts';
-import type { V2Response } from './response.ts';
+import type { V2Response } from './written-response.ts';
 
 /** Elements whose JSON is written in one turn of the event loop: some two milliseconds. */
 const ELEMENTS_PER_TURN = 8192;

@@ -6,13 +6,7 @@ import { LongTensor, LongV2Response, isLongAsJson } from './long-response.ts';
 import { tensorToBytes } from './tensor-binary.ts';
 import { tensorToJson } from './tensor-json.ts';
 import type { V2Request } from './request.ts';
-
-/** An answer as it goes over the wire. */
-export interface V2Response {
-  readonly body: string | Buffer;
-  /** Bytes of JSON before the binary data; undefined: all of it is JSON. */
-  readonly jsonBytes: number | undefined;
-}
+import type { V2Response } from './written-response.ts';
 
 /** What an answer needs to know of the version that gave it. */
 export type AnsweringVersion = Pick<VersionDescription, 'model' | 'version' | 'labels' | 'maxBatchSize'>;

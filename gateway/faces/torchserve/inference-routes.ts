@@ -17,7 +17,7 @@ import { jsonBytesOf, sendV2Response } from '../open-inference-body.ts';
 import type { V2Request } from '../../open-inference/request.ts';
 import { writeV2Response } from '../../open-inference/response.ts';
 import type { LongV2Response } from '../../open-inference/long-response.ts';
-import type { V2Response } from '../../open-inference/response.ts';
+import type { V2Response } from '../../open-inference/written-response.ts';
 import { classesJson } from './classes-json.ts';
 import { PREDICTIONS_DOCS } from './docs.ts';
 import { answerTorchserveErrors } from './errors.ts';

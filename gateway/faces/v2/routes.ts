@@ -34,7 +34,7 @@ import { readRawRequest } from '../../open-inference/raw-request.ts';
 import type { V2Request } from '../../open-inference/request.ts';
 import { writeV2Response } from '../../open-inference/response.ts';
 import type { LongV2Response } from '../../open-inference/long-response.ts';
-import type { V2Response } from '../../open-inference/response.ts';
+import type { V2Response } from '../../open-inference/written-response.ts';
 import { allStatistics, modelStatistics } from '../extensions/statistics.ts';
 
 /** The Open Inference Protocol v2 over HTTP. */

@@ -6,7 +6,7 @@ import { readV2Request } from '../../../gateway/open-inference/request.ts';
 import type { V2Request } from '../../../gateway/open-inference/request.ts';
 import { LongV2Response } from '../../../gateway/open-inference/long-response.ts';
 import { writeV2Response } from '../../../gateway/open-inference/response.ts';
-import type { V2Response } from '../../../gateway/open-inference/response.ts';
+import type { V2Response } from '../../../gateway/open-inference/written-response.ts';
 import { DATATYPES, bytesPerElement, viewOf } from '../../../backends/tensor/datatype.ts';
 import type { Datatype, NumericDatatype } from '../../../backends/tensor/datatype.ts';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';

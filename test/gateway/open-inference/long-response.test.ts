@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Tensor } from '../../../backends/tensor/tensor.ts';
 import { LongV2Response } from '../../../gateway/open-inference/long-response.ts';
 import { writeV2Response } from '../../../gateway/open-inference/response.ts';
-import type { V2Response } from '../../../gateway/open-inference/response.ts';
+import type { V2Response } from '../../../gateway/open-inference/written-response.ts';
 import type { V2Request } from '../../../gateway/open-inference/request.ts';
 
 const MODEL = { model: 'm', version: 1, maxBatchSize: 0, labels: [] };
