@@ -52,7 +52,8 @@ async function expectRolledBack(gateway: Supervised): Promise<void> {
   expect(lines.at(-1)).toMatchObject({ model: 'pair', version: 2, deaths: DEATHS });
 }
 
-describe.skipIf(process.platform !== 'linux')('a version that is rolled out', () => {
+// Four processes start one after the other.
+describe.skipIf(process.platform !== 'linux')('a version that is rolled out', { timeout: 300_000 }, () => {
   test.each(['state: sqlite:./state.db', 'state: memory'])(
     'and crashes the process is rolled back before the third process that follows answers anybody (%s)',
     async (state) => {

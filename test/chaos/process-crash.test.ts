@@ -41,7 +41,7 @@ async function outputOf(response: Response): Promise<number | undefined> {
   return outputs[0]?.data[0];
 }
 
-describe.skipIf(process.platform !== 'linux')('a crash of the serving process', () => {
+describe.skipIf(process.platform !== 'linux')('a crash of the serving process', { timeout: 300_000 }, () => {
   test.each([
     { what: 'of native code', signal: 'SIGSEGV', cause: 'SIGSEGV' },
     { what: 'of a worker that is ended in the middle of a run', signal: 'SIGUSR2', cause: 'SIGABRT' },
