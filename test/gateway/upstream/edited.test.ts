@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { findRedis, startRedis } from '../../servers/redis-server.ts';
 import { eventually, experimentFile, metricValue } from '../running-gateway.ts';
-import { infer, startUpstreamGateway } from './upstream-gateway.ts';
+import { CHECKED_ONCE, infer, startUpstreamGateway } from './upstream-gateway.ts';
 import { startVariantServer } from './variant-server.ts';
 
 const found = await findRedis();
@@ -16,9 +16,10 @@ describe.skipIf(found.kind === 'missing')('an edit of an experiment', () => {
     });
     await eventually(async () => (await infer(gateway)).reason === 'split');
     await redis.kill();
+    // Of the server it says what it said before, or it would be another one, whose first check is awaited.
     const variants = [
       { name: 'v1', version: 1, weight: 0 },
-      { name: 'v3', weight: 2, upstream: { url: server.url } },
+      { name: 'v3', weight: 2, upstream: { url: server.url, health: CHECKED_ONCE } },
     ];
     await gateway.folder.write({ 'experiments/digits.yaml': experimentFile({ variants }) });
     const reloads = async (): Promise<number> =>

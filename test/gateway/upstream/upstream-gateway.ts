@@ -11,7 +11,7 @@ export interface UpstreamGateway extends Omit<GatewayFiles, 'files'> {
 }
 
 /** A server is well or not as it was at the start: on a busy machine checks may come too late, and that is what few tests are about. */
-const CHECKED_ONCE = { interval: '1h', timeout: '1m' };
+export const CHECKED_ONCE = { interval: '1h', timeout: '1m' };
 
 /** A gateway whose control is a version of its own, an identity, and whose other variant, which gets everybody, lives at `url`. */
 export function startUpstreamGateway(
