@@ -14,6 +14,7 @@ import { neededBy } from './rollouts/needed-versions.ts';
 import type { DiedUnder } from './rollouts/process-deaths.ts';
 import type { Rollouts } from './rollouts/rollouts.ts';
 import { describing } from './signatures/describe.ts';
+import type { LastGood } from './last-good.ts';
 import { KeptStandings } from './standing/kept-standings.ts';
 import { definitionServedLast } from './standing/last-definition.ts';
 import { StandingBook } from './standing/standing-book.ts';
@@ -37,8 +38,10 @@ export interface GatewayOptions {
   readonly handover?: Handover | undefined;
   /** Told of what a process that takes over would have to load, whenever that changes. */
   readonly onHandover?: (handover: Handover) => void;
-  /** Whether a process before it served the same, so that what models' files have become since must not keep it from serving again; left out: none did. */
-  readonly hasServed?: boolean;
+  /** What was in force in a process before, which served the same and died: what files have become since must not keep this one from serving. Left out: there was none. */
+  readonly lastGood?: LastGood | undefined;
+  /** Told of what is in force by now, of the files of a kind that changed. */
+  readonly onGood?: (changed: LastGood) => void;
 }
 
 /**
@@ -49,10 +52,13 @@ export interface GatewayOptions {
 export async function openGateway(
   config: Config,
   log: Logger,
-  { journal, onAllHung, handover, onHandover, hasServed = false }: GatewayOptions = {},
+  { journal, onAllHung, handover, onHandover, lastGood, onGood }: GatewayOptions = {},
 ): Promise<Gateway> {
   const { keys: place } = config.auth;
-  const fileKeys = place?.kind === 'file' ? await WatchedKeys.open(place.file) : undefined;
+  const fileKeys =
+    place?.kind === 'file'
+      ? await WatchedKeys.open(place.file, lastGood?.keys, (keys) => onGood?.({ keys }))
+      : undefined;
   const gpus = new GpuWatch();
   gpus.start();
   // The events of loading come before there is anybody to count them.
@@ -82,8 +88,10 @@ export async function openGateway(
       knownVersions: (model) => repository.versionsOf(model),
       describe: describing(repository, { of: (variant) => upstreams?.of(variant) }),
       holdout: config.holdout,
+      onInForce: (texts) => onGood?.({ experiments: texts }),
     });
-    await files.load(hasServed);
+    if (lastGood?.experiments === undefined) await files.load();
+    else files.resume(lastGood.experiments);
     const inForce = (): ExperimentSet => experiments?.current ?? NO_EXPERIMENTS;
     const sources = gaugeSources(repository, inForce, () => experiments?.situations ?? [], gpus);
     metrics = new Metrics(sources, config.tritonMetrics ? sources : undefined);
@@ -94,7 +102,7 @@ export async function openGateway(
     const kept = state.place && (await KeptStandings.open(state.place, log));
     const servedBefore = (key: string) => definitionServedLast(key, store, kept);
     await files.holdTo(servedBefore);
-    if (!hasServed) await files.refuseMisfits(servedBefore);
+    if (lastGood === undefined) await files.refuseMisfits(servedBefore);
     experiments = await StandingBook.open({ store, files, kept, log, nowMs: () => store.nowMs() });
     await upstreams.follow(experiments.current);
     const keys = place?.kind === 'state' ? await StoredKeys.open(store) : fileKeys;

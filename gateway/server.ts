@@ -56,15 +56,33 @@ export interface ServeOptions extends GatewayOptions {
  * @throws InvalidDocuments, Error where an address can't be bound
  */
 export async function serve(config: Config, log: Logger, options: ServeOptions = {}): Promise<Server> {
-  const { sockets = {}, environment, onReload } = options;
-  const httpTls = config.tls.http && (await readTls('http', config.tls.http));
-  const grpcTls = config.tls.grpc && (await readTls('grpc', config.tls.grpc));
-  const adminTls = config.tls.admin && (await readTls('admin', config.tls.admin));
+  const { sockets = {}, environment, onReload, lastGood, onGood } = options;
+  const tlsOf = async (plane: keyof Config['tls']): Promise<TlsCredentials | undefined> => {
+    const files = config.tls[plane];
+    if (files === undefined) return undefined;
+    const before = lastGood?.certificates?.[plane];
+    const read = readTls(plane, files);
+    return before === undefined ? read : read.catch(() => before);
+  };
+  const [httpTls, grpcTls, adminTls] = [await tlsOf('http'), await tlsOf('grpc'), await tlsOf('admin')];
+  onGood?.({
+    certificates: {
+      ...(httpTls && { http: httpTls }),
+      ...(grpcTls && { grpc: grpcTls }),
+      ...(adminTls && { admin: adminTls }),
+    },
+  });
   const gateway = await openGateway(config, log, options);
   const planes: FastifyInstance[] = [];
-  const certificates = new Certificates(log, (result) => {
-    gateway.metrics.recordReload(result);
-  });
+  const certificates = new Certificates(
+    log,
+    (result) => {
+      gateway.metrics.recordReload(result);
+    },
+    (inForce) => {
+      onGood?.({ certificates: inForce });
+    },
+  );
   gateway.metrics.watch({ certificates: () => certificates.expiries() });
   const followHttps = (
     plane: 'http' | 'admin',

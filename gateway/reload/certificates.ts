@@ -9,6 +9,9 @@ const LOOK_EVERY_MS = 500;
 
 type Plane = keyof Config['tls'];
 
+/** By plane. */
+export type CertificatesInForce = Readonly<Partial<Record<Plane, TlsCredentials>>>;
+
 interface Watched {
   readonly plane: Plane;
   readonly files: TlsFiles;
@@ -23,13 +26,20 @@ interface Watched {
 export class Certificates {
   readonly #log: Logger;
   readonly #onReload: (result: 'success' | 'failure') => void;
+  readonly #onChange: (certificates: CertificatesInForce) => void;
   readonly #watched: Watched[] = [];
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
 
-  constructor(log: Logger, onReload: (result: 'success' | 'failure') => void) {
+  /** @param onChange told of all that are in force when one of them is another */
+  constructor(
+    log: Logger,
+    onReload: (result: 'success' | 'failure') => void,
+    onChange: (certificates: CertificatesInForce) => void = () => undefined,
+  ) {
     this.#log = log;
     this.#onReload = onReload;
+    this.#onChange = onChange;
   }
 
   /** @param apply puts other credentials in force */
@@ -76,6 +86,7 @@ export class Certificates {
       if (!isStill || areSame(found, inForce)) return;
       watched.apply(found);
       watched.inForce = found;
+      this.#onChange(Object.fromEntries(this.#watched.map((each) => [each.plane, each.inForce])));
       this.#onReload('success');
       const { validTo } = new X509Certificate(found.cert);
       this.#log.info({ plane, validTo }, 'another certificate is in force');

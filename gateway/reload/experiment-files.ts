@@ -36,10 +36,17 @@ export interface Refusal {
 /** A file's experiment, and where it was written. */
 interface Source extends WrittenExperiment {
   readonly text: string;
+  /** What it was read of: its text, or what was kept of the text before, with the file's secrets. */
+  readonly readOf: string;
   readonly document: YamlDocument;
 }
 
 type Sources = ReadonlyMap<string, Source>;
+
+/** An experiment's file that is in force, as another process can go on with it. */
+export interface ExperimentText extends Pick<Source, 'text' | 'readOf' | 'definition' | 'digest'> {
+  readonly file: string;
+}
 
 export interface ExperimentFilesOptions {
   /** Undefined: there are no experiments. */
@@ -49,6 +56,8 @@ export interface ExperimentFilesOptions {
   readonly describe?: Describe;
   /** Units that every experiment leaves alone. */
   readonly holdout?: Holdout | undefined;
+  /** Told of all that is in force whenever that changes. */
+  readonly onInForce?: (files: readonly ExperimentText[]) => void;
   /** Milliseconds since 1970. */
   readonly nowMs?: () => number;
 }
@@ -65,6 +74,7 @@ export class ExperimentFiles {
   readonly #knownVersions: KnownVersions;
   readonly #describe: Describe;
   readonly #holdout: Holdout | undefined;
+  readonly #onInForce: ExperimentFilesOptions['onInForce'];
   readonly #nowMs: () => number;
   #sources: Sources = new Map();
   /** Whether what comes now is an edit. */
@@ -75,11 +85,19 @@ export class ExperimentFiles {
   /** What has been told of each file that is refused. */
   #told: ReadonlyMap<string, string> = new Map();
 
-  constructor({ folder, knownVersions, describe, holdout, nowMs = Date.now }: ExperimentFilesOptions) {
+  constructor({
+    folder,
+    knownVersions,
+    describe,
+    holdout,
+    onInForce,
+    nowMs = Date.now,
+  }: ExperimentFilesOptions) {
     this.#folder = folder === undefined ? undefined : new SettledFolder(folder);
     this.#knownVersions = knownVersions;
     this.#describe = describe ?? (() => undefined);
     this.#holdout = holdout;
+    this.#onInForce = onInForce;
     this.#nowMs = nowMs;
   }
 
@@ -96,17 +114,34 @@ export class ExperimentFiles {
   /**
    * Reads the folder for the first time.
    *
-   * @param hasServed whether a process before served the same: versions that went since keep nobody from being served, as they didn't then
    * @throws InvalidDocuments with everything that is wrong with all of the files
    */
-  async load(hasServed = false): Promise<void> {
+  async load(): Promise<void> {
     if (this.#folder === undefined) return;
-    const { refused } = this.#apply(await this.#folder.open(), hasServed ? undefined : this.#knownVersions);
+    const { refused } = this.#apply(await this.#folder.open());
     this.#isOpen = true;
     if (refused.length === 0) return;
     this.#sources = new Map();
     this.#set = NO_EXPERIMENTS;
     throw new InvalidDocuments(refused.flatMap(({ problems }) => problems));
+  }
+
+  /**
+   * Goes on with what a process before had in force: versions that went since, or a file that is bad by now, keep nobody from being served, as they
+   * didn't then. What was edited since is an edit like any other.
+   */
+  resume(inForce: readonly ExperimentText[]): void {
+    this.#folder?.resume(new Map(inForce.map(({ file, text }) => [file, text])));
+    this.#take(
+      new Map(
+        inForce.map(({ file, readOf, ...kept }) => {
+          const read = parse(file, readOf, undefined);
+          if (read instanceof InvalidDocuments) throw read;
+          return [file, { ...read, ...kept }];
+        }),
+      ),
+    );
+    this.#isOpen = true;
   }
 
   /**
@@ -135,8 +170,7 @@ export class ExperimentFiles {
     const kept = new Map(held);
     // What no longer goes together with another file's edit can't stay.
     if (!goTogether(kept)) return;
-    this.#sources = kept;
-    this.#set = this.#assembled();
+    this.#take(kept);
   }
 
   /**
@@ -165,18 +199,17 @@ export class ExperimentFiles {
   /** Looks whether a file changed. An edit takes effect when two looks in a row saw the same. */
   async refresh(): Promise<ReloadReport> {
     if (this.#folder === undefined) return { changed: [], refused: [] };
-    return this.#apply(await this.#folder.look(), this.#knownVersions);
+    return this.#apply(await this.#folder.look());
   }
 
-  /** @param knownVersions undefined: versions are taken as they stand */
-  #apply({ files, problem }: Look, knownVersions: KnownVersions | undefined): ReloadReport {
+  #apply({ files, problem }: Look): ReloadReport {
     const refused = new Map<string, readonly Problem[]>();
     if (problem !== undefined) refused.set(problem.file, [problem]);
     const fresh = new Map<string, Source>();
     for (const [file, state] of files) {
       if (state.kind === 'unreadable') refused.set(file, [state.problem]);
       else if (this.#sources.get(file)?.text !== state.text) {
-        const read = parse(file, state.text, knownVersions);
+        const read = parse(file, state.text, this.#knownVersions);
         if (read instanceof InvalidDocuments) refused.set(file, read.problems);
         else fresh.set(file, read);
       }
@@ -201,8 +234,7 @@ export class ExperimentFiles {
     const known = new Set([...before.keys(), ...accepted.keys()]);
     const changed = [...known].filter((file) => before.get(file) !== accepted.get(file));
     if (changed.length > 0) {
-      this.#sources = accepted;
-      this.#set = this.#assembled();
+      this.#take(accepted);
       for (const source of before.values())
         if (!isDraft(source)) this.#gone.set(source.experiment.key, source);
       for (const source of accepted.values()) if (!isDraft(source)) this.#gone.delete(source.experiment.key);
@@ -218,9 +250,15 @@ export class ExperimentFiles {
     });
   }
 
-  #assembled(): ExperimentSet {
-    const experiments = [...this.#sources.values()].map(({ experiment }) => experiment);
-    return assembleExperiments(experiments, this.#holdout).set;
+  #take(sources: Sources): void {
+    this.#sources = sources;
+    const experiments = [...sources.values()].map(({ experiment }) => experiment);
+    this.#set = assembleExperiments(experiments, this.#holdout).set;
+    this.#onInForce?.(
+      [...sources].map(([file, { text, readOf, definition, digest }]) => {
+        return { file, text, readOf, definition, digest };
+      }),
+    );
   }
 
   /** Of what is refused, what has not been told yet. */
@@ -278,7 +316,8 @@ function parse(
     const document = parseYaml(text, file);
     const digest = createHash('sha256').update(text).digest('hex');
     const definition = keptDefinition(text, document.data);
-    return { text, definition, digest, document, experiment: readExperiment(document, knownVersions) };
+    const experiment = readExperiment(document, knownVersions);
+    return { text, readOf: text, definition, digest, document, experiment };
   } catch (error) {
     if (error instanceof InvalidDocuments) return error;
     throw error;

@@ -53,6 +53,12 @@ export class SettledFolder {
     return look;
   }
 
+  /** In place of the first look: goes on from what somebody else saw last, so that what was changed since is an edit. */
+  resume(texts: ReadonlyMap<string, string>): void {
+    this.#seen = new Map([...texts].map(([file, text]) => [file, { kind: 'text', text }]));
+    this.#settled = this.#seen;
+  }
+
   async look(): Promise<Look> {
     const { files, problem } = await this.#readAll();
     if (problem !== undefined) return { files: this.#settled, problem };

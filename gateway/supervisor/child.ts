@@ -48,13 +48,16 @@ process.once('disconnect', () => {
 });
 
 async function start(message: StartMessage): Promise<void> {
-  const { config, environment, sockets, journal, suspects, deaths, handover, hasServed } = message;
+  const { config, environment, sockets, journal, suspects, deaths, handover, lastGood } = message;
   const log = openLog(config);
   try {
     server = await serve(config, log, {
       sockets,
       environment,
-      hasServed,
+      lastGood,
+      onGood: (changed) => {
+        send({ kind: 'good', changed });
+      },
       onReload: (reloaded) => {
         send({ kind: 'reloaded', config: reloaded });
       },

@@ -3,6 +3,7 @@ import type { Handover } from '../../backends/repository/handover.ts';
 import type { Problem } from '../../documents/problem.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/interpolate.ts';
+import type { LastGood } from '../last-good.ts';
 import type { Bound, Sockets } from '../server.ts';
 
 /** What the serving process is started with. */
@@ -20,8 +21,8 @@ export interface StartMessage {
   readonly deaths: readonly ProcessDeaths[];
   /** What requests made of the models in the process before; undefined: nothing, or there was none. */
   readonly handover: Handover | undefined;
-  /** Whether a process before it served the same. */
-  readonly hasServed: boolean;
+  /** What was in force in a process before it, which served the same; undefined: there was none. */
+  readonly lastGood: LastGood | undefined;
 }
 
 export type ToChild =
@@ -39,6 +40,8 @@ export type FromChild =
   | { readonly kind: 'reloaded'; readonly config: Config }
   /** Requests have changed what the next process is to load. */
   | { readonly kind: 'handover'; readonly handover: Handover }
+  /** Of a kind of the files that are followed, something else is in force. */
+  | { readonly kind: 'good'; readonly changed: LastGood }
   /** What it was told to read again it has read, whatever came of it. */
   | { readonly kind: 'reload_ended' }
   | { readonly kind: 'pong' }

@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import type { Handover } from '../../backends/repository/handover.ts';
 import { InvalidDocuments } from '../../documents/problem.ts';
 import type { Config } from '../config/config.ts';
+import type { LastGood } from '../last-good.ts';
 import type { Environment } from '../config/interpolate.ts';
 import type { Bound, Plane, Sockets } from '../server.ts';
 import { bindSockets } from './bound-socket.ts';
@@ -51,6 +52,8 @@ export class Supervisor {
   readonly #ended = Promise.withResolvers<number>();
   /** What requests made of the models: it outlives the process that they were made to. */
   #handover: Handover | undefined;
+  /** What is in force of the files that are followed, as the last process had it. */
+  #lastGood: LastGood = {};
   #state: State;
   #wasReady = false;
   /** Children in a row that ended before they were ready. */
@@ -187,7 +190,7 @@ export class Supervisor {
       suspects: this.#crashes.suspects(nowMs),
       deaths: this.#crashes.deaths(nowMs),
       handover: this.#handover,
-      hasServed: this.#wasReady,
+      lastGood: this.#wasReady ? this.#lastGood : undefined,
     });
     return { kind: 'starting', child, sinceMs };
   }
@@ -210,6 +213,9 @@ export class Supervisor {
         break;
       case 'handover':
         this.#handover = message.handover;
+        break;
+      case 'good':
+        this.#lastGood = { ...this.#lastGood, ...message.changed };
         break;
       case 'refused':
         this.#cause = message.message;

@@ -10,6 +10,7 @@ import type { KeyEdits, KeyStore, KeysLook } from './key-store.ts';
 export class WatchedKeys implements KeyStore {
   readonly ring: KeyRing;
   readonly file: string;
+  readonly #onGood: (text: string) => void;
   #seen: string;
   /** The text that was last taken or refused. */
   #settled: string;
@@ -17,9 +18,18 @@ export class WatchedKeys implements KeyStore {
   /** Edits of this process, one after the other. */
   #editing: Promise<void> = Promise.resolve();
 
-  /** @throws InvalidDocuments */
-  static async open(file: string): Promise<WatchedKeys> {
-    return WatchedKeys.#of(file, await read(file));
+  /**
+   * @param lastGood what is in force where the file is refused; left out: then nothing is
+   * @param onGood told of a text whenever it is in force
+   * @throws InvalidDocuments
+   */
+  static async open(file: string, lastGood?: string, onGood?: (text: string) => void): Promise<WatchedKeys> {
+    try {
+      return WatchedKeys.#of(file, await read(file), onGood);
+    } catch (error) {
+      if (lastGood === undefined || !(error instanceof InvalidDocuments)) throw error;
+      return WatchedKeys.#of(file, lastGood, onGood);
+    }
   }
 
   /**
@@ -31,15 +41,22 @@ export class WatchedKeys implements KeyStore {
     return WatchedKeys.#of(file, (await exists(file)) ? await read(file) : NO_KEYS);
   }
 
-  static #of(file: string, text: string): WatchedKeys {
-    return new WatchedKeys(file, text, new KeyRing(readKeys(parseYaml(text, file))));
+  static #of(file: string, text: string, onGood?: (text: string) => void): WatchedKeys {
+    return new WatchedKeys(file, text, new KeyRing(readKeys(parseYaml(text, file))), onGood);
   }
 
-  private constructor(file: string, text: string, ring: KeyRing) {
+  private constructor(
+    file: string,
+    text: string,
+    ring: KeyRing,
+    onGood: (text: string) => void = () => undefined,
+  ) {
     this.file = file;
     this.ring = ring;
+    this.#onGood = onGood;
     this.#seen = text;
     this.#settled = text;
+    onGood(text);
   }
 
   get place(): string {
@@ -54,6 +71,7 @@ export class WatchedKeys implements KeyStore {
       this.ring.replace(readKeys(parseYaml(text, this.file)));
       this.#seen = text;
       this.#settled = text;
+      this.#onGood(text);
     });
     this.#editing = editing.catch(() => undefined);
     return editing;
@@ -70,6 +88,7 @@ export class WatchedKeys implements KeyStore {
     try {
       const keys = readKeys(parseYaml(text, this.file));
       this.ring.replace(keys);
+      this.#onGood(text);
       return { kind: 'changed', count: keys.size };
     } catch (error) {
       if (!(error instanceof InvalidDocuments)) throw error;

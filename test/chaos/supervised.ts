@@ -19,6 +19,8 @@ export interface Supervised extends AsyncDisposable {
   infer(model: string, value: number): Promise<Response>;
   /** POSTs JSON to the data plane. */
   post(path: string, body: unknown): Promise<Response>;
+  /** The data plane's URL. */
+  readonly data: string;
   /** The control plane's URL. */
   readonly admin: string;
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
@@ -85,6 +87,7 @@ export async function startSupervised({
       return post(`/v2/models/${model}/infer`, { inputs });
     },
     post,
+    data: `http://${http}`,
     admin: `http://${admin}`,
     change(model, action, config) {
       const parameters = config === undefined ? {} : { config: JSON.stringify(config) };

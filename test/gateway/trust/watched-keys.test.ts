@@ -55,3 +55,25 @@ test('at the start a file that is missing or wrong is refused', async () => {
   ]);
   expect(await refusals(() => WatchedKeys.open(join(folder.path, 'bad.yaml')))).toHaveLength(1);
 });
+
+test('a process that takes over from one that died goes on with its keys where the file is bad by then, and says so', async () => {
+  await using folder = await temporaryFolder({ 'keys.yaml': `keys:\n${entry(ada)}` });
+  const file = join(folder.path, 'keys.yaml');
+  let inForce = '';
+  const onGood = (text: string): void => {
+    inForce = text;
+  };
+  const before = await WatchedKeys.open(file, undefined, onGood);
+  await folder.write({ 'keys.yaml': both });
+  await before.refresh();
+  await before.refresh();
+  expect(inForce).toBe(both);
+  await folder.write({ 'keys.yaml': 'keys: [{ id: x }]' });
+  const keys = await WatchedKeys.open(file, inForce, onGood);
+  expect(keys.ring.check(bob.text, 0).kind).toBe('known');
+  await keys.refresh();
+  expect(await keys.refresh()).toMatchObject({ kind: 'refused' });
+  // One that is good by then holds at once: who was revoked meanwhile stays out.
+  await folder.write({ 'keys.yaml': `keys:\n${entry(ada)}` });
+  expect((await WatchedKeys.open(file, inForce, onGood)).ring.check(bob.text, 0).kind).toBe('unknown');
+});
