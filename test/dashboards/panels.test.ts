@@ -221,13 +221,19 @@ describe.skipIf(found.kind === 'missing')(
     test.each(queries.filter((query) => !asksForHardware(query)))(
       '$dashboard: $panel, query $refId has data',
       async ({ dashboard, expr, legendFormat, instant }) => {
-        const series = await seriesOf(expr, dashboard, (filled) =>
-          instant === true ? prometheus.query(filled) : prometheus.queryRange(filled, 3),
-        );
-        expect(
-          series.flatMap(({ values }) => values).filter((value) => Number.isFinite(value)),
-          expr,
-        ).not.toEqual([]);
+        let series: Awaited<ReturnType<RunningPrometheus['query']>> = [];
+        // On a busy machine a scrape fails now and then, and all that it brings has no value until the next.
+        await expect
+          .poll(
+            async () => {
+              series = await seriesOf(expr, dashboard, (filled) =>
+                instant === true ? prometheus.query(filled) : prometheus.queryRange(filled, 3),
+              );
+              return series.flatMap(({ values }) => values).filter((value) => Number.isFinite(value));
+            },
+            { message: expr },
+          )
+          .not.toEqual([]);
         // What never happened is 0 over everything, without labels of its own.
         if (expr.includes(' or 0 * sum(')) return;
         const labels = [...legendFormat.matchAll(/{{(\w+)}}/g)].map(([, label = '']) => label);
