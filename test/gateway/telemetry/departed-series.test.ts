@@ -5,6 +5,18 @@ import type { RouteLabels } from '../../../gateway/telemetry/metrics.ts';
 
 const MINUTE_MS = 60_000;
 
+/** A request that was answered, wherever it went. */
+const SERVED = {
+  reason: 'split',
+  outcome: 'ok',
+  protocol: 'http',
+  totalMs: 1,
+  routeMs: 1,
+  queueMs: 1,
+  computeMs: 1,
+  traceId: undefined,
+} as const;
+
 test('releases without number make no series without number: those of a version go an hour after it was unloaded', async () => {
   let loaded = 0;
   let nowMs = 0;
@@ -14,17 +26,7 @@ test('releases without number make no series without number: those of a version 
     (await metrics.render()).split('\n').filter((line) => line.startsWith('signalbox_'));
   const serve = (route: RouteLabels): void => {
     metrics.recordBatch({ model: 'digits', version: Number(route.version), rows: 1, reason: 'idle' });
-    metrics.recordRequest({
-      route,
-      reason: 'split',
-      outcome: 'ok',
-      protocol: 'http',
-      totalMs: 1,
-      routeMs: 1,
-      queueMs: 1,
-      computeMs: 1,
-      traceId: undefined,
-    });
+    metrics.recordRequest({ route, ...SERVED });
   };
   const routeOf = (version: number): RouteLabels => ({
     model: 'digits',
@@ -69,17 +71,7 @@ test('the series of an experiment go an hour after its file was removed, and no 
   const of = async (experiment: string): Promise<readonly string[]> =>
     (await metrics.render()).split('\n').filter((line) => line.includes(`experiment="${experiment}"`));
   for (const experiment of experiments) {
-    metrics.recordRequest({
-      route: { model: 'digits', version: '1', experiment, variant: 'v1' },
-      reason: 'split',
-      outcome: 'ok',
-      protocol: 'http',
-      totalMs: 1,
-      routeMs: 1,
-      queueMs: 1,
-      computeMs: 1,
-      traceId: undefined,
-    });
+    metrics.recordRequest({ route: { model: 'digits', version: '1', experiment, variant: 'v1' }, ...SERVED });
     metrics.recordOutcome(experiment, 'v1', 'correct');
     metrics.recordUpstreamTry(experiment, 'v1', 'ok');
     metrics.recordMirror(experiment, 'v1', 'agree');
