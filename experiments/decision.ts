@@ -25,7 +25,7 @@ export interface Choice {
 export type Decision =
   | (Choice & { readonly kind: 'variant' })
   | { readonly kind: 'no_experiment' }
-  | { readonly kind: 'unavailable'; readonly experiment: Experiment; readonly variant: Variant }
+  | (Pick<Choice, 'experiment' | 'variant' | 'reason'> & { readonly kind: 'unavailable' })
   | { readonly kind: 'refused'; readonly fault: OverrideFault; readonly message: string };
 
 /** What deciding needs beside the experiments and the caller; one for all decisions. */
@@ -217,5 +217,5 @@ function available(
   if (experiment.onUnavailable === 'fallback' && caller.isReady(control)) {
     return { kind: 'variant', experiment, variant: control, reason: 'fallback', unit, hash };
   }
-  return { kind: 'unavailable', experiment, variant };
+  return { kind: 'unavailable', experiment, variant, reason };
 }

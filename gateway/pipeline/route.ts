@@ -10,6 +10,7 @@ import type { RouteLabels } from '../telemetry/metrics.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import type { Call, Decoded, Target } from './call.ts';
 import { RoutedCaller } from './routed-caller.ts';
+import { routedHeaders } from './routed-headers.ts';
 
 /** Finds the version that answers a call: the one it names, the experiment's choice, or the highest that is ready. */
 export class Router {
@@ -109,19 +110,26 @@ export class Router {
   #unavailable(
     { answerableBy, model: name }: Call,
     model: ServedModel | undefined,
-    { experiment, variant }: Pick<Choice, 'experiment' | 'variant'>,
+    wanted: Pick<Choice, 'experiment' | 'variant' | 'reason'>,
   ): GatewayError {
+    const { experiment, variant } = wanted;
+    // Nobody took the call, but whoever looks for the cause asks whom it was to go to.
+    const options = { headers: routedHeaders(wanted) };
     const of = `variant ${variant.name} of experiment ${experiment.key}`;
     if (variant.upstream === undefined) {
       return model === undefined
         ? unknownModel(name)
-        : new GatewayError('variant_unavailable', `${of} is not ready: ${reasonOf(model, variant.version)}`);
+        : new GatewayError(
+            'variant_unavailable',
+            `${of} is not ready: ${reasonOf(model, variant.version)}`,
+            options,
+          );
     }
     const { protocol } = variant.upstream;
     const reason = answerableBy.includes(protocol)
       ? `its server is not ready: ${this.#upstreams.of(variant)?.reason ?? 'it is not called any more'}`
       : `its server speaks ${protocol}, which can't answer such a call; that takes ${answerableBy.join(' or ')}`;
-    return new GatewayError('variant_unavailable', `${of} can't answer: ${reason}`);
+    return new GatewayError('variant_unavailable', `${of} can't answer: ${reason}`, options);
   }
 
   #target(version: Servable, choice: Target['choice']): Target {

@@ -217,10 +217,13 @@ test.each([
   ['split', ALL_TO_V2, {}],
   ['override', {}, { 'x-experiment': 'v2' }],
   ['default', { status: 'completed', winner: 'v2' }, {}],
-])('with onUnavailable: error nobody answers for a variant that can not, after %s', (_, changes, headers) => {
-  const decision = decideWith({ ...changes, onUnavailable: 'error' }, headers, [1]);
-  expect(decision).toMatchObject({ kind: 'unavailable', variant: { name: 'v2' } });
-});
+])(
+  'with onUnavailable: error nobody answers for a variant that can not, after %s',
+  (reason, changes, headers) => {
+    const decision = decideWith({ ...changes, onUnavailable: 'error' }, headers, [1]);
+    expect(decision).toMatchObject({ kind: 'unavailable', variant: { name: 'v2' }, reason });
+  },
+);
 
 test('where the control can not answer either, nobody does', () => {
   expect(decideWith(ALL_TO_V2, {}, [3])).toMatchObject({ kind: 'unavailable', variant: { name: 'v2' } });

@@ -162,7 +162,7 @@ test('a variant whose version failed to load falls back to the control, and says
   expect(await call(gateway)).toEqual({ status: 200, variant: 'digits-cnn=v1', reason: 'fallback' });
 });
 
-test('with onUnavailable: error such a caller gets a 503 with the reason', async () => {
+test('with onUnavailable: error such a caller gets a 503 with the reason, and whose it was', async () => {
   await using gateway = await startGateway({
     files: { ...BROKEN, 'experiments/digits.yaml': experimentFile({ ...ALL_TO_V2, onUnavailable: 'error' }) },
   });
@@ -171,6 +171,15 @@ test('with onUnavailable: error such a caller gets a 503 with the reason', async
   expect(((await response.json()) as { error: string }).error).toMatch(
     /variant v2 of experiment digits-cnn is not ready: failed to load/,
   );
+  const said = (from: Response) => [
+    from.headers.get('x-experiment'),
+    from.headers.get('x-experiment-reason'),
+  ];
+  expect(said(response)).toEqual(['digits-cnn=v2', 'split']);
+  const headers = { 'x-experiment': 'v2' };
+  const forced = await fetch(gateway.url('/predictions/digits'), { method: 'POST', body: BODY, headers });
+  await forced.arrayBuffer();
+  expect([forced.status, ...said(forced)]).toEqual([503, 'digits-cnn=v2', 'override']);
 });
 
 test('an error says whose it was: the variant that the call was routed to, and why; a pinned call’s says nothing', async () => {
