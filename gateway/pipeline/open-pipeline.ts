@@ -9,6 +9,7 @@ import type { StandingBook } from '../standing/standing-book.ts';
 import type { GatewayState } from '../state/state.ts';
 import type { StickyUnits } from '../sticky/sticky-units.ts';
 import { AccessLog } from '../telemetry/access-log.ts';
+import { faultFields } from '../telemetry/fault-fields.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing/tracing.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
@@ -48,7 +49,7 @@ export function openPipeline(parts: PipelineParts): Pipeline {
     mirrors,
     inferenceTimeoutMs: config.timeouts.inferenceMs,
     onFault: (error) => {
-      log.error({ err: error.cause ?? error, code: error.code }, error.message);
+      log.error(faultFields(error), error.message);
     },
     onEnd: (ended) => {
       rollouts.answered(ended);
