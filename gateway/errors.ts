@@ -44,6 +44,10 @@ export const ERRORS = {
     status: 405,
     meaning: 'The path does not take that method; `Allow` says which ones it takes.',
   },
+  expectation_failed: {
+    status: 417,
+    meaning: '`Expect` asks for something else than `100-continue`, which alone can be met.',
+  },
   invalid_version: { status: 400, meaning: 'The version in the path is not a whole number above 0.' },
   model_unavailable: { status: 503, meaning: 'The model or version is known, but is not ready to answer.' },
   variant_unavailable: {

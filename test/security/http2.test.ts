@@ -119,6 +119,9 @@ describe('HTTP/2', () => {
     expect(headers.connection).toBeUndefined();
     expect(JSON.parse(body)).toHaveProperty('error');
     expect((await ask(session, { ':path': '/nothing' })).headers[':status']).toBe(404);
+    const expecting = await ask(session, infer('digits', { expect: 'a-tip' }), BODY);
+    expect(expecting.headers[':status']).toBe(417);
+    expect(JSON.parse(expecting.body)).toHaveProperty('error');
   });
 
   test('images go through it too', async () => {

@@ -9,6 +9,7 @@ import type {
 import type { RequestListener } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Config } from '../../config/config.ts';
+import { takeExpectations } from './expectation.ts';
 
 /** Calls that one connection may have under way at once. */
 const MOST_CALLS = 256;
@@ -50,6 +51,7 @@ export class Http2Sessions {
     this.#server.on('stream', (stream, _headers, flags) => {
       if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) limitBody(stream, bodyMs);
     });
+    takeExpectations(this.#server);
     // What a peer does wrong is answered by its frames; there is nothing else to do about it.
     this.#server.on('sessionError', () => undefined);
     this.#server.on('request', (request: Http2ServerRequest, response: Http2ServerResponse) => {

@@ -6,6 +6,7 @@ import { mayBeAmbiguous, whyAmbiguous } from '../../trust/ambiguous-headers.ts';
 import { clientAddress } from '../../trust/client-address.ts';
 import { headerOf } from '../http-call.ts';
 import { sayNoMore } from './client-errors.ts';
+import { takeExpectations, whyUnmet } from './expectation.ts';
 import { isHttp2, whyMisframed } from './framing.ts';
 import { REQUEST_ID, checkedRequestId } from './request-id.ts';
 
@@ -22,8 +23,8 @@ declare module 'fastify' {
 const HANG_UP = { headers: { connection: 'close' } } as const;
 
 /**
- * Looks at the head of every request of an application before anything else does: whether it can be read in two ways, who sent it, and what
- * it calls itself.
+ * Looks at the head of every request of an application before anything else does: whether it can be read in two ways, what it expects, who sent
+ * it, and what it calls itself.
  *
  * @param answerHeaders what every answer says, whatever it is
  */
@@ -34,6 +35,7 @@ export function screenRequests(
 ): void {
   const hops = config.server.trustedProxies;
   const isReadToo = (name: string): boolean => headersRead(experiments.current).has(name);
+  takeExpectations(app.server);
   app.decorateRequest('arrivalMs', 0);
   app.decorateRequest('clientAddress', '');
   const screen = (request: FastifyRequest): string | undefined => {
@@ -48,6 +50,8 @@ export function screenRequests(
       const ambiguous = whyAmbiguous(rawHeaders, isReadToo, isHttp2(raw));
       if (ambiguous !== undefined) throw new GatewayError('invalid_request', ambiguous, HANG_UP);
     }
+    const unmet = whyUnmet(headers.expect);
+    if (unmet !== undefined) throw new GatewayError('expectation_failed', unmet);
     const peer = raw.socket.remoteAddress ?? '';
     request.clientAddress =
       hops === 0 ? peer : clientAddress(peer, headerOf(headers, 'x-forwarded-for'), hops);

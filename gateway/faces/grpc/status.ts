@@ -19,6 +19,7 @@ export const GRPC_STATUS: Readonly<Record<ErrorCode, status>> = {
   unknown_model: status.NOT_FOUND,
   unknown_path: status.UNIMPLEMENTED,
   method_not_allowed: status.UNIMPLEMENTED,
+  expectation_failed: status.UNIMPLEMENTED,
   invalid_version: status.INVALID_ARGUMENT,
   model_unavailable: status.UNAVAILABLE,
   variant_unavailable: status.UNAVAILABLE,
