@@ -97,6 +97,15 @@ export const DESCRIBE_DOCS: OperationDocs = {
   tag,
   summary: 'Describe a model',
   description: 'The version in the path, `all`, or the highest that is ready.',
+  parameters: [
+    {
+      in: 'query',
+      name: 'customized',
+      description:
+        "Taken for TorchServe's clients: no model here has metadata of its own, so the answer is the same.",
+      schema: Type.Boolean({ default: false }),
+    },
+  ],
   answers: { 200: { description: 'A description for each version.', content: json(Described) } },
   errors: ['invalid_request', 'unknown_model', 'invalid_version', 'model_unavailable'],
   errorBody,

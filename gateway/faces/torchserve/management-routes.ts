@@ -65,7 +65,7 @@ export function torchserveManagementRoutes(app: FastifyInstance, gateway: Gatewa
   });
 
   app.get<{ Params: ModelPath }>('/:model', scope('admin:read', DESCRIBE_DOCS), ({ params, query }) => {
-    new ManagementQuery(query, []);
+    checkDescribing(query);
     return [describeVersion(readyVersion(repository, params))];
   });
 
@@ -73,7 +73,7 @@ export function torchserveManagementRoutes(app: FastifyInstance, gateway: Gatewa
     '/:model/:version',
     scope('admin:read', DESCRIBE_DOCS),
     ({ params, query }) => {
-      new ManagementQuery(query, []);
+      checkDescribing(query);
       if (params.version !== 'all') return [describeVersion(readyVersion(repository, asPath(params)))];
       return servedModel(repository, params.model).ready.map(describeVersion);
     },
@@ -132,6 +132,11 @@ export function torchserveManagementRoutes(app: FastifyInstance, gateway: Gatewa
       );
     },
   );
+}
+
+/** `customized` asks for what a handler of TorchServe's adds; of a model whose handler adds nothing the answer is the same with it. */
+function checkDescribing(query: unknown): void {
+  new ManagementQuery(query, ['customized']).flag('customized');
 }
 
 function asPath({ model, version }: ModelPath): ModelPath {

@@ -25,10 +25,15 @@ export class ManagementQuery {
     throw invalid(`${name} is '${text.slice(0, 64)}'; expected a whole number from ${min} to ${max}`);
   }
 
-  /** @throws GatewayError */
+  /**
+   * In any case: Python writes `True`.
+   *
+   * @throws GatewayError
+   */
   flag(name: string): boolean {
     const text = this.text(name) ?? 'false';
-    if (text === 'true' || text === 'false') return text === 'true';
+    const value = text.toLowerCase();
+    if (value === 'true' || value === 'false') return value === 'true';
     throw invalid(`${name} is '${text.slice(0, 64)}'; expected true or false`);
   }
 

@@ -75,6 +75,19 @@ describe('GET /models', () => {
     expect((await ask('/models/digits/all')).body).toEqual([described('1'), described('2')]);
     expect((await ask('/models/third/all')).body).toMatchObject([{ modelVersion: '1' }]);
   });
+
+  test('describes it so too for who asks for what a handler would add: there is none', async () => {
+    for (const path of ['/models/digits', '/models/digits/1', '/models/digits/all']) {
+      const plain = await ask(path);
+      for (const customized of ['true', 'false', 'True'])
+        expect(await ask(`${path}?customized=${customized}`)).toEqual(plain);
+    }
+    expect(await ask('/models/digits?customized=yes')).toMatchObject({
+      status: 400,
+      body: { message: "customized is 'yes'; expected true or false" },
+    });
+    expect((await ask('/models/digits?detailed=true')).status).toBe(400);
+  });
 });
 
 describe('PUT /models/{model} scales the workers', () => {
