@@ -104,9 +104,10 @@ export class UpstreamVersion implements Servable {
   }
 
   /** @throws UpstreamFailure */
-  async infer({ traceContext, deadlineMs, signal, ...request }: InferRequest): Promise<InferAnswer> {
+  async infer(request: InferRequest): Promise<InferAnswer> {
+    const { traceContext, deadlineMs, signal } = request;
     const { tensors, headers: added } = this.definition;
-    const { body, headers } = encodeV2Request({ ...request, deadlineMs }, tensors);
+    const { body, headers } = await encodeV2Request(request, tensors);
     for (const [name, value] of Object.entries({ ...traceContext, ...added })) headers.push(name, value);
     const path = `${v2ModelPath(this.definition)}/infer`;
     const { outputs, computeMs } = await this.#measured(() =>

@@ -3,6 +3,7 @@ import { isDatatype } from '../../backends/tensor/datatype.ts';
 import type { Tensor, TensorSpec } from '../../backends/tensor/tensor.ts';
 import { GatewayError } from '../errors.ts';
 import { arrayAt, objectAt, optionalAt, optionalObjectAt, own, parseJson, stringAt } from '../json-values.ts';
+import { LongTensor, isLongAsJson, listTexts, writtenInTurns } from '../open-inference/long-tensor.ts';
 import { tensorFromBytes, tensorToBytes } from '../open-inference/tensor-binary.ts';
 import { tensorFromJson, tensorToJson } from '../open-inference/tensor-json.ts';
 import { WholeNumbers, jsonDigits } from '../open-inference/whole-numbers.ts';
@@ -18,8 +19,15 @@ export interface EncodedRequest {
   readonly headers: string[];
 }
 
-/** @throws UpstreamFailure `rejected` for values that JSON can't carry */
-export function encodeV2Request(request: InferRequest, tensors: 'binary' | 'json'): EncodedRequest {
+/**
+ * Writes a request; one with many numbers as JSON over several turns of the event loop, as long as its caller waits.
+ *
+ * @throws UpstreamFailure `rejected` for values that JSON can't carry, `cancelled` where the caller hung up meanwhile
+ */
+export function encodeV2Request(
+  request: InferRequest,
+  tensors: 'binary' | 'json',
+): EncodedRequest | Promise<EncodedRequest> {
   const isBinary = tensors === 'binary';
   const chunks: Uint8Array[] = [];
   const { inputs: ofInputs, outputs: ofOutputs } = request.tensorParameters ?? NO_PARAMETERS;
@@ -27,7 +35,7 @@ export function encodeV2Request(request: InferRequest, tensors: 'binary' | 'json
     const { name, datatype, shape } = input;
     const said = ofInputs.get(name);
     const own = said && withAllDigits(Object.entries(said));
-    if (!isBinary) return { name, datatype, shape, ...(own && { parameters: own }), data: jsonOf(input) };
+    if (!isBinary) return describeAsJson(input, own);
     const bytes = tensorToBytes(input);
     chunks.push(bytes);
     return { name, datatype, shape, parameters: { ...own, binary_data_size: bytes.length } };
@@ -39,16 +47,15 @@ export function encodeV2Request(request: InferRequest, tensors: 'binary' | 'json
     ...(timeoutMs !== undefined && { timeout: Math.ceil(timeoutMs * 1000) }),
     ...(isBinary && outputs === undefined && { binary_data_output: true }),
   };
-  const json = Buffer.from(
-    JSON.stringify({
-      ...(id !== '' && { id }),
-      inputs,
-      ...(Object.keys(parameters).length > 0 && { parameters }),
-      ...(outputs !== undefined && {
-        outputs: outputs.map((name) => describeOutput(name, ofOutputs.get(name), isBinary)),
-      }),
+  const about = {
+    ...(id !== '' && { id }),
+    ...(Object.keys(parameters).length > 0 && { parameters }),
+    ...(outputs !== undefined && {
+      outputs: outputs.map((name) => describeOutput(name, ofOutputs.get(name), isBinary)),
     }),
-  );
+  };
+  if (inputs.some((input) => input instanceof LongTensor)) return writtenLong(about, inputs, request.signal);
+  const json = Buffer.from(JSON.stringify({ ...about, inputs }));
   return isBinary
     ? {
         body: Buffer.concat([json, ...chunks]),
@@ -60,6 +67,24 @@ export function encodeV2Request(request: InferRequest, tensors: 'binary' | 'json
         ],
       }
     : { body: json, headers: ['content-type', 'application/json'] };
+}
+
+async function writtenLong(
+  about: object,
+  inputs: readonly object[],
+  signal: AbortSignal | undefined,
+): Promise<EncodedRequest> {
+  const body = await writtenInTurns(longTexts(about, inputs), () => signal?.aborted !== true);
+  if (body === undefined)
+    throw new UpstreamFailure('cancelled', 'the caller hung up before its request was passed on');
+  return { body, headers: ['content-type', 'application/json'] };
+}
+
+function* longTexts(about: object, inputs: readonly object[]): Generator<string> {
+  const head = JSON.stringify(about).slice(0, -1);
+  yield `${head}${head === '{' ? '' : ','}"inputs":`;
+  yield* listTexts(inputs);
+  yield '}';
 }
 
 const NO_PARAMETERS: TensorParameters = { inputs: new Map(), outputs: new Map() };
@@ -89,9 +114,11 @@ function withAllDigits(parameters: readonly (readonly [string, unknown])[]): obj
   );
 }
 
-function jsonOf(input: Tensor): ReturnType<typeof tensorToJson> {
+function describeAsJson(input: Tensor, own: object | undefined): LongTensor | object {
   try {
-    return tensorToJson(input);
+    if (isLongAsJson(input)) return new LongTensor(input, own);
+    const { name, datatype, shape } = input;
+    return { name, datatype, shape, ...(own && { parameters: own }), data: tensorToJson(input) };
   } catch (cause) {
     throw new UpstreamFailure(
       'rejected',
