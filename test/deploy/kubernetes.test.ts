@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
@@ -204,18 +204,13 @@ describe.skipIf(reason !== '')(`the manifests${reason}`, () => {
     ['without a scrape there is no queue time', ['redis', 'scale-by-queue'], /ServiceMonitor/],
     ['without a scrape there is no queue time', ['redis', 'scale-keda'], /ServiceMonitor/],
   ])('kustomize refuses an overlay like it: %s (%j)', async (_, components, message) => {
-    // Kustomize takes no absolute paths, and none that lead out of the repository.
-    const path = await mkdtemp(join(ROOT, 'deploy/kubernetes/.overlay-'));
-    const lines = components.map((name) => `  - ../components/${name}\n`).join('');
-    try {
-      await writeFile(
-        join(path, 'kustomization.yaml'),
-        `apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../base]\ncomponents:\n${lines}`,
-      );
-      await expect(render(kustomize, path)).rejects.toThrow(message);
-    } finally {
-      await rm(path, { recursive: true });
-    }
+    // Kustomize takes no absolute paths. In a copy it is in nobody's way: the pages of the documentation copy the repository meanwhile.
+    const lines = components.map((name) => `  - ../../components/${name}\n`).join('');
+    await using folder = await temporaryFolder({
+      'overlays/refused/kustomization.yaml': `apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../../base]\ncomponents:\n${lines}`,
+    });
+    await cp(join(ROOT, 'deploy/kubernetes'), folder.path, { recursive: true });
+    await expect(render(kustomize, join(folder.path, 'overlays/refused'))).rejects.toThrow(message);
   });
 
   test('one replica keeps its own state; several share theirs, and an autoscaler has their number', async () => {

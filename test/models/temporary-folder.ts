@@ -22,7 +22,8 @@ export async function temporaryFolder(
       }
     },
     async [Symbol.asyncDispose]() {
-      await rm(path, { recursive: true, force: true });
+      // A process that was killed, and those that it started, may still be writing as they end.
+      await rm(path, { recursive: true, force: true, maxRetries: 8, retryDelay: 100 });
     },
   };
   await folder.write(files);
