@@ -103,6 +103,8 @@ export async function startSupervised({
       running
         .stderr()
         .split('\n')
+        // What comes after the last line's end is one of which the rest is still to come.
+        .slice(0, -1)
         .filter((line) => line.startsWith('{'))
         .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
         .filter((line) => line.msg === message),

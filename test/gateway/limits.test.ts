@@ -67,10 +67,14 @@ describe('a request counts for its rows', () => {
     expect(first.status).toBe(200);
     expect(first.headers.get('ratelimit-limit')).toBe('10');
     expect(first.headers.get('ratelimit-remaining')).toBe('6');
-    expect(await refusalOf(await infer(keys.rows, 7))).toEqual([
-      429,
-      `${keys.rows.id} may send 10 rows an hour, 10 of them at once; try again in 360 s`,
-    ]);
+    const [status, reason] = await refusalOf(await infer(keys.rows, 7));
+    expect(status).toBe(429);
+    // One row comes back in 360 s, of which a busy machine has let some go by.
+    expect(reason).toMatch(
+      new RegExp(
+        `^${keys.rows.id} may send 10 rows an hour, 10 of them at once; try again in (360|3[0-5]\\d) s$`,
+      ),
+    );
     // What was refused took nothing.
     expect((await infer(keys.rows, 6)).headers.get('ratelimit-remaining')).toBe('0');
   });
