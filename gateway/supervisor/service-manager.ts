@@ -23,7 +23,10 @@ export class ServiceManager {
   /** Messages arrive in their order. */
   #told: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
-  #isDeaf = false;
+  /** The last message could not be sent, which was logged. */
+  #isUnheard = false;
+  /** There is nothing to tell it by. */
+  #isMute = false;
 
   /** @returns undefined where no service manager asks to be told */
   static of(environment: Environment, log: Logger): ServiceManager | undefined {
@@ -67,10 +70,11 @@ export class ServiceManager {
 
   #watch(isAlive: () => Promise<boolean>, us: number): void {
     this.#timer = setTimeout(() => {
-      void isAlive().then((alive) => {
+      void isAlive().then(async (alive) => {
         if (this.#timer === undefined) return;
-        if (alive) void this.#tell('WATCHDOG=1');
-        this.#watch(isAlive, us);
+        // Where a message takes long, no more of them gather behind it.
+        if (alive) await this.#tell('WATCHDOG=1');
+        if (this.#timer !== undefined) this.#watch(isAlive, us);
       });
     }, us / 2000);
     this.#timer.unref();
@@ -78,11 +82,15 @@ export class ServiceManager {
 
   #tell(...assignments: readonly string[]): Promise<void> {
     this.#told = this.#told.then(async () => {
-      if (this.#isDeaf) return;
+      if (this.#isMute) return;
       try {
         await execute(PROGRAM, assignments, { timeout: LONGEST_MS });
+        this.#isUnheard = false;
       } catch (error) {
-        this.#isDeaf = true;
+        // A message that came too late on a busy machine is no reason to be silent from then on: the manager would end what serves.
+        this.#isMute = isMissing(error);
+        if (this.#isUnheard) return;
+        this.#isUnheard = true;
         const fault = error instanceof Error ? error.message : String(error);
         this.#log.error(
           { fault },
@@ -93,3 +101,6 @@ export class ServiceManager {
     return this.#told;
   }
 }
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';
