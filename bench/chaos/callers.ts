@@ -1,6 +1,8 @@
 import { Agent, request } from 'undici';
 import { pause, until } from './finding.ts';
 import type { Recovery } from './finding.ts';
+import { lostOutcomes, outcomesOf } from './lost-outcomes.ts';
+import type { CountOutcomes, OutcomesAnswer } from './lost-outcomes.ts';
 
 /** How a call ended. */
 interface Seen {
@@ -10,9 +12,6 @@ interface Seen {
   readonly tookMs: number;
   readonly variant: string;
 }
-
-/** Outcomes that are sent in one call when they are asked after: a store that took longer than it is given would be taken for one that is away. */
-const OUTCOMES_A_CALL = 100;
 
 /** What a caller waits when its connection broke off, before it calls again. */
 const AFTER_RESET_MS = 10;
@@ -85,7 +84,7 @@ export class Callers implements AsyncDisposable {
     const startMs = performance.now();
     let end: Seen['end'] = 'reset';
     try {
-      const { status, text } = await this.#post('/v1/outcomes', outcomeOf([id]));
+      const { status, text } = await this.#post('/v1/outcomes', outcomesOf([id]));
       end = status;
       if (status === 202 && (JSON.parse(text) as OutcomesAnswer).accepted === 1) this.#acknowledged.push(id);
     } catch {
@@ -134,16 +133,11 @@ export class Callers implements AsyncDisposable {
     await Promise.all(this.#callers);
   }
 
-  /** Sends every acknowledged outcome once more: each that isn't known any more was lost. */
-  async lostOutcomes(): Promise<number> {
-    let lost = 0;
-    for (let start = 0; start < this.#acknowledged.length; start += OUTCOMES_A_CALL) {
-      const part = this.#acknowledged.slice(start, start + OUTCOMES_A_CALL);
-      const { text } = await this.#post('/v1/outcomes', outcomeOf(part));
-      const { rejected } = JSON.parse(text) as OutcomesAnswer;
-      lost += part.length - rejected.filter(({ code }) => code === 'duplicate').length;
-    }
-    return lost;
+  /** Of the acknowledged outcomes, those that aren't known any more. */
+  lostOutcomes(count?: CountOutcomes): Promise<number> {
+    const send = async (body: string): Promise<OutcomesAnswer> =>
+      JSON.parse((await this.#post('/v1/outcomes', body)).text) as OutcomesAnswer;
+    return lostOutcomes(this.#acknowledged, send, count);
   }
 
   /** When the first call was answered after the last one that failed, by a moment of `performance.now()`; nothing for what never failed since then. */
@@ -189,15 +183,6 @@ export class Callers implements AsyncDisposable {
   get acknowledged(): number {
     return this.#acknowledged.length;
   }
-}
-
-interface OutcomesAnswer {
-  readonly accepted: number;
-  readonly rejected: readonly { readonly code: string }[];
-}
-
-function outcomeOf(ids: readonly string[]): string {
-  return JSON.stringify(ids.map((id) => ({ prediction_id: id, metric: 'correct', value: 1 })));
 }
 
 function countBy<Key>(keys: readonly Key[]): ReadonlyMap<Key, number> {

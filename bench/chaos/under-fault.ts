@@ -2,6 +2,7 @@ import { Callers } from './callers.ts';
 import { until } from './finding.ts';
 import type { Finding, Recovery } from './finding.ts';
 import type { GatewayProcess } from './gateway-process.ts';
+import type { CountOutcomes } from './lost-outcomes.ts';
 
 /** Predictions before a fault, and after it, so that there is something to lose and something to see. */
 const BEFORE = 60;
@@ -17,6 +18,8 @@ export interface UnderFault {
     /** @param overMs when the fault was over */
     holds(callers: Callers, overMs: number): boolean | Promise<boolean>;
   };
+  /** Left out: the store is never away without the gateway. */
+  readonly countOutcomes?: CountOutcomes;
   /** Looks at what is left when all is as before. */
   readonly check?: (callers: Callers, sinceMs: number) => Promise<readonly string[]>;
   /** What is told beside the acknowledged outcomes. */
@@ -29,7 +32,7 @@ export interface UnderFault {
 export async function underFault(
   fault: string,
   gateway: Pick<GatewayProcess, 'url'>,
-  { strike, whole, check, alsoLost, mayEnd }: UnderFault,
+  { strike, whole, countOutcomes, check, alsoLost, mayEnd }: UnderFault,
 ): Promise<Finding> {
   await using callers = new Callers(gateway.url);
   await callers.more(BEFORE);
@@ -51,7 +54,7 @@ export async function underFault(
   for (const [end, count] of callers.ends(sinceMs)) {
     if (end !== 200 && !mayEnd.includes(end)) problems.push(`${count} calls ended with ${end}`);
   }
-  const lost = await callers.lostOutcomes();
+  const lost = await callers.lostOutcomes(countOutcomes);
   if (lost > 0) problems.push(`${lost} acknowledged outcomes were lost`);
   const also = await alsoLost?.();
   return {

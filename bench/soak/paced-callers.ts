@@ -1,5 +1,7 @@
 import { Agent, request } from 'undici';
 import { pause } from '../chaos/finding.ts';
+import { lostOutcomes, outcomesOf } from '../chaos/lost-outcomes.ts';
+import type { CountOutcomes, OutcomesAnswer } from '../chaos/lost-outcomes.ts';
 
 /** A tick of the load; requests of one tick are sent at once. */
 const TICK_MS = 10;
@@ -11,9 +13,6 @@ const MOST_UNDER_WAY_SECONDS = 5;
 const OUTCOME_EVERY = 10;
 
 const UNITS = 5000;
-
-/** Outcomes that are sent in one call when they are asked after: a store that took longer than it is given would be taken for one that is away. */
-const OUTCOMES_A_CALL = 100;
 
 /** How a call ended: its status, or a connection that broke off. */
 export type End = number | 'reset';
@@ -103,16 +102,11 @@ export class PacedCallers implements AsyncDisposable {
     while (this.#underWay > 0) await pause(TICK_MS);
   }
 
-  /** Sends every acknowledged outcome once more: each that isn't known any more was lost. */
-  async lostOutcomes(): Promise<number> {
-    let lost = 0;
-    for (let start = 0; start < this.#acknowledged.length; start += OUTCOMES_A_CALL) {
-      const part = this.#acknowledged.slice(start, start + OUTCOMES_A_CALL);
-      const { body } = await this.#post('/v1/outcomes', outcomesOf(part));
-      const { rejected } = (await body.json()) as OutcomesAnswer;
-      lost += part.length - rejected.filter(({ code }) => code === 'duplicate').length;
-    }
-    return lost;
+  /** Of the acknowledged outcomes, those that aren't known any more. */
+  lostOutcomes(count: CountOutcomes): Promise<number> {
+    const send = async (body: string): Promise<OutcomesAnswer> =>
+      (await (await this.#post('/v1/outcomes', body)).body.json()) as OutcomesAnswer;
+    return lostOutcomes(this.#acknowledged, send, count);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -168,15 +162,6 @@ export class PacedCallers implements AsyncDisposable {
 }
 
 const BODY = JSON.stringify({ inputs: [{ name: 'INPUT', datatype: 'FP32', shape: [1, 2], data: [1, 1] }] });
-
-interface OutcomesAnswer {
-  readonly accepted: number;
-  readonly rejected: readonly { readonly code: string }[];
-}
-
-function outcomesOf(ids: readonly string[]): string {
-  return JSON.stringify(ids.map((id) => ({ prediction_id: id, metric: 'correct', value: 1 })));
-}
 
 function firstOf(text: string): number {
   const answer = JSON.parse(text) as { readonly outputs: readonly { readonly data: readonly number[] }[] };

@@ -1,6 +1,7 @@
 import { addingModel } from '../../test/models/small-models.ts';
 import { startRedis } from '../../test/servers/redis-server.ts';
-import { pause, until } from '../chaos/finding.ts';
+import { pause } from '../chaos/finding.ts';
+import { countedIn } from '../chaos/lost-outcomes.ts';
 import { startGatewayProcess } from '../chaos/gateway-process.ts';
 import type { GatewayProcess } from '../chaos/gateway-process.ts';
 import { disturbances } from './disturbances.ts';
@@ -90,13 +91,9 @@ export async function soakWhole(soak: WholeSoak): Promise<WholeReport> {
   }
   await sampled;
   await callers.stop();
-  // What waits on the disk while Redis is away is delivered before it is asked after.
-  await until(
-    'the spool was delivered',
-    async () => (await gateway.metric('signalbox_outcomes_spooled')) === 0,
-  );
   const counts = callers.counts;
-  const lost = await callers.lostOutcomes();
+  const spooled = () => gateway.metric('signalbox_outcomes_spooled');
+  const lost = await callers.lostOutcomes(countedIn({ redis: redis.url, experiment: 'soak-test', spooled }));
   const shed = (await shedBy(gateway)) - shedBefore;
   const exitCode = await gateway.stop();
   const errors = errorsIn(gateway.stderr());

@@ -2,6 +2,7 @@ import { findRedis, startRedis } from '../../../test/servers/redis-server.ts';
 import type { RunningRedis } from '../../../test/servers/redis-server.ts';
 import { pause } from '../finding.ts';
 import type { Fault, Finding, Scale } from '../finding.ts';
+import { countedIn } from '../lost-outcomes.ts';
 import { startGatewayProcess } from '../gateway-process.ts';
 import { underFault } from '../under-fault.ts';
 
@@ -17,11 +18,13 @@ async function withRedis(
   await using gateway = await startGatewayProcess({
     config: `state: ${redis.url}\nsecret: a secret of the chaos run\n`,
   });
+  const spooled = () => gateway.metric('signalbox_outcomes_spooled');
   return await underFault(name, gateway, {
     strike: () => strike(redis, scale),
+    countOutcomes: countedIn({ redis: redis.url, experiment: 'adder-test', spooled }),
     whole: {
       what: 'what waited on the disk is delivered',
-      holds: async () => (await gateway.metric('signalbox_outcomes_spooled')) === 0,
+      holds: async () => (await spooled()) === 0,
     },
     mayEnd: [],
   });
