@@ -8,6 +8,7 @@ import type { ModelChanges } from './audit/model-changes.ts';
 import type { Config } from './config/config.ts';
 import type { Gateway } from './gateway.ts';
 import { openSharedBuckets } from './limits/open-shared-buckets.ts';
+import type { SharedBuckets } from './limits/shared-buckets.ts';
 import { openRepository } from './open-repository.ts';
 import { ExperimentFiles } from './reload/experiment-files.ts';
 import { neededBy } from './rollouts/needed-versions.ts';
@@ -23,6 +24,7 @@ import { gaugeSources } from './telemetry/gauge-sources.ts';
 import { GpuWatch } from './telemetry/gpu-usage.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { openTracing } from './telemetry/tracing/open-tracing.ts';
+import type { Tracing } from './telemetry/tracing/tracing.ts';
 import { openTokens } from './trust/open-tokens.ts';
 import { StoredKeys } from './trust/stored-keys.ts';
 import { WatchedKeys } from './trust/watched-keys.ts';
@@ -82,6 +84,8 @@ export async function openGateway(
   });
   let upstreams: Upstreams | undefined;
   let state: GatewayState | undefined;
+  let tracing: Tracing | undefined;
+  let shared: SharedBuckets | undefined;
   try {
     const files = new ExperimentFiles({
       folder: config.experiments,
@@ -107,8 +111,8 @@ export async function openGateway(
     await upstreams.follow(experiments.current);
     const keys = place?.kind === 'state' ? await StoredKeys.open(store) : fileKeys;
     const tokens = await openTokens(config.auth);
-    const tracing = await openTracing(config, metrics, log);
-    const shared = await openSharedBuckets(config);
+    tracing = await openTracing(config, metrics, log);
+    shared = await openSharedBuckets(config);
     const loaded = { config, log, repository, files, experiments, upstreams, gpus, metrics, state };
     const gateway = assembleGateway({ ...loaded, keys, tokens, shared, tracing });
     ({ rollouts, modelChanges } = gateway);
@@ -121,6 +125,8 @@ export async function openGateway(
     await repository.close();
     await experiments?.close();
     await state?.close();
+    shared?.close();
+    await tracing?.close();
     throw error;
   }
 }
