@@ -6,8 +6,10 @@ import { parseYaml } from '../../documents/yaml-document.ts';
 import type { SourceDocument } from '../../documents/source-document.ts';
 import { parseConfig } from './config-document.ts';
 import type { ModelFolder } from './layout.ts';
+import { ModelConfigMessage } from './model-config-proto.ts';
 import { DEFAULT_MODEL_CONFIG, readModelConfig } from './model-config.ts';
 import type { ModelConfig } from './model-config.ts';
+import { fromProtoJson } from './proto-json.ts';
 import { readStepsOfVersions } from './version-steps.ts';
 
 /** What the files beside a model's versions say. */
@@ -77,7 +79,8 @@ async function readDocument(
   if (override !== undefined) {
     seen.push(override.text);
     // JSON is YAML, and so its mistakes have lines too.
-    return parseYaml(override.text, override.source);
+    const document = parseYaml(override.text, override.source);
+    return { ...document, data: fromProtoJson(document.data, ModelConfigMessage) };
   }
   if (configFile === undefined) return undefined;
   const text = await readFile(configFile, 'utf8');

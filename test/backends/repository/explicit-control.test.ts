@@ -101,6 +101,32 @@ describe('with explicit control', () => {
     expect(opened.repository.model('m')?.ready.map(({ about }) => about.maxBatchSize)).toEqual([8, 8]);
   });
 
+  test('a configuration may come as protocol buffers write JSON, as clients are told it over gRPC: 64-bit numbers in strings', async () => {
+    await using opened = await openRepository(TWO_MODELS, { control: 'explicit' });
+    const dims = { dims: ['2'], data_type: 'TYPE_FP32' };
+    const config = {
+      version_policy: { specific: { versions: ['2'] } },
+      max_batch_size: 4,
+      input: [{ name: 'INPUT', ...dims }],
+      output: [{ name: 'OUTPUT', ...dims }],
+      dynamic_batching: {
+        max_queue_delay_microseconds: '700',
+        priority_levels: '1',
+        default_priority_level: '1',
+        priority_queue_policy: { '1': { default_timeout_microseconds: '5000000' } },
+      },
+    };
+    await opened.repository.load('m', { config: JSON.stringify(config) });
+    expect(opened.repository.model('m')?.versions).toEqual([2]);
+    expect(opened.ready('m', 2).about.config.batching.maxQueueDelayMs).toBe(0.7);
+    await expect(opened.repository.load('m', { config: '{"max_batch_size": "four"}' })).rejects.toThrow(
+      'max_batch_size: is "four"; expected a whole number',
+    );
+    await expect(opened.repository.load('m', { config: '{"name": "7"}' })).rejects.toThrow(
+      "expected the name of the model's folder",
+    );
+  });
+
   test('a load that fails says so as Triton does, with the reason, and what served goes on', async () => {
     await using opened = await openRepository(TWO_MODELS, { control: 'explicit', load: ['n'] });
     const { repository } = opened;
