@@ -147,7 +147,7 @@ export class UpstreamServer {
     if (judge === undefined) throw left();
     try {
       const answer = await this.#try(request, limits);
-      const result = { status: answer.status, read: read(answer) };
+      const result = { status: answer.status, read: reading(answer, read) };
       this.#patience.answered(answer.computeMs);
       judge('works');
       return result;
@@ -195,9 +195,23 @@ export class UpstreamServer {
     const answer = await exchange.answer;
     const failure = failureOfStatus(answer.status);
     if (failure === undefined) return answer;
-    if (!(answer.body instanceof Uint8Array)) answer.body.on('error', ignore).destroy();
+    discard(answer);
     throw failure;
   }
+}
+
+/** What nobody can read need not come to its end. */
+function reading<Read>(answer: UpstreamAnswer, read: (answer: UpstreamAnswer) => Read): Read {
+  try {
+    return read(answer);
+  } catch (error) {
+    discard(answer);
+    throw error;
+  }
+}
+
+function discard({ body }: UpstreamAnswer): void {
+  if (!(body instanceof Uint8Array)) body.on('error', ignore).destroy();
 }
 
 function ignore(): void {

@@ -129,6 +129,30 @@ function describeAsJson(input: Tensor, own: object | undefined): LongTensor | ob
 }
 
 /**
+ * An answer that goes to the caller as it came. It isn't decoded, but a page of somebody else's, as of a login in front of the server, is no
+ * answer of a model: what begins with no JSON isn't of the protocol, which has it before binary data too.
+ *
+ * @throws UpstreamFailure `garbage`
+ */
+export function passedV2Answer(answer: UpstreamAnswer): UpstreamAnswer {
+  const { status, headers, body } = answer;
+  if (status >= 400) return answer;
+  if (status !== 200) throw garbage(`its status is ${status}`);
+  const isPage = HTML.test(headers['content-type'] ?? '');
+  const isRead = body instanceof Uint8Array && headers['content-encoding'] === undefined;
+  if (isPage || (isRead && !beginsAsObject(body))) throw garbage('it does not begin as a JSON object does');
+  return answer;
+}
+
+const HTML = /^\s*(text\/html|application\/xhtml)/i;
+const BRACE = '{'.charCodeAt(0);
+const BLANK: ReadonlySet<number> = new Set(Buffer.from(' \t\r\n'));
+
+function beginsAsObject(body: Uint8Array): boolean {
+  return body.find((byte) => !BLANK.has(byte)) === BRACE;
+}
+
+/**
  * Reads an answer's outputs.
  *
  * @param wanted the outputs' names in their order; undefined: all, as they come

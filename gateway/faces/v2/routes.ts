@@ -5,6 +5,7 @@ import { v2ModelPath } from '../../../experiments/upstream-definition.ts';
 import type { Gateway } from '../../gateway.ts';
 import { RELEASE } from '../../release.ts';
 import { describeAnswer } from '../answer-headers.ts';
+import { passedV2Answer } from '../../upstream/v2-codec.ts';
 import type { UpstreamAnswer } from '../../upstream/exchange.ts';
 import { NOBODY } from '../../trust/principal.ts';
 import { acceptAnyBody } from '../body.ts';
@@ -93,7 +94,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
       },
       forward: (version) => ({
         request: forwardedRequest(request, body, version, `${v2ModelPath(version.definition)}/infer`),
-        encode: (answer) => answer,
+        encode: passedV2Answer,
       }),
       isSpent: () => body.isSpent,
       encode: (read, answer, target) => writeV2Response(read, target.version.about, answer.outputs),

@@ -17,6 +17,8 @@ const PLAIN = { retries: 0, breaker: { failures: 100 } };
 /** For servers that never answer: on a busy machine one that does may take longer. */
 const HURRIED = { ...PLAIN, timeouts: { headers: '300ms', total: '600ms' } };
 
+const PAGE = '<!doctype html><title>Who are you?</title>';
+
 const TEXT = JSON.stringify(ANSWER);
 
 const raw =
@@ -49,6 +51,22 @@ const FAULTS: readonly (readonly [string, Behaviour, result: string, status: num
     504,
   ],
   ['answers with what is not HTTP', raw('garbage\r\n\r\n'), 'garbage', 502],
+  ['answers with nothing', (response) => void response.writeHead(204).end(), 'garbage', 502],
+  [
+    'answers with a page, as a login in front of it does',
+    (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE),
+    'garbage',
+    502,
+  ],
+  [
+    'answers with a page that is passed on as it comes',
+    (response) => {
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).flushHeaders();
+      response.end(PAGE);
+    },
+    'garbage',
+    502,
+  ],
   [
     'is overloaded',
     (response) => {
@@ -283,7 +301,7 @@ test('with onUnavailable: error a variant that is not ready says why', async () 
   server.isHealthy = false;
   await using gateway = await startUpstreamGateway(server.url, { experiment: { onUnavailable: 'error' } });
   const answer = await infer(gateway);
-  expect(answer).toMatchObject({ status: 503 });
+  expect(answer).toMatchObject({ status: 503, variant: 'digits-cnn=v3', reason: 'split' });
   expect(answer.error).toMatch(
     /^variant v3 of experiment digits-cnn can't answer: its server is not ready: GET/,
   );
