@@ -187,7 +187,7 @@ export function unknownModel(name: string): GatewayError {
 }
 
 export function noVersionReady(model: ServedModel): string {
-  const reasons = model.index().map(({ version, reason }) => `version ${version}: ${reason}`);
+  const reasons = model.index().map(({ version }) => `version ${version}: ${reasonOf(model, version)}`);
   return `Request for unknown model: '${model.name}' has no available versions${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`;
 }
 
@@ -200,5 +200,6 @@ function notReady(model: ServedModel, version: number): GatewayError {
 
 function reasonOf(model: ServedModel, version: number): string {
   const entry = model.index().find((line) => line.version === version);
-  return entry === undefined ? 'it is not in the repository' : entry.reason;
+  if (entry === undefined) return 'it is not among the versions that the repository serves';
+  return entry.reason === '' ? 'it is being loaded' : entry.reason;
 }
