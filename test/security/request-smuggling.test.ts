@@ -85,6 +85,7 @@ const SHAPES: Readonly<Record<string, string>> = {
   'two Hosts': `GET /v2 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n${HIDDEN}`,
   'a Host that is none': `GET /v2 HTTP/1.1\r\nHost: a b/@\r\n\r\n${HIDDEN}`,
   'a target with another host than Host': `GET http://b/v2 HTTP/1.1\r\nHost: a\r\n\r\n${HIDDEN}`,
+  'a target with what stays with the caller': `GET /v2#/elsewhere HTTP/1.1\r\nHost: a\r\n\r\n${HIDDEN}`,
   'a target that is no path': `GET v2 HTTP/1.1\r\nHost: a\r\n\r\n${HIDDEN}`,
 };
 

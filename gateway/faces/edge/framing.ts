@@ -46,6 +46,8 @@ export function whyMisframed(message: IncomingMessage): string | undefined {
   if (named !== undefined && named !== '' && !isHost(named))
     return `Host is '${named.slice(0, 64)}', which is no name or address with a port`;
   // The usual target begins with a slash; `*` is what OPTIONS asks of the whole server.
+  if (url.includes('#'))
+    return 'the target has a #; what follows it in an address is never sent, and # itself is %23';
   if (url.startsWith('/') || url === '*') return undefined;
   const target = ABSOLUTE.exec(url)?.[1];
   if (target === undefined)
