@@ -12,7 +12,7 @@ import type { Gateway } from '../../gateway.ts';
 import type { Call, Decoded } from '../../pipeline/call.ts';
 import { acceptAnyBody, isLong, receiveBody } from '../body.ts';
 import { CallBody } from '../forwarded-call.ts';
-import { MOST_FIELD_BYTES, MOST_FILES } from './uploads.ts';
+import { FORM_LIMITS, isPartAFile } from './uploads.ts';
 
 /** The images of a call, read. */
 export interface ImageCall extends Decoded {
@@ -35,13 +35,8 @@ export async function acceptImages(
   if (versions.some(({ about: { image } }) => image !== undefined)) repository.images.warmUp();
   acceptAnyBody(app, bodyLimitBytes, mayPassOn);
   await app.register(multipart, {
-    limits: {
-      fileSize: bodyLimitBytes,
-      files: MOST_FILES,
-      fields: MOST_FILES,
-      fieldSize: MOST_FIELD_BYTES,
-      headerPairs: 100,
-    },
+    limits: { ...FORM_LIMITS, fileSize: bodyLimitBytes },
+    isPartAFile,
   });
 }
 

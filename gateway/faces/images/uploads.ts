@@ -11,10 +11,27 @@ export type FieldNames = readonly [string, ...string[]];
 const FILE: FieldNames = ['file'];
 
 /** The most files of a form, each of them a row of the batch; and the most fields of text. */
-export const MOST_FILES = 256;
+const MOST_FILES = 256;
 
 /** What a field of text may have, as its parser is told. */
-export const MOST_FIELD_BYTES = 64 * 1024;
+const MOST_FIELD_BYTES = 64 * 1024;
+
+/** How forms are parsed, but for how long a file may be. */
+export const FORM_LIMITS = {
+  files: MOST_FILES,
+  fields: MOST_FILES,
+  fieldSize: MOST_FIELD_BYTES,
+  headerPairs: 100,
+};
+
+/** A file need not have a name (RFC 7578, section 4.2): what says that it is an image is one. */
+export function isPartAFile(
+  _field: string | undefined,
+  type: string | undefined,
+  name: string | undefined,
+): boolean {
+  return name !== undefined || type === 'application/octet-stream' || type?.startsWith('image/') === true;
+}
 
 /**
  * The images of a request, in their order: the multipart fields of the right name, or the body itself.
@@ -39,7 +56,9 @@ export async function readUploads(
     return [body];
   }
   try {
-    const { held } = received;
+    // A compressed form is parsed as it was before.
+    const isCompressed = request.headers['content-encoding'] !== undefined;
+    const held = isCompressed ? await received.bytes() : received.held;
     return held === undefined
       ? await readParts(request, limitBytes, fields)
       : await readForm(request, held, fields);
@@ -92,7 +111,7 @@ async function readFile(file: Readable, count: (chunk: Buffer) => void): Promise
   return Buffer.concat(chunks);
 }
 
-/** A form that was received already, because it may have to be sent to a server first; it is small. */
+/** A form that was received already: because it may have to be sent to a server first, when it is small, or because it was compressed. */
 function readForm(
   { headers }: FastifyRequest,
   held: Uint8Array,
@@ -104,7 +123,18 @@ function readForm(
   };
   const files: Buffer[][] = [];
   try {
-    const form = new Busboy({ headers: { ...headers, 'content-type': headers['content-type'] ?? '' } });
+    const form = new Busboy({
+      headers: { ...headers, 'content-type': headers['content-type'] ?? '' },
+      limits: FORM_LIMITS,
+      isPartAFile,
+    });
+    form
+      .on('filesLimit', () => {
+        reject(tooMany('files'));
+      })
+      .on('fieldsLimit', () => {
+        reject(tooMany('fields of text'));
+      });
     form.on('file', (name, file) => {
       const chunks: Buffer[] = [];
       if (fields.includes(name)) files.push(chunks);
@@ -125,12 +155,16 @@ function readForm(
 /** The parser of forms has errors without a class or a status of their own for what breaks off or isn't formed as it says. */
 function asRefusal(error: Error & { readonly code?: string }): GatewayError {
   if (error.code === 'FST_FILES_LIMIT' || error.code === 'FST_FIELDS_LIMIT') {
-    const message = `the form has more than ${MOST_FILES} ${error.code === 'FST_FILES_LIMIT' ? 'files' : 'fields of text'}; send them in several requests`;
-    return new GatewayError('body_too_large', message, { cause: error });
+    return tooMany(error.code === 'FST_FILES_LIMIT' ? 'files' : 'fields of text', error);
   }
   return error.constructor === Error && !('statusCode' in error)
     ? damagedForm(error.message, error)
     : fromFrameworkError(error);
+}
+
+function tooMany(what: 'files' | 'fields of text', cause?: Error): GatewayError {
+  const message = `the form has more than ${MOST_FILES} ${what}; send them in several requests`;
+  return new GatewayError('body_too_large', message, { cause });
 }
 
 function damagedForm(reason: string, cause: unknown): GatewayError {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pngThatClaims } from '../../backends/image/pictures.ts';
@@ -113,6 +114,47 @@ describe('POST /predict', () => {
       alone[1],
       alone[0],
     ]);
+  });
+
+  const ZERO = { predictions: [{ label: 'zero' }, {}, {}] };
+  test.each([
+    ['without a name, whose type says that it is an image', 'content-type: image/png', undefined, ZERO],
+    ['in a compressed form', 'content-type: image/png', 'gzip', ZERO],
+    [
+      'in a form of another coding',
+      'content-type: image/png',
+      'br',
+      { error: "unsupported Content-Encoding 'br'; expected gzip, deflate or none" },
+    ],
+    [
+      'that nothing says is one',
+      'x-other: 1',
+      undefined,
+      { error: 'the multipart body has no file; expected one in the field "file"' },
+    ],
+  ])('a file %s', async (_, head, coding, expected) => {
+    const parts = Buffer.concat([
+      Buffer.from(`--b\r\ncontent-disposition: form-data; name="file"\r\n${head}\r\n\r\n`),
+      scan,
+      Buffer.from('\r\n--b--\r\n'),
+    ]);
+    const response = await predict(coding === 'gzip' ? gzipSync(parts) : parts, '/predict', {
+      'content-type': 'multipart/form-data; boundary=b',
+      ...(coding !== undefined && { 'content-encoding': coding }),
+    });
+    expect(await response.json()).toMatchObject(expected);
+  });
+
+  test('a compressed form has no more files than another', async () => {
+    const file = '--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\na\r\n';
+    const response = await predict(gzipSync(`${file.repeat(257)}--b--\r\n`), '/predict', {
+      'content-type': 'multipart/form-data; boundary=b',
+      'content-encoding': 'gzip',
+    });
+    expect(response.status).toBe(413);
+    expect(await response.json()).toEqual({
+      error: 'the form has more than 256 files; send them in several requests',
+    });
   });
 
   test('JPEG and WebP are read too, and a large colour photograph is resized', async () => {
