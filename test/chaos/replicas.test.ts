@@ -140,7 +140,11 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
     const leader = (): Promise<number> => leaseHolder(client, 'webhooks', replicas);
     const reasons = (): readonly string[] =>
       receiver.received.map(({ body }) => (JSON.parse(body) as AuditLine).reason);
+    const LEASE = 'signalbox:{state}:lease:webhooks';
+    // It counts the times that the lease was taken anew.
+    const token = async (): Promise<number> => Number(await client.hget(LEASE, 'token'));
     const index = await leader();
+    const tokenBefore = await token();
     await at(index).command('promote', 'told by the first');
     await eventually(() => reasons().includes('told by the first'));
     // Told at least once: what is told and not yet kept as told would be told again by whoever follows.
@@ -154,6 +158,8 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
     await keptAsTold();
     at(index).signal('SIGSTOP');
     const stoppedMs = performance.now();
+    const holder = await client.hget(LEASE, 'holder');
+    const hasLed = holder?.includes(`:${at(index).pid}:`) === true;
     const { body } = await at((index + 1) % 3).command('rollback', 'told by the second');
     await eventually(() => reasons().includes('told by the second'));
     const takeoverMs = performance.now() - stoppedMs;
@@ -163,8 +169,10 @@ describe.skipIf(found.kind === 'missing')('three gateways on one Redis', () => {
     await allAt(body.weightsVersion);
     await at(index).command('resume', 'told after all');
     await eventually(() => reasons().includes('told after all'));
+    // On a busy machine the lease lapses by itself as well; what was told just then can't be kept as told, and is told again.
+    const lapses = (await token()) - tokenBefore - (hasLed ? 1 : 0);
     for (const reason of ['told by the first', 'told by the second', 'told after all'])
-      expect(reasons().filter((told) => told === reason)).toHaveLength(1);
+      expect(reasons().filter((told) => told === reason).length).toBeLessThanOrEqual(1 + lapses);
     client.disconnect();
     process.stdout.write(
       `a stopped leader was followed, and its event told, after ${Math.round(takeoverMs)} ms\n`,
