@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { adminOption, askAdmin } from './admin-client.ts';
 import { isExperiment, statusText } from './experiment-status.ts';
 import type { ExperimentStatus } from './experiment-status.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface CommandOptions {
   readonly admin: string;
@@ -11,6 +12,7 @@ interface CommandOptions {
   readonly json?: true;
   readonly full?: true;
   readonly variant?: string;
+  readonly weightsVersion?: number;
   readonly idempotencyKey?: string;
 }
 
@@ -33,6 +35,11 @@ export function experimentCommands(): readonly Command[] {
       .requiredOption('-r, --reason <text>', 'why, for the audit log')
       .option('--dry-run', 'only tells what it would do')
       .option(
+        '--weights-version <version>',
+        'that `status` told when it was decided; refused where the experiment has another by now',
+        wholeNumber,
+      )
+      .option(
         '--idempotency-key <key>',
         'of an earlier try that may have been carried out; left out: a new one',
       )
@@ -48,9 +55,11 @@ export function experimentCommands(): readonly Command[] {
 }
 
 async function carryOut(action: string, key: string, options: CommandOptions): Promise<void> {
-  const { admin, reason, dryRun, json, full, variant, idempotencyKey = randomUUID() } = options;
+  const { admin, reason, dryRun, json, full, variant } = options;
+  const { weightsVersion, idempotencyKey = randomUUID() } = options;
   const body = {
     reason,
+    ...(weightsVersion !== undefined && { weightsVersion }),
     ...(dryRun === true && { dryRun }),
     ...(full === true && { full }),
     ...(variant !== undefined && { variant }),

@@ -1,7 +1,8 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { adminOption } from './admin-client.ts';
 import { serveDemo } from './serve.ts';
 import { sendTraffic } from './demo-traffic.ts';
+import { wholeNumber } from './whole-number.ts';
 
 export function demoCommand(): Command {
   return new Command('demo')
@@ -17,10 +18,10 @@ function trafficCommand(): Command {
     )
     .option('--url <url>', "the gateway's address", 'http://127.0.0.1:8000')
     .addOption(adminOption())
-    .option('--users <n>', 'how many users', positive, 30_000)
-    .option('--requests <n>', 'how many requests', positive, 30_000)
-    .option('--concurrency <n>', 'requests under way at once', positive, 16)
-    .option('--rate <n>', 'requests a second at most (default: as fast as they are answered)', positive)
+    .option('--users <n>', 'how many users', wholeNumber, 30_000)
+    .option('--requests <n>', 'how many requests', wholeNumber, 30_000)
+    .option('--concurrency <n>', 'requests under way at once', wholeNumber, 16)
+    .option('--rate <n>', 'requests a second at most (default: as fast as they are answered)', wholeNumber)
     .option('--json', 'for machines: one JSON object at the end')
     .action(
       async (options: {
@@ -36,9 +37,4 @@ function trafficCommand(): Command {
         if (summary.failed > 0 || summary.outcomes.failed > 0) process.exitCode = 1;
       },
     );
-}
-
-function positive(text: string): number {
-  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('expected a whole number above 0');
-  return Number(text);
 }

@@ -18,6 +18,24 @@ test('an experiment is rolled back in the terminal, a live view shows it, and th
   expect(await printed('rollback', 'digits-cnn', ...admin)).toMatchObject({ code: 2 });
   const dry = await printed('rollback', 'digits-cnn', '--reason', 'slow', '--dry-run', '--json', ...admin);
   expect(JSON.parse(dry.out)).toMatchObject({ dryRun: true, changed: true, weightsVersion: 2 });
+  const decidedOn = (version: string) =>
+    printed(
+      'rollback',
+      'digits-cnn',
+      '--reason',
+      'slow',
+      '--weights-version',
+      version,
+      '--dry-run',
+      ...admin,
+    );
+  expect((await decidedOn('1')).code).toBe(0);
+  const late = await decidedOn('7');
+  expect(late).toMatchObject({ code: 1, err: expect.stringMatching(/version 7/) as string });
+  expect(await decidedOn('1.5')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('expected a whole number above 0') as string,
+  });
   const done = await printed('rollback', 'digits-cnn', '--reason', 'v2 is slow', ...admin);
   expect(done).toMatchObject({
     code: 0,
