@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { Batcher } from './batching/batcher.ts';
 import { checkRequest } from './check.ts';
+import type { ClassLabels } from './class-labels.ts';
 import { resolveSignature, statedBatchSize } from './declared-signature.ts';
 import type { GraphSignature } from './declared-signature.ts';
 import { FaultIsolatingRunner } from './batching/fault-isolating-runner.ts';
@@ -38,7 +39,7 @@ import type { Reshapes } from './reshape.ts';
 import { prepareSamples, warmSizes, warmUp } from './warmup/warm-up.ts';
 import type { PreparedSample } from './warmup/warm-up.ts';
 
-export interface VersionOptions {
+export interface VersionOptions extends ClassLabels {
   readonly model: string;
   readonly version: number;
   /** Absolute path of its model, in the version's folder in the model's folder. */
@@ -46,8 +47,6 @@ export interface VersionOptions {
   /** The sha256 of its files, as hexadecimal. */
   readonly digest: string;
   readonly config: ModelConfig;
-  /** One label a class, in the classes' order. */
-  readonly labels: readonly string[];
   /** Threads that one run may use, >= 1, where the configuration asks for no number. */
   readonly threads: number;
   /** The processor that it shares with other versions; left out: one of its own, of all cores. */
@@ -189,6 +188,7 @@ export class ModelVersion implements Servable {
       outputs: signature.outputs,
       maxBatchSize,
       labels: options.labels,
+      outputLabels: options.outputLabels,
       image: options.config.image,
       takesFiles: false,
       config: options.config,

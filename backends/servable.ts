@@ -1,5 +1,6 @@
 import type { Recalled } from './cache/recalled.ts';
 import type { ModelSignature } from './check.ts';
+import type { ClassLabels } from './class-labels.ts';
 import type { ImageSpec } from './image/image-spec.ts';
 import type { InferAnswer, InferRequest } from './inference.ts';
 import type { ModelConfig } from './repository/model-config.ts';
@@ -13,14 +14,12 @@ export interface InstanceCounts {
 }
 
 /** What a version is, which stays as it is from the moment it takes traffic until it is closed. */
-export interface VersionDescription extends ModelSignature {
+export interface VersionDescription extends ModelSignature, ClassLabels {
   readonly version: number;
   /** What runs it, in Triton's words: `onnxruntime_onnx` for an ONNX model. */
   readonly platform: string;
   /** What of the machine its instances run on, as `cpu`, `webgpu` or `cuda:0`; left out: it has none of its own. */
   readonly provider?: string;
-  /** One label a class, in the classes' order; empty where there are none. */
-  readonly labels: readonly string[];
   /** How an uploaded image becomes its input, and its answer classes; undefined: it takes no image calls. */
   readonly image: ImageSpec | undefined;
   /** Whether an upload goes to its input as the file it is, because a step of its own decodes it. */

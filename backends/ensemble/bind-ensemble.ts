@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { formatProblem } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import type { Path } from '../../documents/source-document.ts';
+import type { ClassLabels } from '../class-labels.ts';
 import type { ImageSpec } from '../image/image-spec.ts';
 import type { DeclaredTensor } from '../repository/declared-tensor.ts';
 import type { ModelConfig } from '../repository/model-config.ts';
@@ -19,12 +20,11 @@ export type MemberLookup =
   | { readonly kind: 'missing'; readonly key: 'model_name' | 'model_version'; readonly message: string };
 
 /** An ensemble that is wished. */
-export interface WishedEnsemble {
+export interface WishedEnsemble extends ClassLabels {
   readonly model: string;
   readonly version: number;
   readonly config: ModelConfig;
   readonly ensemble: EnsembleConfig;
-  readonly labels: readonly string[];
   /** The sha256 of its version's own files. */
   readonly digest: string;
 }
@@ -58,13 +58,14 @@ export function bindSteps(
 
 /** Makes the version that serves, over steps that {@link bindSteps} has found to fit. */
 export function ensembleOf(wished: WishedEnsemble, steps: readonly BoundStep[]): EnsembleVersion {
-  const { model, version, config, labels } = wished;
+  const { model, version, config, labels, outputLabels } = wished;
   const maxBatchSize = config.maxBatchSize ?? 0;
   return new EnsembleVersion({
     model,
     version,
     config,
     labels,
+    outputLabels,
     digest: digestOf(wished, steps),
     inputs: specsOf(config.inputs, maxBatchSize),
     outputs: specsOf(config.outputs, maxBatchSize),

@@ -1,4 +1,5 @@
 import { checkRequest } from '../check.ts';
+import type { ClassLabels } from '../class-labels.ts';
 import { faultOf } from '../fault-of.ts';
 import { Holders } from '../holders.ts';
 import type { ImageSpec } from '../image/image-spec.ts';
@@ -12,12 +13,11 @@ import { planSteps } from './ensemble-plan.ts';
 import type { BoundStep, EnsemblePlan } from './ensemble-plan.ts';
 import { EnsembleRun } from './ensemble-run.ts';
 
-export interface EnsembleVersionOptions {
+export interface EnsembleVersionOptions extends ClassLabels {
   readonly model: string;
   readonly version: number;
   readonly digest: string;
   readonly config: ModelConfig;
-  readonly labels: readonly string[];
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   readonly maxBatchSize: number;
@@ -63,6 +63,7 @@ export class EnsembleVersion implements Servable {
       maxBatchSize: options.maxBatchSize,
       takesAnyBytes: true,
       labels: options.labels,
+      outputLabels: options.outputLabels,
       image: decodes ?? config.image,
       takesFiles: decodes !== undefined,
       config,

@@ -35,7 +35,7 @@ export function modelConfigJson(served: ConfiguredModel): Readonly<Record<string
       ...tensorJson(spec, batches),
       ...reshapeJson(config.outputs, spec.name),
       label_filename:
-        written.output?.find(({ name }) => name === spec.name)?.label_filename ?? config.labelsFile ?? '',
+        written.output?.find(({ name }) => name === spec.name)?.label_filename ?? signalbox?.labels ?? '',
     })),
     ...runs,
     parameters: {

@@ -1,7 +1,7 @@
 import { InvalidDocuments } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { checkDocument } from '../../documents/schema-check.ts';
-import type { SourceDocument } from '../../documents/source-document.ts';
+import type { Path, SourceDocument } from '../../documents/source-document.ts';
 import { DEFAULT_QUEUE_POLICY } from '../batching/batching-config.ts';
 import type { BatchingConfig } from '../batching/batching-config.ts';
 import { readImageSpec } from '../image/image-spec.ts';
@@ -52,8 +52,10 @@ export interface ModelConfig {
   readonly warmup: readonly WarmupSample[];
   /** Whether answers may come from a cache. */
   readonly responseCache: boolean;
-  /** The labels file's name, relative to the model's folder. */
+  /** The labels file's name, relative to the model's folder; of several that outputs have each for themselves, the first. */
   readonly labelsFile: string | undefined;
+  /** The same of single outputs, by their names; empty where `labelsFile` is every output's. */
+  readonly outputLabelsFiles: ReadonlyMap<string, string>;
   /** Undefined: the model takes no image calls. */
   readonly image: ImageSpec | undefined;
   /** The fields as they were written. */
@@ -100,6 +102,7 @@ export const DEFAULT_MODEL_CONFIG: ModelConfig = Object.freeze<ModelConfig>({
   warmup: [],
   responseCache: false,
   labelsFile: undefined,
+  outputLabelsFiles: new Map(),
   image: undefined,
   written: {},
   warnings: [],
@@ -143,7 +146,7 @@ export function readModelConfig(source: SourceDocument, folder: string): ModelCo
     outputs: readDeclaredTensors(file, 'output', refuse),
     warmup: readWarmup(file, refuse),
     responseCache: file.response_cache?.enable ?? false,
-    labelsFile: readLabelsFile(file, refuse),
+    ...readLabelsFiles(file, refuse),
     image: image?.spec,
     written: file,
     warnings: [
@@ -196,13 +199,21 @@ function readFilename(file: ModelConfigFile, refuse: Refuse): string {
   return name;
 }
 
-function readLabelsFile(file: ModelConfigFile, refuse: Refuse): string | undefined {
-  const own = file.signalbox?.labels;
-  const index = file.output?.findIndex(({ label_filename: name }) => (name ?? '') !== '') ?? -1;
-  const name = own ?? file.output?.[index]?.label_filename;
-  if (name !== undefined && !isPlainFilename(name)) {
-    const path = own === undefined ? ['output', index, 'label_filename'] : ['signalbox', 'labels'];
-    refuse(path, `is "${name}"; expected the name of a file in the model's own folder`);
-  }
-  return name;
+type LabelsFiles = Pick<ModelConfig, 'labelsFile' | 'outputLabelsFiles'>;
+
+/** `signalbox.labels` are every output's; Triton's own field is that of its output alone. */
+function readLabelsFiles(file: ModelConfigFile, refuse: Refuse): LabelsFiles {
+  const named = (name: string, path: Path): string => {
+    if (!isPlainFilename(name))
+      refuse(path, `is "${name}"; expected the name of a file in the model's own folder`);
+    return name;
+  };
+  const every = file.signalbox?.labels;
+  if (every !== undefined)
+    return { labelsFile: named(every, ['signalbox', 'labels']), outputLabelsFiles: new Map() };
+  const outputLabelsFiles = new Map<string, string>();
+  for (const [index, { name, label_filename: labels = '' }] of (file.output ?? []).entries())
+    if (labels !== '') outputLabelsFiles.set(name, named(labels, ['output', index, 'label_filename']));
+  const [first] = outputLabelsFiles.values();
+  return { labelsFile: first, outputLabelsFiles };
 }

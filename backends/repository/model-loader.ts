@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { formatProblem } from '../../documents/problem.ts';
 import { CachedVersion } from '../cache/cached-version.ts';
+import type { ClassLabels } from '../class-labels.ts';
 import type { AnswerCache } from '../cache/cached-version.ts';
 import { EnsembleBinder } from '../ensemble/ensemble-binder.ts';
 import type { KnownModels } from '../ensemble/find-members.ts';
@@ -169,7 +170,7 @@ export class ModelLoader {
       this.#fail(model, version, wish, settings.problems.map(formatProblem).join('; '));
       return;
     }
-    const { config, labels } = settings;
+    const { config, labels, outputLabels } = settings;
     const fault = versionFault(folder, config);
     if (fault !== undefined) {
       this.#fail(model, version, wish, fault);
@@ -189,6 +190,7 @@ export class ModelLoader {
         config: written === undefined ? config : { ...config, written: { ...config.written, ...written } },
         ensemble,
         labels,
+        outputLabels,
         digest,
       });
       return;
@@ -196,7 +198,7 @@ export class ModelLoader {
     model.begin(version, wish);
     await this.#mayLoad();
     try {
-      const loaded = await this.#read(model.name, folder, config, labels, threads);
+      const loaded = await this.#read(model.name, folder, settings, threads);
       if (loaded === 'moving') {
         // Under another wish, so that the next look tries again.
         this.#fail(
@@ -233,8 +235,7 @@ export class ModelLoader {
   async #read(
     model: string,
     { version, directory, files, fingerprint }: VersionFolder,
-    config: ModelConfig,
-    labels: readonly string[],
+    { config, labels, outputLabels }: { readonly config: ModelConfig } & ClassLabels,
     threads: number,
   ): Promise<Servable | 'moving'> {
     const digest = await digestFiles(directory, files);
@@ -250,6 +251,7 @@ export class ModelLoader {
       digest,
       config,
       labels,
+      outputLabels,
       threads,
       device: this.#device,
       ...this.#machine,

@@ -4,6 +4,7 @@ import { InvalidDocuments, fileProblem } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import type { SourceDocument } from '../../documents/source-document.ts';
+import type { ClassLabels } from '../class-labels.ts';
 import { parseConfig } from './config-document.ts';
 import type { ModelFolder } from './layout.ts';
 import { ModelConfigMessage } from './model-config-proto.ts';
@@ -14,13 +15,12 @@ import { readStepsOfVersions } from './version-steps.ts';
 
 /** What the files beside a model's versions say. */
 export type ModelSettings =
-  | {
+  | (ClassLabels & {
       readonly kind: 'read';
       /** Changes whenever one of the files does. */
       readonly fingerprint: string;
       readonly config: ModelConfig;
-      readonly labels: readonly string[];
-    }
+    })
   | {
       readonly kind: 'refused';
       readonly fingerprint: string;
@@ -49,9 +49,9 @@ export async function readSettings(folder: ModelFolder, override?: ConfigOverrid
   try {
     const document = await readDocument(folder, override, seen);
     const config = document === undefined ? DEFAULT_MODEL_CONFIG : await readWhole(document, folder);
-    const labels = config.labelsFile === undefined ? [] : await readLabels(folder, config.labelsFile, seen);
+    const labels = await readAllLabels(folder, config, seen);
     if (config.warmup.length > 0) seen.push(JSON.stringify(folder.warmup));
-    return { kind: 'read', fingerprint: JSON.stringify(seen), config, labels };
+    return { kind: 'read', fingerprint: JSON.stringify(seen), config, ...labels };
   } catch (error) {
     // Whatever it is, it is this model's alone: the others are served.
     const message = error instanceof Error ? error.message : String(error);
@@ -86,6 +86,23 @@ async function readDocument(
   const text = await readFile(configFile, 'utf8');
   seen.push(text);
   return parseConfig(text, configFile);
+}
+
+async function readAllLabels(
+  folder: ModelFolder,
+  { labelsFile, outputLabelsFiles }: ModelConfig,
+  seen: string[],
+): Promise<ClassLabels> {
+  const files = new Set([...(labelsFile === undefined ? [] : [labelsFile]), ...outputLabelsFiles.values()]);
+  const read = new Map<string, readonly string[]>();
+  for (const file of files) read.set(file, await readLabels(folder, file, seen));
+  const of = (file: string): readonly string[] => read.get(file) ?? [];
+  return {
+    labels: labelsFile === undefined ? [] : of(labelsFile),
+    ...(outputLabelsFiles.size > 0 && {
+      outputLabels: new Map([...outputLabelsFiles].map(([output, file]) => [output, of(file)])),
+    }),
+  };
 }
 
 async function readLabels(folder: ModelFolder, file: string, seen: string[]): Promise<readonly string[]> {

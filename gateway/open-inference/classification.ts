@@ -1,3 +1,5 @@
+import { labelsOf } from '../../backends/class-labels.ts';
+import type { ClassLabels } from '../../backends/class-labels.ts';
 import type { VersionDescription } from '../../backends/servable.ts';
 import { toNumbers } from '../../backends/tensor/datatype.ts';
 import type { NumericArray } from '../../backends/tensor/datatype.ts';
@@ -19,8 +21,9 @@ const MOST_KEPT_IN_ORDER = 32;
 export function classify(
   tensor: Tensor,
   count: number,
-  { labels, maxBatchSize }: Pick<VersionDescription, 'labels' | 'maxBatchSize'>,
+  version: ClassLabels & Pick<VersionDescription, 'maxBatchSize'>,
 ): BytesTensor {
+  const { maxBatchSize } = version;
   const { name, datatype, shape } = tensor;
   if (datatype === 'BYTES' || datatype === 'BOOL') {
     throw invalid(`class result not available for output '${name}' due to unsupported type '${datatype}'`);
@@ -34,6 +37,7 @@ export function classify(
   const classes = rows === 0 ? 0 : tensor.data.length / rows;
   const wanted = Math.min(count, classes);
   const scores = comparable(tensor);
+  const labels = labelsOf(version, name);
   const data: string[] = [];
   for (let row = 0; row < rows; row++) {
     const start = row * classes;

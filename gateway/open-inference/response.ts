@@ -10,7 +10,10 @@ import type { V2Request } from './request.ts';
 import type { V2Response } from './written-response.ts';
 
 /** What an answer needs to know of the version that gave it. */
-export type AnsweringVersion = Pick<VersionDescription, 'model' | 'version' | 'labels' | 'maxBatchSize'>;
+export type AnsweringVersion = Pick<
+  VersionDescription,
+  'model' | 'version' | 'labels' | 'outputLabels' | 'maxBatchSize'
+>;
 
 /** The output itself, or the classes that are wanted in its place. */
 export function asWanted(

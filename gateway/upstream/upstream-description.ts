@@ -4,6 +4,9 @@ import type { VersionDescription } from '../../backends/servable.ts';
 import type { UpstreamDefinition } from '../../experiments/upstream-definition.ts';
 import type { V2Metadata } from './v2-codec.ts';
 
+/** What a model's own version here tells of a server's: how images become its input, and what its classes are called. */
+export type LocalVersion = Pick<VersionDescription, 'image' | 'labels' | 'outputLabels'>;
+
 /** What a variant that lives elsewhere is, as far as its server and the model's own version here tell. */
 export class UpstreamDescription implements VersionDescription {
   readonly model: string;
@@ -14,13 +17,13 @@ export class UpstreamDescription implements VersionDescription {
   readonly takesFiles = false;
   /** Undefined until its server has told, which only one that speaks v2 does. */
   metadata: V2Metadata | undefined;
-  readonly #local: () => Pick<VersionDescription, 'image' | 'labels'> | undefined;
+  readonly #local: () => LocalVersion | undefined;
 
   /** @param local how images become its input, and what its classes are called */
   constructor(
     model: string,
     { url, protocol, model: served, version, path }: UpstreamDefinition,
-    local: () => Pick<VersionDescription, 'image' | 'labels'> | undefined,
+    local: () => LocalVersion | undefined,
   ) {
     this.model = model;
     this.version = version ?? 0;
@@ -54,5 +57,9 @@ export class UpstreamDescription implements VersionDescription {
 
   get labels(): readonly string[] {
     return this.#local()?.labels ?? [];
+  }
+
+  get outputLabels(): VersionDescription['outputLabels'] {
+    return this.#local()?.outputLabels;
   }
 }

@@ -1,6 +1,6 @@
 import { newBatchId } from '../../backends/batching/batch-id.ts';
 import type { InferAnswer, InferRequest } from '../../backends/inference.ts';
-import type { Servable, VersionDescription } from '../../backends/servable.ts';
+import type { Servable } from '../../backends/servable.ts';
 import { StatisticsRecorder } from '../../backends/statistics.ts';
 import type { VersionStatistics } from '../../backends/statistics.ts';
 import { v2ModelPath } from '../../experiments/upstream-definition.ts';
@@ -9,6 +9,7 @@ import type { UpstreamAnswer } from './exchange.ts';
 import { HealthCheck } from './health-check.ts';
 import { StreamedBody } from './streamed-body.ts';
 import { UpstreamDescription } from './upstream-description.ts';
+import type { LocalVersion } from './upstream-description.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 import { UpstreamServer } from './upstream-server.ts';
 import type { CallLimits, ServerEvents, UpstreamRequest } from './upstream-server.ts';
@@ -23,7 +24,7 @@ export interface UpstreamOptions {
   /** Bytes of an answer that has to be received whole. */
   readonly answerBytes: number;
   /** How images become its input, and what its classes are called: as the model's own version here has it. */
-  readonly local: () => Pick<VersionDescription, 'image' | 'labels'> | undefined;
+  readonly local: () => LocalVersion | undefined;
   readonly events: UpstreamEvents;
 }
 

@@ -1,6 +1,7 @@
 import multipart from '@fastify/multipart';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { labelsOf } from '../../../backends/class-labels.ts';
 import type { ImageSpec } from '../../../backends/image/image-spec.ts';
 import { stackFiles, stackImages } from '../../../backends/image/stack-images.ts';
 import { topClasses } from '../../../backends/image/top-classes.ts';
@@ -103,8 +104,9 @@ export async function decodeImages(
 export function classesOf(
   { spec, count }: ImageCall,
   { outputs: [output] }: InferAnswer,
-  { model, labels, maxBatchSize }: VersionDescription,
+  version: VersionDescription,
 ): readonly (readonly ClassScore[])[] {
+  const { model, maxBatchSize } = version;
   if (output === undefined || output.datatype === 'BYTES') {
     throw new GatewayError('no_image_calls', `the first output of model '${model}' is not a list of scores`);
   }
@@ -117,7 +119,7 @@ export function classesOf(
         `for each image that was sent, ${count}`,
     );
   }
-  const images = topClasses(output, spec, labels, count);
+  const images = topClasses(output, spec, labelsOf(version, output.name), count);
   if (!images.every((classes) => classes.every(({ confidence }) => Number.isFinite(confidence)))) {
     throw new GatewayError(
       'non_finite_output',

@@ -50,6 +50,7 @@ test('a file that says nothing gives the defaults', () => {
     responseCache: false,
     tensorrt: false,
     labelsFile: undefined,
+    outputLabelsFiles: new Map(),
     image: undefined,
     written: {},
     warnings: [],

@@ -27,6 +27,23 @@ describe('classification', () => {
     ]);
   });
 
+  test('each output has the labels that its own label_filename says, and none where it has no such', async () => {
+    const names = ['SPECIES', 'COLOUR', 'SIZE'];
+    const response = await gateway.post('/v2/models/heads/infer', {
+      inputs: names.map((name) => ({ ...INPUT, name: `${name}_IN`, shape: [1, 2], data: [1, 2] })),
+      outputs: names.map((name) => ({ name, parameters: { classification: 1 } })),
+    });
+    expect(await response.json()).toMatchObject({
+      outputs: [{ data: ['2.000000:1:dog'] }, { data: ['2.000000:1:blue'] }, { data: ['2.000000:1'] }],
+    });
+    const config = (await (await gateway.get('/v2/models/heads/config')).json()) as {
+      output: { name: string; label_filename: string }[];
+    };
+    expect(
+      Object.fromEntries(config.output.map(({ name, label_filename }) => [name, label_filename])),
+    ).toEqual({ SPECIES: 'species.txt', COLOUR: 'colours.txt', SIZE: '' });
+  });
+
   test('more classes than there are gives all of them', async () => {
     const response = await ask('labelled', INPUT, 100);
     expect(await response.json()).toMatchObject({

@@ -1,4 +1,5 @@
 import { encodeModel, identityModel } from '../../models/onnx-graph.ts';
+import { identitiesModel } from '../../models/small-models.ts';
 import { experimentFile, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 
@@ -26,6 +27,24 @@ export class V2Gateway implements AsyncDisposable {
           'max_batch_size: 8\ndynamic_batching: { preferred_batch_size: [4], max_queue_delay_microseconds: 500 }\n' +
           'signalbox: { labels: labels.txt }\n',
         'models/labelled/labels.txt': 'ant\nbee\ncat\n',
+        'models/heads/1/model.onnx': identitiesModel(
+          ['SPECIES', 'COLOUR', 'SIZE'].map((output) => ({
+            input: `${output}_IN`,
+            output,
+            datatype: 'FP32',
+            shape: ['batch', 2],
+          })),
+        ),
+        'models/heads/config.pbtxt':
+          'max_batch_size: 8\n' +
+          ['SPECIES', 'COLOUR', 'SIZE']
+            .map((name) => `input { name: "${name}_IN" data_type: TYPE_FP32 dims: 2 }\n`)
+            .join('') +
+          'output { name: "SIZE" data_type: TYPE_FP32 dims: 2 }\n' +
+          'output { name: "COLOUR" data_type: TYPE_FP32 dims: 2 label_filename: "colours.txt" }\n' +
+          'output { name: "SPECIES" data_type: TYPE_FP32 dims: 2 label_filename: "species.txt" }\n',
+        'models/heads/colours.txt': 'red\nblue\n',
+        'models/heads/species.txt': 'cat\ndog\n',
         'models/unbatched/1/model.onnx': identityModel('FP16', [3, 'width']),
         'models/broken/1/model.onnx': 'this is not ONNX',
         'experiments/simple.yaml': experimentFile({ key: 'simple-ab', model: 'simple' }),
