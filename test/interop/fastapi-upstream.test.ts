@@ -74,7 +74,8 @@ describe.skipIf(python.kind === 'missing')('a FastAPI server as a variant', () =
             {
               name: 'fastapi',
               weight: 1,
-              upstream: { url: here(), protocol: 'http', health: { interval: '100ms' } },
+              // One that is slow on a busy machine is there still; one that is gone refuses at once.
+              upstream: { url: here(), protocol: 'http', health: { interval: '100ms', timeout: '1m' } },
             },
           ],
         }),

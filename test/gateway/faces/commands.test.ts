@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createKey } from '../../../gateway/trust/api-key.ts';
 import type { NewKey } from '../../../gateway/trust/api-key.ts';
+import { eventuallyHolds } from '../../eventually-holds.ts';
 import { keysYaml } from '../keys-yaml.ts';
 import { eventually, experimentFile, metricValue, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
@@ -280,12 +281,12 @@ test('what was set by hand holds over a restart while the file is unchanged; an 
     variants: [{ weight: 25 }, { weight: 25 }],
     standing: { action: 'edit', actor: { kind: 'file' } },
   });
-  const { body } = await askAdmin(second, '/api/audit');
-  expect((body.entries as { action: string }[]).map(({ action }) => action)).toEqual([
-    'create',
-    'promote',
-    'edit',
-  ]);
+  // An edit is in force before the store has it.
+  await eventuallyHolds(async () => {
+    const { body } = await askAdmin(second, '/api/audit');
+    const actions = (body.entries as { action: string }[]).map(({ action }) => action);
+    expect(actions).toEqual(['create', 'promote', 'edit']);
+  });
 });
 
 test('an edit that is made while the gateway is down starts from the file’s own weights too', async () => {

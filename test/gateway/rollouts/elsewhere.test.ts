@@ -24,7 +24,12 @@ test('a variant on another server is rolled out once that server is ready; that 
         {
           name: 'v3',
           weight: 0,
-          upstream: { url, retries: 0, breaker: { failures: 100 }, health: { interval: '100ms' } },
+          upstream: {
+            url,
+            retries: 0,
+            breaker: { failures: 100 },
+            health: { interval: '100ms', timeout: '1m' },
+          },
         },
       ],
       rollout: { steps: [{ setWeight: 50 }, { pause: {} }], hardFloor: { consecutiveErrors: 4 } },

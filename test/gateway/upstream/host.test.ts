@@ -45,7 +45,7 @@ test('a host among the upstream’s headers is what an ingress routes by, for ca
   await using server = await startVariantServer(answers42);
   await using ingress = await startIngress(server.url);
   await using gateway = await startUpstreamGateway(ingress.url, {
-    upstream: { headers: { host: HOST }, health: { interval: '50ms' } },
+    upstream: { headers: { host: HOST }, health: { interval: '50ms', timeout: '1m' } },
   });
   // Short, passed on as it comes over 64 KiB, and as a caller who names a host of its own sends it.
   for (const init of [

@@ -89,19 +89,19 @@ test('requests that share a batch are linked to it', async () => {
   const path = gateway.url('/v2/models/digits/versions/1/infer');
   await Promise.all(Array.from({ length: 24 }, () => fetch(path, { method: 'POST', body: BODY })));
   const spans = await delivered(gateway, receiver);
-  await eventually(() => spans.filter(({ name }) => name === 'run').length === 24);
-  const runs = spans.filter(({ name }) => name === 'run');
-  const batches = spans.filter(({ name }) => name === 'batch digits');
-  const linked = batches.flatMap(({ links }) => links.map(({ spanId }) => spanId));
+  const named = (wanted: string): readonly ReceivedSpan[] => spans.filter(({ name }) => name === wanted);
+  const links = (): readonly string[] =>
+    named('batch digits').flatMap((batch) => batch.links.map(({ spanId }) => spanId));
+  // Each span is told by itself.
+  await eventually(() => [named('infer digits'), named('run'), links()].every(({ length }) => length === 24));
+  const [runs, batches, linked] = [named('run'), named('batch digits'), links()];
   expect(linked.toSorted()).toEqual(runs.map(({ spanId }) => spanId).toSorted());
   expect(batches.length).toBe(new Set(runs.map(({ attributes }) => attributes['signalbox.batch.id'])).size);
-  for (const { links, attributes, parentId } of batches) {
+  for (const { links: members, attributes, parentId } of batches) {
     expect(parentId).toBe('');
-    expect(Number(attributes['signalbox.batch.rows'])).toBe(links.length);
+    expect(Number(attributes['signalbox.batch.rows'])).toBe(members.length);
   }
-  expect(
-    new Set(spans.filter(({ name }) => name === 'infer digits').map(({ traceId }) => traceId)).size,
-  ).toBe(24);
+  expect(new Set(named('infer digits').map(({ traceId }) => traceId)).size).toBe(24);
 });
 
 test('what nobody asked for is not recorded; errors and overrides are, though chance says no', async () => {
