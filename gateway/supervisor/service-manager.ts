@@ -71,9 +71,8 @@ export class ServiceManager {
   #watch(isAlive: () => Promise<boolean>, us: number): void {
     this.#timer = setTimeout(() => {
       void isAlive().then(async (alive) => {
-        if (this.#timer === undefined) return;
         // Where a message takes long, no more of them gather behind it.
-        if (alive) await this.#tell('WATCHDOG=1');
+        if (alive && this.#timer !== undefined) await this.#tell('WATCHDOG=1');
         if (this.#timer !== undefined) this.#watch(isAlive, us);
       });
     }, us / 2000);
