@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { ignoreAbort, listenToAbort } from './batching/abort-listeners.ts';
+import { AbortListeners } from './batching/abort-listeners.ts';
 import type { AbortListener } from './batching/abort-listeners.ts';
 import { DeadlineTimer } from './batching/deadline-timer.ts';
 import { BackendError } from './errors.ts';
@@ -143,6 +143,7 @@ class Waiting<Job, Answer> implements AbortListener {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
   readonly #leave: () => void;
+  #hangUps: AbortListeners | undefined;
   readonly #timer = new DeadlineTimer(() => {
     this.giveUp(late());
   });
@@ -162,7 +163,7 @@ class Waiting<Job, Answer> implements AbortListener {
   /** Gives up when the caller hangs up or its time is over. */
   watch(): void {
     const { signal, deadlineMs } = this.task;
-    if (signal !== undefined) listenToAbort(signal, this);
+    this.#hangUps = signal && AbortListeners.add(signal, this);
     this.#timer.watch(deadlineMs);
   }
 
@@ -190,7 +191,7 @@ class Waiting<Job, Answer> implements AbortListener {
   #end(): void {
     this.#leave();
     this.#timer.stop();
-    if (this.task.signal !== undefined) ignoreAbort(this.task.signal, this);
+    this.#hangUps?.delete(this);
   }
 }
 

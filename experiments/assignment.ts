@@ -1,4 +1,4 @@
-import { fmix32, murmur3 } from './murmur3.ts';
+import { fmix32, murmur3, murmur3Joined } from './murmur3.ts';
 
 const TWO_TO_32 = 4294967296;
 
@@ -11,7 +11,12 @@ export interface WeightedVariant {
 
 /** A unit's place in an experiment: the same on every replica and after every restart. */
 export function hashUnit(seed: string, unit: string): number {
-  return murmur3(`${seed}:${unit}`);
+  return murmur3Joined([seed, ':', unit]);
+}
+
+/** The unit's place among those that may be enrolled: it says nothing of the one that splits. */
+export function hashCoverage(seed: string, unit: string): number {
+  return murmur3Joined([seed, ':coverage:', unit]);
 }
 
 /** The unit's place as a share, 0 to 1 without the end: the same unit is anywhere else under another seed. */
@@ -22,12 +27,10 @@ export function hashShare(seed: string, unit: string): number {
 /**
  * Whether the unit is enrolled, given the share of units that are.
  *
- * The hash is not the one that splits, so who is enrolled says nothing about who gets which variant.
- *
  * @param coverage 0 to 1
  */
 export function isCovered(seed: string, unit: string, coverage: number): boolean {
-  return coverage >= 1 || hashShare(`${seed}:coverage`, unit) < coverage;
+  return coverage >= 1 || hashCoverage(seed, unit) / TWO_TO_32 < coverage;
 }
 
 /**

@@ -11,18 +11,28 @@ const encoder = new TextEncoder();
 
 /** Hashes the UTF-8 bytes of `text`. */
 export function murmur3(text: string, seed = 0): number {
-  // UTF-8 takes at most three bytes for each UTF-16 code unit.
-  if (text.length * 3 > scratch.length) return murmur3Bytes(encoder.encode(text), seed);
-  const written = writeAscii(text) ? text.length : encoder.encodeInto(text, scratch).written;
+  return murmur3Joined([text], seed);
+}
+
+/** Hashes the UTF-8 bytes of texts as if they were one; to make them one takes longer than their hash. */
+export function murmur3Joined(texts: readonly string[], seed = 0): number {
+  let written = 0;
+  for (const text of texts) {
+    // UTF-8 takes at most three bytes for each UTF-16 code unit.
+    if (written + text.length * 3 > scratch.length) return murmur3Bytes(encoder.encode(texts.join('')), seed);
+    written += writeAscii(text, written)
+      ? text.length
+      : encoder.encodeInto(text, scratch.subarray(written)).written;
+  }
   return murmur3Bytes(scratch, seed, written);
 }
 
 /** Most names are ASCII, and so short that the call of the encoder would cost several times the hash. Returns whether this one is. */
-function writeAscii(text: string): boolean {
+function writeAscii(text: string, start: number): boolean {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     if (code > 0x7f) return false;
-    scratch[index] = code;
+    scratch[start + index] = code;
   }
   return true;
 }

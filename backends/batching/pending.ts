@@ -1,6 +1,6 @@
 import { BackendError } from '../errors.ts';
 import type { InferAnswer, InferRequest } from '../inference.ts';
-import { ignoreAbort, listenToAbort } from './abort-listeners.ts';
+import { AbortListeners } from './abort-listeners.ts';
 import type { AbortListener } from './abort-listeners.ts';
 import type { BatchMember } from './runner.ts';
 
@@ -51,6 +51,7 @@ export class Pending implements BatchMember, AbortListener {
   run: StartedRun | undefined;
 
   readonly #settlement: Settlement;
+  readonly #hangUps: AbortListeners | undefined;
   #settled = false;
 
   constructor(
@@ -67,7 +68,7 @@ export class Pending implements BatchMember, AbortListener {
     this.level = place.level;
     this.timeoutAtMs = this.arrivalMs + place.timeoutMs;
     this.#settlement = settlement;
-    if (request.signal !== undefined) listenToAbort(request.signal, this);
+    this.#hangUps = request.signal && AbortListeners.add(request.signal, this);
   }
 
   /** When it has to have left the queue, in `performance.now()` milliseconds. */
@@ -107,8 +108,7 @@ export class Pending implements BatchMember, AbortListener {
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    const { signal } = this.request;
-    if (signal !== undefined) ignoreAbort(signal, this);
+    this.#hangUps?.delete(this);
     return true;
   }
 }

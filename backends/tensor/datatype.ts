@@ -61,8 +61,10 @@ const NUMERIC_TYPES: Readonly<Record<NumericDatatype, NumericType>> = {
 
 export const DATATYPES: readonly Datatype[] = [...(Object.keys(NUMERIC_TYPES) as NumericDatatype[]), 'BYTES'];
 
+const KNOWN: ReadonlySet<string> = new Set(DATATYPES);
+
 export function isDatatype(name: string): name is Datatype {
-  return name === 'BYTES' || Object.hasOwn(NUMERIC_TYPES, name);
+  return KNOWN.has(name);
 }
 
 export function bytesPerElement(datatype: NumericDatatype): number {

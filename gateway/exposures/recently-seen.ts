@@ -1,15 +1,15 @@
 /** Remembers the last names that were seen, at least `size` and at most twice as many of them. */
-export class RecentlySeen {
+export class RecentlySeen<Name extends string | number = string> {
   readonly #size: number;
-  #current = new Set<string>();
-  #previous: ReadonlySet<string> = new Set();
+  #current = new Set<Name>();
+  #previous: ReadonlySet<Name> = new Set();
 
   constructor(size: number) {
     this.#size = size;
   }
 
   /** Remembers the name; returns whether it is new. */
-  add(name: string): boolean {
+  add(name: Name): boolean {
     if (this.#current.has(name)) return false;
     const isNew = !this.#previous.has(name);
     if (this.#current.size >= this.#size) {

@@ -1,7 +1,9 @@
 import { countedMetrics } from '../../experiments/counted-metric.ts';
 import type { Experiment } from '../../experiments/definition.ts';
 import { epochOf } from '../../experiments/epoch.ts';
+import { murmur3 } from '../../experiments/murmur3.ts';
 import { uidOf, unitKeyText } from '../../experiments/prediction-id.ts';
+import type { UnitKey } from '../../experiments/prediction-id.ts';
 import { OTHER } from '../../experiments/answers/top-label.ts';
 import { windowsOf } from '../../experiments/stores/ledger.ts';
 import type { ExposureBatch, Scope, UnitExposure } from '../../experiments/stores/ledger.ts';
@@ -25,6 +27,8 @@ const MOST_CATEGORIES = 1024;
 /** The counts of one variant in one epoch, while they add up. */
 interface Counts extends Scope {
   readonly name: string;
+  /** Of the name. */
+  readonly hash: number;
   readonly epoch: number;
   readonly variant: string;
   requests: number;
@@ -39,7 +43,7 @@ export class StateSink implements ExposureSink {
   readonly name = 'state';
   readonly #store: ExperimentData;
   readonly #onDrop: OnDrop;
-  readonly #seen = new RecentlySeen(REMEMBERED_UNITS);
+  readonly #seen = new RecentlySeen<number>(REMEMBERED_UNITS);
   /** What answers said, by experiment, phase, epoch and variant. */
   readonly #categories = new Map<string, Set<string>>();
   readonly #windows = new WeakMap<Experiment, readonly number[]>();
@@ -88,7 +92,7 @@ export class StateSink implements ExposureSink {
       counts.unitlessRequests += 1;
       return;
     }
-    if (!this.#seen.add(`${counts.name} ${unit.split} ${unit.coverage}`)) return;
+    if (!this.#seen.add(fingerprint(unit, counts))) return;
     this.#units.push({
       experiment,
       phase,
@@ -116,7 +120,7 @@ export class StateSink implements ExposureSink {
       const { epoch } = epochOf(experiment);
       const name = `${key} ${phase} ${epoch} ${variant}`;
       const zero = { requests: 0, unitlessRequests: 0, errors: 0, uncounted: {}, models: {} };
-      counts = { name, experiment: key, phase, epoch, variant, ...zero };
+      counts = { name, hash: murmur3(name), experiment: key, phase, epoch, variant, ...zero };
       ofExperiment.set(variant, counts);
     }
     return counts;
@@ -205,6 +209,14 @@ export class StateSink implements ExposureSink {
     }
     this.#sending = undefined;
   }
+}
+
+/**
+ * Names a unit of one variant's counts in 53 bits, as many as a number has: 32 of the hash that splits, mixed with what it is counted for,
+ * and 21 of the other one. That a new unit is taken for one of 200,000 that are remembered happens once in some 10^10.
+ */
+function fingerprint({ split, coverage }: UnitKey, { hash }: Counts): number {
+  return ((split ^ hash) >>> 0) * 2 ** 21 + (coverage >>> 11);
 }
 
 /** What its own queue turns away a variant fails as much as what it breaks on. */

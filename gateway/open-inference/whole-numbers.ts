@@ -3,7 +3,7 @@
  * that the digits that were sent have to be read once more, and written digit by digit.
  */
 import type { NumericDatatype } from '../../backends/tensor/datatype.ts';
-import { invalid, isObject, misfit, own } from '../json-values.ts';
+import { NOTHING, invalid, isObject, misfit, own } from '../json-values.ts';
 import type { JsonObject } from '../json-values.ts';
 
 declare global {
@@ -89,7 +89,7 @@ export class WholeNumbers {
  * @param again the same object, read exactly; asked for where there is such a number
  */
 export function withExactNumbers(values: JsonObject, again: () => unknown): JsonObject {
-  if (!Object.values(values).some(isInexact)) return values;
+  if (values === NOTHING || !Object.values(values).some(isInexact)) return values;
   const exact = again();
   if (!isObject(exact)) return values;
   return Object.fromEntries(

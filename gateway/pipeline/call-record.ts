@@ -37,15 +37,18 @@ export class CallRecord {
   #routeMs = 0;
   #times: AnswerTimes | undefined;
   #read: Decoded | undefined;
-  #isOver = false;
   #isLeft = false;
   #isTraced = false;
+  /** Whether spans or lines are made of the call, which say when each of its steps was. */
+  readonly #isTold: boolean;
   /** Undefined where nothing is traced. */
   readonly #identity: TraceIdentity | undefined;
   readonly #startMs: number;
   #routedMs = 0;
   #decodedMs = 0;
   #answeredMs = 0;
+  /** Undefined while the call is under way. */
+  #endMs: number | undefined;
   /** Where the caller stands with its limits, once that was asked. */
   standing: Standing | undefined;
 
@@ -54,8 +57,9 @@ export class CallRecord {
     this.#call = call;
     this.#options = options;
     this.#onEnd = onEnd;
+    this.#isTold = options.tracing !== undefined || options.accessLog !== undefined;
     this.#identity = options.tracing?.identify(call);
-    this.#startMs = performance.now();
+    this.#startMs = call.receivedMs;
   }
 
   /** What whoever is asked in the call's name is told of its trace, by header. */
@@ -70,6 +74,11 @@ export class CallRecord {
     // A request whose variant was forced is recorded whatever its caller or chance said.
     const isRecorded = identity.isSampled || this.#target?.choice?.reason === 'override';
     return { ...context, traceparent: identity.traceparent(isRecorded) };
+  }
+
+  /** When the call came into the pipeline, in `performance.now()` milliseconds. */
+  get startMs(): number {
+    return this.#startMs;
   }
 
   /**
@@ -100,7 +109,9 @@ export class CallRecord {
 
   /** Its target can't answer, and somebody else is asked in its place: who watches that target is told all the same. */
   gaveWay(outcome: Outcome, error: GatewayError): void {
-    if (this.#target !== undefined) this.#options.onEnd(this.#ended(this.#target, outcome, undefined, error));
+    const totalMs = Math.max(0, performance.now() - this.#call.receivedMs);
+    if (this.#target !== undefined)
+      this.#options.onEnd(this.#ended(this.#target, outcome, totalMs, undefined, error));
   }
 
   /**
@@ -110,13 +121,13 @@ export class CallRecord {
    */
   decoded(read?: Decoded): void {
     this.#read = read;
-    this.#decodedMs = performance.now();
+    if (this.#isTold) this.#decodedMs = performance.now();
   }
 
   /** The answer is there, and is about to be written. */
   answered(times: AnswerTimes): void {
     this.#times = times;
-    this.#answeredMs = performance.now();
+    if (this.#isTold) this.#answeredMs = performance.now();
   }
 
   /** To be told of copies of the call, which are sent when it is over; undefined where nothing is traced. */
@@ -134,14 +145,17 @@ export class CallRecord {
     this.#isLeft = true;
   }
 
+  /** What the caller is told: up to the call's end, or to now while its answer is still coming. */
   timings({ queueMs, computeMs }: AnswerTimes): Timings {
-    return { routeMs: this.#routeMs, queueMs, computeMs, totalMs: performance.now() - this.#call.arrivalMs };
+    const endMs = this.#endMs ?? performance.now();
+    return { routeMs: this.#routeMs, queueMs, computeMs, totalMs: endMs - this.#call.arrivalMs };
   }
 
   /** Counts the call, and lets go of all that it held; only the first time. */
   finish(outcome: Outcome, error?: GatewayError): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#endMs !== undefined) return;
+    const endMs = performance.now();
+    this.#endMs = endMs;
     this.#onEnd();
     const [target, prediction, times] = [this.#target, this.#prediction, this.#times];
     const { receivedMs, principal, protocol } = this.#call;
@@ -149,11 +163,10 @@ export class CallRecord {
     const answer = times !== undefined && 'outputs' in times ? times : undefined;
     const ran: RunTimes | undefined =
       times ?? (error?.cause instanceof BackendError ? error.cause.run : undefined);
-    if (target !== undefined) onEnd(this.#ended(target, outcome, answer, error));
-    const endMs = performance.now();
     // A slow uplink says nothing of the variant.
     const totalMs = Math.max(0, endMs - receivedMs);
-    if (tracing !== undefined || accessLog !== undefined) {
+    if (target !== undefined) onEnd(this.#ended(target, outcome, totalMs, answer, error));
+    if (this.#isTold) {
       const identity = this.#identity;
       const request: RecordedRequest = {
         call: this.#call,
@@ -203,6 +216,7 @@ export class CallRecord {
   #ended(
     target: Target,
     outcome: Outcome,
+    totalMs: number,
     answer: InferAnswer | undefined,
     error: GatewayError | undefined,
   ): EndedRequest {
@@ -214,7 +228,7 @@ export class CallRecord {
       answer,
       inputs,
       reason: error?.message,
-      totalMs: Math.max(0, performance.now() - receivedMs),
+      totalMs,
       patienceMs: Math.min(deadlineMs - receivedMs, timeoutMs),
     };
   }

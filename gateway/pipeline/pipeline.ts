@@ -56,8 +56,9 @@ export class Pipeline {
     try {
       checkRights(call);
       const { router } = this.#options;
-      const unrouted = router.needsBody(call) ? await face.decodeUnrouted?.() : undefined;
-      const startMs = performance.now();
+      const needsBody = router.needsBody(call);
+      const unrouted = needsBody ? await face.decodeUnrouted?.() : undefined;
+      const startMs = needsBody ? performance.now() : record.startMs;
       const first = router.route(call, unrouted);
       const confirming = first.choice && this.#options.sticky.confirm(first.choice);
       const isElsewhere = confirming !== undefined && (await confirming);
@@ -140,8 +141,8 @@ export class Pipeline {
       mirrors.offer({ choice, version, request: read, answer, trace: record.traceCopy }, shadows)
     )
       record.leave();
-    const timings = record.timings(answer);
     record.finish('ok');
+    const timings = record.timings(answer);
     const { standing } = record;
     return { encoded, target, predictionId: prediction.id, standing, cache: answer.cache, timings };
   }

@@ -41,5 +41,5 @@ export const NOBODY: Principal = Object.freeze({ ...ANYBODY, scopes: new Set<Sco
 
 /** Whether an address is this machine's own. */
 export function isLoopback(address: string): boolean {
-  return /^(127\.|::1$|::ffff:127\.)/.test(address);
+  return address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.');
 }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { ignoreAbort, listenToAbort } from '../../backends/batching/abort-listeners.ts';
+import { AbortListeners } from '../../backends/batching/abort-listeners.ts';
 import type { AbortListener } from '../../backends/batching/abort-listeners.ts';
 import type { BodyListener, StreamedBody } from './streamed-body.ts';
 import { UpstreamFailure, failureOf } from './upstream-failure.ts';
@@ -52,6 +52,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
   #headers: IncomingHttpHeaders = {};
   #chunks: Buffer[] | undefined;
   #received = 0;
+  readonly #hangUps: AbortListeners | undefined;
   #stream: Readable | undefined;
   #isOver = false;
 
@@ -61,7 +62,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
     this.#streamed = streamed;
     this.#settle = Promise.withResolvers();
     this.answer = this.#settle.promise;
-    if (limits.signal !== undefined) listenToAbort(limits.signal, this);
+    this.#hangUps = limits.signal && AbortListeners.add(limits.signal, this);
     if (streamed === undefined) this.requestSent();
     else this.#arm(this.#startMs + limits.totalMs);
     if (limits.signal?.aborted === true) this.onAbort();
@@ -215,7 +216,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
   #end(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
-    if (this.#limits.signal !== undefined) ignoreAbort(this.#limits.signal, this);
+    this.#hangUps?.delete(this);
   }
 
   #elapsedMs(): number {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { assign, hashUnit, isCovered } from '../../experiments/assignment.ts';
+import { assign, hashCoverage, hashUnit, isCovered } from '../../experiments/assignment.ts';
 import type { WeightedVariant } from '../../experiments/assignment.ts';
 import vectors from '../vectors/assignment.json' with { type: 'json' };
 
@@ -49,7 +49,7 @@ test('a variant that draws the least or the greatest number there is scores as t
 
 test('every frozen vector of coverage has its hash and is enrolled or not', () => {
   for (const { seed, unit, coverage, hash, covered } of vectors.coverage) {
-    expect(hashUnit(`${seed}:coverage`, unit), `${seed}:${unit}`).toBe(hash);
+    expect(hashCoverage(seed, unit), `${seed}:${unit}`).toBe(hash);
     expect(isCovered(seed, unit, coverage), `${seed}:${unit} under ${coverage}`).toBe(covered);
   }
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fmix32, murmur3, murmur3Bytes } from '../../experiments/murmur3.ts';
+import { fmix32, murmur3, murmur3Bytes, murmur3Joined } from '../../experiments/murmur3.ts';
 import vectors from '../vectors/murmur3.json' with { type: 'json' };
 
 test("the hash gives Wikipedia's published values", () => {
@@ -33,6 +33,18 @@ test('SMHasher verifies the hash', () => {
 test('a text hashes as its UTF-8 bytes', () => {
   for (const text of ['', 'user-1', 'Zürich', '用户'.repeat(300)]) {
     expect(murmur3(text, 7)).toBe(murmur3Bytes(new TextEncoder().encode(text), 7));
+  }
+});
+
+test('texts hash as if they were one', () => {
+  for (const texts of [
+    [],
+    ['digits', ':', 'user-1'],
+    ['Zürich', ':', '用户', 'x'],
+    ['用户'.repeat(100), 'x'.repeat(900)],
+  ]) {
+    expect(murmur3Joined(texts, 7)).toBe(murmur3(texts.join(''), 7));
+    expect(murmur3(texts.join(''), 7)).toBe(murmur3Bytes(new TextEncoder().encode(texts.join('')), 7));
   }
 });
 
