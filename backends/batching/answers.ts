@@ -1,6 +1,7 @@
 import { BackendError } from '../errors.ts';
 import { newBatchId } from './batch-id.ts';
 import type { AnswerOrder } from './answer-order.ts';
+import { PendingList } from './pending-list.ts';
 import type { Pending } from './pending.ts';
 import type { BatchResult } from './runner.ts';
 import { RunnerGone } from './runner.ts';
@@ -13,14 +14,14 @@ const MAX_ATTEMPTS = 2;
 export class Answers {
   /** Undefined: answers leave as they come. */
   readonly #order: AnswerOrder | undefined;
-  readonly #unanswered = new Set<Pending>();
+  readonly #unanswered = new PendingList();
 
   constructor(order: AnswerOrder | undefined) {
     this.#order = order;
   }
 
   /** The requests in a batch that runs now, or whose answer waits for those that came before. */
-  get unanswered(): ReadonlySet<Pending> {
+  get unanswered(): PendingList {
     return this.#unanswered;
   }
 
@@ -34,7 +35,7 @@ export class Answers {
     const run = { batchId: newBatchId(), startMs, rows };
     for (const member of members) {
       member.run = run;
-      this.#unanswered.add(member);
+      this.#unanswered.push(member);
     }
   }
 
@@ -62,7 +63,7 @@ export class Answers {
     for (const member of members) {
       member.attempts += 1;
       if (error instanceof RunnerGone && member.attempts < MAX_ATTEMPTS && !member.isSettled) {
-        this.#unanswered.delete(member);
+        this.#unanswered.remove(member);
         member.run = undefined;
         // It has left the queue in time once; that its instance died is not its fault.
         member.timeoutAtMs = Infinity;
@@ -70,7 +71,7 @@ export class Answers {
         continue;
       }
       const reject = (): void => {
-        this.#unanswered.delete(member);
+        this.#unanswered.remove(member);
         member.reject(known);
       };
       if (this.#order === undefined) reject();
@@ -80,7 +81,7 @@ export class Answers {
   }
 
   #deliver(member: Pending, result: BatchResult, index: number, run: Run): void {
-    this.#unanswered.delete(member);
+    this.#unanswered.remove(member);
     if (member.isSettled) {
       result.release();
       return;

@@ -1,5 +1,6 @@
 import { BackendError } from '../errors.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
+import type { PendingList } from './pending-list.ts';
 import type { Pending } from './pending.ts';
 import type { RequestQueue } from './request-queue.ts';
 
@@ -13,13 +14,13 @@ export interface ExpiryActions {
 /** Watches the deadlines of all that wait and run, and the queue timeouts of those that wait, with one timer. */
 export class Expiry {
   readonly #queue: RequestQueue;
-  readonly #running: ReadonlySet<Pending>;
+  readonly #running: PendingList;
   readonly #actions: ExpiryActions;
   readonly #timer = new DeadlineTimer(() => {
     this.check();
   });
 
-  constructor(queue: RequestQueue, running: ReadonlySet<Pending>, actions: ExpiryActions) {
+  constructor(queue: RequestQueue, running: PendingList, actions: ExpiryActions) {
     this.#queue = queue;
     this.#running = running;
     this.#actions = actions;
@@ -54,7 +55,8 @@ export class Expiry {
         this.watch(pending);
       }
     }
-    for (const pending of this.#running) {
+    // With answers in order, giving one up may answer others.
+    for (const pending of [...this.#running]) {
       const { deadlineMs } = pending.request;
       if (pending.isSettled) continue;
       if (deadlineMs > nowMs) this.#timer.watch(deadlineMs);

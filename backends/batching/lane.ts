@@ -1,10 +1,11 @@
+import { PendingList } from './pending-list.ts';
 import type { Pending } from './pending.ts';
 
 /** The requests of one level that can share a batch, each kind in the order it came. */
 interface LaneLevel {
-  readonly punctual: Set<Pending>;
+  readonly punctual: PendingList;
   /** Those that outstayed their timeout under the policy `DELAY`. */
-  readonly late: Set<Pending>;
+  readonly late: PendingList;
 }
 
 /** Of each level, whether its late requests have waited long enough to go before the punctual ones. */
@@ -18,7 +19,10 @@ export class Lane {
 
   /** @param lastLevel levels are numbered from 0 to this */
   constructor(lastLevel: number) {
-    this.#levels = Array.from({ length: lastLevel + 1 }, () => ({ punctual: new Set(), late: new Set() }));
+    this.#levels = Array.from({ length: lastLevel + 1 }, () => ({
+      punctual: new PendingList(),
+      late: new PendingList(),
+    }));
   }
 
   get isEmpty(): boolean {
@@ -45,26 +49,21 @@ export class Lane {
   }
 
   add(pending: Pending): void {
-    this.#queueOf(pending).add(pending);
-    this.#requests += 1;
-    this.#rows += pending.rows;
+    this.#queueOf(pending).push(pending);
+    this.#count(pending, 1);
   }
 
   /** @returns whether it was there */
   remove(pending: Pending): boolean {
-    if (!this.#queueOf(pending).delete(pending)) return false;
-    this.#requests -= 1;
-    this.#rows -= pending.rows;
+    if (!this.#queueOf(pending).remove(pending)) return false;
+    this.#count(pending, -1);
     return true;
   }
 
   /** Puts a request back where it came from: before all of its kind that came after it. */
   putBack(pending: Pending): void {
-    const queue = this.#queueOf(pending);
-    const later = [...queue].filter(({ number }) => number > pending.number);
-    for (const other of later) queue.delete(other);
-    this.add(pending);
-    for (const other of later) queue.add(other);
+    this.#queueOf(pending).putBack(pending);
+    this.#count(pending, 1);
   }
 
   /** The first to be run. */
@@ -86,7 +85,12 @@ export class Lane {
     }
   }
 
-  #queueOf({ level, isLate }: Pending): Set<Pending> {
+  #count(pending: Pending, sign: 1 | -1): void {
+    this.#requests += sign;
+    this.#rows += sign * pending.rows;
+  }
+
+  #queueOf({ level, isLate }: Pending): PendingList {
     const queues = this.#levels[level];
     if (queues === undefined) throw new Error(`the lane has no level ${level}`);
     return isLate ? queues.late : queues.punctual;

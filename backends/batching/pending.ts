@@ -2,6 +2,7 @@ import { BackendError } from '../errors.ts';
 import type { InferAnswer, InferRequest } from '../inference.ts';
 import { AbortListeners } from './abort-listeners.ts';
 import type { AbortListener } from './abort-listeners.ts';
+import type { ListPlace } from './pending-list.ts';
 import type { BatchMember } from './runner.ts';
 
 /** How a request ends. */
@@ -49,6 +50,8 @@ export class Pending implements BatchMember, AbortListener {
   attempts = 0;
   /** The run that it is part of; undefined while it waits. */
   run: StartedRun | undefined;
+  /** Among those that wait, or run, with it. */
+  place: ListPlace | undefined;
 
   readonly #settlement: Settlement;
   readonly #hangUps: AbortListeners | undefined;
