@@ -70,6 +70,15 @@ export interface Forwarding<Encoded> {
    * @throws UpstreamFailure where the answer can't be read
    */
   encode(answer: UpstreamAnswer, target: Target): Encoded;
+  /** Left out: the request is all of the call. */
+  readonly further?: FurtherRequests<Encoded>;
+}
+
+/** The rest of a call that its variant's server takes several requests for. */
+export interface FurtherRequests<Encoded> {
+  readonly requests: readonly UpstreamRequest[];
+  /** Makes one answer of all that were written, the first request's before these. */
+  join(encoded: readonly Encoded[]): Encoded;
 }
 
 /** What a face does for the pipeline: everything of its protocol, and nothing else. */

@@ -8,8 +8,9 @@ import type { Mirrors } from '../mirror/mirrors.ts';
 import type { StickyUnits } from '../sticky/sticky-units.ts';
 import { UpstreamFailure } from '../upstream/upstream-failure.ts';
 import type { UpstreamRequest } from '../upstream/upstream-server.ts';
+import { forwardSideBySide } from '../upstream/side-by-side.ts';
 import { UpstreamVersion } from '../upstream/upstream-version.ts';
-import type { Answered, Call, Decoded, Face, Forwarding, Target } from './call.ts';
+import type { Answered, Call, Decoded, Face, Forwarding, FurtherRequests, Target } from './call.ts';
 import { CallRecord } from './call-record.ts';
 import type { RecordOptions } from './call-record.ts';
 import { outcomeOf } from './outcome-of.ts';
@@ -108,8 +109,11 @@ export class Pipeline {
       const forwarding = await face.forward?.(version);
       if (forwarding !== undefined) {
         if (choice !== undefined) mirrors.missed(choice, shadows);
-        await this.#take(routed, 1);
-        return this.#forward(routed, version, forwarding);
+        const { further } = forwarding;
+        await this.#take(routed, 1 + (further?.requests.length ?? 0));
+        return further === undefined
+          ? this.#forward(routed, version, forwarding)
+          : this.#forwardAll(routed, version, forwarding, further);
       }
     }
     const decoded = unrouted ?? decodeFor(routed);
@@ -207,6 +211,32 @@ export class Pipeline {
       const timings = record.timings(times);
       return { encoded, target, predictionId: prediction.id, standing, cache: undefined, timings };
     });
+  }
+
+  /** The same where the server takes several requests for the call. */
+  async #forwardAll<Encoded>(
+    { call, record, target, prediction }: Routed<Decoded, Encoded>,
+    version: UpstreamVersion,
+    forwarding: Forwarding<Encoded>,
+    further: FurtherRequests<Encoded>,
+  ): Promise<Answered<Encoded>> {
+    record.decoded();
+    const all = [forwarding.request, ...further.requests].map((each) =>
+      withTraceContext(each, record.traceContext),
+    );
+    const limits = { deadlineMs: () => this.#deadlineOf(call), signal: call.signal };
+    let computeMs = 0;
+    const encoded = await forwardSideBySide(version, all, limits, (answer) => {
+      computeMs = Math.max(computeMs, answer.computeMs);
+      return forwarding.encode(answer, target);
+    });
+    const times = { queueMs: 0, computeMs };
+    record.answered(times);
+    const joined = further.join(encoded);
+    record.finish('ok');
+    const { standing } = record;
+    const timings = record.timings(times);
+    return { encoded: joined, target, predictionId: prediction.id, standing, cache: undefined, timings };
   }
 }
 

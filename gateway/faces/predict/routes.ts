@@ -4,7 +4,7 @@ import { versionText } from '../../../backends/servable.ts';
 import type { VersionDescription } from '../../../backends/servable.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
-import type { Target } from '../../pipeline/call.ts';
+import type { Forwarding, Target } from '../../pipeline/call.ts';
 import type { UpstreamAnswer } from '../../upstream/exchange.ts';
 import type { UpstreamRequest } from '../../upstream/upstream-server.ts';
 import type { UpstreamVersion } from '../../upstream/upstream-version.ts';
@@ -17,6 +17,7 @@ import { PREDICT_DOCS, PREDICT_MODEL_DOCS } from './docs.ts';
 import { acceptImages, classesOf, decodeImages, imageBody } from '../images/image-call.ts';
 import type { ImageCall } from '../images/image-call.ts';
 import { readTorchserveClasses, torchserveModelPath } from '../images/torchserve-upstream.ts';
+import type { PredictedClass } from '../images/torchserve-upstream.ts';
 import { readUploads } from '../images/uploads.ts';
 
 /** `POST /predict[/{model}]`: an image in, the best classes out. */
@@ -46,10 +47,7 @@ export async function predictRoutes(app: FastifyInstance, gateway: Gateway): Pro
               encode: (answer) => answer,
             };
           case 'torchserve':
-            return {
-              request: await torchserveRequest(request, body, version, uploads),
-              encode: (answer, target) => describeTorchserve(answer, target),
-            };
+            return torchserveForwarding(request, body, version, await uploads());
         }
       },
       isSpent: () => body.isSpent,
@@ -83,20 +81,25 @@ function mayPassOn(gateway: Gateway, { params }: FastifyRequest): boolean {
 /** They are written anew for a body that isn't the caller's. */
 const BODY_HEADERS: ReadonlySet<string> = new Set(['content-length', 'content-type']);
 
-/** TorchServe's image handlers take one image, as the body. */
-async function torchserveRequest(
+/** TorchServe's image handlers take one image, as the body, and put those that come at once into one batch by themselves. */
+function torchserveForwarding(
   request: FastifyRequest,
   body: CallBody,
   version: UpstreamVersion,
-  uploads: () => Promise<readonly Uint8Array[]>,
-): Promise<UpstreamRequest> {
-  const [image, ...others] = await uploads();
-  if (image === undefined || others.length > 0) {
-    throw new GatewayError(
-      'invalid_request',
-      `${others.length + 1} images were sent; the variant's server takes one at a time`,
-    );
-  }
+  images: readonly Uint8Array[],
+): Forwarding<object> {
+  const [first, ...others] = images.map((image) => torchserveRequest(request, body, version, image));
+  if (first === undefined) throw new GatewayError('invalid_request', 'no image was sent');
+  const further = { requests: others, join: joinTorchserve };
+  return { request: first, encode: describeTorchserve, ...(others.length > 0 && { further }) };
+}
+
+function torchserveRequest(
+  request: FastifyRequest,
+  body: CallBody,
+  version: UpstreamVersion,
+  image: Uint8Array,
+): UpstreamRequest {
   const { path, headers } = forwardedRequest(request, body, version, torchserveModelPath(version.definition));
   const kept = headers.filter((_, at) => !BODY_HEADERS.has(headers[at - (at % 2)] ?? ''));
   return {
@@ -118,12 +121,27 @@ function requireDefaultModel(gateway: Gateway): string {
   );
 }
 
+interface TorchserveAnswer {
+  readonly predictions: readonly PredictedClass[];
+  readonly inference_time_ms: number;
+}
+
 /** @throws UpstreamFailure */
-function describeTorchserve(answer: UpstreamAnswer, { version, choice }: Target): object {
+function describeTorchserve(answer: UpstreamAnswer, { version, choice }: Target): TorchserveAnswer {
   return {
     ...headOf(version.about, choice),
     predictions: readTorchserveClasses(answer, version.about.labels),
     inference_time_ms: Math.round(answer.computeMs * 1000) / 1000,
+  };
+}
+
+/** Of several images, in their order; their times overlap. */
+function joinTorchserve(answers: readonly TorchserveAnswer[]): object {
+  return {
+    ...answers[0],
+    predictions: undefined,
+    results: answers.map(({ predictions }) => ({ predictions })),
+    inference_time_ms: Math.max(...answers.map(({ inference_time_ms: ms }) => ms)),
   };
 }
 

@@ -1,10 +1,12 @@
 import type { PublishedResults } from '../../../experiments/results/experiment-results.ts';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { signalbox } from '../../e2e/cli.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
-import { DEMO_FOLDER, experimentFile, startGateway } from '../running-gateway.ts';
+import { DEMO_FOLDER, eventually, experimentFile, metricValue, startGateway } from '../running-gateway.ts';
+import type { RunningGateway } from '../running-gateway.ts';
 import { infer, startUpstreamGateway } from './upstream-gateway.ts';
 import { answers42, json, startVariantServer } from './variant-server.ts';
 
@@ -99,6 +101,63 @@ test('an image goes to a server of its own kind as it is, and to TorchServe as t
       expect(arrived?.body.equals(image)).toBe(true);
     }
   }
+});
+
+describe('several images for a variant on a TorchServe', () => {
+  const images = [1, 2, 3].map((byte) => Buffer.from([byte]));
+  const predictAll = async (gateway: RunningGateway) => {
+    const form = new FormData();
+    for (const image of images) form.append('file', new Blob([image]), 'a.png');
+    const response = await fetch(gateway.url('/predict/digits'), { method: 'POST', body: form });
+    return {
+      status: response.status,
+      reason: response.headers.get('x-experiment-reason'),
+      answer: await response.json(),
+    };
+  };
+
+  test('go there one by one, at once, and are answered together in their order', async () => {
+    await using server = await startVariantServer();
+    const waiting: (() => void)[] = [];
+    server.behaviour = (response, { body }) => {
+      waiting.push(() => {
+        json(response, 200, { [`image ${body[0] ?? 0}`]: 1 });
+      });
+      // All are there before one is answered, the last one first.
+      if (waiting.length === images.length) for (const answer of waiting.toReversed()) answer();
+    };
+    await using gateway = await startUpstreamGateway(server.url, { upstream: { protocol: 'torchserve' } });
+    expect(await predictAll(gateway)).toMatchObject({
+      status: 200,
+      reason: 'split',
+      answer: {
+        success: true,
+        variant: 'v3',
+        results: [1, 2, 3].map((image) => ({ predictions: [{ label: `image ${image}`, confidence: 1 }] })),
+      },
+    });
+    const text = await gateway.metrics();
+    expect(metricValue(text, 'signalbox_requests_total', { variant: 'v3', outcome: 'ok' })).toBe(1);
+  });
+
+  test('are the control’s, all of them, where one of them is not answered; the others are ended', async () => {
+    await using server = await startVariantServer();
+    const ended: Promise<unknown>[] = [];
+    server.behaviour = (response, { body }) => {
+      if (body[0] !== 2) ended.push(once(response, 'close'));
+      else
+        void eventually(() => ended.length === 2).then(() => {
+          json(response, 503, {});
+        });
+    };
+    await using gateway = await startUpstreamGateway(server.url, {
+      upstream: { protocol: 'torchserve', retries: 0 },
+    });
+    expect(await predictAll(gateway)).toMatchObject({ reason: 'fallback' });
+    await Promise.all(ended);
+    const text = await gateway.metrics();
+    expect(metricValue(text, 'signalbox_requests_total', { variant: 'v3' })).toBe(0);
+  });
 });
 
 test('a body of megabytes is passed on as it comes, and its answer too', async () => {
