@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ModelRepository } from '../../backends/repository/repository.ts';
 import { formatProblem } from '../../documents/problem.ts';
+import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import type { StandingBook } from '../standing/standing-book.ts';
 import type { StickyUnits } from '../sticky/sticky-units.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -11,16 +12,19 @@ import { leftModels } from './left-models.ts';
 /** Time between two looks at the folders; a change takes effect when two looks saw the same. */
 const LOOK_EVERY_MS = 500;
 
+/** How long an edit waits for servers that it names and that nobody was sent to before: with the looks it is in force within two seconds. */
+const ASK_WITHIN_MS = 750;
+
 export interface FolderWatchOptions {
   /** Undefined: what is loaded stays as it is. */
   readonly models: Pick<ModelRepository, 'refresh'> | undefined;
-  readonly files: Pick<ExperimentFiles, 'refresh' | 'misfits'>;
+  readonly files: Pick<ExperimentFiles, 'refresh' | 'misfits' | 'current'>;
   readonly experiments: StandingBook;
   /** Whether other replicas change where the experiments stand, too. */
   readonly isShared: boolean;
   /** The highest version of a model that is ready; undefined where none is. */
   readonly highestReady: (model: string) => number | undefined;
-  readonly upstreams: Pick<Upstreams, 'follow'>;
+  readonly upstreams: Pick<Upstreams, 'prepare' | 'follow'>;
   readonly sticky: Pick<StickyUnits, 'follow'>;
   /** Brings the audit file up to the store's log. */
   readonly keepAudit: () => Promise<void>;
@@ -70,13 +74,17 @@ export class FolderWatch {
   }
 
   async #lookAtFolders(): Promise<void> {
-    const { models, files, experiments, isShared, keepAudit, metrics, log } = this.#options;
+    const { models, files, experiments, isShared, upstreams, keepAudit, metrics, log } = this.#options;
     // Not waited for: a large model takes long to load, and an edited experiment must not wait for it.
     if (models !== undefined) void this.#refreshModels(models);
+    const before = experiments.current;
     const { changed, refused } = await files.refresh();
-    // Nothing is waited for: a store or a server that is slow must not hold up the next edit.
-    if (changed.length > 0) this.#takeExperiments();
-    else if (isShared || experiments.isStoreAway) void experiments.refresh();
+    if (changed.length > 0) {
+      // Callers of a variant whose server is another one would get the control until it was asked.
+      await upstreams.prepare(files.current, ASK_WITHIN_MS);
+      // Nothing else is waited for: a store or a server that is slow must not hold up the next edit.
+      this.#takeExperiments(before);
+    } else if (isShared || experiments.isStoreAway) void experiments.refresh();
     // What other replicas did, and what could not be kept before.
     if (isShared) void keepAudit();
     for (const file of changed) {
@@ -104,9 +112,9 @@ export class FolderWatch {
     this.#toldMisfits = new Set(misfits.map(({ text }) => text));
   }
 
-  #takeExperiments(): void {
+  /** @param before what was in force when the edit was seen */
+  #takeExperiments(before: ExperimentSet): void {
     const { experiments, highestReady, upstreams, sticky, log } = this.#options;
-    const before = experiments.current;
     const causes = new Map(
       experiments.situations.map(({ experiment, standing }) => [experiment.key, standing.cause]),
     );

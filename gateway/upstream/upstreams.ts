@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ModelRepository } from '../../backends/repository/repository.ts';
 import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import type { UpstreamDefinition, UpstreamProtocol } from '../../experiments/upstream-definition.ts';
@@ -26,6 +27,8 @@ interface Entry {
   readonly name: VariantName;
   readonly written: string;
   readonly version: UpstreamVersion;
+  /** Resolves when it has been asked for the first time whether it is well. */
+  readonly asked: Promise<void>;
 }
 
 /** The servers of all variants that live elsewhere: one for each, kept for as long as the files say the same of it. */
@@ -34,6 +37,8 @@ export class Upstreams {
   readonly #options: UpstreamsOptions;
   /** By experiment and variant. */
   #entries = new Map<string, Entry>();
+  /** Those that experiments name which are not followed yet. */
+  #coming = new Map<string, Entry>();
   #byDefinition = new WeakMap<UpstreamDefinition, UpstreamVersion>();
   /** By model: what the servers of its variants speak. */
   #protocols = new Map<string, Set<UpstreamProtocol>>();
@@ -74,38 +79,77 @@ export class Upstreams {
   }
 
   /**
+   * Asks the servers that are new in experiments whether they are well, before these are followed: until that is known nobody could be sent there.
+   *
+   * @param withinMs resolves after that at the latest, whatever is known by then
+   */
+  async prepare(experiments: ExperimentSet, withinMs: number): Promise<void> {
+    const { entries } = this.#serversOf(experiments);
+    const fresh = [...entries].filter(([id, entry]) => this.#entries.get(id) !== entry);
+    this.#replaceComing(new Map(fresh));
+    if (fresh.length === 0) return;
+    const over = new AbortController();
+    const { signal } = over;
+    await Promise.race([
+      Promise.all(fresh.map(([, { asked }]) => asked)),
+      pause(withinMs, undefined, { signal, ref: false }),
+    ]);
+    over.abort();
+  }
+
+  /**
    * Brings the servers up to what the experiments say. What an edit doesn't touch keeps its connections, its breaker and what
    * is known of its health; what is gone answers its last requests.
    *
    * @returns resolves when the new ones have been asked whether they are well
    */
   async follow(experiments: ExperimentSet): Promise<void> {
-    const entries = new Map<string, Entry>();
-    const protocols = new Map<string, Set<UpstreamProtocol>>();
-    const started: Promise<void>[] = [];
-    for (const { key, model, variants } of experiments.byKey.values()) {
-      for (const variant of variants.filter(isUpstream)) {
-        const name = { experiment: key, variant: variant.name };
-        const written = JSON.stringify([model, variant.upstream]);
-        const before = this.#entries.get(`${key}=${variant.name}`);
-        const entry = before?.written === written ? before : this.#open(name, written, model, variant);
-        entries.set(`${key}=${variant.name}`, entry);
-        this.#byDefinition.set(variant.upstream, entry.version);
-        protocols.set(model, (protocols.get(model) ?? new Set()).add(variant.upstream.protocol));
-        if (entry !== before) started.push(entry.version.start());
-      }
-    }
-    const gone = [...this.#entries.values()].filter((entry) => !new Set(entries.values()).has(entry));
+    const { entries, protocols } = this.#serversOf(experiments);
+    const before = new Set(this.#entries.values());
+    const now = new Set(entries.values());
     this.#entries = entries;
     this.#protocols = protocols;
-    for (const { version } of gone) this.#retire(version);
-    await Promise.all(started);
+    this.#replaceComing(new Map());
+    for (const { version } of before.difference(now)) this.#retire(version);
+    await Promise.all([...now.difference(before)].map(({ asked }) => asked));
   }
 
   async close(): Promise<void> {
     for (const { version } of this.#entries.values()) this.#retire(version);
     this.#entries = new Map();
+    this.#replaceComing(new Map());
     await Promise.all(this.#closing);
+  }
+
+  /** A server for each variant: the one that there is, or that is coming, where the same is written of it. */
+  #serversOf(experiments: ExperimentSet): {
+    readonly entries: Map<string, Entry>;
+    readonly protocols: Map<string, Set<UpstreamProtocol>>;
+  } {
+    const entries = new Map<string, Entry>();
+    const protocols = new Map<string, Set<UpstreamProtocol>>();
+    for (const { key, model, variants } of experiments.byKey.values()) {
+      for (const variant of variants.filter(isUpstream)) {
+        const id = `${key}=${variant.name}`;
+        const written = JSON.stringify([model, variant.upstream]);
+        const known = [this.#entries.get(id), this.#coming.get(id)].find(
+          (entry) => entry?.written === written,
+        );
+        const entry =
+          known ?? this.#open({ experiment: key, variant: variant.name }, written, model, variant);
+        entries.set(id, entry);
+        this.#byDefinition.set(variant.upstream, entry.version);
+        protocols.set(model, (protocols.get(model) ?? new Set()).add(variant.upstream.protocol));
+      }
+    }
+    return { entries, protocols };
+  }
+
+  /** What was coming and is neither in force by now nor coming still is not needed any more. */
+  #replaceComing(coming: Map<string, Entry>): void {
+    const needed = new Set([...this.#entries.values(), ...coming.values()]);
+    for (const entry of this.#coming.values()) if (!needed.has(entry)) this.#retire(entry.version);
+    this.#coming = coming;
   }
 
   #open(name: VariantName, written: string, model: string, { upstream }: UpstreamVariant): Entry {
@@ -128,7 +172,7 @@ export class Upstreams {
         },
       },
     });
-    return { name, written, version };
+    return { name, written, version, asked: version.start() };
   }
 
   #retire(version: UpstreamVersion): void {

@@ -13,20 +13,21 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const NO_FILES = { written: [], current: assembleExperiments([]).set };
+
 /** A watch over folders in which nothing changes, and how often each was looked at. */
 async function watching(options: Partial<FolderWatchOptions> = {}) {
   const log = pino({ level: 'silent' });
-  const files = { written: [], current: assembleExperiments([]).set };
   const models = vi.fn(() => Promise.resolve());
   const experiments = vi.fn<FolderWatchOptions['files']['refresh']>(() =>
     Promise.resolve({ changed: [], refused: [] }),
   );
   const watch = new FolderWatch({
     models: { refresh: models },
-    files: { refresh: experiments, misfits: () => [] },
-    experiments: await StandingBook.open({ store: new MemoryStore(), files, log }),
+    files: { ...NO_FILES, refresh: experiments, misfits: () => [] },
+    experiments: await StandingBook.open({ store: new MemoryStore(), files: NO_FILES, log }),
     isShared: false,
-    upstreams: { follow: () => Promise.resolve() },
+    upstreams: { prepare: () => Promise.resolve(), follow: () => Promise.resolve() },
     highestReady: () => undefined,
     sticky: { follow: () => undefined },
     keepAudit: () => Promise.resolve(),
@@ -63,12 +64,31 @@ test('models that take long to load hold up no look at the experiments', async (
 test('a look at the experiments that takes long is waited for before the next', async () => {
   const read = Promise.withResolvers<{ changed: []; refused: [] }>();
   const refresh = vi.fn(() => read.promise);
-  const { watch } = await watching({ files: { refresh, misfits: () => [] } });
+  const { watch } = await watching({ files: { ...NO_FILES, refresh, misfits: () => [] } });
   await vi.advanceTimersByTimeAsync(5000);
   expect(refresh).toHaveBeenCalledTimes(1);
   read.resolve({ changed: [], refused: [] });
   await vi.advanceTimersByTimeAsync(500);
   expect(refresh).toHaveBeenCalledTimes(2);
+  await watch.stop();
+});
+
+test('an edit takes effect once its servers were asked, or have had their time', async () => {
+  const asked = Promise.withResolvers<undefined>();
+  const prepare = vi.fn<FolderWatchOptions['upstreams']['prepare']>(() => asked.promise);
+  const follow = vi.fn<FolderWatchOptions['upstreams']['follow']>(() => Promise.resolve());
+  const changed = { changed: ['a.yaml'], refused: [] };
+  const refresh = vi.fn(() => Promise.resolve(changed));
+  const { watch } = await watching({
+    files: { ...NO_FILES, refresh, misfits: () => [] },
+    upstreams: { prepare, follow },
+  });
+  await vi.advanceTimersByTimeAsync(500);
+  expect(prepare.mock.calls).toEqual([[NO_FILES.current, 750]]);
+  expect(follow).not.toHaveBeenCalled();
+  asked.resolve(undefined);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(follow).toHaveBeenCalledTimes(1);
   await watch.stop();
 });
 
@@ -86,7 +106,7 @@ test('a variant that doesn’t fit its control any more is told once, where it s
   };
   let misfits = [misfit];
   const refresh = () => Promise.resolve({ changed: [], refused: [] });
-  const { watch } = await watching({ log, files: { refresh, misfits: () => misfits } });
+  const { watch } = await watching({ log, files: { ...NO_FILES, refresh, misfits: () => misfits } });
   await vi.advanceTimersByTimeAsync(1500);
   expect(error.mock.calls).toEqual([
     [
