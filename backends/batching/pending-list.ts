@@ -1,12 +1,5 @@
 import type { Pending } from './pending.ts';
 
-/** A request's place in the list that it is in. */
-export interface ListPlace {
-  readonly list: PendingList;
-  previous: Pending | undefined;
-  next: Pending | undefined;
-}
-
 /**
  * Requests in an order, each in one list at a time; coming and going cost the same however many there are.
  *

@@ -2,7 +2,6 @@ import { BackendError } from '../errors.ts';
 import type { InferAnswer, InferRequest } from '../inference.ts';
 import { AbortListeners } from './abort-listeners.ts';
 import type { AbortListener } from './abort-listeners.ts';
-import type { ListPlace } from './pending-list.ts';
 import type { BatchMember } from './runner.ts';
 
 /** How a request ends. */
@@ -30,6 +29,14 @@ export interface StartedRun {
   readonly startMs: number;
   /** Of all members. */
   readonly rows: number;
+}
+
+/** A request's place in the list that it is in. */
+export interface ListPlace {
+  /** The list itself, by which it knows its own. */
+  readonly list: object;
+  previous: Pending | undefined;
+  next: Pending | undefined;
 }
 
 /** A request from its arrival to its answer; settled once, whoever comes first. */
