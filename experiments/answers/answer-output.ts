@@ -24,3 +24,15 @@ export interface OutputReading {
 export function rowsOf({ shape }: AnswerOutput, { batches }: OutputReading): number {
   return batches ? (shape[0] ?? 1) : 1;
 }
+
+/** How many values each row has, where they lie along one dimension, as scores do; undefined for a row of several dimensions. */
+export function rowWidth({ shape }: AnswerOutput, { batches }: OutputReading): number | undefined {
+  let width = 1;
+  for (let axis = batches ? 1 : 0; axis < shape.length; axis++) {
+    const size = shape[axis] ?? 1;
+    if (size === 1) continue;
+    if (width !== 1) return undefined;
+    width = size;
+  }
+  return width;
+}

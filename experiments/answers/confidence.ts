@@ -1,4 +1,4 @@
-import { rowsOf } from './answer-output.ts';
+import { rowsOf, rowWidth } from './answer-output.ts';
 import type { AnswerOutput, OutputReading } from './answer-output.ts';
 
 /** Classes beyond which the softmax would take too long for a request's path. */
@@ -22,9 +22,9 @@ export function topConfidence(
   reading: OutputReading,
   activation: Activation,
 ): number | undefined {
-  const { values, shape } = output;
-  const [classes = 0, ...more] = (reading.batches ? shape.slice(1) : shape).filter((size) => size !== 1);
-  if (values.kind !== 'floats' || more.length > 0 || classes < 2 || classes > MOST_CLASSES) return undefined;
+  const { values } = output;
+  const classes = rowWidth(output, reading) ?? 0;
+  if (values.kind !== 'floats' || classes < 2 || classes > MOST_CLASSES) return undefined;
   if (rowsOf(output, reading) === 0) return undefined;
   let [highest, lowest, sum] = [-Infinity, Infinity, 0];
   for (let index = 0; index < classes; index++) {

@@ -1,4 +1,4 @@
-import { rowsOf } from './answer-output.ts';
+import { rowsOf, rowWidth } from './answer-output.ts';
 import type { AnswerOutput, OutputReading } from './answer-output.ts';
 
 /** What stands for all labels beyond those that are kept apart. */
@@ -14,17 +14,16 @@ const LONGEST_LABEL = 64;
  * @returns undefined for an output that names no class: a single score, a picture, a sequence
  */
 export function topLabels(output: AnswerOutput, reading: OutputReading): readonly string[] | undefined {
-  const { values, shape } = output;
+  const { values } = output;
   const rows = rowsOf(output, reading);
-  const wide = (reading.batches ? shape.slice(1) : shape).filter((size) => size !== 1);
+  const width = rowWidth(output, reading);
   if (values.kind === 'labels') {
-    if (wide.length > 0) return undefined;
+    if (width !== 1) return undefined;
     return eachRow(rows, (row) => String(values.data[row] ?? ''));
   }
-  const [classes] = wide;
-  if (wide.length !== 1 || classes === undefined || classes < 2) return undefined;
+  if (width === undefined || width < 2) return undefined;
   return eachRow(rows, (row) => {
-    const top = topClass(values.data, row * classes, classes);
+    const top = topClass(values.data, row * width, width);
     return top === undefined ? 'NaN' : (reading.labels[top] ?? String(top));
   });
 }

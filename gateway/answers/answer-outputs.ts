@@ -3,10 +3,13 @@ import type { AnswerOutput, AnswerValues } from '../../experiments/answers/answe
 
 /** Outputs as experiments read them. Nothing is copied: they are read while their memory is lent. */
 export function answerOutputs(outputs: readonly Tensor[]): readonly AnswerOutput[] {
-  return outputs.map((output) => {
-    const { name, datatype, shape } = output;
-    return { name, datatype, shape, values: valuesOf(output) };
-  });
+  return outputs.map(answerOutput);
+}
+
+/** As {@link answerOutputs}, of one of them. */
+export function answerOutput(output: Tensor): AnswerOutput {
+  const { name, datatype, shape } = output;
+  return { name, datatype, shape, values: valuesOf(output) };
 }
 
 function valuesOf(output: Tensor): AnswerValues {

@@ -3,7 +3,7 @@ import type { VersionDescription } from '../../backends/servable.ts';
 import type { OutputReading } from '../../experiments/answers/answer-output.ts';
 import { topConfidence } from '../../experiments/answers/confidence.ts';
 import { scoreCategory, topLabels } from '../../experiments/answers/top-label.ts';
-import { answerOutputs } from './answer-outputs.ts';
+import { answerOutput } from './answer-outputs.ts';
 
 /** What an answer said, in a few words: for what is measured without outcomes. */
 export interface AnswerSummary {
@@ -22,9 +22,11 @@ export function summarise(
   { maxBatchSize, labels, image }: VersionDescription,
 ): AnswerSummary {
   const reading = { batches: maxBatchSize > 0, labels };
-  const rows = outputs.map((tensor) => firstRow(tensor, reading));
-  for (const output of answerOutputs(rows.filter(({ data }) => data.length <= MOST_SCORES))) {
-    const [label] = topLabels(output, reading) ?? [];
+  for (const tensor of outputs) {
+    const row = firstRow(tensor, reading);
+    if (row.data.length > MOST_SCORES) continue;
+    const output = answerOutput(row);
+    const label = topLabels(output, reading)?.[0];
     if (label !== undefined)
       return { category: label, confidence: topConfidence(output, reading, image?.activation) };
     const { values } = output;
