@@ -14,10 +14,7 @@ export const SECONDS = 1;
 export const WARM_UP_SECONDS = 12;
 export const CONNECTIONS = 128;
 
-/**
- * So many that no server ever waits for the load: with half of them the gateway's main thread stands still for a fifth of the time, while
- * all of its callers wait for two batches of the convolutional network or read their answers.
- */
+/** So many that no server ever waits for the load. */
 const SATURATING_CONNECTIONS = 2 * CONNECTIONS;
 const TURN_ROUNDS = 5;
 
