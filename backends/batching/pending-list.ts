@@ -36,6 +36,9 @@ export class PendingList {
     else previous.place.next = next;
     if (next?.place === undefined) this.#last = previous;
     else next.place.previous = previous;
+    // Where this place has reached the old generation, its neighbours must not be kept by it.
+    place.previous = undefined;
+    place.next = undefined;
     pending.place = undefined;
     this.#size -= 1;
     return true;
