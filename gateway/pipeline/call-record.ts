@@ -43,7 +43,8 @@ export class CallRecord {
   readonly #isTold: boolean;
   /** Undefined where nothing is traced. */
   readonly #identity: TraceIdentity | undefined;
-  readonly #startMs: number;
+  /** When the call came into the pipeline, in `performance.now()` milliseconds. */
+  readonly startMs: number;
   #routedMs = 0;
   #decodedMs = 0;
   #answeredMs = 0;
@@ -59,7 +60,7 @@ export class CallRecord {
     this.#onEnd = onEnd;
     this.#isTold = options.tracing !== undefined || options.accessLog !== undefined;
     this.#identity = options.tracing?.identify(call);
-    this.#startMs = call.receivedMs;
+    this.startMs = call.receivedMs;
   }
 
   /** What whoever is asked in the call's name is told of its trace, by header. */
@@ -74,11 +75,6 @@ export class CallRecord {
     // A request whose variant was forced is recorded whatever its caller or chance said.
     const isRecorded = identity.isSampled || this.#target?.choice?.reason === 'override';
     return { ...context, traceparent: identity.traceparent(isRecorded) };
-  }
-
-  /** When the call came into the pipeline, in `performance.now()` milliseconds. */
-  get startMs(): number {
-    return this.#startMs;
   }
 
   /**
@@ -175,7 +171,7 @@ export class CallRecord {
         target,
         predictionId: prediction?.id,
         times: ran,
-        startMs: this.#startMs,
+        startMs: this.startMs,
         routedMs: this.#routedMs,
         decodedMs: this.#decodedMs,
         answeredMs:
