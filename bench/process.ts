@@ -1,6 +1,8 @@
 import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from '../gateway/supervisor/node-flags.ts';
 import type { LoadOptions } from './load/http-load.ts';
 import type { LoadResult } from './load/load-result.ts';
 import type { LoadMessage } from './load/load-process.ts';
@@ -12,9 +14,10 @@ import type {
   ServerQuestion,
 } from './servers/messages.ts';
 
-function start(file: string): ChildProcess {
+function start(file: string, execArgv: readonly string[] = []): ChildProcess {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  return fork(path, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const stdio: StdioOptions = ['ignore', 'ignore', 'inherit', 'ipc'];
+  return fork(path, { serialization: 'advanced', stdio, execArgv: [...execArgv] });
 }
 
 function nextMessage<Message>(child: ChildProcess): Promise<Message> {
@@ -82,7 +85,8 @@ export interface ServerProcess extends AsyncDisposable {
 }
 
 export async function startServer(file: string, question: ServerQuestion = {}): Promise<ServerProcess> {
-  const child = start(file);
+  // As the gateway's parent starts it; what it is compared with has the same.
+  const child = start(file, nodeFlags(availableParallelism(), []));
   const ready = nextMessage<Pick<ServerProcess, 'port' | 'grpcPort' | 'metricsPort' | 'gateways'>>(child);
   child.send(question);
   const bound = await ready;

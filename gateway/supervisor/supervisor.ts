@@ -4,6 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { Handover } from '../../backends/repository/handover.ts';
@@ -17,6 +18,7 @@ import type { BoundSocket } from './bound-socket.ts';
 import { CrashHistory } from './crash-history.ts';
 import { JournalFile } from './journal-file.ts';
 import type { FromChild, ToChild } from './messages.ts';
+import { nodeFlags } from './node-flags.ts';
 import { restartDelayMs } from './restart-delay.ts';
 
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url));
@@ -165,7 +167,9 @@ export class Supervisor {
     );
     const journal = this.#journal === undefined ? undefined : place(this.#journal.fd);
     // What the child prints is no answer to whoever reads the ready line.
+    const given = [...process.execArgv, this.#environment.NODE_OPTIONS ?? ''];
     const child = fork(CHILD, [], {
+      execArgv: [...process.execArgv, ...nodeFlags(availableParallelism(), given)],
       stdio: ['ignore', 2, 2, 'ipc', ...descriptors],
       serialization: 'advanced',
     });

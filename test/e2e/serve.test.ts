@@ -1,9 +1,13 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { ConfigSchema } from '../../gateway/config/schema.ts';
 import { RELEASE } from '../../gateway/release.ts';
+import { nodeFlags } from '../../gateway/supervisor/node-flags.ts';
+import { childOf } from '../chaos/supervised.ts';
 import { DEMO_FOLDER, eventually, experimentFile } from '../gateway/running-gateway.ts';
 import { identityModel, slowModel } from '../models/onnx-graph.ts';
 import { temporaryFolder } from '../models/temporary-folder.ts';
@@ -38,6 +42,15 @@ describe('signalbox serve', () => {
     server.child.kill('SIGTERM');
     expect(await server.ended).toBe(0);
     expect(server.stdout().split('\n')).toHaveLength(2);
+  });
+
+  test.runIf(process.platform === 'linux')('the process that serves has the flags that suit it', async () => {
+    await using folder = await demoLikeFolder();
+    await using server = signalbox('serve', '--config', join(folder.path, 'signalbox.yaml'));
+    await server.ready();
+    const serving = await childOf(Number(server.child.pid));
+    const command = (await readFile(`/proc/${serving}/cmdline`, 'utf8')).split('\0');
+    expect(command).toEqual(expect.arrayContaining([...nodeFlags(availableParallelism(), [])]));
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)(
