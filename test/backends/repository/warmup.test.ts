@@ -54,7 +54,7 @@ test('a warm-up or a probe that hangs ends the load of its version, and no other
       'm/1/model.onnx': lingeringModel(12),
       'm/config.yaml': WARM(slow),
       'm/warmup/long.bin': long(0),
-      'probed/1/model.onnx': slowModel(256, 400),
+      'probed/1/model.onnx': slowModel(256, 2500),
     },
     { machine: { faults: { warmupLimitMs: 300 } } },
   );
