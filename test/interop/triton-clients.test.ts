@@ -49,7 +49,7 @@ describe.skipIf(python.kind === 'missing')('the clients of Triton', () => {
         'models/row/1/model.onnx': identityModel('FP32', ['batch', 400]),
         'models/wide/1/model.onnx': identityModel('FP32', ['batch', 15 * 1024 * 1024]),
         'models/huge/1/model.onnx': identityModel('FP32', [1, 16 * 1024 * 1024]),
-        'models/slow/1/model.onnx': slowModel(256, 200),
+        'models/slow/1/model.onnx': slowModel(256, 1500),
         'models/broken/1/model.onnx': 'this is not ONNX',
         'experiments/simple.yaml': experimentFile({ key: 'simple-ab', model: 'simple' }),
         ...Object.fromEntries(

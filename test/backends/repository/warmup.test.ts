@@ -62,7 +62,7 @@ test('a warm-up or a probe that hangs ends the load of its version, and no other
     /^UNAVAILABLE failed to load .* the model has not answered a run over zeros for 0\.3 s/,
   );
   const before = opened.ready('m', 1);
-  await opened.root.write({ 'm/warmup/long.bin': long(1500) });
+  await opened.root.write({ 'm/warmup/long.bin': long(2000) });
   await settle(opened);
   expect(opened.stateOf('m', 1)).toMatch(
     /^READY failed to load .* the model has not answered the warm-up "w" for 0\.3 s/,

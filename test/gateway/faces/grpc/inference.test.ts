@@ -17,7 +17,7 @@ beforeAll(async () => {
       'models/simple/1/model.onnx': identityModel('FP32', ['batch', 4]),
       'models/simple/2/model.onnx': identityModel('FP32', ['batch', 4]),
       'models/wide/1/model.onnx': identityModel('FP32', [1, 262_144]),
-      'models/slow/1/model.onnx': slowModel(256, 500),
+      'models/slow/1/model.onnx': slowModel(256, 2500),
       'models/patient/1/model.onnx': identityModel('FP32', ['batch', 4]),
       // A request stays in the queue until there are four to be run together.
       'models/patient/config.yaml':
