@@ -11,7 +11,7 @@ const FILES = {
   'm/config.yaml': 'max_batch_size: 1\ninstance_group: [{ count: 2 }]\n',
 };
 /** What makes a run take a second or more, which is well over both waits below. */
-const LONG = 1200;
+const LONG = 2000;
 const HASTY = { machine: { faults: { runLimitMs: 50 } }, unloadWaitMs: 100 };
 const WHY = 'a run of 1 of its instances goes on past its limit; its memory is freed when that ends';
 

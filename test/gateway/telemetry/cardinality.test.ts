@@ -58,7 +58,7 @@ function attacks(n: number): readonly { readonly path: string; readonly init: Re
     post('/v2/models/digits/infer', { 'x-experiment': `digits-cnn=${evil}` }),
     post('/v2/models/digits/infer', { 'x-experiment': `${evil}=v1` }),
     post('/v2/models/digits/infer', { 'x-experiment': 'v2', 'x-user-id': `${evil}"} 1` }),
-    post('/v2/models/digits/infer', {}, JSON.stringify({ inputs: [{ name: evil }] })),
+    post('/v2/models/digits/infer', { 'x-user-id': evil }, JSON.stringify({ inputs: [{ name: evil }] })),
     post(`/v2/models/digits%22%7D%0A${evil}/infer`),
     post('/v2/models/digits/infer', { authorization: `Bearer ${evil}`, 'x-api-key': evil }),
     post(`/predict/${evil}`, { 'content-type': `image/${evil}` }, evil),
