@@ -207,6 +207,8 @@ describe.skipIf(found.kind === 'missing')('a rollout on three gateways with one 
       const version = await begin();
       await reaches(at(0), 1);
       const first = await leader();
+      // Whoever made the step before may not lead any more: this one has to have made one itself.
+      await reaches(at(first), stepOf(await stateOf(at(first))) + 1);
       const watcher = at((first + 1) % 3);
       const before = stepOf(await stateOf(watcher));
       take(first);
