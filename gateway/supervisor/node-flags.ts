@@ -4,7 +4,7 @@ const MOST_THREADS = 4;
 /**
  * V8 watches which objects live long, by where they are allocated, and then allocates their like among the old ones at once. What is watched while many
  * requests are under way looks as if it lived long. Of each request something was old from then on, and kept the rest in memory until all the
- * old ones were collected; a collection of the young ones took 15 ms in place of one, in most processes from some moment on.
+ * old ones were collected; a collection of the young ones took 15 ms in place of one, in some processes from some moment on.
  */
 const YOUNG_AT_FIRST = '--no-allocation-site-pretenuring';
 
