@@ -17,9 +17,12 @@ export interface NewKey {
   readonly hash: string;
 }
 
-/** @param random a source of random bytes */
+/**
+ * @param random a source of random bytes
+ * @returns a new key, whose id begins with a letter: digits alone, or with an `e` among them, YAML would take for a number
+ */
 export function createKey(random: (bytes: number) => Buffer = randomBytes): NewKey {
-  const id = random(5).toString('hex');
+  const id = `k${random(5).toString('hex')}`;
   const text = `sb_${id}_${random(SECRET_BYTES).toString('base64url')}`;
   return { text, id, hash: hashOf(text).toString('hex') };
 }

@@ -1,14 +1,23 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { createKey, idOf, matches } from '../../../gateway/trust/api-key.ts';
 
 test('a key is sb_, its id and 43 characters, and what is kept of it is its SHA-256', () => {
   const { text, id, hash } = createKey();
-  expect(text).toMatch(/^sb_[0-9a-f]{10}_[A-Za-z0-9_-]{43}$/);
+  expect(text).toMatch(/^sb_k[0-9a-f]{10}_[A-Za-z0-9_-]{43}$/);
   expect(idOf(text)).toBe(id);
   expect(hash).toBe(createHash('sha256').update(text).digest('hex'));
   expect(Buffer.from(text.slice(-43), 'base64url')).toHaveLength(32);
 });
+
+test.each(['1234567890', '12345e6789', '0000000000'])(
+  'whatever bytes are drawn (%s), an id that somebody writes into YAML without quotes stays a text',
+  (drawn) => {
+    const { id } = createKey((bytes) => (bytes === 5 ? Buffer.from(drawn, 'hex') : Buffer.alloc(bytes)));
+    expect(parse(`id: ${id}`)).toEqual({ id });
+  },
+);
 
 test('two keys have nothing in common', () => {
   const first = createKey();
