@@ -9,6 +9,12 @@ const MOST_THREADS = 4;
 const YOUNG_AT_FIRST = '--no-allocation-site-pretenuring';
 
 /**
+ * When a process has had little to do for some seconds, V8 collects all of its garbage and makes the heap as small as it goes. When the calls are back, the heap
+ * grows step by step, with a full collection at each: five within 25 s, each of which takes a core for 50 ms.
+ */
+const HEAP_STAYS = '--no-memory-reducer';
+
+/**
  * The flags of Node that the serving process runs with, so that collections of garbage hold up as few requests as possible.
  *
  * V8 has four threads for that and for compiling, however many cores there are. On few cores they take turns with the thread that answers, all of
@@ -21,6 +27,7 @@ export function nodeFlags(cores: number, given: readonly string[]): readonly str
   const said = given.join(' ');
   const flags: string[] = [];
   if (!/--(no-)?allocation-site-pretenuring\b/.test(said)) flags.push(YOUNG_AT_FIRST);
+  if (!/--(no-)?memory-reducer\b/.test(said)) flags.push(HEAP_STAYS);
   if (cores <= MOST_THREADS && !/--v8-pool-size\b/.test(said))
     flags.push(`--v8-pool-size=${Math.max(1, cores - 1)}`);
   return flags;
