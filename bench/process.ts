@@ -14,10 +14,12 @@ import type {
   ServerQuestion,
 } from './servers/messages.ts';
 
-function start(file: string, execArgv: readonly string[] = []): ChildProcess {
+/** Starts a process with the flags that the gateway's parent gives it: what is compared with it has the same, and a load whose own collections of garbage take the cores is no measure. */
+function start(file: string): ChildProcess {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const stdio: StdioOptions = ['ignore', 'ignore', 'inherit', 'ipc'];
-  return fork(path, { serialization: 'advanced', stdio, execArgv: [...execArgv] });
+  const execArgv = [...nodeFlags(availableParallelism(), [])];
+  return fork(path, { serialization: 'advanced', stdio, execArgv });
 }
 
 function nextMessage<Message>(child: ChildProcess): Promise<Message> {
@@ -85,8 +87,7 @@ export interface ServerProcess extends AsyncDisposable {
 }
 
 export async function startServer(file: string, question: ServerQuestion = {}): Promise<ServerProcess> {
-  // As the gateway's parent starts it; what it is compared with has the same.
-  const child = start(file, nodeFlags(availableParallelism(), []));
+  const child = start(file);
   const ready = nextMessage<Pick<ServerProcess, 'port' | 'grpcPort' | 'metricsPort' | 'gateways'>>(child);
   child.send(question);
   const bound = await ready;

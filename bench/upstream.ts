@@ -17,8 +17,8 @@ import type { LoadResult } from './load/load-result.ts';
 
 const SECONDS = 4;
 const CALM_SECONDS = 2;
-/** Rounds of both before those that count. */
-const CALM_WARM_UPS = 4;
+/** Rounds of both before those that count: 80 s, in which connections that only the full load needed are closed, after 70 s without use. */
+const CALM_WARM_UPS = 20;
 const CONNECTIONS = 64;
 const USERS = 997;
 const DEMO = fileURLToPath(new URL('../demo/', import.meta.url));
@@ -122,7 +122,8 @@ try {
 
   // Short and many: what is subtracted has to have had the same machine, and a shared one changes within seconds.
   const half = median(ofGateway) / 2;
-  // An open loop is other work than a closed one, and connections come and go: until that has been so for a while, it is compiled anew.
+  // An open loop is other work than a closed one, and the first connection that is closed as idle other work again: V8 compiles a hundred functions anew for it,
+  // which takes one of two cores for some 60 ms, once in the life of a process.
   for (let round = 0; round < CALM_WARM_UPS; round++)
     for (const port of Object.values(ports)) await load(port, CALM_SECONDS, half);
   const calm: { readonly nginx: LoadResult; readonly gateway: LoadResult }[] = [];

@@ -125,8 +125,11 @@ export async function runLoad(options: LoadOptions, onUnderWay = (): void => und
   return loadResult(latenciesMs, failures, elapsedSeconds);
 }
 
-/** Requests are due at even distances; one that finds every connection busy waits, and that wait counts. */
-async function openLoop(
+/**
+ * Requests are due at even distances; one that finds every connection busy waits, and that wait counts. What is under way is counted, not kept in a
+ * collection: one that all requests pass through makes the load's own collections of garbage long.
+ */
+function openLoop(
   connections: readonly Connection[],
   ratePerSecond: number,
   startMs: number,
@@ -134,33 +137,30 @@ async function openLoop(
   send: (connection: Connection, dueMs: number) => Promise<void>,
 ): Promise<void> {
   const idle = [...connections];
-  const due: number[] = [];
-  const underWay = new Set<Promise<void>>();
-  const pump = (): void => {
-    while (due.length > 0 && idle.length > 0) {
-      const connection = idle.pop();
-      const dueMs = due.shift();
-      if (connection === undefined || dueMs === undefined) return;
-      const sent = send(connection, dueMs).finally(() => {
-        underWay.delete(sent);
-        idle.push(connection);
-        pump();
-      });
-      underWay.add(sent);
-    }
-  };
-  let count = 0;
-  await new Promise<void>((resolve) => {
+  const dueMs = (request: number): number => startMs + (request * 1000) / ratePerSecond;
+  let due = 0;
+  let sent = 0;
+  let isOver = false;
+  return new Promise((resolve, reject) => {
+    const pump = (): void => {
+      while (sent < due) {
+        const connection = idle.pop();
+        if (connection === undefined) return;
+        send(connection, dueMs(sent++)).then(() => {
+          idle.push(connection);
+          pump();
+        }, reject);
+      }
+      if (isOver && idle.length === connections.length) resolve();
+    };
     const tick = (): void => {
       const nowMs = performance.now();
-      while (startMs + (count * 1000) / ratePerSecond <= nowMs)
-        due.push(startMs + (count++ * 1000) / ratePerSecond);
+      while (dueMs(due) <= nowMs) due += 1;
+      isOver = nowMs >= endMs;
       pump();
       // A loop that looked at the clock all the time would take a whole core of the machine that it measures.
-      if (nowMs >= endMs) resolve();
-      else setTimeout(tick, 1);
+      if (!isOver) setTimeout(tick, 1);
     };
     tick();
   });
-  while (underWay.size > 0 || due.length > 0) await Promise.race(underWay);
 }
