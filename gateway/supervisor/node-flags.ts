@@ -10,7 +10,7 @@ const YOUNG_AT_FIRST = '--no-allocation-site-pretenuring';
 
 /**
  * When a process has had little to do for some seconds, V8 collects all of its garbage and makes the heap as small as it goes. When the calls are back, the heap
- * grows step by step, with a full collection at each: five within 25 s, each of which takes a core for 50 ms.
+ * grows step by step, with a full collection at each: four within 25 s, each of which takes a core for 50 ms.
  */
 const HEAP_STAYS = '--no-memory-reducer';
 
