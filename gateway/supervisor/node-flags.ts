@@ -24,7 +24,8 @@ const HEAP_STAYS = '--no-memory-reducer';
  * @param given what it is started with anyway: Node's flags, and the environment's `NODE_OPTIONS`. What is said there is not overruled
  */
 export function nodeFlags(cores: number, given: readonly string[]): readonly string[] {
-  const said = given.join(' ');
+  // Node and V8 take both.
+  const said = given.join(' ').replaceAll('_', '-');
   const flags: string[] = [];
   if (!/--(no-)?allocation-site-pretenuring\b/.test(said)) flags.push(YOUNG_AT_FIRST);
   if (!/--(no-)?memory-reducer\b/.test(said)) flags.push(HEAP_STAYS);

@@ -22,5 +22,8 @@ test('what is said of it among the flags, or in NODE_OPTIONS, is not overruled',
     '--v8-pool-size=1',
   ]);
   expect(nodeFlags(8, ['--memory-reducer'])).toEqual(['--no-allocation-site-pretenuring']);
+  expect(nodeFlags(2, ['--memory_reducer', '--v8_pool_size=4'])).toEqual([
+    '--no-allocation-site-pretenuring',
+  ]);
   expect(nodeFlags(2, ['--max-old-space-size=4096'])).toEqual([...ALWAYS, '--v8-pool-size=1']);
 });
