@@ -18,9 +18,10 @@ function importCommand(): Command {
       "turn TorchServe's config.properties into signalbox.yaml; what doesn't come along is told by name",
     )
     .argument('<file>', "TorchServe's configuration")
-    .option('-o, --output <file>', 'where to write it; left out: stdout')
+    .option('-o, --output <file>', 'where to write it; left out, or -: stdout')
     .option('--json', 'for machines: one JSON object')
-    .action(async (file: string, { output, json }: ImportOptions) => {
+    .action(async (file: string, { output: named, json }: ImportOptions) => {
+      const output = named === '-' ? undefined : named;
       const conversion = await convert(file);
       const { yaml, notes, registrations } = conversion;
       // One that is there stays as it is.

@@ -111,6 +111,9 @@ test('`signalbox models import` writes the file, tells the rest on stderr, and l
   await using second = signalbox('models', 'import', from, '--output', to);
   expect(await second.ended).toBe(1);
   expect(second.stderr()).toContain('is there already, and stays as it is');
+  await using printed = signalbox('models', 'import', from, '--output', '-');
+  expect(await printed.ended).toBe(0);
+  expect(printed.stdout()).toContain('inference:');
   await using machine = signalbox('models', 'import', from, '--json');
   expect(await machine.ended).toBe(0);
   expect(Object.keys(JSON.parse(machine.stdout()) as object)).toEqual(['yaml', 'notes', 'registrations']);
