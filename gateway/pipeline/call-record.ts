@@ -5,6 +5,7 @@ import type { Standing } from '../limits/bucket.ts';
 import { UNROUTED } from '../telemetry/metrics.ts';
 import type { Metrics, Outcome } from '../telemetry/metrics.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
+import type { FailedRequest } from '../telemetry/fault-fields.ts';
 import type { RecordedRequest } from '../telemetry/recorded-request.ts';
 import type { MirroredCopy } from '../telemetry/tracing/mirror-span.ts';
 import type { TraceIdentity } from '../telemetry/tracing/trace-identity.ts';
@@ -91,9 +92,9 @@ export class CallRecord {
     return this.#prediction;
   }
 
-  /** What an experiment chose for the call; undefined where none did, or where the failure says nothing of it. */
-  get choice(): Target['choice'] {
-    return this.#target?.choice;
+  /** The call, and whom it was routed to, for whoever is told that it failed. */
+  get failed(): FailedRequest {
+    return { call: this.#call, target: this.#target, identity: this.#identity };
   }
 
   /** What went wrong is the gateway's own: it is counted as an error without a route, and told of nobody. */

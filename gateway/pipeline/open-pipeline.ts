@@ -48,8 +48,8 @@ export function openPipeline(parts: PipelineParts): Pipeline {
     predictions: new PredictionLog(state.ids, state.exposures, () => state.store.nowMs()),
     mirrors,
     inferenceTimeoutMs: config.timeouts.inferenceMs,
-    onFault: (error) => {
-      log.error(faultFields(error), error.message);
+    onFault: (error, failed) => {
+      log.error(faultFields(error, failed), error.message);
     },
     onEnd: (ended) => {
       rollouts.answered(ended);

@@ -6,6 +6,7 @@ import type { Limits } from '../limits/limits.ts';
 import type { LoadShedder } from '../overload/load-shedder.ts';
 import type { Mirrors } from '../mirror/mirrors.ts';
 import type { StickyUnits } from '../sticky/sticky-units.ts';
+import type { FailedRequest } from '../telemetry/fault-fields.ts';
 import { UpstreamFailure } from '../upstream/upstream-failure.ts';
 import type { UpstreamRequest } from '../upstream/upstream-server.ts';
 import { forwardSideBySide } from '../upstream/side-by-side.ts';
@@ -28,7 +29,7 @@ export interface PipelineOptions extends RecordOptions {
   /** From a request, with all of its body, to its answer, in milliseconds. */
   readonly inferenceTimeoutMs: number;
   /** Told of errors that are the gateway's own or the model's, not the caller's. */
-  readonly onFault: (error: GatewayError) => void;
+  readonly onFault: (error: GatewayError, failed: FailedRequest) => void;
 }
 
 /** The one way through the gateway: route, decode, check, infer, encode, record. Every face calls it. */
@@ -91,9 +92,10 @@ export class Pipeline {
       const known = toGatewayError(error);
       const outcome = outcomeOf(known);
       record.finish(outcome, known);
-      if (outcome === 'error') this.#options.onFault(known);
-      const { choice } = record;
+      const { failed } = record;
+      if (outcome === 'error') this.#options.onFault(known, failed);
       // Whoever looks for the cause asks first which variant it was.
+      const choice = failed.target?.choice;
       throw choice === undefined ? known : known.saying(routedHeaders(choice));
     }
   }

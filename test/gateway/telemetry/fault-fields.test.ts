@@ -6,10 +6,16 @@ import { identityModel } from '../../models/onnx-graph.ts';
 import { lookupModel } from '../../models/small-models.ts';
 import { experimentFile, startGateway } from '../running-gateway.ts';
 
+const UNROUTED = {
+  call: { model: 'digits', header: () => undefined },
+  target: undefined,
+  identity: undefined,
+};
+
 /** The line that pino writes of it. */
 function lineOf(error: GatewayError): string {
   let written = '';
-  pino({}, { write: (line) => (written = line) }).error(faultFields(error), error.message);
+  pino({}, { write: (line) => (written = line) }).error(faultFields(error, UNROUTED), error.message);
   return written;
 }
 
@@ -17,7 +23,7 @@ function times(line: string | undefined, words: string): number {
   return (line ?? '').split(words).length - 1;
 }
 
-test('the line of a failed request says once what went wrong, and where it came up', async () => {
+test('the line of a failed request says once what went wrong, with whom, and where it came up', async () => {
   await using gateway = await startGateway({
     files: {
       'models/lookup/1/model.onnx': lookupModel(),
@@ -27,7 +33,12 @@ test('the line of a failed request says once what went wrong, and where it came 
     },
   });
   const body = JSON.stringify({ inputs: [{ name: 'INPUT', shape: [1, 1], datatype: 'INT64', data: [99] }] });
-  const send = (model: string) => fetch(gateway.url(`/v2/models/${model}/infer`), { method: 'POST', body });
+  const send = (model: string) =>
+    fetch(gateway.url(`/v2/models/${model}/infer`), {
+      method: 'POST',
+      headers: { 'x-request-id': `of-${model}` },
+      body,
+    });
   expect((await send('lookup')).status).toBe(500);
   expect((await send('digits')).status).toBe(503);
 
@@ -36,11 +47,15 @@ test('the line of a failed request says once what went wrong, and where it came 
   expect(JSON.parse(failed ?? '')).toMatchObject({
     level: 50,
     code: 'inference_failed',
+    model: 'lookup',
+    version: '1',
+    request_id: 'of-lookup',
     msg: expect.stringContaining('the model failed') as string,
     err: { stack: expect.stringMatching(/^ +at /) as string },
   });
   const refused = gateway.log.find((line) => line.includes('variant_unavailable'));
   expect(times(refused, 'variant v1 of experiment')).toBe(1);
+  expect(JSON.parse(refused ?? '')).toMatchObject({ model: 'digits', request_id: 'of-digits' });
   expect(JSON.parse(refused ?? '')).not.toHaveProperty('err');
 });
 
