@@ -28,11 +28,15 @@ export function serveCommand(): Command {
 
 export async function serveDemo(supervised = true): Promise<void> {
   const bound = await serveUntilSignal(DEMO_CONFIG, supervised);
-  process.stderr.write(await renderDemoHints(bound));
+  if (bound !== undefined) process.stderr.write(await renderDemoHints(bound));
 }
 
-/** Serves until the process is told to stop; then it ends with exit code 0 when all was answered. */
-async function serveUntilSignal(file: string, supervised: boolean): Promise<Bound> {
+/**
+ * Serves until the process is told to stop; then it ends with exit code 0 when all was answered.
+ *
+ * @returns nothing where it was told to stop before it could serve
+ */
+async function serveUntilSignal(file: string, supervised: boolean): Promise<Bound | undefined> {
   requireRuntimePlatform();
   const config = await loadConfig(file, process.env);
   const log = openLog(config);
@@ -46,7 +50,7 @@ async function serveUntilSignal(file: string, supervised: boolean): Promise<Boun
   ).catch(async (error: unknown) => {
     throw await withAllElse(error, config);
   });
-  process.stdout.write(`ready ${describe(bound)} pid=${process.pid}\n`);
+  if (bound !== undefined) process.stdout.write(`ready ${describe(bound)} pid=${process.pid}\n`);
   return bound;
 }
 
@@ -54,7 +58,7 @@ async function serveSupervised(
   config: Config,
   log: Logger,
   manager: ServiceManager | undefined,
-): Promise<Bound> {
+): Promise<Bound | undefined> {
   const { Supervisor } = await import('../supervisor/supervisor.ts');
   const supervisor = await Supervisor.start(config, log, { ...process.env });
   onStopSignal(config, log, (graceMs) => {
@@ -70,7 +74,7 @@ async function serveSupervised(
     await supervisor.ended;
     throw error;
   });
-  manager?.ready(describe(bound), () => supervisor.isAlive());
+  if (bound !== undefined) manager?.ready(describe(bound), () => supervisor.isAlive());
   return bound;
 }
 

@@ -50,7 +50,7 @@ export class Supervisor {
   readonly #sockets: ReadonlyMap<Plane, readonly BoundSocket[]>;
   readonly #journal: JournalFile | undefined;
   readonly #crashes = new CrashHistory();
-  readonly #firstReady = Promise.withResolvers<Bound>();
+  readonly #firstReady = Promise.withResolvers<Bound | undefined>();
   readonly #ended = Promise.withResolvers<number>();
   /** What requests made of the models: it outlives the process that they were made to. */
   #handover: Handover | undefined;
@@ -91,8 +91,8 @@ export class Supervisor {
     this.#state = this.#spawn(performance.now());
   }
 
-  /** Resolves with the planes' addresses at the first time that it serves; rejects where it never can. */
-  get ready(): Promise<Bound> {
+  /** Resolves with the planes' addresses at the first time that it serves, with nothing where it is stopped before; rejects where it never can. */
+  get ready(): Promise<Bound | undefined> {
     return this.#firstReady.promise;
   }
 
@@ -300,6 +300,7 @@ export class Supervisor {
   #end(code: number): void {
     this.#state = { kind: 'ended' };
     closeAll(this.#sockets);
+    this.#firstReady.resolve(undefined);
     this.#ended.resolve(code);
   }
 }

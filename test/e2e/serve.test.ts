@@ -65,6 +65,23 @@ describe('signalbox serve', () => {
     },
   );
 
+  test('SIGTERM while it still loads a model ends it with 0, and without a word of readiness', async () => {
+    const warmup =
+      'model_warmup: [{ name: w, batch_size: 1, inputs: { INPUT: { data_type: TYPE_FP32, dims: [1], zero_data: true } } }]\n';
+    await using folder = await temporaryFolder({
+      'signalbox.yaml': 'listen: { http: "127.0.0.1:0" }\nmodels: { repository: ./models }\n',
+      'models/a-quick/1/model.onnx': identityModel(),
+      'models/slow/1/model.onnx': slowModel(20_000),
+      'models/slow/config.yaml': warmup,
+    });
+    await using server = signalbox('serve', '--config', join(folder.path, 'signalbox.yaml'));
+    await eventually(() => server.stderr().includes('version ready'));
+    server.child.kill('SIGTERM');
+    expect(await server.ended).toBe(0);
+    expect(server.stdout()).toBe('');
+    expect(server.stderr()).not.toContain('Warning');
+  });
+
   test('stopping fails readiness first, answers what is in flight, and takes no new connection', async () => {
     await using folder = await temporaryFolder({
       'signalbox.yaml': config('./models') + 'timeouts: { grace: 2s }\n',
