@@ -62,10 +62,14 @@ export class Upstreams {
 
   /** Who says what a model takes and gives that lives elsewhere: the server of one of its variants, by their names. */
   describing(model: string): UpstreamVersion | undefined {
-    for (const { version } of this.#entries.values()) {
-      if (version.about.model === model && version.isReady && version.about.inputs.length > 0) return version;
-    }
-    return undefined;
+    return this.ofModel(model).find(({ isReady, about }) => isReady && about.inputs.length > 0);
+  }
+
+  /** The servers of a model's variants, in the order of the files. */
+  ofModel(model: string): readonly UpstreamVersion[] {
+    return this.all()
+      .map(({ version }) => version)
+      .filter(({ about }) => about.model === model);
   }
 
   /** Whether a call of that model may be passed on to a server that speaks the protocol. */

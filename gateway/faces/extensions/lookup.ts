@@ -4,7 +4,11 @@ import type { ServedModel } from '../../../backends/repository/served-model.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import { findVersion, noVersionReady, unknownModel } from '../../pipeline/route.ts';
+import type { UpstreamVersion } from '../../upstream/upstream-version.ts';
 import type { ModelPath } from '../http-call.ts';
+
+/** Where models are looked up: those here, and the servers of those that live elsewhere. */
+export type ModelPlaces = Pick<Gateway, 'repository' | 'upstreams'>;
 
 /** @throws GatewayError `unknown_model` */
 export function servedModel(repository: ModelRepository, name: string): ServedModel {
@@ -26,6 +30,19 @@ export function readyVersion(repository: ModelRepository, path: ModelPath): Serv
   return version;
 }
 
+/** The servers of a model that has no ready version here; none of one that has, or that nobody knows. */
+export function serversElsewhere(
+  { repository, upstreams }: ModelPlaces,
+  name: string,
+): readonly UpstreamVersion[] {
+  return repository.model(name)?.highestReady === undefined ? upstreams.ofModel(name) : [];
+}
+
+/** @throws GatewayError `unknown_model` where the model is neither here nor elsewhere */
+export function requireKnown({ repository, upstreams }: ModelPlaces, name: string): void {
+  if (upstreams.ofModel(name).length === 0) servedModel(repository, name);
+}
+
 /** What a model says of itself. */
 export interface DescribedModel {
   readonly name: string;
@@ -39,10 +56,7 @@ export interface DescribedModel {
  *
  * @throws GatewayError
  */
-export function describedModel(
-  { repository, upstreams }: Pick<Gateway, 'repository' | 'upstreams'>,
-  path: ModelPath,
-): DescribedModel {
+export function describedModel({ repository, upstreams }: ModelPlaces, path: ModelPath): DescribedModel {
   const { model: name, version: pinned } = path;
   const elsewhere = pinned === undefined ? upstreams.describing(name) : undefined;
   if (elsewhere !== undefined && repository.model(name)?.highestReady === undefined) {

@@ -1,29 +1,38 @@
+import { versionText } from '../../../backends/servable.ts';
 import type { Servable } from '../../../backends/servable.ts';
-import type { ModelRepository } from '../../../backends/repository/repository.ts';
 import type { DurationStat, VersionStatistics } from '../../../backends/statistics.ts';
 import type { Principal } from '../../trust/principal.ts';
 import { ownOf } from '../../trust/rights.ts';
 import type { ModelPath } from '../http-call.ts';
-import { readyVersion, servedModel } from './lookup.ts';
+import { readyVersion, servedModel, serversElsewhere } from './lookup.ts';
+import type { ModelPlaces } from './lookup.ts';
 
 /**
- * Statistics in the shape of Triton's extension: of a model's ready versions, or of one.
+ * Statistics in the shape of Triton's extension: of a model's ready versions, or of one; of a model that lives elsewhere, what
+ * its variants' servers answered through this gateway.
  *
  * @throws GatewayError where the path names what isn't served
  */
-export function modelStatistics(repository: ModelRepository, path: ModelPath) {
-  return { model_stats: versionsOf(repository, path).map(statisticsOf) };
+export function modelStatistics(places: ModelPlaces, path: ModelPath) {
+  return { model_stats: versionsOf(places, path).map(statisticsOf) };
 }
 
-/** The same of every ready version of the models that the principal is for. */
-export function allStatistics(repository: ModelRepository, principal: Principal) {
-  const models = ownOf(principal, repository.models, ({ name }) => name);
-  return { model_stats: models.flatMap(({ ready }) => ready).map(statisticsOf) };
+/** The same of all models that the principal is for. */
+export function allStatistics(places: ModelPlaces, principal: Principal) {
+  const { repository, upstreams } = places;
+  const names = [
+    ...repository.models.map(({ name }) => name),
+    ...upstreams.all().map(({ version }) => version.about.model),
+  ];
+  const own = ownOf(principal, [...new Set(names)], (name) => name);
+  return { model_stats: own.flatMap((model) => versionsOf(places, { model })).map(statisticsOf) };
 }
 
-function versionsOf(repository: ModelRepository, path: ModelPath): readonly Servable[] {
+function versionsOf(places: ModelPlaces, path: ModelPath): readonly Servable[] {
+  const { repository } = places;
   if (path.version !== undefined) return [readyVersion(repository, path)];
-  return servedModel(repository, path.model).ready;
+  const elsewhere = serversElsewhere(places, path.model);
+  return elsewhere.length > 0 ? elsewhere : servedModel(repository, path.model).ready;
 }
 
 /** Of a model without a cache. */
@@ -33,7 +42,7 @@ function statisticsOf({ about, statistics }: Servable) {
   const { success, fail, queue, requests, batches, cacheHit = NEVER, cacheMiss = NEVER } = statistics;
   return {
     name: about.model,
-    version: String(about.version),
+    version: versionText(about),
     last_inference: statistics.lastInferenceEpochMs,
     inference_count: statistics.inferences,
     execution_count: statistics.executions,

@@ -8,9 +8,9 @@ import { requireAllModels } from '../../trust/rights.ts';
 import type { ModelPath } from '../http-call.ts';
 import type { JsonObject } from '../../json-values.ts';
 import { changeLogFor } from '../extensions/log-settings.ts';
-import { describedModel, readyVersion, servedModel } from '../extensions/lookup.ts';
+import { describedModel, requireKnown } from '../extensions/lookup.ts';
+import { modelConfig } from '../extensions/model-config.ts';
 import { EXTENSIONS, modelMetadata } from '../extensions/metadata.ts';
-import { modelConfigJson } from '../../../backends/repository/model-config-json.ts';
 import {
   loadModel,
   readLoadOverride,
@@ -101,12 +101,10 @@ export function inferenceService(
     })),
     ModelMetadata: unary((request: NamedModel) => modelMetadata(describedModel(gateway, pathOf(request)))),
     ModelConfig: unary((request: NamedModel) => ({
-      config: modelConfigJson(readyVersion(repository, pathOf(request)).about),
+      config: modelConfig(gateway, pathOf(request)),
     })),
     ModelStatistics: unary((request: NamedModel, principal) =>
-      request.name === ''
-        ? allStatistics(repository, principal)
-        : modelStatistics(repository, pathOf(request)),
+      request.name === '' ? allStatistics(gateway, principal) : modelStatistics(gateway, pathOf(request)),
     ),
     RepositoryIndex: unary(({ repository_name, ready }: IndexRequest, principal) => {
       requireOneRepository(repository_name);
@@ -124,7 +122,7 @@ export function inferenceService(
       return {};
     }),
     TraceSetting: unary(({ model_name, settings }: TraceRequest, principal) => {
-      if (model_name !== '') servedModel(repository, model_name);
+      if (model_name !== '') requireKnown(gateway, model_name);
       const changes = Object.fromEntries(
         Object.entries(settings).map(([name, { value }]) => [name, value.length === 0 ? null : value]),
       );

@@ -19,7 +19,7 @@ import {
 import { NOTHING, objectAt, parseJson } from '../../json-values.ts';
 import type { JsonObject } from '../../json-values.ts';
 import { changeLogFor, readLogSettings } from '../extensions/log-settings.ts';
-import { servedModel } from '../extensions/lookup.ts';
+import { requireKnown } from '../extensions/lookup.ts';
 import {
   bytesOfBase64,
   controlParameters,
@@ -91,7 +91,7 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
     traceOfModel,
     scope('infer', MODEL_TRACE_SETTINGS_DOCS),
     ({ params }) => {
-      servedModel(repository, params.model);
+      requireKnown(gateway, params.model);
       return TRACE_SETTINGS;
     },
   );
@@ -99,7 +99,7 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
     traceOfModel,
     scope('admin:write', CHANGE_MODEL_TRACE_SETTINGS_DOCS),
     (request) => {
-      servedModel(repository, request.params.model);
+      requireKnown(gateway, request.params.model);
       return changeTraceSettings(bodyOf(request));
     },
   );

@@ -317,7 +317,13 @@ export const STATISTICS_DOCS: OperationDocs = {
   id: 'modelStatistics',
   tag,
   summary: 'What a model has done since it was loaded',
-  answers: { 200: { description: 'A line for each ready version.', content: json(Statistics) } },
+  answers: {
+    200: {
+      description:
+        'A line for each ready version; of a model that lives elsewhere, for each of its variants: what its server answered through this gateway.',
+      content: json(Statistics),
+    },
+  },
   errors: ['unknown_model', 'invalid_version', 'model_unavailable'],
 };
 

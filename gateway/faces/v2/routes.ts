@@ -28,9 +28,9 @@ import {
   STATISTICS_DOCS,
 } from './docs.ts';
 import { jsonBytesOf, sendV2Response } from '../open-inference-body.ts';
-import { describedModel, readyVersion } from '../extensions/lookup.ts';
+import { describedModel } from '../extensions/lookup.ts';
+import { modelConfig } from '../extensions/model-config.ts';
 import { EXTENSIONS, modelMetadata } from '../extensions/metadata.ts';
-import { modelConfigJson } from '../../../backends/repository/model-config-json.ts';
 import { readRawRequest } from '../../open-inference/raw-request.ts';
 import type { V2Request } from '../../open-inference/request.ts';
 import { writeV2Response } from '../../open-inference/response.ts';
@@ -40,7 +40,7 @@ import { allStatistics, modelStatistics } from '../extensions/statistics.ts';
 
 /** The Open Inference Protocol v2 over HTTP. */
 export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
-  const { config, repository, pipeline } = gateway;
+  const { config, pipeline } = gateway;
   const { bodyLimitBytes } = config.server;
   acceptAnyBody(app, bodyLimitBytes, (request) => mayPassOn(gateway, request));
   const decoder = new V2Decoder();
@@ -110,7 +110,7 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
   };
 
   app.get('/v2/models/stats', scope('infer', ALL_STATISTICS_DOCS), ({ principal }) =>
-    allStatistics(repository, principal ?? NOBODY),
+    allStatistics(gateway, principal ?? NOBODY),
   );
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
     app.get<{ Params: ModelPath }>(path, scope('infer', METADATA_DOCS), ({ params }) =>
@@ -121,10 +121,10 @@ export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
       return reply.send();
     });
     app.get<{ Params: ModelPath }>(`${path}/config`, scope('infer', MODEL_CONFIG_DOCS), ({ params }) =>
-      modelConfigJson(readyVersion(repository, params).about),
+      modelConfig(gateway, params),
     );
     app.get<{ Params: ModelPath }>(`${path}/stats`, scope('infer', STATISTICS_DOCS), ({ params }) =>
-      modelStatistics(repository, params),
+      modelStatistics(gateway, params),
     );
     app.post<{ Params: ModelPath }>(`${path}/infer`, scope('infer', INFER_DOCS, 'rows'), infer);
   }
