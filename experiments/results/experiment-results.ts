@@ -92,6 +92,9 @@ export function experimentResults(
 
 /** How guardrails are analysed beside an experiment's own results. */
 export interface GuardrailOptions {
+  /** The names of those who are compared, of all the variants that units are split over. */
+  readonly control: string;
+  readonly variant: string;
   /** The level of all guardrails together. */
   readonly alpha: number;
   /** `current`: only what came since the weights are what they are now. */
@@ -101,12 +104,16 @@ export interface GuardrailOptions {
 /** What nobody reads should cost little: the posterior of a lift is quicker to compute than those of two proportions. */
 const UNASKED_PRIOR = { mean: 0, deviation: 10 };
 
-/** What the guardrails of an experiment say, and whether its numbers can be believed. */
+/**
+ * What the guardrails of an experiment say of one variant, and whether its numbers can be believed.
+ *
+ * @param experiment as it is in force, with all its variants: they name the epoch
+ */
 export function guardrailResults(
   experiment: Experiment,
   tallies: Tallies,
   nowMs: number,
-  { alpha, epochs: wanted }: GuardrailOptions,
+  { control, variant, alpha, epochs: wanted }: GuardrailOptions,
 ): Results {
   const planned = planMetrics(experiment).filter(({ plan }) => plan.role === 'guardrail');
   const all = inForceLast(tallies.epochs, experiment);
@@ -115,7 +122,8 @@ export function guardrailResults(
   const { fit } = analysable(planned, epochs);
   const input = withMetrics(inputOf(experiment, epochs, nowMs), fit, epochs);
   const settings = { ...DEFAULT_SETTINGS, alpha, prior: UNASKED_PRIOR };
-  return analyse({ ...input, settings, unfit: unfitOf(planned, fit) });
+  const compared = { control, variants: [control, variant] };
+  return analyse({ ...input, ...compared, settings, unfit: unfitOf(planned, fit) });
 }
 
 /** The metrics that can't be analysed. */

@@ -31,30 +31,29 @@ export function guardrailFindings(
   nowMs: number,
   alpha: number,
 ): readonly Finding[] {
-  const compared = comparedPair(experiment, plan);
-  const { control } = compared;
-  const planned = planMetrics(compared).filter((metric) => metric.plan.role === 'guardrail');
-  const overall = guardrailResults(compared, tallies, nowMs, { alpha: alpha / 2, epochs: 'all' });
-  const atWeight = guardrailResults(compared, tallies, nowMs, {
-    alpha: alpha / 2 / weightStages(plan),
-    epochs: 'current',
-  });
+  const { variant, baseline } = plan;
+  const control = baseline ?? experiment.control.name;
+  const planned = planMetrics(experiment).filter((metric) => metric.plan.role === 'guardrail');
+  const resultsOf = (epochs: 'all' | 'current', level: number) =>
+    guardrailResults(experiment, tallies, nowMs, { control, variant, alpha: level, epochs });
+  const overall = resultsOf('all', alpha / 2);
+  const atWeight = resultsOf('current', alpha / 2 / weightStages(plan));
   const resultOf = (results: readonly MetricResult[], name: string): MetricResult | undefined =>
-    results.find((result) => result.name === name && result.variant === plan.variant);
+    results.find((result) => result.name === name && result.variant === variant);
   const findings = planned.map(({ plan: metric }): Finding => {
     const all = resultOf(overall.metrics, metric.name);
     const here = resultOf(atWeight.metrics, metric.name);
-    return guardrailFinding(metric, plan.variant, control.name, all, here);
+    return guardrailFinding(metric, variant, control, all, here);
   });
   const { srm, outcomes, clientErrors } = overall.health;
   if (!srm.ok) {
     const message = `units did not fall to the variants as their weights say (sample ratio, p ${figure(srm.p)}), so nothing that was counted is believed`;
     findings.push({ source: 'health', name: 'sample_ratio', outcome: 'unhealthy', message });
   }
-  if (clientErrors.worse.includes(plan.variant)) {
-    const own = ownValue(clientErrors.shares, plan.variant) ?? 0;
-    const controls = ownValue(clientErrors.shares, control.name) ?? 0;
-    const message = `${plan.variant} turns ${percent(own)} of the units away as mistaken, and ${control.name} ${percent(controls)} (p ${figure(clientErrors.p)}): it takes other requests`;
+  if (clientErrors.worse.includes(variant)) {
+    const own = ownValue(clientErrors.shares, variant) ?? 0;
+    const controls = ownValue(clientErrors.shares, control) ?? 0;
+    const message = `${variant} turns ${percent(own)} of the units away as mistaken, and ${control} ${percent(controls)} (p ${figure(clientErrors.p)}): it takes other requests`;
     findings.push({ source: 'health', name: 'client_errors', outcome: 'fail', message });
   }
   if (!outcomes.ok && outcomes.p < 1) {
@@ -69,18 +68,6 @@ export function guardrailFindings(
 /** A broken split could make a good variant look bad. */
 function disbelieved(finding: Finding): Finding {
   return { ...finding, outcome: 'unhealthy' };
-}
-
-/** The experiment with nobody in it but the variant and whom it is compared with. */
-function comparedPair(experiment: Experiment, { variant, baseline }: RolloutPlan): Experiment {
-  const named = (name: string | undefined) =>
-    experiment.variants.find((candidate) => candidate.name === name);
-  const control = named(baseline) ?? experiment.control;
-  return {
-    ...experiment,
-    control,
-    variants: [control, ...experiment.variants.filter(({ name }) => name === variant)],
-  };
 }
 
 function guardrailFinding(

@@ -4,48 +4,15 @@ import type { Experiment } from '../../../experiments/definition.ts';
 import { analyseRollout } from '../../../experiments/rollouts/analyse-rollout.ts';
 import type { Judgement } from '../../../experiments/rollouts/judgement.ts';
 import { rolloutWeights } from '../../../experiments/rollouts/split.ts';
-import { readHistogram } from '../../../experiments/stores/histogram.ts';
-import type { VariantTally } from '../../../experiments/stores/tallies.ts';
 import { sampleExperiment } from '../sample-experiment.ts';
+import { tallyOf } from './counted-tally.ts';
+import type { Counted } from './counted-tally.ts';
 
 const VARIANTS = [
   { name: 'v1', version: 1, weight: 100 },
   { name: 'base', version: 3, weight: 0 },
   { name: 'v2', version: 2, weight: 0 },
 ];
-
-/** Units of a variant, and how many of them were answered rightly. */
-type Counted = readonly [units: number, right: number];
-
-function tally([units, right]: Counted): VariantTally {
-  return {
-    units,
-    requests: units,
-    unitsByDay: { '2026-11-25': units },
-    unitsByKey: {},
-    models: {},
-    switched: 0,
-    unitlessRequests: 0,
-    errors: 0,
-    uncounted: {},
-    outputs: {},
-    metrics: {
-      correct: {
-        units,
-        sumX: right,
-        sumX2: right,
-        sumX3: right,
-        sumY: units,
-        sumY2: units,
-        sumY3: 0,
-        sumXY: right,
-        sumX2Y: 0,
-        sumXY2: 0,
-        histogram: readHistogram([]),
-      },
-    },
-  };
-}
 
 /** An analysis at a weight of v2, of what was counted at it. */
 function analysed(
@@ -74,7 +41,7 @@ function analysed(
       {
         epoch,
         split,
-        variants: Object.fromEntries(Object.entries(counted).map(([name, of]) => [name, tally(of)])),
+        variants: Object.fromEntries(Object.entries(counted).map(([name, of]) => [name, tallyOf(of)])),
       },
     ],
   };
