@@ -2,7 +2,7 @@ import type { Experiment } from '../definition.ts';
 import type { Guardrail } from '../metric-definition.ts';
 import { quantileOf } from '../statistics/estimates/quantile.ts';
 import { DEFAULT_SETTINGS } from '../statistics/analysis/input.ts';
-import { meanStrata } from '../statistics/analysis/strata.ts';
+import { meanStrata, unitsOf } from '../statistics/analysis/strata.ts';
 import {
   compareMeanWith,
   compareQuantileWith,
@@ -12,7 +12,7 @@ import type { OneSample } from '../statistics/sequential/one-sample.ts';
 import { mergeStates } from '../statistics/states/metric-state.ts';
 import type { MetricState } from '../statistics/states/metric-state.ts';
 import type { Tallies } from '../stores/tallies.ts';
-import { metricState, UnfitTally } from './metric-states.ts';
+import { metricState, refuseFlattened, UnfitTally } from './metric-states.ts';
 import { planMetrics } from './metric-plan.ts';
 import type { PlannedMetric } from './metric-plan.ts';
 import { ownValue } from '../named-values.ts';
@@ -107,21 +107,23 @@ function resultOf(
   }
 }
 
-/** Over all epochs: a fixed value is the same in all of them. */
+/**
+ * Over all epochs: a fixed value is the same in all of them.
+ *
+ * @throws UnfitTally
+ */
 function measure(
-  metric: PlannedMetric,
+  planned: PlannedMetric,
   variant: string,
   tallies: Tallies,
   value: number,
   alpha: number,
 ): { readonly measured: OneSample | undefined; readonly units: number } {
-  const { plan, tally } = metric;
-  const sums = tallies.epochs.flatMap(({ variants }) => {
-    const counted = ownValue(variants, variant);
-    return (counted && ownValue(counted.metrics, tally)) ?? [];
-  });
-  const units = sums.reduce((total, sum) => total + sum.units, 0);
-  const [first, ...others] = sums.map((sum) => metricState(metric, sum));
+  const metric = withoutCovariate(planned);
+  const { plan } = metric;
+  const states = statesOf(metric, tallies, (name) => name === variant);
+  const units = states.reduce((total, state) => total + unitsOf(state), 0);
+  const [first, ...others] = states;
   if (first === undefined || units === 0) return { measured: undefined, units };
   const state = others.reduce<MetricState>(mergeStates, first);
   const tuning = { plannedTime: DEFAULT_SETTINGS.plannedUnits / 2, alpha: DEFAULT_SETTINGS.alpha };
@@ -134,7 +136,33 @@ function measure(
   if (plan.type === 'ratio' && state.kind === 'pair') {
     return { measured: compareRatioWith(state.moments, value, alpha, tuning), units };
   }
-  const { strata } = meanStrata(plan, [{ control: state, variant: state }], [state]);
+  // What values are capped at is one for all variants, as in the comparison of them.
+  const all = statesOf(metric, tallies, () => true);
+  refuseFlattened(metric, all);
+  const { strata } = meanStrata(plan, [{ control: state, variant: state }], all);
   const [stratum] = strata;
   return { measured: stratum && compareMeanWith(stratum.variant, value, alpha, tuning), units };
+}
+
+/**
+ * A covariate takes out what two arms differ by from before. An arm's own mean is no better known for it, as the covariate's true mean
+ * isn't known either.
+ */
+function withoutCovariate(metric: PlannedMetric): PlannedMetric {
+  const { plan } = metric;
+  return 'covariate' in plan ? { ...metric, plan: { ...plan, covariate: false } } : metric;
+}
+
+/** @throws UnfitTally */
+function statesOf(
+  metric: PlannedMetric,
+  { epochs }: Tallies,
+  isAskedFor: (variant: string) => boolean,
+): readonly MetricState[] {
+  return epochs.flatMap(({ variants }) =>
+    Object.entries(variants).flatMap(([name, { metrics }]) => {
+      const sums = isAskedFor(name) ? ownValue(metrics, metric.tally) : undefined;
+      return sums === undefined ? [] : [metricState(metric, sums)];
+    }),
+  );
 }

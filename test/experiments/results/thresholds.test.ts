@@ -51,4 +51,41 @@ describe('fixed values of guardrails', () => {
       { variant: 'v2', estimate: null, units: 0, outcome: 'no_data' },
     ]);
   });
+
+  test('a covariate makes no arm’s own mean better known: it is held against a fixed value as without one', async () => {
+    const metric = (more: string) =>
+      `metrics: [{ name: spent, kind: mean, role: guardrail${more} }]\nguardrails: [{ metric: spent, maximum: 10 }]`;
+    const units = both(1000, (index) => {
+      const before = index % 2 === 0 ? 7.2 : 13.2;
+      return { outcomes: { spent: before + (index % 4 < 2 ? 0.1 : -0.1), before } };
+    });
+    const { thresholds, metrics } = await resultsOf(experimentWith(metric(', covariate: before')), units);
+    expect(metrics[0]?.varianceReduction).toBeGreaterThan(0.99);
+    expect(thresholds).toEqual((await resultsOf(experimentWith(metric('')), units)).thresholds);
+    expect(thresholds.map(({ outcome }) => outcome)).toEqual(['open', 'open']);
+  });
+
+  describe('where values are winsorised', () => {
+    const experiment = experimentWith(
+      'metrics: [{ name: revenue, kind: mean, role: guardrail, winsorize: 0.9 }]\nguardrails: [{ metric: revenue, maximum: 50 }]',
+    );
+
+    test('they are capped as in the comparison of the variants', async () => {
+      const units = both(1000, (index, variant) => ({
+        outcomes: { revenue: index < (variant === 'v2' ? 300 : 80) ? 100 : 10 },
+      }));
+      const { thresholds, metrics } = await resultsOf(experiment, units);
+      const estimates = thresholds.map(({ estimate }) => estimate);
+      expect(estimates).toEqual([metrics[0]?.control, metrics[0]?.estimate]);
+    });
+
+    test('and are not said to be 0 where all of them would be capped at it', async () => {
+      const units = both(1000, (index) => ({ outcomes: { revenue: index < 50 ? 2000 : 0 } }));
+      const { thresholds } = await resultsOf(experiment, units);
+      expect(thresholds).toMatchObject([
+        { variant: 'v1', estimate: null, outcome: 'unfit' },
+        { variant: 'v2', estimate: null, outcome: 'unfit' },
+      ]);
+    });
+  });
 });
