@@ -122,7 +122,7 @@ export function guardrailResults(
   const { fit } = analysable(planned, epochs);
   const input = withMetrics(inputOf(experiment, epochs, nowMs), fit, epochs);
   const settings = { ...DEFAULT_SETTINGS, alpha, prior: UNASKED_PRIOR };
-  const compared = { control, variants: [control, variant] };
+  const compared = { control, variants: [control, variant], awaited: 'guardrail' as const };
   return analyse({ ...input, ...compared, settings, unfit: unfitOf(planned, fit) });
 }
 

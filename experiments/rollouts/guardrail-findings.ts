@@ -1,6 +1,7 @@
 import type { Experiment } from '../definition.ts';
 import { planMetrics } from '../results/metric-plan.ts';
 import { guardrailResults } from '../results/experiment-results.ts';
+import { DEFAULT_SETTINGS } from '../statistics/analysis/input.ts';
 import type { MetricPlan } from '../statistics/analysis/input.ts';
 import type { MetricResult } from '../statistics/analysis/results.ts';
 import type { Tallies } from '../stores/tallies.ts';
@@ -56,7 +57,8 @@ export function guardrailFindings(
     const message = `${variant} turns ${percent(own)} of the units away as mistaken, and ${control} ${percent(controls)} (p ${figure(clientErrors.p)}): it takes other requests`;
     findings.push({ source: 'health', name: 'client_errors', outcome: 'fail', message });
   }
-  if (!outcomes.ok && outcomes.p < 1) {
+  // How few units have an outcome by now may be due to outcomes that come late; both would have as few then.
+  if (outcomes.p < DEFAULT_SETTINGS.healthAlpha) {
     const message = `outcomes are missing unevenly: ${percent(outcomes.share)} of the units have one (p ${figure(outcomes.p)})`;
     findings.push({ source: 'health', name: 'missing_outcomes', outcome: 'unhealthy', message });
   }

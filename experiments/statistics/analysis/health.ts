@@ -60,16 +60,17 @@ function totalUnits({ epochs }: AnalysisInput, variant: string): number {
 const LEAST_UNITS = 100;
 
 /**
- * How many of the units got an outcome of the worst goal that outcomes are sent for, and whether variants differ in that: a variant whose outcomes get lost
- * looks better or worse than it is.
+ * How many of the units got an outcome of the worst goal that outcomes are sent for (or of another role's metric, where that is awaited), and whether
+ * variants differ in that: a variant whose outcomes get lost looks better or worse than it is.
  */
 function outcomeHealth(input: AnalysisInput, settings: AnalysisSettings): Health['outcomes'] {
-  const goals = input.metrics.filter(
-    ({ role, entersByItself }) => role === 'goal' && entersByItself !== true,
+  const { awaited = 'goal' } = input;
+  const sent = input.metrics.filter(
+    ({ role, entersByItself }) => role === awaited && entersByItself !== true,
   );
   const challengers = input.variants.filter((name) => name !== input.control);
   let [worstShare, smallestP] = [1, 1];
-  for (const { name: metric } of goals) {
+  for (const { name: metric } of sent) {
     let [units, outcomes] = [0, 0];
     const armOf = (epoch: AnalysisInput['epochs'][number], name: string): readonly [number, number] => {
       const state = ownValue(epoch.variants, name);
@@ -92,7 +93,7 @@ function outcomeHealth(input: AnalysisInput, settings: AnalysisSettings): Health
       smallestP = Math.min(smallestP, unequalP(arms, settings));
     }
   }
-  const p = Math.min(1, smallestP * Math.max(1, goals.length * challengers.length));
+  const p = Math.min(1, smallestP * Math.max(1, sent.length * challengers.length));
   return {
     share: worstShare,
     p,

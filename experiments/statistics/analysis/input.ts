@@ -141,6 +141,8 @@ export interface AnalysisInput {
   readonly breached?: readonly string[];
   /** Metrics whose values can't be analysed: they are tests as all others, so that what is seen doesn't change the levels, and say nothing. */
   readonly unfit?: readonly UnfitMetric[];
+  /** The role of the metrics whose outcomes have to be there for the rest to be believed; left out: `goal`. */
+  readonly awaited?: MetricRole;
   /** New units a day, at today's traffic. */
   readonly unitsPerDay?: number;
   readonly settings?: AnalysisSettings;
