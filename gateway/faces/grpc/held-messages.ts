@@ -8,6 +8,8 @@ import { toGatewayError, toStatus } from './status.ts';
 
 type InterceptedCall = Parameters<ServerInterceptor>[1];
 
+type PartialStatusObject = Parameters<InterceptedCall['sendStatus']>[0];
+
 type HoldingGateway = Pick<Gateway, 'door' | 'config' | 'metrics' | 'log'>;
 
 /**
@@ -69,6 +71,11 @@ class HeldCall extends ServerInterceptingCall {
       if (this.#waiting > 0) this.#startTimer();
       callback();
     });
+  }
+
+  /** What a caller named stands in messages cut short, perhaps in the middle of a character: that can't be sent, and gRPC's library would throw. */
+  override sendStatus({ details, ...status }: PartialStatusObject): void {
+    super.sendStatus({ ...status, details: details.toWellFormed() });
   }
 
   #startTimer(): void {
