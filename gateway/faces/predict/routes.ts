@@ -78,8 +78,8 @@ function mayPassOn(gateway: Gateway, { params }: FastifyRequest): boolean {
   return model !== undefined && gateway.upstreams.passOn(model, 'http');
 }
 
-/** They are written anew for a body that isn't the caller's. */
-const BODY_HEADERS: ReadonlySet<string> = new Set(['content-length', 'content-type']);
+/** What is said of a body that isn't the caller's is written anew; the answer is read here, however the caller would have its own coded. */
+const OF_BODIES: ReadonlySet<string> = new Set(['accept-encoding', 'content-length', 'content-type']);
 
 /** TorchServe's image handlers take one image, as the body, and put those that come at once into one batch by themselves. */
 function torchserveForwarding(
@@ -101,7 +101,7 @@ function torchserveRequest(
   image: Uint8Array,
 ): UpstreamRequest {
   const { path, headers } = forwardedRequest(request, body, version, torchserveModelPath(version.definition));
-  const kept = headers.filter((_, at) => !BODY_HEADERS.has(headers[at - (at % 2)] ?? ''));
+  const kept = headers.filter((_, at) => !OF_BODIES.has(headers[at - (at % 2)] ?? ''));
   return {
     method: 'POST',
     path,

@@ -2,6 +2,7 @@ import type { PublishedResults } from '../../../experiments/results/experiment-r
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { signalbox } from '../../e2e/cli.ts';
 import { temporaryFolder } from '../../models/temporary-folder.ts';
@@ -101,6 +102,17 @@ test('an image goes to a server of its own kind as it is, and to TorchServe as t
       expect(arrived?.body.equals(image)).toBe(true);
     }
   }
+});
+
+test('an answer of TorchServe’s that is read here is not asked for in the coding that the caller reads', async () => {
+  await using server = await startVariantServer((response, { headers }) => {
+    if (headers['accept-encoding'] === undefined) json(response, 200, { zero: 1 });
+    else response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{"zero":1}'));
+  });
+  await using gateway = await startUpstreamGateway(server.url, { upstream: { protocol: 'torchserve' } });
+  const headers = { 'accept-encoding': 'gzip, deflate' };
+  const response = await fetch(gateway.url('/predict/digits'), { method: 'POST', headers, body: 'an image' });
+  expect(await response.json()).toMatchObject({ predictions: [{ label: 'zero', confidence: 1 }] });
 });
 
 describe('several images for a variant on a TorchServe', () => {
