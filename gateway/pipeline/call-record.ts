@@ -69,7 +69,8 @@ export class CallRecord {
     const context: Record<string, string> = {};
     for (const name of ['traceparent', 'tracestate', 'baggage']) {
       const value = this.#call.header(name);
-      if (value !== undefined) context[name] = value;
+      // It was read as UTF-8; bytes are what is sent.
+      if (value !== undefined) context[name] = Buffer.from(value).toString('latin1');
     }
     const identity = this.#identity;
     if (identity === undefined) return context;
