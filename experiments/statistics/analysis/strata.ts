@@ -1,7 +1,7 @@
 import { proportionStrata } from '../estimates/proportion.ts';
 import type { Counts } from '../estimates/proportion.ts';
 import { ratioStrata } from '../estimates/ratio.ts';
-import { adjustForCovariate } from '../estimates/cuped.ts';
+import { adjustForCovariate, centringOf } from '../estimates/cuped.ts';
 import type { CovariateAdjustment } from '../estimates/cuped.ts';
 import type { Stratum } from '../estimates/comparison.ts';
 import { sampleOfMean, sampleOfProportion, sampleWithCovariate } from '../estimates/sample.ts';
@@ -67,9 +67,10 @@ export function meanStrata(
     const moments = pairs.map((pair) => momentsOf(plan, pair));
     const adjustment = adjustForCovariate(moments);
     const { theta, centre } = adjustment;
-    const strata = moments.map(({ control, variant }) => ({
-      control: sampleWithCovariate(control, theta, centre),
-      variant: sampleWithCovariate(variant, theta, centre),
+    const strata = moments.map((epoch) => ({
+      control: sampleWithCovariate(epoch.control, theta, centre),
+      variant: sampleWithCovariate(epoch.variant, theta, centre),
+      centring: centringOf(epoch, theta),
     }));
     return { strata, adjustment };
   }

@@ -5,6 +5,19 @@ import { stratumWeight } from './stratum-weight.ts';
 export interface Stratum {
   readonly control: Sample;
   readonly variant: Sample;
+  /** Left out: there is no covariate. */
+  readonly centring?: Centring;
+}
+
+/**
+ * What both arms' means have in common where a covariate is taken out of them: they are told at its mean, which both arms are estimated to have. In the
+ * difference of the arms it cancels, in their ratio it doesn't.
+ */
+export interface Centring {
+  readonly variance: number;
+  /** Its covariance with what the covariate leaves of each arm's mean. */
+  readonly withControl: number;
+  readonly withVariant: number;
 }
 
 /** A variant against control, over all epochs. */
@@ -12,9 +25,11 @@ export interface Comparison {
   /** Means over the epochs, with the same weights in both arms. */
   readonly control: number;
   readonly variant: number;
-  /** Of those means. */
+  /** Of those means; where there is a covariate, of what it leaves of them. */
   readonly controlVariance: number;
   readonly variantVariance: number;
+  /** What they have in common where a covariate is taken out of them; all 0 where there is none. */
+  readonly centring: Centring;
   /** Units in the epochs that counted. */
   readonly controlUnits: number;
   readonly variantUnits: number;
@@ -59,10 +74,13 @@ export function compareArms(strata: readonly Stratum[]): Comparison | undefined 
   const second = { control: 0, variant: 0 };
   const denominators = { control: 0, variant: 0 };
   const ofOneUnit = { control: 0, variant: 0 };
+  const centring = { variance: 0, withControl: 0, withVariant: 0 };
   for (const stratum of counted) {
     const share = stratum.weight / total;
     const { control, variant } = stratum;
     imbalance += (share * (control.units - variant.units)) / (control.units + variant.units);
+    for (const part of ['variance', 'withControl', 'withVariant'] as const)
+      centring[part] += share * share * (stratum.centring?.[part] ?? 0);
     for (const arm of ['control', 'variant'] as const) {
       const sample = stratum[arm];
       const ofMean = (share * share * sample.variance) / sample.units;
@@ -86,6 +104,7 @@ export function compareArms(strata: readonly Stratum[]): Comparison | undefined 
   const varianceOfDifference = sums.controlVariance + sums.variantVariance;
   return {
     ...sums,
+    centring,
     controlUnits: units.control,
     variantUnits: units.variant,
     degreesOfFreedom: satterthwaite === 0 ? Infinity : varianceOfDifference ** 2 / satterthwaite,
@@ -133,10 +152,31 @@ export interface Effect {
 }
 
 export function difference(comparison: Comparison): Effect {
-  return {
-    estimate: comparison.variant - comparison.control,
-    standardError: Math.sqrt(comparison.controlVariance + comparison.variantVariance),
-  };
+  return beyond(comparison, 1);
+}
+
+/** How far the variant's mean is above `factor` times the control's. */
+function beyond(comparison: Comparison, factor: number): Effect {
+  const { control, variant, controlVariance, variantVariance, centring } = comparison;
+  // Written so that what both have in common cancels in their difference to the last digit.
+  const left = 1 - factor;
+  const ofCentre =
+    left * (left * centring.variance + 2 * (centring.withVariant - factor * centring.withControl));
+  const ofMeans = variantVariance + factor * factor * controlVariance + ofCentre;
+  return { estimate: variant - factor * control, standardError: Math.sqrt(Math.max(0, ofMeans)) };
+}
+
+/** The variance of the variant's mean, the covariance of both, and the variance of the control's, with what they have in common. */
+function spreadOf({
+  controlVariance,
+  variantVariance,
+  centring: { variance, withControl, withVariant },
+}: Comparison): readonly [ofVariant: number, ofBoth: number, ofControl: number] {
+  return [
+    variantVariance + variance + 2 * withVariant,
+    variance + withControl + withVariant,
+    controlVariance + variance + 2 * withControl,
+  ];
 }
 
 /**
@@ -149,11 +189,9 @@ export function difference(comparison: Comparison): Effect {
  */
 export function relativeLift(comparison: Comparison, baseline = comparison.control): Effect | undefined {
   if (baseline === 0) return undefined;
-  const ratio = comparison.variant / baseline;
   return {
     estimate: (comparison.variant - comparison.control) / Math.abs(baseline),
-    standardError:
-      Math.sqrt(comparison.variantVariance + ratio * ratio * comparison.controlVariance) / Math.abs(baseline),
+    standardError: beyond(comparison, comparison.variant / baseline).standardError / Math.abs(baseline),
   };
 }
 
@@ -172,14 +210,15 @@ export function liftInterval(
   comparison: Comparison,
   reach: number,
 ): readonly [low: number, high: number] | undefined {
-  const { control, variant, controlVariance, variantVariance } = comparison;
+  const { control, variant } = comparison;
+  const [ofVariant, ofBoth, ofControl] = spreadOf(comparison);
   const square = reach * reach;
-  const a = control * control - square * controlVariance;
+  const a = control * control - square * ofControl;
   if (!(a > 0)) return undefined;
-  const c = variant * variant - square * variantVariance;
-  const product = control * variant;
-  const root = Math.sqrt(Math.max(0, product * product - a * c));
-  const [low, high] = [(product - root) / a - 1, (product + root) / a - 1];
+  const b = control * variant - square * ofBoth;
+  const c = variant * variant - square * ofVariant;
+  const root = Math.sqrt(Math.max(0, b * b - a * c));
+  const [low, high] = [(b - root) / a - 1, (b + root) / a - 1];
   return control > 0 ? [low, high] : [-high, -low];
 }
 
@@ -191,10 +230,5 @@ export function liftInterval(
  * @param share of control's size, as 0.1 for a limit of 10 % above control; below zero for one below it
  */
 export function excessOver(comparison: Comparison, share: number): Effect {
-  const { control, variant, controlVariance, variantVariance } = comparison;
-  const factor = control < 0 ? 1 - share : 1 + share;
-  return {
-    estimate: variant - factor * control,
-    standardError: Math.sqrt(variantVariance + factor * factor * controlVariance),
-  };
+  return beyond(comparison, comparison.control < 0 ? 1 - share : 1 + share);
 }

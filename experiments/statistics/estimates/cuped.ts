@@ -1,5 +1,7 @@
+import { variance } from '../states/mean-state.ts';
 import { mergePairs } from '../states/pair-state.ts';
 import type { PairState } from '../states/pair-state.ts';
+import type { Centring } from './comparison.ts';
 import { stratumWeight } from './stratum-weight.ts';
 
 /** How a covariate from before the exposure is taken out of an outcome. */
@@ -43,5 +45,27 @@ export function adjustForCovariate(
     theta: comoment / covariate,
     centre,
     varianceReduction: (comoment * comoment) / (outcome * covariate),
+  };
+}
+
+/**
+ * What the means of both arms in one epoch have in common once the covariate is taken out of them: the slope times the covariate's mean, which is that
+ * of both arms' units.
+ *
+ * Each unit has a part in its arm's mean and in the centre, so the two covary where the slope of an arm is another than that of both, as under a
+ * variant that multiplies.
+ */
+export function centringOf(
+  { control, variant }: { readonly control: PairState; readonly variant: PairState },
+  theta: number,
+): Centring {
+  const units = control.x.n + variant.x.n;
+  const varianceOf = ({ y }: PairState): number => (y.n * variance(y)) / (units * units);
+  const withRest = ({ comoment, y }: PairState): number =>
+    y.n < 2 ? 0 : (comoment - theta * y.m2) / ((y.n - 1) * units);
+  return {
+    variance: theta * theta * (varianceOf(control) + varianceOf(variant)),
+    withControl: theta * withRest(control),
+    withVariant: theta * withRest(variant),
   };
 }
