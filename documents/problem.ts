@@ -25,6 +25,17 @@ export function fileProblem(file: string, message: string): Problem {
   return { file, line: 0, column: 0, path: '', message };
 }
 
+/** Whether one path is the other's, or one of the two leads through the other. */
+export function isWithinOther(one: string, other: string): boolean {
+  const [outer, inner] = one.length <= other.length ? [one, other] : [other, one];
+  return inner === outer || inner.startsWith(`${outer}.`) || inner.startsWith(`${outer}[`);
+}
+
+/** In the order in which they stand in the file. */
+export function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  return problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+}
+
 /** Thrown once for all that is wrong with a set of files, never for the first mistake only. */
 export class InvalidDocuments extends Error {
   readonly problems: readonly Problem[];

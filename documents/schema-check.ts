@@ -1,7 +1,7 @@
 import type { Static, TSchema } from 'typebox';
 import { Settings } from 'typebox/system';
 import { Value } from 'typebox/value';
-import { InvalidDocuments } from './problem.ts';
+import { InvalidDocuments, inOrder } from './problem.ts';
 import type { Problem } from './problem.ts';
 import type { Path, SourceDocument } from './source-document.ts';
 
@@ -31,10 +31,11 @@ export function checkDocument<Schema extends TSchema>(
 ): Static<Schema> {
   const { data } = document;
   if (Value.Check(schema, data)) return data;
-  throw new InvalidDocuments(explain(document, schema));
+  throw new InvalidDocuments(misfitsOf(document, schema));
 }
 
-function explain(document: SourceDocument, schema: TSchema): readonly Problem[] {
+/** Every problem that the schema finds in the document, in the order of the file; none where it fits. */
+export function misfitsOf(document: SourceDocument, schema: TSchema): readonly Problem[] {
   const problems = new Map<string, Problem>();
   const add = (path: Path, message: string): void => {
     const key = JSON.stringify(path);
@@ -84,7 +85,7 @@ function explain(document: SourceDocument, schema: TSchema): readonly Problem[] 
       }
     }
   }
-  return [...problems.values()].sort((a, b) => a.line - b.line || a.column - b.column);
+  return inOrder([...problems.values()]);
 }
 
 /**

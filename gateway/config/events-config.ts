@@ -30,6 +30,8 @@ const SINK_KEYS = {
   timeout: 'otlp',
 } as const;
 
+const SINK = ['telemetry', 'events', 'sink'];
+
 /** What the rest of the file says that events depend on. */
 export interface EventsSurroundings {
   /** Where traces go; undefined: nowhere. */
@@ -48,14 +50,14 @@ export function readEvents(
   const sink = file.sink ?? 'file';
   for (const [key, owner] of Object.entries(SINK_KEYS)) {
     if (Object.hasOwn(file, key) && owner !== sink)
-      refuse(['telemetry', 'events', key], `goes with sink: ${owner}, and the sink is ${sink}`);
+      refuse(['telemetry', 'events', key], `goes with sink: ${owner}, and the sink is ${sink}`, SINK);
   }
   switch (sink) {
     case 'otlp':
       return readOtlpEvents(file, otlp, serverName, refuse);
     case 'redis':
       if (!isStateInRedis)
-        refuse(['telemetry', 'events', 'sink'], 'is redis, and the state is not; expected a state in Redis');
+        refuse(SINK, 'is redis, and the state is not; expected a state in Redis', ['state']);
       return { kind: 'redis', maxLength: file.maxLength ?? 1_000_000 };
     case 'file': {
       const maxBytes = bytesOf(file.maxSize ?? '64MiB');
@@ -79,6 +81,7 @@ function readOtlpEvents(
     refuse(
       ['telemetry', 'events'],
       "has no endpoint; expected the receiver's URL for logs, as http://collector:4318/v1/logs, or telemetry.otlp beside it",
+      ['telemetry', 'otlp'],
     );
   return {
     kind: 'otlp',

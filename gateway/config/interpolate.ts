@@ -1,6 +1,5 @@
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
-import { InvalidDocuments } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
 import type { Path, YamlDocument } from '../../documents/yaml-document.ts';
 
@@ -12,27 +11,36 @@ const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
 /** A string that is a reference and nothing else. */
 const ONLY_REFERENCE = /^\$\{[^}]*\}$/;
 
+/** A document with its references replaced. */
+export interface Interpolated {
+  readonly document: YamlDocument;
+  /** References to names without a default that are not set; the texts that have them are null. */
+  readonly unset: readonly Problem[];
+}
+
 /**
  * Replaces `${NAME}` and `${NAME:-default}` inside the strings of a document. The environment has texts only: what stands for all of a number
  * or of a boolean becomes one, where its text is one.
  *
  * @param schema says where numbers and booleans stand
- * @throws InvalidDocuments where a name without a default is not set
  */
-export function interpolate(document: YamlDocument, environment: Environment, schema: TSchema): YamlDocument {
-  const problems: Problem[] = [];
+export function interpolate(document: YamlDocument, environment: Environment, schema: TSchema): Interpolated {
+  const unset: Problem[] = [];
   const whole: Path[] = [];
   const visit = (value: unknown, path: Path): unknown => {
     if (typeof value === 'string') {
-      if (ONLY_REFERENCE.test(value)) whole.push(path);
-      return value.replace(REFERENCE, (_, name: string, fallback: string | undefined) => {
+      const before = unset.length;
+      const replaced = value.replace(REFERENCE, (_, name: string, fallback: string | undefined) => {
         const found = Object.hasOwn(environment, name) ? environment[name] : undefined;
         if (found !== undefined && (found !== '' || fallback === undefined)) return found;
         if (fallback !== undefined) return fallback;
         const message = `names the environment variable ${name}, which is not set; set it, or write \${${name}:-default}`;
-        problems.push(document.problemAt(path, message));
+        unset.push(document.problemAt(path, message));
         return '';
       });
+      if (unset.length > before) return null;
+      if (ONLY_REFERENCE.test(value)) whole.push(path);
+      return replaced;
     }
     if (Array.isArray(value)) return value.map((item, index) => visit(item, [...path, index]));
     if (typeof value === 'object' && value !== null) {
@@ -43,9 +51,8 @@ export function interpolate(document: YamlDocument, environment: Environment, sc
     return value;
   };
   const data = visit(document.data, []);
-  if (problems.length > 0) throw new InvalidDocuments(problems);
   if (whole.length > 0) retype(data, whole, Value.Convert(schema, structuredClone(data)));
-  return { ...document, data };
+  return { document: { ...document, data }, unset };
 }
 
 /** Takes numbers and booleans of those places from what fits a schema; a text that is none stays, for the schema's own words. */

@@ -33,7 +33,7 @@ export function readLimits(
   refuse: Refuse,
 ): GatewayLimits {
   if (file.store === 'redis' && !surroundings.isStateInRedis)
-    refuse(['limits', 'store'], 'is redis, and the state is not; expected a state in Redis');
+    refuse(['limits', 'store'], 'is redis, and the state is not; expected a state in Redis', ['state']);
   return {
     imagePixels: file.imagePixels ?? 64_000_000,
     store: file.store ?? 'memory',
@@ -58,7 +58,10 @@ function readShedding(
 ): SheddingConfig {
   const bodyBytes = file.bodies === undefined ? Math.max(1024 ** 3, bodyLimitBytes) : bytesOf(file.bodies);
   if (bodyBytes < bodyLimitBytes)
-    refuse(['limits', 'shedding', 'bodies'], `is ${file.bodies ?? ''}, less than server.bodyLimit`);
+    refuse(['limits', 'shedding', 'bodies'], `is ${file.bodies ?? ''}, less than server.bodyLimit`, [
+      'server',
+      'bodyLimit',
+    ]);
   return {
     // Half of the time that an answer may take: what waits longer hardly has a chance.
     waitMs: file.wait === undefined ? inferenceMs / 2 : millisecondsOf(file.wait),

@@ -25,8 +25,8 @@ export async function loadConfig(file: string, environment: Environment): Promis
  * @throws InvalidDocuments with everything that is wrong with it
  */
 export function parseConfig(text: string, file: string, environment: Environment): Config {
-  const document = interpolate(parseYaml(text, file), environment, ConfigSchema);
-  return readConfig(document, vulkanDriverNamed(environment));
+  const interpolated = interpolate(parseYaml(text, file), environment, ConfigSchema);
+  return readConfig(interpolated, vulkanDriverNamed(environment));
 }
 
 /** Whether a driver is named to the Vulkan loader beside those that are installed. */

@@ -1,15 +1,17 @@
-import { isIPv6 } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { InvalidDocuments } from '../../documents/problem.ts';
+import { InvalidDocuments, inOrder, isWithinOther } from '../../documents/problem.ts';
 import type { Problem } from '../../documents/problem.ts';
-import { checkDocument } from '../../documents/schema-check.ts';
-import type { YamlDocument } from '../../documents/yaml-document.ts';
+import { misfitsOf } from '../../documents/schema-check.ts';
+import { soundPart } from '../../documents/sound-part.ts';
+import { formatPath } from '../../documents/yaml-document.ts';
 import { readHoldout } from '../../experiments/definition.ts';
 import { readAllowedUrls } from './allowed-urls.ts';
 import { readCache } from './cache-config.ts';
-import type { Address, Config, KeysPlace, TlsFiles } from './config.ts';
+import type { Config, KeysPlace, TlsFiles } from './config.ts';
 import { readEvents } from './events-config.ts';
+import type { Interpolated } from './interpolate.ts';
 import { rateOf, readLimits } from './limits-config.ts';
+import { readListen } from './listen-config.ts';
 import type { Refuse } from './refuse.ts';
 import { ConfigSchema } from './schema.ts';
 import type { ConfigText } from './schema.ts';
@@ -24,24 +26,36 @@ const DEFAULT_NAME = 'signalbox';
 
 const LARGEST_BODY_BYTES = 2 * 1024 ** 3;
 
+/** What stands in for addresses and folders that are wrong, so that the rest of the file is looked at too. */
+const LEAST: ConfigText = { listen: { http: '127.0.0.1:0' }, models: { repository: '.' } };
+
 /**
  * Reads a configuration's document, and fills in what it leaves out.
  *
  * @param vulkanDriver whether the environment names a driver to the Vulkan loader
  * @throws InvalidDocuments with everything that is wrong with it
  */
-export function readConfig(document: YamlDocument, vulkanDriver: boolean): Config {
-  const read = checkDocument(document, ConfigSchema);
-  const problems: Problem[] = [];
-  const refuse: Refuse = (path, message) => {
+export function readConfig({ document, unset }: Interpolated, vulkanDriver: boolean): Config {
+  const read = soundPart(ConfigSchema, document.data, LEAST);
+  const misfits = misfitsOf(document, ConfigSchema).filter(
+    ({ path }) => !unset.some((told) => isWithinOther(told.path, path)),
+  );
+  const told = [...unset, ...misfits];
+  const problems: Problem[] = [...told];
+  const refuse: Refuse = (path, message, heldAgainst) => {
+    const other = heldAgainst && formatPath(heldAgainst);
+    if (other !== undefined && told.some((problem) => isWithinOther(problem.path, other))) return;
     problems.push(document.problemAt(path, message));
   };
   const absolute = (path: string): string => resolve(dirname(document.file), path);
-  const { listen, models, server = {}, telemetry = {} } = read;
+  const { models, server = {}, telemetry = {} } = read;
   const timeouts = readTimeouts(read.timeouts ?? {}, refuse);
   const bodyLimitBytes = readBodyLimit(server.bodyLimit ?? '64MiB', refuse);
   if (models.load !== undefined && models.control !== 'explicit') {
-    refuse(['models', 'load'], 'is there, but models.control is not explicit; all models are loaded then');
+    refuse(['models', 'load'], 'is there, but models.control is not explicit; all models are loaded then', [
+      'models',
+      'control',
+    ]);
   }
   const isStateInRedis = /^rediss?[:+]/.test(read.state ?? '');
   const state = readStateAddress(read.state ?? 'memory', absolute);
@@ -51,12 +65,7 @@ export function readConfig(document: YamlDocument, vulkanDriver: boolean): Confi
   const tls = (plane: keyof Config['tls']): TlsFiles | undefined => readTls(plane, read, absolute, refuse);
   const config: Config = {
     file: document.file,
-    listen: {
-      http: readAddress('http', listen.http, refuse),
-      grpc: listen.grpc === undefined ? undefined : readAddress('grpc', listen.grpc, refuse),
-      metrics: listen.metrics === undefined ? undefined : readAddress('metrics', listen.metrics, refuse),
-      admin: listen.admin === undefined ? undefined : readAddress('admin', listen.admin, refuse),
-    },
+    listen: readListen(read, refuse),
     server: {
       name: server.name ?? DEFAULT_NAME,
       bodyLimitBytes,
@@ -98,18 +107,8 @@ export function readConfig(document: YamlDocument, vulkanDriver: boolean): Confi
     accessLogShare: telemetry.logs?.access ?? 0,
     logLevel: telemetry.logs?.level ?? 'info',
   };
-  if (problems.length > 0) throw new InvalidDocuments(problems);
+  if (problems.length > 0) throw new InvalidDocuments(inOrder(problems));
   return Object.freeze(config);
-}
-
-function readAddress(plane: keyof Config['listen'], text: string, refuse: Refuse): Address {
-  const colon = text.lastIndexOf(':');
-  const port = Number(text.slice(colon + 1));
-  if (port > 65_535) refuse(['listen', plane], `has port ${port}; the highest is 65535`);
-  const host = text.slice(0, colon).replace(/^\[|\]$/g, '');
-  if (text.startsWith('[') && !isIPv6(host))
-    refuse(['listen', plane], `has ${host}, which is no IPv6 address`);
-  return { host, port };
 }
 
 function readBodyLimit(text: string, refuse: Refuse): number {
@@ -127,7 +126,8 @@ function readTls(
 ): TlsFiles | undefined {
   const files = tls?.[plane];
   if (files === undefined) return undefined;
-  if (listen[plane] === undefined) refuse(['tls', plane], `is there, but listen.${plane} is not`);
+  if (listen[plane] === undefined)
+    refuse(['tls', plane], `is there, but listen.${plane} is not`, ['listen', plane]);
   const { cert, key, ca } = files;
   return { cert: absolute(cert), key: absolute(key), ...(ca !== undefined && { ca: absolute(ca) }) };
 }
@@ -143,6 +143,7 @@ function readAuth(
       refuse(
         ['auth', 'keys'],
         'is state, and the state is kept in memory; expected a state that outlives the process',
+        ['state'],
       );
     }
     return { kind: 'state' };

@@ -3,7 +3,7 @@ import type { Problem } from '../../documents/problem.ts';
 import { bindSockets } from '../supervisor/bound-socket.ts';
 import { checkFiles } from './check-files.ts';
 import type { Config } from './config.ts';
-import { planeProblems, sharedAddresses } from './plane-problems.ts';
+import { planeProblems } from './plane-problems.ts';
 
 /**
  * A start failed: finds what else would have kept it from serving, so that all of it can be put right at once. Nothing of that is done for
@@ -29,10 +29,9 @@ export async function withAllElse(error: unknown, config: Config): Promise<unkno
 /** What can be told without loading a model: addresses, certificates, keys, folders and experiments. */
 async function startProblems(config: Config): Promise<readonly Problem[]> {
   const { listen, file } = config;
-  const shared = new Set(sharedAddresses(config).map(({ path }) => path));
   const binding = Object.entries(listen).map(async ([plane, address]): Promise<readonly Problem[]> => {
     const path = `listen.${plane}`;
-    if (address === undefined || shared.has(path)) return [];
+    if (address === undefined) return [];
     try {
       for (const socket of await bindSockets(address)) socket.close();
       return [];

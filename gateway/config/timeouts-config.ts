@@ -32,7 +32,8 @@ export function readTimeouts(file: TimeoutsText, refuse: Refuse): TimeoutsConfig
   const duration = (key: keyof TimeoutsText, fallback: string, leastMs = 1): number => {
     const text = file[key] ?? fallback;
     const ms = millisecondsOf(text);
-    if (!isTimerMs(ms, leastMs)) {
+    // One that another key stands in for is told there.
+    if (file[key] !== undefined && !isTimerMs(ms, leastMs)) {
       refuse(
         ['timeouts', key],
         `is ${text}; expected whole milliseconds, from ${leastMs}ms to 24 days (576h)`,

@@ -26,7 +26,10 @@ export function readTracing(
 ): TracingConfig | undefined {
   if (otlp === undefined) {
     if (sampleRatio !== undefined)
-      refuse(['telemetry', 'sampleRatio'], 'goes with telemetry.otlp, which says where traces are sent');
+      refuse(['telemetry', 'sampleRatio'], 'goes with telemetry.otlp, which says where traces are sent', [
+        'telemetry',
+        'otlp',
+      ]);
     return undefined;
   }
   if (!URL.canParse(otlp.endpoint))

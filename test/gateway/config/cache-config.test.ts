@@ -7,8 +7,8 @@ test('answers may be kept in Redis, and in one place only', async () => {
   expect(
     await refusalsOf(`${LEAST}cache: { redis: 'redis://:secret@', memory: 1MiB, ttl: 0.5ms }\n`),
   ).toEqual([
-    expect.stringMatching(/cache\.ttl: is 0\.5ms; expected whole milliseconds/),
-    expect.stringMatching(/cache\.memory: is there beside redis; expected one of the two/),
     expect.stringMatching(/cache\.redis: (?!.*secret).*expected redis:/),
+    expect.stringMatching(/cache\.memory: is there beside redis; expected one of the two/),
+    expect.stringMatching(/cache\.ttl: is 0\.5ms; expected whole milliseconds/),
   ]);
 });

@@ -190,6 +190,55 @@ colour: red
   ]);
 });
 
+test('unknown keys, wrong types, impossible values and names that are not set are told together', async () => {
+  expect(
+    await refusalsOf(`\
+listen: { http: 127.0.0.1:70000, grpc: '127.0.0.1:81', metrics: '0.0.0.0:81' }
+server: { bodyLimit: 3GiB, nmae: x }
+models: { repository: 7, control: poll, load: [digits] }
+state: redi://host
+timeouts: { run: 0s, drain: '\${DRAIN}' }
+webhooks: [{ name: a, url: 'http://a/' }, { name: a, url: 'http://b/', tpye: slack }]
+telemetry: { otlp: { endpoint: 'http://[x' } }
+`),
+  ).toEqual([
+    'signalbox.yaml:1:17: listen.http: has port 70000; the highest is 65535',
+    'signalbox.yaml:1:65: listen.metrics: is 0.0.0.0:81, where listen.grpc is; give each a port of its own',
+    'signalbox.yaml:2:22: server.bodyLimit: is 3GiB; expected from 1B to 2GiB',
+    'signalbox.yaml:2:34: server.nmae: is an unknown key; known here: name, bodyLimit, trustProxy',
+    "signalbox.yaml:3:23: models.repository: is 7; expected a folder's path, or a list of them",
+    'signalbox.yaml:3:41: models.load: is there, but models.control is not explicit; all models are loaded then',
+    expect.stringMatching(/^signalbox\.yaml:4:8: state: /) as string,
+    'signalbox.yaml:5:18: timeouts.run: is 0s; expected whole milliseconds, from 1ms to 24 days (576h)',
+    'signalbox.yaml:5:29: timeouts.drain: names the environment variable DRAIN, which is not set; set it, or write ${DRAIN:-default}',
+    expect.stringMatching(/^signalbox\.yaml:6:\d+: webhooks\[1\]\.tpye: is an unknown key/) as string,
+    'signalbox.yaml:7:32: telemetry.otlp.endpoint: is no URL; expected one as http://127.0.0.1:4318',
+  ]);
+});
+
+test('what doesn’t go with another key is not told where that one is wrong itself', async () => {
+  expect(
+    await refusalsOf(`\
+listen: { http: 127.0.0.1:80, grpc: 81 }
+server: { bodyLimit: '\${LIMIT}' }
+models: { repository: ., control: explict, load: [digits] }
+tls: { grpc: { cert: a.pem, key: b.pem } }
+state: 6379
+auth: { keys: state }
+limits: { store: redis, shedding: { bodies: 1MiB } }
+telemetry: { otlp: { endpont: x }, sampleRatio: 1, events: { sink: redsi, maxLength: 10 } }
+`),
+  ).toEqual([
+    expect.stringContaining(': listen.grpc: is 81;'),
+    expect.stringContaining(': server.bodyLimit: names the environment variable LIMIT'),
+    expect.stringContaining(': models.control: is "explict"'),
+    expect.stringContaining(': state: is 6379'),
+    expect.stringContaining(': telemetry.otlp.endpoint: is missing'),
+    expect.stringContaining(': telemetry.otlp.endpont: is an unknown key'),
+    expect.stringContaining(': telemetry.events.sink: is "redsi"'),
+  ]);
+});
+
 test('an empty file is told what it needs', async () => {
   expect(await refusalsOf('')).toEqual([
     'signalbox.yaml:1:1: is empty; expected a map with at least listen and models',

@@ -48,6 +48,7 @@ test.each([
   ['that is no whole number of milliseconds, which the server needs,', '0.5ms'],
   ['that is longer than the 24.8 days that a timer can wait', '600h'],
 ])('a duration %s is refused at its line and column', async (_, duration) => {
-  const [first = ''] = await refusalsOf(`${LEAST}timeouts: { request: ${duration} }\n`);
-  expect(first).toMatch(/^signalbox\.yaml:3:22: timeouts\.request: /);
+  expect(await refusalsOf(`${LEAST}timeouts: { request: ${duration} }\n`)).toEqual([
+    expect.stringMatching(/^signalbox\.yaml:3:22: timeouts\.request: /),
+  ]);
 });
