@@ -57,12 +57,19 @@ export class Router {
    */
   fallbackOf(call: Call, { choice }: Target): Target | undefined {
     if (choice === undefined) return undefined;
-    const { onUnavailable, control } = choice.experiment;
+    const { onUnavailable } = choice.experiment;
+    const control = this.#controlNow(choice.experiment);
     if (onUnavailable !== 'fallback' || choice.variant.name === control.name) return undefined;
     const model = this.#repository.model(call.model);
     const isReady = new RoutedCaller(call, model, this.#upstreams, undefined).isReady(control);
     const version = isReady ? this.#servable(model, control) : undefined;
     return version && this.#target(version, { ...choice, variant: control, reason: 'fallback' });
+  }
+
+  /** An edit that came since the call was routed may have given the control another server; the one before takes no more calls. */
+  #controlNow({ key, control }: Choice['experiment']): Variant {
+    const edited = this.#experiments().byKey.get(key);
+    return edited?.variants.find(({ name }) => name === control.name) ?? control;
   }
 
   #routePinned(call: Call, model: ServedModel, text: string): Target {

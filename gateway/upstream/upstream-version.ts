@@ -74,8 +74,9 @@ export class UpstreamVersion implements Servable {
     return this.definition.protocol;
   }
 
+  /** Whether it can be sent requests: not any more once it is closed, while it answers its last ones. */
   get isReady(): boolean {
-    return this.#health.isReady;
+    return this.#closed === undefined && this.#health.isReady;
   }
 
   /** Why it isn't ready; empty where it is. */
