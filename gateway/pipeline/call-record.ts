@@ -149,8 +149,12 @@ export class CallRecord {
     return { routeMs: this.#routeMs, queueMs, computeMs, totalMs: endMs - this.#call.arrivalMs };
   }
 
-  /** Counts the call, and lets go of all that it held; only the first time. */
-  finish(outcome: Outcome, error?: GatewayError): void {
+  /**
+   * Counts the call, and lets go of all that it held; only the first time.
+   *
+   * @param heldUpMs how long the answer, as it came, waited for its caller
+   */
+  finish(outcome: Outcome, error?: GatewayError, heldUpMs = 0): void {
     if (this.#endMs !== undefined) return;
     const endMs = performance.now();
     this.#endMs = endMs;
@@ -161,8 +165,8 @@ export class CallRecord {
     const answer = times !== undefined && 'outputs' in times ? times : undefined;
     const ran: RunTimes | undefined =
       times ?? (error?.cause instanceof BackendError ? error.cause.run : undefined);
-    // A slow uplink says nothing of the variant.
-    const totalMs = Math.max(0, endMs - receivedMs);
+    // A slow uplink says nothing of the variant, nor does a slow downlink.
+    const totalMs = Math.max(0, endMs - receivedMs - heldUpMs);
     if (target !== undefined) onEnd(this.#ended(target, outcome, totalMs, answer, error));
     if (this.#isTold) {
       const identity = this.#identity;

@@ -206,7 +206,7 @@ export class Pipeline {
           .on('error', () => undefined)
           .once('close', () => {
             const error = body.errored === null ? undefined : toGatewayError(body.errored);
-            record.finish(error === undefined ? outcome : outcomeOf(error), error);
+            record.finish(error === undefined ? outcome : outcomeOf(error), error, body.heldUpMs);
           });
       }
       const { standing } = record;

@@ -1,8 +1,9 @@
-import { Readable } from 'node:stream';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { AbortListeners } from '../../backends/batching/abort-listeners.ts';
 import type { AbortListener } from '../../backends/batching/abort-listeners.ts';
+import { AnswerStream } from './answer-stream.ts';
+import type { AnswerSource } from './answer-stream.ts';
 import type { BodyListener, StreamedBody } from './streamed-body.ts';
 import { UpstreamFailure, failureOf } from './upstream-failure.ts';
 
@@ -11,7 +12,7 @@ export interface UpstreamAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** All of it; or, of a large one that is passed on, its stream, which is destroyed with an error where it breaks off. */
-  readonly body: Uint8Array | Readable;
+  readonly body: Uint8Array | AnswerStream;
   /** From the request, with all of its body, to what is here of the answer, in milliseconds. */
   readonly computeMs: number;
 }
@@ -29,6 +30,8 @@ export interface ExchangeLimits {
   readonly holdBytes: number;
   /** An answer that has to be received whole may have so many bytes; undefined: a long one is passed on as it comes. */
   readonly wholeBytes: number | undefined;
+  /** How long a longer one may wait for its caller, all in all, in milliseconds; no time of the server's passes meanwhile. */
+  readonly takenWithinMs: number;
 }
 
 /** One try at a request, as undici reports on it. It resolves once, and after it nothing of it counts. */
@@ -53,7 +56,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
   #chunks: Buffer[] | undefined;
   #received = 0;
   readonly #hangUps: AbortListeners | undefined;
-  #stream: Readable | undefined;
+  #stream: AnswerStream | undefined;
   #isOver = false;
 
   /** @param streamed the body, where it isn't there whole; it says by {@link requestSent} that it is */
@@ -108,9 +111,9 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
     }
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#stream !== undefined) {
-      if (!this.#stream.push(chunk)) controller.pause();
+      this.#stream.give(chunk);
       return;
     }
     const { wholeBytes = Infinity } = this.#limits;
@@ -123,7 +126,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
     if (this.#isOver) return;
     this.#end();
     if (this.#stream !== undefined) {
-      this.#stream.push(null);
+      this.#stream.end();
       return;
     }
     const [first] = this.#chunks ?? [];
@@ -141,18 +144,28 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
     this.#fail(failureOf(error));
   }
 
-  #openStream(controller: Dispatcher.DispatchController): Readable {
-    return new Readable({
-      highWaterMark: 256 * 1024,
-      read: () => {
+  #openStream(controller: Dispatcher.DispatchController): AnswerStream {
+    const source: AnswerSource = {
+      pause: () => {
+        controller.pause();
+      },
+      resume: (heldUpMs) => {
+        if (heldUpMs > 0 && !this.#isOver) this.#arm(this.#dueMs + heldUpMs);
         controller.resume();
       },
-      destroy: (error, done) => {
+      leave: (error) => {
+        if (this.#isOver) return;
         // The caller is gone, or the pipe to it broke: the server need not go on.
-        if (!this.#isOver) this.#fail(new UpstreamFailure('cancelled', 'nobody reads the answer any more'));
-        done(error);
+        const isKnown = error instanceof UpstreamFailure;
+        this.#fail(isKnown ? error : new UpstreamFailure('cancelled', 'nobody reads the answer any more'));
       },
-    });
+    };
+    return new AnswerStream(source, this.#limits.takenWithinMs);
+  }
+
+  /** Whether it is the caller who is awaited, who takes no more of the answer for now. */
+  get #isHeldUp(): boolean {
+    return this.#stream?.isHeldUp === true;
   }
 
   #arm(atMs: number): void {
@@ -170,6 +183,8 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
 
   readonly #onTime = (): void => {
     this.#looksMs = Infinity;
+    // When the caller takes more of the answer, the time that it took none is added.
+    if (this.#isHeldUp) return;
     const now = performance.now();
     if (now < this.#dueMs) {
       // It was put off, or the clock of timers is a fraction of a millisecond ahead: it isn't yet the caller's time that is over.
@@ -184,7 +199,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AbortListener, Body
     // After the thread was held up past the time, timers are looked at before the answer that has long been waiting.
     const dueMs = this.#dueMs;
     setImmediate(() => {
-      if (!this.#isOver && this.#dueMs === dueMs) this.#giveUp(now);
+      if (!this.#isOver && !this.#isHeldUp && this.#dueMs === dueMs) this.#giveUp(now);
     });
   };
 

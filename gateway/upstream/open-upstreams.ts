@@ -6,14 +6,14 @@ import { Upstreams } from './upstreams.ts';
 
 /** The variants that other servers answer for, with what happens to them counted and told. */
 export function openUpstreams(
-  { auth, server }: Config,
+  { auth, server, timeouts }: Config,
   log: Logger,
   repository: ModelRepository,
   metrics: Metrics,
 ): Upstreams {
   const upstreams = new Upstreams(repository, {
     keepsCredentials: auth.keys !== undefined || auth.tokens !== undefined,
-    answerBytes: server.bodyLimitBytes,
+    answers: { answerBytes: server.bodyLimitBytes, takenWithinMs: timeouts.requestMs },
     events: {
       onTry: ({ experiment, variant }, result) => {
         metrics.recordUpstreamTry(experiment, variant, result);

@@ -25,6 +25,14 @@ export interface UpstreamRequest {
 
 export type CallLimits = Pick<ExchangeLimits, 'deadlineMs' | 'signal'>;
 
+/** What the gateway lets an answer have. */
+export interface AnswerLimits {
+  /** Bytes of an answer that has to be received whole. */
+  readonly answerBytes: number;
+  /** How long an answer that is passed on as it comes may wait for its caller, all in all, in milliseconds. */
+  readonly takenWithinMs: number;
+}
+
 /** What is told of each try. */
 export interface ServerEvents {
   onTry(result: FailureKind | 'ok'): void;
@@ -44,7 +52,7 @@ const SMALL_BYTES = 1024 * 1024;
 export class UpstreamServer {
   readonly #definition: UpstreamDefinition;
   readonly #events: ServerEvents;
-  readonly #wholeBytes: number;
+  readonly #answers: AnswerLimits;
   readonly #pool: Pool;
   /** For checks, which must not wait behind requests. */
   readonly #side: Pool;
@@ -53,13 +61,12 @@ export class UpstreamServer {
   readonly #breaker: Breaker;
   readonly #patience = new Patience();
 
-  /** @param wholeBytes bytes of an answer that is received whole */
-  constructor(definition: UpstreamDefinition, wholeBytes: number, events: ServerEvents) {
+  constructor(definition: UpstreamDefinition, answers: AnswerLimits, events: ServerEvents) {
     const { url, connections, timeouts, breaker } = definition;
     const { origin, pathname } = new URL(url);
     this.#definition = definition;
     this.#events = events;
-    this.#wholeBytes = wholeBytes;
+    this.#answers = answers;
     this.#prefix = pathname === '/' ? '' : pathname;
     const options: Pool.Options = {
       connect: { timeout: timeouts.connectMs },
@@ -116,6 +123,7 @@ export class UpstreamServer {
       signal,
       holdBytes: 0,
       wholeBytes: SMALL_BYTES,
+      takenWithinMs: timeoutMs,
     };
     const exchange = new Exchange(limits);
     const headers = Object.entries(this.#definition.headers).flat();
@@ -172,6 +180,7 @@ export class UpstreamServer {
     limits: CallLimits,
   ): Promise<UpstreamAnswer> {
     const { headersMs, totalMs } = this.#definition.timeouts;
+    const { answerBytes, takenWithinMs } = this.#answers;
     const streamed = body instanceof StreamedBody ? body : undefined;
     const exchange = new Exchange(
       {
@@ -179,7 +188,8 @@ export class UpstreamServer {
         totalMs,
         ...limits,
         holdBytes: HOLD_BYTES,
-        wholeBytes: whole === true ? this.#wholeBytes : undefined,
+        wholeBytes: whole === true ? answerBytes : undefined,
+        takenWithinMs,
       },
       streamed,
     );

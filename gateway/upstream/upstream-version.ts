@@ -12,7 +12,7 @@ import { UpstreamDescription } from './upstream-description.ts';
 import type { LocalVersion } from './upstream-description.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 import { UpstreamServer } from './upstream-server.ts';
-import type { CallLimits, ServerEvents, UpstreamRequest } from './upstream-server.ts';
+import type { AnswerLimits, CallLimits, ServerEvents, UpstreamRequest } from './upstream-server.ts';
 import { decodeV2Answer, decodeV2Metadata, encodeV2Request } from './v2-codec.ts';
 
 export interface UpstreamOptions {
@@ -21,8 +21,7 @@ export interface UpstreamOptions {
   readonly definition: UpstreamDefinition;
   /** Whether callers' keys and tokens are asked for, and so never passed on. */
   readonly keepsCredentials: boolean;
-  /** Bytes of an answer that has to be received whole. */
-  readonly answerBytes: number;
+  readonly answers: AnswerLimits;
   /** How images become its input, and what its classes are called: as the model's own version here has it. */
   readonly local: () => LocalVersion | undefined;
   readonly events: UpstreamEvents;
@@ -51,11 +50,11 @@ export class UpstreamVersion implements Servable {
   #closed: Promise<void> | undefined;
 
   constructor(options: UpstreamOptions) {
-    const { definition, model, keepsCredentials, answerBytes, local, events } = options;
+    const { definition, model, keepsCredentials, answers, local, events } = options;
     this.definition = definition;
     this.keepsCredentials = keepsCredentials;
     this.about = new UpstreamDescription(model, definition, local);
-    this.#server = new UpstreamServer(definition, answerBytes, events);
+    this.#server = new UpstreamServer(definition, answers, events);
     this.#health = new HealthCheck(
       definition.health,
       (signal) => this.#probe(signal),

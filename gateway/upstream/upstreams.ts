@@ -5,6 +5,7 @@ import type { UpstreamDefinition, UpstreamProtocol } from '../../experiments/ups
 import { isUpstream } from '../../experiments/variant.ts';
 import type { UpstreamVariant } from '../../experiments/variant.ts';
 import type { FailureKind } from './upstream-failure.ts';
+import type { AnswerLimits } from './upstream-server.ts';
 import { UpstreamVersion } from './upstream-version.ts';
 
 /** Which variant something is told of; both names stand in the configuration. */
@@ -15,7 +16,7 @@ export interface VariantName {
 
 export interface UpstreamsOptions {
   readonly keepsCredentials: boolean;
-  readonly answerBytes: number;
+  readonly answers: AnswerLimits;
   readonly events: {
     onTry(name: VariantName, result: FailureKind | 'ok'): void;
     onRetry(name: VariantName): void;
@@ -157,12 +158,12 @@ export class Upstreams {
   }
 
   #open(name: VariantName, written: string, model: string, { upstream }: UpstreamVariant): Entry {
-    const { keepsCredentials, answerBytes, events } = this.#options;
+    const { keepsCredentials, answers, events } = this.#options;
     const version = new UpstreamVersion({
       model,
       definition: upstream,
       keepsCredentials,
-      answerBytes,
+      answers,
       local: () => this.#repository.model(model)?.highestReady?.about,
       events: {
         onTry: (result) => {

@@ -19,7 +19,7 @@ test('what a server says of its model is asked again once it has been away, as a
     model: 'digits',
     definition,
     keepsCredentials: false,
-    answerBytes: 1024 ** 2,
+    answers: { answerBytes: 1024 ** 2, takenWithinMs: 60_000 },
     local: () => undefined,
     events: { onTry: () => undefined, onRetry: () => undefined, onReadiness: readiness },
   });

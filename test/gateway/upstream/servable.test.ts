@@ -15,7 +15,7 @@ async function open(tensors: 'binary' | 'json'): Promise<OpenServable> {
     model: 'tested',
     definition,
     keepsCredentials: false,
-    answerBytes: 1024 ** 2,
+    answers: { answerBytes: 1024 ** 2, takenWithinMs: 60_000 },
     local: () => undefined,
     events: { onTry: () => undefined, onRetry: () => undefined, onReadiness: () => undefined },
   });

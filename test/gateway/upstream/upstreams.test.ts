@@ -28,7 +28,7 @@ function opened() {
     { model: () => undefined },
     {
       keepsCredentials: false,
-      answerBytes: 1024,
+      answers: { answerBytes: 1024, takenWithinMs: LONG_MS },
       events: { onTry: () => undefined, onRetry: () => undefined, onReadiness: () => undefined },
     },
   );
