@@ -193,6 +193,10 @@ export class RedisExperimentData implements ExperimentData, Landings {
     return { variant: where, isNew: isNew === 1 };
   }
 
+  async landing(scope: Scope, unitHash: number): Promise<string | undefined> {
+    return (await this.#redis.hget(new ScopeKeys(scope).landed, String(unitHash))) ?? undefined;
+  }
+
   /** One batch at a time: two of one process would only undo each other's reads. */
   #apply(keys: ScopeKeys, works: readonly Work[]): Promise<void> {
     const turn = this.#turn.then(() => this.#applyInTurn(keys, works));

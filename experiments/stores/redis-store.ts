@@ -193,6 +193,10 @@ export class RedisStore implements StateStore {
     return this.#ask(() => this.#data.land(scope, unitHash, variant, keepers));
   }
 
+  landing(scope: Scope, unitHash: number): Promise<string | undefined> {
+    return this.#ask(() => this.#data.landing(scope, unitHash));
+  }
+
   close(): Promise<void> {
     this.#clock.stop();
     this.#subscriber?.disconnect();

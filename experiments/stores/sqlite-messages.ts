@@ -44,7 +44,8 @@ export type SqliteRequest =
       readonly unitHash: number;
       readonly variant: string;
       readonly keepers: readonly string[];
-    };
+    }
+  | { readonly kind: 'landing'; readonly scope: Scope; readonly unitHash: number };
 
 export type ToSqliteWorker =
   { readonly id: number; readonly request: SqliteRequest } | { readonly close: true };

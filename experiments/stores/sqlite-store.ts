@@ -147,6 +147,10 @@ export class SqliteStore implements StateStore {
     return this.#ask({ kind: 'land', scope, unitHash, variant, keepers });
   }
 
+  landing(scope: Scope, unitHash: number): Promise<string | undefined> {
+    return this.#ask({ kind: 'landing', scope, unitHash });
+  }
+
   async close(): Promise<void> {
     if (this.#state === 'open') this.#tell({ close: true });
     this.#state = 'closed';

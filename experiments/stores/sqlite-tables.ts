@@ -125,13 +125,20 @@ export class SqliteTables {
 
   land(scope: Scope, unitHash: number, variant: string, keepers: readonly string[]): Landed {
     const id = this.#scopeId(scope);
-    const row = this.prepare('SELECT variant FROM landed WHERE scope = ? AND unit = ?').get(id, unitHash);
-    const landed = row === undefined ? undefined : String(row.variant);
+    const landed = this.landing(scope, unitHash);
     if (landed !== undefined && keepers.includes(landed)) return { variant: landed, isNew: false };
     this.prepare(
       'INSERT INTO landed (scope, unit, variant) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET variant = excluded.variant',
     ).run(id, unitHash, variant);
     return { variant, isNew: true };
+  }
+
+  landing(scope: Scope, unitHash: number): string | undefined {
+    const row = this.prepare('SELECT variant FROM landed WHERE scope = ? AND unit = ?').get(
+      this.#scopeId(scope),
+      unitHash,
+    );
+    return row === undefined ? undefined : String(row.variant);
   }
 
   /** @returns whether nobody has the claim at `nowMs` */

@@ -124,6 +124,8 @@ function answer(request: SqliteRequest): unknown {
       return tables.mirrors(request.experiment, request.phase);
     case 'land':
       return tables.land(request.scope, request.unitHash, request.variant, request.keepers);
+    case 'landing':
+      return tables.landing(request.scope, request.unitHash);
   }
 }
 

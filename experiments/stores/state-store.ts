@@ -131,6 +131,8 @@ export interface Landings {
    * @param keepers the variants that keep those who landed there
    */
   land(scope: Scope, unitHash: number, variant: string, keepers: readonly string[]): Promise<Landed>;
+  /** Says where a unit landed, and lets none land; undefined: it has not. */
+  landing(scope: Scope, unitHash: number): Promise<string | undefined>;
 }
 
 /** What came of an experiment's predictions. */

@@ -41,6 +41,14 @@ export class StickyUnits implements StickyAssignments {
     }, options.maxEntries);
   }
 
+  /** For whoever only asks what a unit would get: nobody lands by that. */
+  get asked(): StickyAssignments {
+    return {
+      get: (experiment, phase, unitHash) => this.get(experiment, phase, unitHash),
+      put: () => undefined,
+    };
+  }
+
   get(experiment: string, phase: number, unitHash: number): string | undefined {
     return this.#memory.get(experiment, phase, unitHash);
   }
@@ -64,6 +72,25 @@ export class StickyUnits implements StickyAssignments {
     return this.#ask(store, experiment, hash);
   }
 
+  /**
+   * As {@link confirm}, of a decision that was only asked for: a unit that came to another process is known, and one that hasn't come yet doesn't land. It would
+   * be counted when it comes, under the weights of then.
+   */
+  lookUp(choice: Choice): Promise<boolean> | undefined {
+    const { experiment, reason, hash } = choice;
+    const { store, nowMs } = this.#options;
+    if (reason !== 'split') return this.confirm(choice);
+    if (store === undefined || hash === undefined || !experiment.isSticky) return undefined;
+    if (nowMs() < this.#restsUntilMs) return undefined;
+    const { key, phase } = experiment;
+    const asked = store.landing({ experiment: key, phase }, hash).then((landed) => {
+      if (landed === undefined || !keepersOf(experiment).includes(landed)) return false;
+      this.#memory.put(key, phase, hash, landed);
+      return true;
+    });
+    return this.#inTime(asked);
+  }
+
   /** Forgets phases that are over, and variants that keep nobody any more. */
   follow(experiments: Iterable<Experiment>): void {
     const sticky = [...experiments].filter(({ isSticky }) => isSticky);
@@ -77,15 +104,20 @@ export class StickyUnits implements StickyAssignments {
     for (const key of this.#owed) if (!this.#isRemembered(key)) this.#owed.delete(key);
   }
 
-  async #ask(store: Landings, experiment: Experiment, hash: number): Promise<boolean> {
+  #ask(store: Landings, experiment: Experiment, hash: number): Promise<boolean> | undefined {
     const { key, phase } = experiment;
     const here = this.#memory.get(key, phase, hash);
-    if (here === undefined) return false;
+    if (here === undefined) return undefined;
     const asked = store.land({ experiment: key, phase }, hash, here, keepersOf(experiment)).then((landed) => {
       this.#owed.delete(keyOf(key, phase, hash));
       if (landed.variant !== here) this.#memory.put(key, phase, hash, landed.variant);
       return !landed.isNew;
     });
+    return this.#inTime(asked);
+  }
+
+  /** What the store says, unless it is away or too slow: then the decision stands. */
+  async #inTime(asked: Promise<boolean>): Promise<boolean> {
     const late = Promise.withResolvers<undefined>();
     const timer = setTimeout(() => {
       late.resolve(undefined);

@@ -211,6 +211,10 @@ export class MemoryStore implements StateStore {
     });
   }
 
+  landing(scope: Scope, unitHash: number): Promise<string | undefined> {
+    return Promise.resolve(this.#scopeOf(scope).landed.get(unitHash));
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -1,5 +1,5 @@
 import { decideWithin } from '../../../experiments/decision.ts';
-import type { Choice, Decision } from '../../../experiments/decision.ts';
+import type { Choice, Decision, DecisionContext } from '../../../experiments/decision.ts';
 import type { Experiment } from '../../../experiments/definition.ts';
 import type { Gateway } from '../../gateway.ts';
 import { ContextCaller } from './context-caller.ts';
@@ -32,9 +32,14 @@ export async function evaluateFlag(
 ): Promise<FlagEvaluation | FlagFailure> {
   const { key, model, phase } = experiment;
   const caller = new ContextCaller(context, repository.model(model), upstreams);
-  const decide = (): Decision => decideWithin(experiment, experiments.current.holdout, caller, deciding);
+  const asking: DecisionContext = {
+    sticky: sticky.asked,
+    nowMs: () => deciding.nowMs(),
+    randomUnit: () => deciding.randomUnit(),
+  };
+  const decide = (): Decision => decideWithin(experiment, experiments.current.holdout, caller, asking);
   const first = decide();
-  const isElsewhere = first.kind === 'variant' && (await sticky.confirm(first)) === true;
+  const isElsewhere = first.kind === 'variant' && (await sticky.lookUp(first)) === true;
   const decision = isElsewhere ? decide() : first;
   if (decision.kind !== 'variant') {
     const name = decision.kind === 'unavailable' ? decision.variant.name : experiment.control.name;

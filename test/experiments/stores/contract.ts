@@ -68,6 +68,15 @@ export function stateStoreContract(open: () => Promise<StateStore>): void {
       expect(await store.land(scope, 7, 'v2', BOTH)).toEqual({ variant: 'v1', isNew: false });
     });
 
+    test('who only asks is told where a unit landed, and none lands by it', async () => {
+      const scope = { experiment: newExperiment(), phase: 1 };
+      const unit = 0xffff_fffe;
+      expect(await store.landing(scope, unit)).toBeUndefined();
+      expect(await store.land(scope, unit, 'v2', BOTH)).toEqual({ variant: 'v2', isNew: true });
+      expect(await store.landing(scope, unit)).toBe('v2');
+      expect(await store.landing({ ...scope, phase: 2 }, unit)).toBeUndefined();
+    });
+
     test('of many who ask at once one is first, and all are told the same', async () => {
       const scope = { experiment: newExperiment(), phase: 1 };
       const variants = Array.from({ length: 20 }, (_, index) => `v${index}`);

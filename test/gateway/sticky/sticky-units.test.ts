@@ -21,11 +21,11 @@ function choice(hash: number, variant = V2): Choice {
 }
 
 /** A store that answers as it is told, and a clock that a test sets. */
-function unitsOver(land: Landings['land']) {
+function unitsOver(land: Landings['land'], landing: Landings['landing'] = () => Promise.resolve(undefined)) {
   const told = vi.fn(land);
   const clock = { ms: 0 };
   const warn = vi.fn();
-  const units = new StickyUnits({ store: { land: told }, log: { warn }, nowMs: () => clock.ms });
+  const units = new StickyUnits({ store: { land: told, landing }, log: { warn }, nowMs: () => clock.ms });
   const put = (hash: number): void => {
     units.put(EXPERIMENT.key, EXPERIMENT.phase, hash, 'v2');
   };
@@ -99,6 +99,34 @@ describe('what the store says', () => {
   });
 });
 
+describe('who only asks', () => {
+  const asked = ({ units }: ReturnType<typeof unitsOver>) =>
+    units.asked.get(EXPERIMENT.key, EXPERIMENT.phase, 7);
+
+  test('is told where the store knows a unit, which then is known here too', async () => {
+    const sticky = unitsOver(landedAt('v2', true), () => Promise.resolve('v1'));
+    expect(await sticky.units.lookUp(choice(7))).toBe(true);
+    expect([asked(sticky), sticky.get(7), sticky.told.mock.calls]).toEqual(['v1', 'v1', []]);
+    expect(sticky.units.lookUp({ ...choice(7, V1), reason: 'sticky' })).toBeUndefined();
+  });
+
+  test('leaves a unit that nobody knows, or that landed where nobody is kept, where it was: nowhere', async () => {
+    for (const landed of [undefined, 'gone']) {
+      const sticky = unitsOver(landedAt('v2', true), () => Promise.resolve(landed));
+      sticky.units.asked.put(EXPERIMENT.key, EXPERIMENT.phase, 7, 'v2');
+      expect(await sticky.units.lookUp(choice(7))).toBe(false);
+      expect([asked(sticky), sticky.told.mock.calls]).toEqual([undefined, []]);
+    }
+  });
+
+  test('is told of now’s weights where the store is away', async () => {
+    const sticky = unitsOver(landedAt('v2', true), () => Promise.reject(new StoreUnavailable('away')));
+    expect(await sticky.units.lookUp(choice(7))).toBe(false);
+    expect(sticky.units.lookUp(choice(7))).toBeUndefined();
+    expect(sticky.warn).toHaveBeenCalledTimes(1);
+  });
+});
+
 const USERS = Array.from({ length: 24 }, (_, index) => `user-${index}`);
 
 function startSticky(state: string, weights: readonly [number, number]): Promise<RunningGateway> {
@@ -162,6 +190,21 @@ test('over a restart with other weights every unit stays where it landed, new on
     expect(await askAll(gateway)).toEqual(asSticky(before));
   });
   expect(await ask(gateway, 'somebody-new')).toBe('digits-cnn=v2 split');
+});
+
+test('units that were only asked for with OFREP follow the weights of when they come, under which they are counted', async () => {
+  await using folder = await temporaryFolder({ README: 'state' });
+  const state = `sqlite:${join(folder.path, 'state.db')}`;
+  {
+    await using gateway = await startSticky(state, [100_000, 1]);
+    expect(new Set(await Promise.all(USERS.map((user) => evaluate(gateway, user))))).toEqual(new Set(['v1']));
+    expect(await ask(gateway, 'somebody')).toBe('digits-cnn=v1 split');
+  }
+  await using gateway = await startSticky(state, [1, 100_000]);
+  expect(new Set(await askAll(gateway))).toEqual(new Set(['digits-cnn=v2 split']));
+  await eventuallyHolds(async () => {
+    expect(await ask(gateway, 'somebody')).toBe('digits-cnn=v1 sticky');
+  });
 });
 
 const found = await findRedis();
