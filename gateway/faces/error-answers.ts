@@ -14,14 +14,19 @@ const PLAIN: ErrorBody = ({ message }) => ({ error: message });
 
 /** Every error of an application, or of a part of it, as `body` writes it: never a stack trace, never a framework's own words. */
 export function answerErrors(app: FastifyInstance, log: Logger, body = PLAIN): void {
+  answerRefusals(app, log, body);
+  app.setNotFoundHandler((request, reply) => {
+    sendError(request, reply, nothingThere(request), body);
+  });
+}
+
+/** The same of a part that has no paths to itself: what is at none of its routes is the application's to answer. */
+export function answerRefusals(app: FastifyInstance, log: Logger, body: ErrorBody): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const known = fromFrameworkError(error);
     if (known.code === 'internal' && known !== error)
       log.error({ err: error, path: shownPath(request.url) }, 'request failed');
     sendError(request, reply, known, body);
-  });
-  app.setNotFoundHandler((request, reply) => {
-    sendError(request, reply, nothingThere(request), body);
   });
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { scope } from '../scoped-routes.ts';
 import { GatewayError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
@@ -8,9 +8,7 @@ import type { Experiment } from '../../../experiments/definition.ts';
 import { NOBODY } from '../../trust/principal.ts';
 import { ownOf } from '../../trust/rights.ts';
 import { acceptAnyBody } from '../body.ts';
-import { fromFrameworkError } from '../framework-error.ts';
-import { answerAndHangUp } from '../lingering-answer.ts';
-import { shownPath } from '../shown-path.ts';
+import { answerRefusals } from '../error-answers.ts';
 import { isObject, own, parseJson } from '../../json-values.ts';
 import { readExactly, withExactNumbers } from '../../open-inference/whole-numbers.ts';
 import type { EvaluationContext } from './context-caller.ts';
@@ -32,20 +30,14 @@ export function ofrepRoutes(app: FastifyInstance, gateway: Gateway): void {
   const { experiments, log } = gateway;
   acceptAnyBody(app, Math.min(gateway.config.server.bodyLimitBytes, MAX_CONTEXT_BYTES));
 
-  app.setErrorHandler((error: FastifyError, request: FastifyRequest<{ Params: FlagPath }>, reply) => {
-    const known = fromFrameworkError(error);
-    if (known.code === 'internal' && known !== error)
-      log.error({ err: error, path: shownPath(request.url) }, 'request failed');
-    const { key } = request.params;
-    const body = {
+  answerRefusals(app, log, ({ code, message }, { params }) => {
+    const { key } = params as FlagPath;
+    return {
       ...(key !== undefined && { key }),
-      errorCode: ERROR_CODES[known.code] ?? 'GENERAL',
-      errorDetails: known.message,
-      error: known.message,
+      errorCode: ERROR_CODES[code] ?? 'GENERAL',
+      errorDetails: message,
+      error: message,
     };
-    reply.code(known.status);
-    if (known.code === 'body_too_large') answerAndHangUp(request, reply, body);
-    else void reply.send(body);
   });
 
   // To a key for some models the experiments of the others are flags that don't exist.

@@ -1,7 +1,10 @@
 import { OFREPProvider } from '@openfeature/ofrep-provider';
 import { OpenFeature } from '@openfeature/server-sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createKey } from '../../../gateway/trust/api-key.ts';
 import { identityModel } from '../../models/onnx-graph.ts';
+import { send } from '../../security/raw-socket.ts';
+import { keysYaml } from '../keys-yaml.ts';
 import { experimentFile, startGateway } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 
@@ -147,4 +150,41 @@ test('all experiments are answered at once, with a tag that says whether anythin
   expect((await post('', body, { 'if-none-match': `"other", ${etag}` })).status).toBe(304);
   const another = JSON.stringify({ context: { targetingKey: 'a', 'x-country': 'fr' } });
   expect((await post('', another, { 'if-none-match': etag })).status).toBe(200);
+});
+
+test('a refusal has the headers that every other one has', async () => {
+  const context = JSON.stringify({ context: { targetingKey: 'a' } });
+  const unavailable = await post('/broken', context);
+  expect(unavailable.status).toBe(503);
+  expect(unavailable.headers.get('retry-after')).toBe('1');
+
+  const head = 'POST /ofrep/v1/evaluate/flags HTTP/1.1\r\nHost: a\r\nX-User-Id: a\r\nX-User-Id: b\r\n';
+  const ambiguous = await send(
+    new URL(gateway.url('/')).host,
+    `${head}Content-Length: ${context.length}\r\n\r\n${context}`,
+  );
+  expect(ambiguous.statuses).toEqual([400]);
+  expect(ambiguous.text).toMatch(/\r\nconnection: close\r\n/i);
+
+  const key = createKey();
+  await using keyed = await startGateway({
+    config: 'auth: { keys: ./keys.yaml }',
+    files: {
+      'models/digits/1/model.onnx': model,
+      'keys.yaml': keysYaml([key, 'scopes: [infer], rate: 1/h']),
+    },
+  });
+  const ask = (authorization: string) =>
+    fetch(keyed.url('/ofrep/v1/evaluate/flags'), {
+      method: 'POST',
+      body: context,
+      headers: { authorization },
+    });
+  const unknown = await ask('');
+  expect([unknown.status, unknown.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
+  expect((await ask(`Bearer ${key.text}`)).status).toBe(200);
+  const { status, headers } = await ask(`Bearer ${key.text}`);
+  expect(status).toBe(429);
+  expect(headers.get('retry-after')).toMatch(/^3[56]\d\d$/);
+  expect(headers.get('ratelimit-limit')).toBe('1');
 });
