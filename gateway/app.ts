@@ -48,8 +48,8 @@ const TORCHSERVE_PREFIX = { data: '/predictions', control: '/models' } as const;
 export async function buildDataPlane(gateway: Gateway, tls?: TlsCredentials): Promise<FastifyInstance> {
   const app = baseApp(gateway, 'data', tls);
   holdBodies(app, gateway);
-  await app.register((scope) => {
-    v2Routes(scope, gateway);
+  await app.register(async (scope) => {
+    await v2Routes(scope, gateway);
     healthRoutes(scope, gateway);
     torchservePing(scope, gateway);
   });

@@ -106,7 +106,8 @@ export const ERRORS = {
   },
   body_too_large: {
     status: 413,
-    meaning: 'The body is larger than `server.bodyLimit`. On `/v2` the status is 400, as with Triton.',
+    meaning:
+      'The body is larger than `server.bodyLimit`, or than its path takes. On `/v2` the status is 400, as with Triton.',
   },
   body_timeout: {
     status: 408,

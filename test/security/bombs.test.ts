@@ -150,6 +150,17 @@ describe('JSON', () => {
     expect(error).toContain(`at most ${LIMIT_BYTES} are taken`);
   });
 
+  test.each([
+    '/v2/repository/index',
+    '/v2/repository/models/simple/unload',
+    '/v2/trace/setting',
+    '/v2/logging',
+  ])('that holds next to nothing may not be as long as one of tensors: %s', async (path) => {
+    const { status, error } = await post(path, `{"a":[${'{},'.repeat(30_000)}{}]}`);
+    expect([status, error]).toEqual([400, expect.stringContaining('at most 65536 are taken')]);
+    await expectUnharmed();
+  });
+
   test.each(['/v1/outcomes', '/ofrep/v1/evaluate/flags', '/v2/repository/index'])(
     'nested without end is refused by %s',
     async (path) => {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GatewayError } from '../../errors.ts';
 import { NOBODY } from '../../trust/principal.ts';
 import { requireAllModels } from '../../trust/rights.ts';
+import { acceptAnyBody } from '../body.ts';
 import { modelCaller } from '../http-call.ts';
 import { scope } from '../scoped-routes.ts';
 import type { Gateway } from '../../gateway.ts';
@@ -40,18 +41,24 @@ interface RepositoryPath {
 /** Parts of the protocol that are refused by name. */
 const REFUSED = { undocumented: 'it is refused, whatever is asked' };
 
+/** What these calls say fits into far less, and is parsed on the main thread. */
+const BODY_LIMIT_BYTES = 64 * 1024;
+
 /** The model repository, trace and logging extensions over HTTP; what changes anything needs the scope admin:write. */
-export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
-  const { repository, log } = gateway;
-  const docs = {
-    '/v2/repository': { index: INDEX_DOCS, load: LOAD_DOCS, unload: UNLOAD_DOCS },
-    '/v2/repository/:repository': { index: REFUSED, load: REFUSED, unload: REFUSED },
-  };
-  for (const [prefix, { index, load, unload }] of Object.entries(docs)) {
-    app.post<{ Params: RepositoryPath }>(`${prefix}/index`, scope('infer', index), (request) => {
-      requireOneRepository(request.params.repository);
-      return repositoryIndex(repository, request.principal ?? NOBODY, bodyOf(request));
-    });
+export async function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): Promise<void> {
+  loadRoutes(app, gateway);
+  await app.register((small) => {
+    acceptAnyBody(small, Math.min(gateway.config.server.bodyLimitBytes, BODY_LIMIT_BYTES));
+    indexAndUnloadRoutes(small, gateway);
+    settingsRoutes(small, gateway);
+    sharedMemoryRoutes(small);
+  });
+}
+
+/** The files that a load may bring along are read before they are refused. */
+function loadRoutes(app: FastifyInstance, gateway: Gateway): void {
+  const docs = { '/v2/repository': LOAD_DOCS, '/v2/repository/:repository': REFUSED };
+  for (const [prefix, load] of Object.entries(docs)) {
     app.post<{ Params: RepositoryPath }>(
       `${prefix}/models/:model/load`,
       scope('admin:write', load),
@@ -62,6 +69,20 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
         return reply.send();
       },
     );
+  }
+}
+
+function indexAndUnloadRoutes(app: FastifyInstance, gateway: Gateway): void {
+  const { repository } = gateway;
+  const docs = {
+    '/v2/repository': { index: INDEX_DOCS, unload: UNLOAD_DOCS },
+    '/v2/repository/:repository': { index: REFUSED, unload: REFUSED },
+  };
+  for (const [prefix, { index, unload }] of Object.entries(docs)) {
+    app.post<{ Params: RepositoryPath }>(`${prefix}/index`, scope('infer', index), (request) => {
+      requireOneRepository(request.params.repository);
+      return repositoryIndex(repository, request.principal ?? NOBODY, bodyOf(request));
+    });
     app.post<{ Params: RepositoryPath }>(
       `${prefix}/models/:model/unload`,
       scope('admin:write', unload),
@@ -73,7 +94,10 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
       },
     );
   }
+}
 
+function settingsRoutes(app: FastifyInstance, gateway: Gateway): void {
+  const { log } = gateway;
   app.get('/v2/logging', scope('infer', LOG_SETTINGS_DOCS), () => readLogSettings(log));
   app.post('/v2/logging', scope('admin:write', CHANGE_LOG_SETTINGS_DOCS), (request) => {
     const { principal, actor } = modelCaller(request);
@@ -103,7 +127,9 @@ export function v2ControlRoutes(app: FastifyInstance, gateway: Gateway): void {
       return changeTraceSettings(bodyOf(request));
     },
   );
+}
 
+function sharedMemoryRoutes(app: FastifyInstance): void {
   for (const kind of ['system', 'cuda']) {
     const path = `/v2/${kind}sharedmemory`;
     app.all(`${path}/*`, scope('infer', REFUSED), () => {

@@ -39,14 +39,14 @@ import type { V2Response } from '../../open-inference/written-response.ts';
 import { allStatistics, modelStatistics } from '../extensions/statistics.ts';
 
 /** The Open Inference Protocol v2 over HTTP. */
-export function v2Routes(app: FastifyInstance, gateway: Gateway): void {
+export async function v2Routes(app: FastifyInstance, gateway: Gateway): Promise<void> {
   const { config, pipeline } = gateway;
   const { bodyLimitBytes } = config.server;
   acceptAnyBody(app, bodyLimitBytes, (request) => mayPassOn(gateway, request));
   const decoder = new V2Decoder();
   app.addHook('onClose', () => decoder.close());
 
-  v2ControlRoutes(app, gateway);
+  await v2ControlRoutes(app, gateway);
   app.get('/v2', scope('infer', SERVER_DOCS), () => ({
     name: config.server.name,
     version: RELEASE,
