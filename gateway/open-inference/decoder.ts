@@ -10,6 +10,9 @@ const OFFLOAD_FROM_JSON_BYTES = 1024 * 1024;
 /** 64-bit integers beyond 2^53 take some ten times as long, so JSON that may have them goes there from this size on. */
 const OFFLOAD_INTEGERS_FROM_JSON_BYTES = 64 * 1024;
 
+/** Strings among binary data are read one by one. */
+const OFFLOAD_STRINGS_FROM_BINARY_BYTES = 64 * 1024;
+
 /** Two, so that one very large body doesn't hold up all others. */
 const THREADS = 2;
 
@@ -82,7 +85,11 @@ export class V2Decoder {
 }
 
 function isHeavy(body: Uint8Array, jsonBytes: number): boolean {
-  if (jsonBytes < OFFLOAD_INTEGERS_FROM_JSON_BYTES) return false;
   if (jsonBytes >= OFFLOAD_FROM_JSON_BYTES) return true;
-  return Buffer.from(body.buffer, body.byteOffset, Math.min(jsonBytes, body.length)).includes('INT64');
+  const says = (datatype: string): boolean =>
+    Buffer.from(body.buffer, body.byteOffset, Math.min(jsonBytes, body.length)).includes(datatype);
+  return (
+    (jsonBytes >= OFFLOAD_INTEGERS_FROM_JSON_BYTES && says('INT64')) ||
+    (body.length - jsonBytes >= OFFLOAD_STRINGS_FROM_BINARY_BYTES && says('BYTES'))
+  );
 }

@@ -22,7 +22,7 @@ import {
   refuseUnsupported,
 } from './parameters.ts';
 import type { NamedParameters, SchedulePolicy } from './parameters.ts';
-import { LARGEST_DIMENSION, MAX_RANK } from './shape-limits.ts';
+import { LARGEST_DIMENSION, MAX_RANK, RequestCounts } from './request-limits.ts';
 import { tensorFromBytes } from './tensor-binary.ts';
 import { tensorFromJson } from './tensor-json.ts';
 import { WholeNumbers } from './whole-numbers.ts';
@@ -68,24 +68,26 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
   const text = textOf(jsonPart);
   const root = objectAt(parseJson(text), 'the request');
   const parameters = optionalObjectAt(root, 'parameters', 'the request');
+  const counts = new RequestCounts();
+  counts.parameters(parameters);
   refuseUnsupported(parameters, 'the request');
   const binary = new BinaryPart(body.subarray(jsonPart.length));
   const wholeNumbers = new WholeNumbers(text);
-  const inputParameters: NamedParameters[] = [];
-  const inputs = arrayAt(root, 'inputs', 'the request').map((input, index) =>
-    readInput(input, index, binary, wholeNumbers, inputParameters),
-  );
+  const parts = { binary, wholeNumbers, counts, parameters: [] as NamedParameters[] };
+  const sent = arrayAt(root, 'inputs', 'the request');
+  counts.tensors('inputs', sent.length);
+  const inputs = sent.map((input, index) => readInput(input, index, parts));
   binary.expectEnd();
   const id = optionalAt(root, 'id');
   if (id !== undefined && typeof id !== 'string') throw invalid(`id is ${nameOf(id)}; expected a string`);
-  const { outputs, binaryByOutput, classesByOutput, outputParameters } = readOutputs(root, wholeNumbers);
+  const { outputs, binaryByOutput, classesByOutput, outputParameters } = readOutputs(root, parts);
   const { priority, timeoutMs } = readSchedulePolicy(parameters, 'the request');
   const binaryOutput = flagAt(parameters, 'binary_data_output', 'the request.parameters');
   return {
     id,
     inputs,
     parameters: wholeNumbers.exactly(parameters),
-    tensorParameters: ownTensorParameters(inputParameters, outputParameters),
+    tensorParameters: ownTensorParameters(parts.parameters, outputParameters),
     outputs,
     binaryByOutput,
     classesByOutput,
@@ -95,13 +97,17 @@ export function readV2Request(body: Uint8Array, jsonBytes: number | undefined): 
   };
 }
 
-function readInput(
-  value: unknown,
-  index: number,
-  binary: BinaryPart,
-  wholeNumbers: WholeNumbers,
-  inputParameters: NamedParameters[],
-): Tensor {
+/** What the tensors of a request are read from, and what is found beside them. */
+interface RequestParts {
+  readonly binary: BinaryPart;
+  readonly wholeNumbers: WholeNumbers;
+  readonly counts: RequestCounts;
+  /** Of its inputs. */
+  readonly parameters: NamedParameters[];
+}
+
+function readInput(value: unknown, index: number, parts: RequestParts): Tensor {
+  const { binary, wholeNumbers, counts } = parts;
   const place = `inputs[${index}]`;
   const input = objectAt(value, place);
   const name = stringAt(input, 'name', place);
@@ -116,10 +122,12 @@ function readInput(
     throw invalid(`${where}.datatype is '${datatype.slice(0, 64)}'; expected one of ${DATATYPES.join(', ')}`);
   }
   const head = { name, datatype, shape: readShape(input, where) };
+  counts.tensor(head);
   const parameters = optionalObjectAt(input, 'parameters', where);
+  counts.parameters(parameters);
   refuseUnsupported(parameters, where);
   if (parameters !== NOTHING)
-    inputParameters.push({ name, parameters: wholeNumbers.exactlyOf('inputs', index, parameters) });
+    parts.parameters.push({ name, parameters: wholeNumbers.exactlyOf('inputs', index, parameters) });
   const size = optionalAt(parameters, 'binary_data_size');
   const data = optionalAt(input, 'data');
   if (size === undefined) {
@@ -149,19 +157,25 @@ interface ReadOutputs extends Pick<V2Request, 'outputs' | 'binaryByOutput' | 'cl
   readonly outputParameters: readonly NamedParameters[];
 }
 
-function readOutputs(root: JsonObject, wholeNumbers: WholeNumbers): ReadOutputs {
+function readOutputs(
+  root: JsonObject,
+  { wholeNumbers, counts }: Pick<RequestParts, 'wholeNumbers' | 'counts'>,
+): ReadOutputs {
   if (optionalAt(root, 'outputs') === undefined) return NOTHING_SAID;
   const binaryByOutput = new Map<string, boolean>();
   const classesByOutput = new Map<string, number>();
   const outputParameters: NamedParameters[] = [];
   const names = new Set<string>();
-  for (const [index, value] of arrayAt(root, 'outputs', 'the request').entries()) {
+  const wanted = arrayAt(root, 'outputs', 'the request');
+  counts.tensors('outputs', wanted.length);
+  for (const [index, value] of wanted.entries()) {
     const where = `outputs[${index}]`;
     const output = objectAt(value, where);
     const name = stringAt(output, 'name', where);
     if (names.has(name)) throw invalid(`output '${name.slice(0, 64)}' is asked for twice`);
     names.add(name);
     const parameters = optionalObjectAt(output, 'parameters', where);
+    counts.parameters(parameters);
     refuseUnsupported(parameters, where);
     if (parameters !== NOTHING)
       outputParameters.push({ name, parameters: wholeNumbers.exactlyOf('outputs', index, parameters) });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../gateway/config/load-config.ts';
 import { pngThatClaims } from '../backends/image/pictures.ts';
 import { GrpcClient, inferRequest } from '../gateway/faces/grpc/grpc-client.ts';
+import { binaryBody } from '../gateway/faces/v2-gateway.ts';
 import { startGateway } from '../gateway/running-gateway.ts';
 import type { RunningGateway } from '../gateway/running-gateway.ts';
 import { identityModel } from '../models/onnx-graph.ts';
@@ -171,6 +172,76 @@ describe('JSON', () => {
       await expectUnharmed();
     },
   );
+});
+
+describe('a great many small things', () => {
+  const head = { name: 'INPUT', datatype: 'BYTES', shape: [1, 255_000] };
+  const input = { name: 'INPUT', datatype: 'FP32', shape: [], data: [1] };
+  const strings = (shape: readonly number[]) =>
+    binaryBody({ inputs: [{ ...head, shape, parameters: { binary_data_size: 1_020_000 } }] }, [
+      Buffer.alloc(1_020_000),
+    ]);
+  const plain = (body: object) => ({ body: JSON.stringify(body), headers: {} });
+  const nested = (depth: number): unknown => JSON.parse('['.repeat(depth) + ']'.repeat(depth));
+
+  test.each([
+    ['strings', strings([1, 255_000]), '250000 elements of BYTES tensors'],
+    ['strings, though the shape has few', strings([1, 7]), 'has more than 7 elements'],
+    [
+      'strings in JSON',
+      plain({ inputs: [{ ...head, data: Array(255_000).fill('') }] }),
+      '250000 elements of',
+    ],
+    ['inputs', plain({ inputs: Array(10_001).fill(input) }), '10000 inputs'],
+    ['outputs', plain({ ...OK, outputs: Array(10_001).fill({ name: 'OUTPUT' }) }), '10000 outputs'],
+    ['parameters', plain({ ...OK, parameters: { a: Array(10_001).fill(0) } }), '10000 values among its'],
+    [
+      'parameters of inputs',
+      plain({
+        inputs: Array(101).fill({ ...input, parameters: Object.fromEntries(Array(100).fill(1).entries()) }),
+      }),
+      '10000 values among its',
+    ],
+    [
+      'parameters in each other',
+      plain({ ...OK, parameters: { a: nested(101) } }),
+      'nested more than 100 deep',
+    ],
+  ])('is refused before it is made on the main thread: %s', async (_, { body, headers }, message) => {
+    const { status, error } = await post(INFER, body, headers);
+    expect([status, error]).toEqual([400, expect.stringContaining(message)]);
+    await expectUnharmed();
+  });
+
+  test('is refused over gRPC too', async () => {
+    using client = new GrpcClient(gateway.server.bound.grpc ?? '');
+    const many = Array(10_001).fill(0);
+    const parameters = Object.fromEntries(many.map((_, index) => [`p${index}`, { int64_param: 1 }]));
+    for (const [fields, message] of [
+      [{ parameters }, '10000 values among its parameters'],
+      [{ inputs: many.map(() => ({ name: 'INPUT', datatype: 'FP32', shape: [1, 4] })) }, '10000 inputs'],
+      [{ outputs: many.map((_, index) => ({ name: `o${index}` })) }, '10000 outputs'],
+      [{ inputs: [{ name: 'INPUT', datatype: 'FP32', shape: many }] }, 'more than 32 dimensions'],
+      [
+        {
+          inputs: [{ name: 'INPUT', datatype: 'BYTES', shape: [255_000] }],
+          raw_input_contents: [Buffer.alloc(1_020_000)],
+        },
+        '250000 elements of BYTES tensors',
+      ],
+    ] as const) {
+      await expect(client.call('ModelInfer', inferRequest(fields))).rejects.toThrow(message);
+    }
+    await expectUnharmed();
+  });
+});
+
+test('blanks before JSON are not looked through without an end', async () => {
+  const body = `${' '.repeat(5000)}${JSON.stringify(OK)}`;
+  const response = await fetch(gateway.url('/predictions/picture'), { method: 'POST', body });
+  const { message } = (await response.json()) as { message: string };
+  expect([response.status, message]).toEqual([400, expect.stringContaining('not an image')]);
+  await expectUnharmed();
 });
 
 test('a form of a great many parts is refused', async () => {

@@ -1,11 +1,13 @@
 import { NOTHING } from '../../json-values.ts';
 import type { JsonObject } from '../../json-values.ts';
+import { MAX_RANK, RequestCounts } from '../../open-inference/request-limits.ts';
 import { WIRE, WireReader } from './wire-reader.ts';
 
 /** An input of a ModelInferRequest. */
 export interface InputMessage {
   readonly name: string;
   readonly datatype: string;
+  /** Of one that has more dimensions than are read, one too many. */
   readonly shape: readonly number[];
   readonly parameters: JsonObject;
   /** The bytes of its InferTensorContents: read once it is known what they should be. */
@@ -40,16 +42,19 @@ export function readInferMessage(bytes: Uint8Array): InferMessage {
   const inputs: InputMessage[] = [];
   const outputs: OutputMessage[] = [];
   const rawInputs: Uint8Array[] = [];
+  const counts = new RequestCounts();
   while (!reader.isAtEnd) {
     const tag = reader.tag();
     if (tag === lengthDelimited(1)) model = reader.text();
     else if (tag === lengthDelimited(2)) version = reader.text();
     else if (tag === lengthDelimited(3)) id = reader.text();
-    else if (tag === lengthDelimited(4)) parameters = withParameter(parameters, reader.message());
-    else if (tag === lengthDelimited(5)) inputs.push(readInput(reader.message()));
-    else if (tag === lengthDelimited(6)) outputs.push(readOutput(reader.message()));
+    else if (tag === lengthDelimited(4)) parameters = withParameter(parameters, reader.message(), counts);
+    else if (tag === lengthDelimited(5)) inputs.push(readInput(reader.message(), counts));
+    else if (tag === lengthDelimited(6)) outputs.push(readOutput(reader.message(), counts));
     else if (tag === lengthDelimited(7)) rawInputs.push(reader.bytes());
     else reader.skip(tag);
+    counts.tensors('inputs', Math.max(inputs.length, rawInputs.length));
+    counts.tensors('outputs', outputs.length);
   }
   return { model, version, id, parameters, inputs, outputs, rawInputs };
 }
@@ -58,7 +63,7 @@ function lengthDelimited(field: number): number {
   return field * 8 + WIRE.bytes;
 }
 
-function readInput(reader: WireReader): InputMessage {
+function readInput(reader: WireReader, counts: RequestCounts): InputMessage {
   let name = '';
   let datatype = '';
   const shape: number[] = [];
@@ -70,29 +75,30 @@ function readInput(reader: WireReader): InputMessage {
     else if (tag === lengthDelimited(2)) datatype = reader.text();
     else if (tag === lengthDelimited(3)) {
       const packed = reader.message();
-      while (!packed.isAtEnd) shape.push(packed.integer());
-    } else if (tag === 3 * 8 + WIRE.varint) shape.push(reader.integer());
-    else if (tag === lengthDelimited(4)) parameters = withParameter(parameters, reader.message());
+      while (!packed.isAtEnd && shape.length <= MAX_RANK) shape.push(packed.integer());
+    } else if (tag === 3 * 8 + WIRE.varint && shape.length <= MAX_RANK) shape.push(reader.integer());
+    else if (tag === lengthDelimited(4)) parameters = withParameter(parameters, reader.message(), counts);
     else if (tag === lengthDelimited(5)) contents = reader.bytes();
     else reader.skip(tag);
   }
   return { name, datatype, shape, parameters, contents };
 }
 
-function readOutput(reader: WireReader): OutputMessage {
+function readOutput(reader: WireReader, counts: RequestCounts): OutputMessage {
   let name = '';
   let parameters: JsonObject = NOTHING;
   while (!reader.isAtEnd) {
     const tag = reader.tag();
     if (tag === lengthDelimited(1)) name = reader.text();
-    else if (tag === lengthDelimited(2)) parameters = withParameter(parameters, reader.message());
+    else if (tag === lengthDelimited(2)) parameters = withParameter(parameters, reader.message(), counts);
     else reader.skip(tag);
   }
   return { name, parameters };
 }
 
 /** Adds an entry of a map of InferParameters. */
-function withParameter(parameters: JsonObject, entry: WireReader): JsonObject {
+function withParameter(parameters: JsonObject, entry: WireReader, counts: RequestCounts): JsonObject {
+  counts.flatParameters(1);
   let name = '';
   let value: unknown;
   while (!entry.isAtEnd) {

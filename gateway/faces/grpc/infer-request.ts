@@ -9,7 +9,7 @@ import {
   readSchedulePolicy,
   refuseUnsupported,
 } from '../../open-inference/parameters.ts';
-import { LARGEST_DIMENSION, MAX_RANK } from '../../open-inference/shape-limits.ts';
+import { LARGEST_DIMENSION, MAX_RANK, RequestCounts } from '../../open-inference/request-limits.ts';
 import { tensorFromBytes } from '../../open-inference/tensor-binary.ts';
 import type { InferMessage, InputMessage } from './infer-message.ts';
 import { tensorFromContents } from './tensor-contents.ts';
@@ -30,24 +30,30 @@ export function readGrpcRequest(message: InferMessage): GrpcRequest {
       `raw_input_contents has ${rawInputs.length} entries for ${inputs.length} inputs; expected one for each, or none`,
     );
   }
+  const counts = new RequestCounts();
   return {
     id: message.id,
     parameters: message.parameters,
     tensorParameters: ownTensorParameters(inputs, message.outputs),
-    inputs: inputs.map((input, index) => readInput(input, index, rawInputs[index])),
+    inputs: inputs.map((input, index) => readInput(input, index, rawInputs[index], counts)),
     ...readOutputs(message),
     ...readSchedulePolicy(message.parameters, 'the request'),
   };
 }
 
-function readInput(input: InputMessage, index: number, raw: Uint8Array | undefined): Tensor {
+function readInput(
+  input: InputMessage,
+  index: number,
+  raw: Uint8Array | undefined,
+  counts: RequestCounts,
+): Tensor {
   const { name, datatype, shape, contents } = input;
   const where = `inputs[${index}] ('${name.slice(0, 64)}')`;
   if (!isDatatype(datatype)) {
     throw invalid(`${where}.datatype is '${datatype.slice(0, 64)}'; expected one of ${DATATYPES.join(', ')}`);
   }
   if (shape.length > MAX_RANK)
-    throw invalid(`${where}.shape has ${shape.length} dimensions; at most ${MAX_RANK} are read`);
+    throw invalid(`${where}.shape has more than ${MAX_RANK} dimensions; at most so many are read`);
   const odd = shape.findIndex((size) => size < 0 || size > LARGEST_DIMENSION);
   if (odd >= 0)
     throw invalid(
@@ -55,6 +61,7 @@ function readInput(input: InputMessage, index: number, raw: Uint8Array | undefin
     );
   refuseUnsupported(input.parameters, where);
   const head = { name, datatype, shape };
+  counts.tensor(head);
   if (raw === undefined) return tensorFromContents(head, contents ?? new Uint8Array(), where);
   if (contents !== undefined && contents.length > 0)
     throw invalid(`${where} has both contents and raw_input_contents; expected one of the two`);

@@ -117,8 +117,11 @@ export async function torchserveInferenceRoutes(app: FastifyInstance, gateway: G
 const [BRACE, BRACKET] = Buffer.from('{[');
 const BLANK: ReadonlySet<number> = new Set(Buffer.from(' \t\r\n'));
 
+/** Bytes at the start of a body that are looked at: nobody writes more blanks before JSON, and a body may be nothing else. */
+const LOOKED_AT_BYTES = 4096;
+
 /** Whether a body is JSON, whatever its content type says: no image starts like that. */
 function isJson(body: Uint8Array): boolean {
-  const first = body.find((byte) => !BLANK.has(byte));
+  const first = body.subarray(0, LOOKED_AT_BYTES).find((byte) => !BLANK.has(byte));
   return first === BRACE || first === BRACKET;
 }

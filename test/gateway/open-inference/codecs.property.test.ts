@@ -162,3 +162,19 @@ test('JSON with long lists of 64-bit integers is read off the main thread, other
   expect((await integers).inputs[0]?.data).toEqual(new BigUint64Array(40_000).fill(1n));
   await decoder.close();
 });
+
+test('long lists of strings among binary data are read off the main thread, numbers are not', async () => {
+  const decoder = new V2Decoder();
+  const decoded = (datatype: string, size: number): V2Request | Promise<V2Request> => {
+    const shape = [size / 4];
+    const input = { name: 'x', datatype, shape, parameters: { binary_data_size: size } };
+    const head = Buffer.from(JSON.stringify({ inputs: [input] }));
+    return decoder.decode(Buffer.concat([head, Buffer.alloc(size)]), head.length, PATIENT);
+  };
+  expect(decoded('FP32', 2 ** 16)).not.toBeInstanceOf(Promise);
+  expect(decoded('BYTES', 2 ** 10)).not.toBeInstanceOf(Promise);
+  const strings = decoded('BYTES', 2 ** 16);
+  expect(strings).toBeInstanceOf(Promise);
+  expect((await strings).inputs[0]?.data).toEqual(Array(2 ** 14).fill(''));
+  await decoder.close();
+});
