@@ -18,6 +18,12 @@ export function acceptAnyBody(
   passesOn: (request: FastifyRequest) => boolean = () => false,
 ): void {
   app.removeAllContentTypeParsers();
+  app.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
+    const type = headers['content-type'];
+    // What is no media type, as `jpeg` or nothing, says as little as a header that isn't there; the framework would refuse it.
+    if (type !== undefined && !isMediaType(type)) headers['content-type'] = ANY_BYTES;
+    done();
+  });
   app.addContentTypeParser([...COMMON_TYPES, '*'], (request, payload, done) => {
     if (isLong(payload, limitBytes) && passesOn(request)) done(null, payload);
     else receive(payload, limitBytes, done, undefined, request.bodyHold);
@@ -59,8 +65,17 @@ export function receiveBody(
   });
 }
 
+const ANY_BYTES = 'application/octet-stream';
+
 /** What most callers send. The framework looks up a type that it knows, and reads every other one anew for each request. */
-const COMMON_TYPES = ['application/json', 'application/octet-stream'];
+const COMMON_TYPES = ['application/json', ANY_BYTES];
+
+function isMediaType(type: string): boolean {
+  return COMMON_TYPES.includes(type) || MEDIA_TYPE.test(type);
+}
+
+/** Two tokens, and perhaps parameters. Source: RFC 9110, sections 5.6.2 and 8.3.1. */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/;
 
 function receive(
   payload: IncomingMessage,

@@ -25,7 +25,7 @@ export function compress(body: string | Uint8Array, coding: ContentCoding): Prom
 
 /**
  * The coding that a caller wants its answer in, by its header Accept-Encoding; the first of those it likes best.
- * Undefined where it names none that is spoken here.
+ * Undefined where that is the answer as it is (`identity`), or where it names none that is spoken here.
  */
 export function wantedCoding(accepted: string | string[] | undefined): ContentCoding | undefined {
   if (accepted === undefined) return undefined;
@@ -36,7 +36,7 @@ export function wantedCoding(accepted: string | string[] | undefined): ContentCo
     const coding = CODINGS.get(name);
     const said = parameters.find((parameter) => parameter.startsWith('q='));
     const quality = said === undefined ? 1 : Number(said.slice(2));
-    if (coding === undefined || !(quality > bestQuality)) continue;
+    if ((coding === undefined && name !== 'identity') || !(quality > bestQuality)) continue;
     best = coding;
     bestQuality = quality;
   }

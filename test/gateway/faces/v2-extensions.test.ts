@@ -251,6 +251,8 @@ describe('gzip and deflate', () => {
     ['deflate;q=0.5, gzip;q=0.9', 'gzip'],
     ['gzip;q=0', null],
     ['identity', null],
+    ['gzip;q=0.5, identity', null],
+    ['identity;q=0.5, gzip', 'gzip'],
     ['br', null],
   ])('Accept-Encoding "%s" is answered with %s', async (accepted, coding) => {
     const data = Array.from({ length: 128 }, (_, index) => index / 7);

@@ -131,18 +131,24 @@ describe('inference', () => {
     expect(await response.json()).toMatchObject({ model_version: '2' });
   });
 
-  test.each([undefined, 'application/octet-stream', 'text/plain', 'application/json; charset=utf-8'])(
-    'content type %s is taken: Triton’s clients send any',
-    async (type) => {
-      const body = Buffer.from(JSON.stringify({ inputs: [INPUT] }));
-      const response = await gateway.post(
-        '/v2/models/simple/infer',
-        body,
-        type === undefined ? {} : { 'content-type': type },
-      );
-      expect(response.status).toBe(200);
-    },
-  );
+  test.each([
+    undefined,
+    'application/octet-stream',
+    'text/plain',
+    'application/json; charset=utf-8',
+    '',
+    'json',
+    'application/json, text/plain',
+    ';',
+  ])('content type %j is taken: Triton’s clients send any', async (type) => {
+    const body = Buffer.from(JSON.stringify({ inputs: [INPUT] }));
+    const response = await gateway.post(
+      '/v2/models/simple/infer',
+      body,
+      type === undefined ? {} : { 'content-type': type },
+    );
+    expect(response.status).toBe(200);
+  });
 
   test('nested data is read along the shape', async () => {
     const data = [
