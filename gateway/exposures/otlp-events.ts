@@ -3,6 +3,7 @@ import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import { RELEASE } from '../release.ts';
+import { flagAttributes } from '../telemetry/flag-attributes.ts';
 import type { Exposure, ExposureSink, OnDrop } from './exposure.ts';
 
 /** Events that wait while the receiver is busy; one more is dropped. */
@@ -22,10 +23,7 @@ export interface OtlpEventsOptions {
 }
 
 /**
- * Sends exposures to an OpenTelemetry receiver, as events `feature_flag.evaluation` over OTLP/HTTP (protobuf): an experiment is a
- * flag of its key, whose variant is what the caller got.
- *
- * Source of the names: OpenTelemetry's semantic conventions for feature flags in logs, release candidate.
+ * Sends exposures to an OpenTelemetry receiver, as events `feature_flag.evaluation` over OTLP/HTTP (protobuf).
  */
 export class OtlpEvents implements ExposureSink {
   readonly name = 'otlp';
@@ -99,16 +97,10 @@ function recordsOf(serviceName: string): (exposure: Exposure) => ReadableLogReco
 /** OpenTelemetry's names where it has them, and the gateway's own under `signalbox`. The unit is told by its hash, never by its name. */
 function attributesOf(exposure: Exposure): ReadableLogRecord['attributes'] {
   const { choice, unit, version, outcome, batchId, batchRows, queueMs, computeMs } = exposure;
-  const { experiment, variant, reason } = choice;
   return {
-    'feature_flag.key': experiment.key,
-    'feature_flag.provider.name': 'signalbox',
-    'feature_flag.result.variant': variant.name,
-    'feature_flag.result.value': variant.name,
-    'feature_flag.result.reason': FLAG_REASONS[reason],
-    'feature_flag.version': `${experiment.phase}.${experiment.weightsVersion}`,
+    ...flagAttributes(choice),
+    'feature_flag.result.value': choice.variant.name,
     ...(unit !== undefined && { 'feature_flag.context.id': unit.split.toString(16).padStart(8, '0') }),
-    'signalbox.reason': reason,
     'signalbox.prediction_id': exposure.predictionId,
     'signalbox.model.name': version.about.model,
     'signalbox.model.version': String(version.about.version),
@@ -120,17 +112,6 @@ function attributesOf(exposure: Exposure): ReadableLogRecord['attributes'] {
     ...(batchRows !== undefined && { 'signalbox.batch.rows': batchRows }),
   };
 }
-
-/** The conventions' values of `feature_flag.result.reason`, as far as they have them. */
-const FLAG_REASONS: Readonly<Record<Exposure['choice']['reason'], string>> = {
-  split: 'split',
-  sticky: 'split',
-  override: 'targeting_match',
-  targeting: 'targeting_match',
-  default: 'default',
-  holdout: 'default',
-  fallback: 'default',
-};
 
 /** Seconds and nanoseconds since 1970. */
 function hrTime(ms: number): [number, number] {

@@ -1,6 +1,7 @@
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Attributes, Context, SpanContext, Tracer } from '@opentelemetry/api';
 import type { RunTimes } from '../../pipeline/run-times.ts';
+import { flagAttributes } from '../flag-attributes.ts';
 import type { RecordedRequest } from '../recorded-request.ts';
 
 /** What the caller can do nothing for. */
@@ -20,12 +21,13 @@ export function writeRequestSpans(
   epochMs: (ms: number) => number,
 ): SpanContext | undefined {
   const { call, target, times, error, outcome } = request;
+  const decision = target?.choice && flagAttributes(target.choice);
   const span = tracer.startSpan(
     `infer ${target?.labels.model ?? ''}`.trimEnd(),
     {
       kind: SpanKind.SERVER,
       startTime: epochMs(call.arrivalMs),
-      attributes: { ...attributesOf(request), ...decisionOf(request) },
+      attributes: { ...attributesOf(request), ...decision },
     },
     root,
   );
@@ -40,7 +42,7 @@ export function writeRequestSpans(
   };
   const { startMs, routedMs, decodedMs, answeredMs, endMs } = request;
   stage('admit', call.arrivalMs, startMs);
-  if (routedMs > 0) stage('route', startMs, routedMs, decisionOf(request));
+  if (routedMs > 0) stage('route', startMs, routedMs, decision);
   if (decodedMs > 0) stage('decode', routedMs, decodedMs);
   let run: SpanContext | undefined;
   if (times !== undefined) {
@@ -89,18 +91,5 @@ function attributesOf({ call, target, predictionId, outcome, error }: RecordedRe
     }),
     ...(predictionId !== undefined && { 'signalbox.prediction.id': predictionId }),
     ...(error !== undefined && { 'error.type': error.code }),
-  };
-}
-
-/** OpenTelemetry's conventions for feature flags; an experiment is the flag. */
-function decisionOf({ target }: RecordedRequest): Attributes {
-  const choice = target?.choice;
-  if (choice === undefined) return {};
-  return {
-    'feature_flag.key': choice.experiment.key,
-    'feature_flag.provider.name': 'signalbox',
-    'feature_flag.result.variant': choice.variant.name,
-    'feature_flag.result.reason': choice.reason,
-    'feature_flag.set.id': `phase ${choice.experiment.phase}`,
   };
 }

@@ -80,6 +80,7 @@ test('a caller’s trace goes on through every stage of its request, and names t
     'feature_flag.provider.name': 'signalbox',
     'feature_flag.result.variant': variant,
     'feature_flag.result.reason': 'split',
+    'feature_flag.version': '1.1',
   });
 });
 
@@ -121,7 +122,10 @@ test('what nobody asked for is not recorded; errors and overrides are, though ch
     ['infer digits', 0, undefined],
     ['infer lookup', 2, 'inference_failed'],
   ]);
-  expect(roots()[0]?.attributes['feature_flag.result.reason']).toBe('override');
+  expect(roots()[0]?.attributes).toMatchObject({
+    'feature_flag.result.reason': 'targeting_match',
+    'signalbox.reason': 'override',
+  });
 });
 
 test('a request that fails in its run has its stages and its batch, and its times are counted', async () => {
