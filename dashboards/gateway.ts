@@ -163,7 +163,7 @@ export const GATEWAY_DASHBOARD: DashboardDefinition = {
         }),
         timeSeries({
           title: 'Dropped events',
-          description: 'Exposures that a sink could not keep, a second.',
+          description: 'Exposures, comparisons of mirrors and spans that a sink could not keep, a second.',
           unit: 'cps',
           columns: 8,
           queries: [

@@ -51,7 +51,7 @@ export class Metrics {
   );
   readonly #droppedEvents = this.#own.counter(
     'signalbox_events_dropped_total',
-    'Exposures that a sink could not keep.',
+    'What a sink could not keep: exposures, comparisons of mirrors, spans.',
   );
   readonly #cache = this.#own.counter(
     'signalbox_cache_requests_total',

@@ -1,19 +1,14 @@
 import { ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
-import { ExportResultCode } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import {
-  AlwaysOnSampler,
-  BatchSpanProcessor,
-  RandomIdGenerator,
-  TracerProvider,
-} from '@opentelemetry/sdk-trace';
-import type { IdGenerator, SpanExporter } from '@opentelemetry/sdk-trace';
+import { AlwaysOnSampler, RandomIdGenerator, TracerProvider } from '@opentelemetry/sdk-trace';
+import type { IdGenerator } from '@opentelemetry/sdk-trace';
 import type { OtlpConfig } from '../../config/tracing-config.ts';
 import type { Call } from '../../pipeline/call.ts';
 import { RELEASE } from '../../release.ts';
 import { BatchSpans } from './batch-spans.ts';
 import type { RecordedRequest } from '../recorded-request.ts';
+import { countedDelivery } from './counted-delivery.ts';
 import { writeMirrorSpan } from './mirror-span.ts';
 import type { MirroredCopy } from './mirror-span.ts';
 import { writeRequestSpans } from './request-spans.ts';
@@ -50,9 +45,7 @@ export class Tracing {
       // What is written was chosen before.
       sampler: new AlwaysOnSampler(),
       idGenerator: this.#ids,
-      spanProcessors: [
-        new BatchSpanProcessor({ exporter: counting(exporter, onDrop), scheduledDelayMillis: 1000 }),
-      ],
+      spanProcessors: [countedDelivery(exporter, onDrop)],
     });
     this.#tracer = this.#provider.getTracer('signalbox', RELEASE);
     this.#batches = new BatchSpans(this.#tracer);
@@ -151,18 +144,4 @@ class PlannedIds implements IdGenerator {
     this.#spanPlanned = undefined;
     return planned?.spanId ?? this.#random.generateSpanId();
   }
-}
-
-function counting(exporter: SpanExporter, onDrop: TracingOptions['onDrop']): SpanExporter {
-  return {
-    export(spans, done) {
-      exporter.export(spans, (result) => {
-        if (result.code !== ExportResultCode.SUCCESS)
-          onDrop(spans.length, result.error?.message ?? 'not delivered');
-        done(result);
-      });
-    },
-    shutdown: () => exporter.shutdown(),
-    forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
-  };
 }
