@@ -3,11 +3,26 @@ import type { UpstreamDefinition } from '../../experiments/upstream-definition.t
 /** Asks once; resolves when the server is well, rejects with the reason why it isn't. */
 export type Probe = (signal: AbortSignal) => Promise<void>;
 
+/** Told each time that it becomes ready or not, and when it was first asked. */
+export type OnReadiness = (
+  isReady: boolean,
+  /** Why it isn't; empty where it is. */
+  reason: string,
+  /** What went wrong, where more is known of it. */
+  cause: unknown,
+) => void;
+
+/** What one look saw: why the server isn't well, empty where it is. */
+interface Finding {
+  readonly reason: string;
+  readonly cause?: unknown;
+}
+
 /** Whether a server can answer, found out by asking it from time to time. It can't until it first said so. */
 export class HealthCheck {
   readonly #options: UpstreamDefinition['health'];
   readonly #probe: Probe;
-  readonly #onChange: (isReady: boolean, reason: string) => void;
+  readonly #onChange: OnReadiness;
   readonly #stop = new AbortController();
   #isReady = false;
   #reason = 'it was not asked yet';
@@ -15,11 +30,7 @@ export class HealthCheck {
   #contrary = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(
-    options: UpstreamDefinition['health'],
-    probe: Probe,
-    onChange: (isReady: boolean, reason: string) => void,
-  ) {
+  constructor(options: UpstreamDefinition['health'], probe: Probe, onChange: OnReadiness) {
     this.#options = options;
     this.#probe = probe;
     this.#onChange = onChange;
@@ -55,7 +66,7 @@ export class HealthCheck {
   }
 
   async #look(isFirst: boolean): Promise<void> {
-    const reason = await this.#ask();
+    const { reason, cause } = await this.#ask();
     if (this.#stop.signal.aborted) return;
     const isWell = reason === '';
     this.#contrary = isWell === this.#isReady ? 0 : this.#contrary + 1;
@@ -69,18 +80,20 @@ export class HealthCheck {
     this.#contrary = 0;
     this.#isReady = isWell;
     this.#reason = reason;
-    this.#onChange(isWell, reason);
+    this.#onChange(isWell, reason, cause);
   }
 
-  async #ask(): Promise<string> {
+  async #ask(): Promise<Finding> {
     const limit = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#options.timeoutMs)]);
     try {
       await this.#probe(limit);
-      return '';
+      return { reason: '' };
     } catch (error) {
       const isLate = limit.aborted && !this.#stop.signal.aborted;
-      if (isLate) return `no answer within ${this.#options.timeoutMs} ms`;
-      return error instanceof Error ? error.message : String(error);
+      if (isLate) return { reason: `no answer within ${this.#options.timeoutMs} ms` };
+      return error instanceof Error
+        ? { reason: error.message, cause: error.cause }
+        : { reason: String(error) };
     }
   }
 }

@@ -21,9 +21,9 @@ export function openUpstreams(
       onRetry: ({ experiment, variant }) => {
         metrics.recordUpstreamRetry(experiment, variant);
       },
-      onReadiness: (name, isReady, reason) => {
+      onReadiness: (name, isReady, reason, cause) => {
         if (isReady) log.info(name, "a variant's server is ready");
-        else log.warn({ ...name, reason }, "a variant's server is not ready");
+        else log.warn({ ...name, reason, err: cause }, "a variant's server is not ready");
       },
     },
   });

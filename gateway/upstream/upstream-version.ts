@@ -7,6 +7,7 @@ import { v2ModelPath } from '../../experiments/upstream-definition.ts';
 import type { UpstreamDefinition, UpstreamProtocol } from '../../experiments/upstream-definition.ts';
 import type { UpstreamAnswer } from './exchange.ts';
 import { HealthCheck } from './health-check.ts';
+import type { OnReadiness } from './health-check.ts';
 import { StreamedBody } from './streamed-body.ts';
 import { UpstreamDescription } from './upstream-description.ts';
 import type { LocalVersion } from './upstream-description.ts';
@@ -28,7 +29,7 @@ export interface UpstreamOptions {
 }
 
 export interface UpstreamEvents extends ServerEvents {
-  onReadiness(isReady: boolean, reason: string): void;
+  readonly onReadiness: OnReadiness;
 }
 
 /** A variant that a server elsewhere answers for. */
@@ -55,13 +56,7 @@ export class UpstreamVersion implements Servable {
     this.keepsCredentials = keepsCredentials;
     this.about = new UpstreamDescription(model, definition, local);
     this.#server = new UpstreamServer(definition, answers, events);
-    this.#health = new HealthCheck(
-      definition.health,
-      (signal) => this.#probe(signal),
-      (isReady, reason) => {
-        events.onReadiness(isReady, reason);
-      },
-    );
+    this.#health = new HealthCheck(definition.health, (signal) => this.#probe(signal), events.onReadiness);
   }
 
   /** Asks for the first time whether it is well; resolves when that is known. */

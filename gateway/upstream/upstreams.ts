@@ -4,6 +4,7 @@ import type { ExperimentSet } from '../../experiments/experiment-set.ts';
 import type { UpstreamDefinition, UpstreamProtocol } from '../../experiments/upstream-definition.ts';
 import { isUpstream } from '../../experiments/variant.ts';
 import type { UpstreamVariant } from '../../experiments/variant.ts';
+import type { OnReadiness } from './health-check.ts';
 import type { FailureKind } from './upstream-failure.ts';
 import type { AnswerLimits } from './upstream-server.ts';
 import { UpstreamVersion } from './upstream-version.ts';
@@ -20,7 +21,7 @@ export interface UpstreamsOptions {
   readonly events: {
     onTry(name: VariantName, result: FailureKind | 'ok'): void;
     onRetry(name: VariantName): void;
-    onReadiness(name: VariantName, isReady: boolean, reason: string): void;
+    onReadiness(name: VariantName, ...told: Parameters<OnReadiness>): void;
   };
 }
 
@@ -172,8 +173,8 @@ export class Upstreams {
         onRetry: () => {
           events.onRetry(name);
         },
-        onReadiness: (isReady, reason) => {
-          events.onReadiness(name, isReady, reason);
+        onReadiness: (...told) => {
+          events.onReadiness(name, ...told);
         },
       },
     });

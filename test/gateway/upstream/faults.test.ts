@@ -297,6 +297,16 @@ test('checks make the variant ready or not, and both are told', async () => {
   expect(gateway.log.join('')).toContain("a variant's server is not ready");
 });
 
+test('the log says why no connection to a server can be had, as that its certificate is not trusted', async () => {
+  await server.shut();
+  await using gateway = await startUpstreamGateway(server.url);
+  const line = gateway.log.find((text) => text.includes("a variant's server is not ready")) ?? '{}';
+  expect(JSON.parse(line)).toMatchObject({
+    reason: "no connection to the variant's server can be had",
+    err: { message: expect.stringContaining('ECONNREFUSED') as string },
+  });
+});
+
 test('with onUnavailable: error a variant that is not ready says why', async () => {
   server.isHealthy = false;
   await using gateway = await startUpstreamGateway(server.url, { experiment: { onUnavailable: 'error' } });
