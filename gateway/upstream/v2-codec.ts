@@ -120,9 +120,10 @@ function describeAsJson(input: Tensor, own: object | undefined): LongTensor | ob
     const { name, datatype, shape } = input;
     return { name, datatype, shape, ...(own && { parameters: own }), data: tensorToJson(input) };
   } catch (cause) {
+    const what = input.datatype === 'BYTES' ? 'bytes that are not UTF-8 text' : 'NaN or infinite values';
     throw new UpstreamFailure(
       'rejected',
-      `input '${input.name}' has NaN or infinite values, which the variant's server can't be sent: it takes JSON`,
+      `input '${input.name}' has ${what}, which the variant's server can't be sent: it takes JSON`,
       { cause },
     );
   }

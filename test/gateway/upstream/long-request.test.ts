@@ -76,6 +76,13 @@ test('numbers that JSON lacks are refused before any is sent', () => {
   );
 });
 
+test('bytes that are no text are called so', () => {
+  const input: Tensor = { name: 'INPUT', datatype: 'BYTES', shape: [1], data: [Uint8Array.of(0xff)] };
+  expect(() => encodeV2Request(requestOf([input]), 'json')).toThrow(
+    "input 'INPUT' has bytes that are not UTF-8 text, which the variant's server can't be sent",
+  );
+});
+
 test('a server that takes JSON gets every number that a caller of gRPC sends', async () => {
   await using server = await startVariantServer();
   await using gateway = await startUpstreamGateway(server.url, { grpc: true, upstream: { tensors: 'json' } });
