@@ -5,6 +5,7 @@ import type { FilesReport } from '../config/check-files.ts';
 import { compareExperiments, warnOfLeftModels } from '../config/compare-experiments.ts';
 import type { ExperimentEdit } from '../config/compare-experiments.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { placed } from '../config/placed-problems.ts';
 import { planeProblems } from '../config/plane-problems.ts';
 
 export function validateCommand(): Command {
@@ -40,7 +41,8 @@ async function validate(file: string, against: string | undefined): Promise<Vali
   try {
     const config = await loadConfig(file, process.env);
     const files = await checkFiles(config);
-    const report = { ...files, problems: [...(await planeProblems(config)), ...files.problems] };
+    const problems = await placed([...(await planeProblems(config)), ...files.problems], config.file);
+    const report = { ...files, problems };
     if (against === undefined || config.experiments === undefined) return report;
     const highest = (model: string): number | undefined =>
       files.models.find(({ name }) => name === model)?.versions.at(-1);

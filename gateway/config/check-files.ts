@@ -3,6 +3,7 @@ import type { Problem } from '../../documents/problem.ts';
 import { ExperimentFiles } from '../reload/experiment-files.ts';
 import { checkModels } from './check-models.ts';
 import type { Config } from './config.ts';
+import { folderProblems } from './folder-problems.ts';
 
 /** What a configuration's folders hold, as far as it can be told without loading a model. */
 export interface FilesReport {
@@ -15,11 +16,13 @@ export interface FilesReport {
 
 /** Checks the models' configurations and files, and the experiments, without serving anything. */
 export async function checkFiles(config: Config): Promise<FilesReport> {
-  const models = await checkModels(config.models.roots);
-  const problems = [...models.problems];
+  const folders = await folderProblems(config);
+  const isReadable = (key: string): boolean => folders.every(({ path }) => path !== key);
+  const models = await checkModels(isReadable('models.repository') ? config.models.roots : []);
+  const problems = [...folders, ...models.problems];
   const warnings = [...models.warnings];
   const experiments = new ExperimentFiles({
-    folder: config.experiments,
+    folder: isReadable('experiments') ? config.experiments : undefined,
     knownVersions: (model) => models.versions.get(model),
     // What a server elsewhere takes it says itself, and nobody is called here.
     describe: (model, { version }) => (version === undefined ? undefined : models.described(model, version)),

@@ -36,10 +36,10 @@ test.each([
   const told = server.stderr();
   for (const problem of [
     new RegExp(
-      `signalbox\\.yaml: listen\\.http: listen EADDRINUSE 127\\.0\\.0\\.1:${http.port}: another process`,
+      `signalbox\\.yaml:1:17: listen\\.http: listen EADDRINUSE 127\\.0\\.0\\.1:${http.port}: another process`,
     ),
     new RegExp(
-      `signalbox\\.yaml: listen\\.admin: listen EADDRINUSE 127\\.0\\.0\\.1:${admin.port}: another process`,
+      `signalbox\\.yaml:1:\\d+: listen\\.admin: listen EADDRINUSE 127\\.0\\.0\\.1:${admin.port}: another process`,
     ),
     /tls\.grpc\.cert: .*none\.pem can't be read/,
     /keys\.yaml:\d+:\d+: keys\[0\]/,
@@ -64,9 +64,32 @@ test('validate tells what would keep it from starting too: keys and certificates
   expect(await command.ended).toBe(1);
   const told = command.stdout();
   expect(told).toMatch(
-    /signalbox\.yaml: listen\.admin: is 0\.0\.0\.0:8000, where listen\.http is; give each/,
+    /signalbox\.yaml:1:\d+: listen\.admin: is 0\.0\.0\.0:8000, where listen\.http is; give each/,
   );
   expect(told).toMatch(/tls\.grpc\.cert: .*none\.pem can't be read/);
   expect(told).toMatch(/keys\.yaml/);
   expect(told).toMatch(/^3 problems$/m);
+});
+
+test.each([
+  ['serve', ['serve', '--config'], '2 problems; nothing was started'],
+  ['validate', ['validate'], '2 problems'],
+])('%s tells of folders that are not there at their keys', async (_, command, summary) => {
+  await using folder = await temporaryFolder({
+    'signalbox.yaml':
+      'listen: { http: "127.0.0.1:0" }\nmodels: { repository: ./modles }\nexperiments: ./experimnets\n',
+  });
+  const file = join(folder.path, 'signalbox.yaml');
+  await using running = signalbox(...command, file);
+  expect(await running.ended).toBe(1);
+  const lines = `${running.stdout()}${running.stderr()}`.trim().split('\n');
+  expect(lines.filter((line) => !line.startsWith('{'))).toEqual([
+    expect.stringContaining(
+      `${file}:2:23: models.repository: is ${join(folder.path, 'modles')}, which can't be read: ENOENT`,
+    ),
+    expect.stringContaining(
+      `${file}:3:14: experiments: is ${join(folder.path, 'experimnets')}, which can't be read: ENOENT`,
+    ),
+    summary,
+  ]);
 });

@@ -193,7 +193,7 @@ colour: red
 test('unknown keys, wrong types, impossible values and names that are not set are told together', async () => {
   expect(
     await refusalsOf(`\
-listen: { http: 127.0.0.1:70000, grpc: '127.0.0.1:81', metrics: '0.0.0.0:81' }
+listen: { http: 127.0.0.1:70000 }
 server: { bodyLimit: 3GiB, nmae: x }
 models: { repository: 7, control: poll, load: [digits] }
 state: redi://host
@@ -203,7 +203,6 @@ telemetry: { otlp: { endpoint: 'http://[x' } }
 `),
   ).toEqual([
     'signalbox.yaml:1:17: listen.http: has port 70000; the highest is 65535',
-    'signalbox.yaml:1:65: listen.metrics: is 0.0.0.0:81, where listen.grpc is; give each a port of its own',
     'signalbox.yaml:2:22: server.bodyLimit: is 3GiB; expected from 1B to 2GiB',
     'signalbox.yaml:2:34: server.nmae: is an unknown key; known here: name, bodyLimit, trustProxy',
     "signalbox.yaml:3:23: models.repository: is 7; expected a folder's path, or a list of them",
