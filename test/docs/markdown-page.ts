@@ -23,7 +23,7 @@ export async function readPage(page: string): Promise<string> {
   return readFile(join(ROOT, page), 'utf8');
 }
 
-/** @throws Error where a fence is never closed */
+/** @throws Error where a fence is never closed, or is none to Markdown, as its info has a backtick */
 export function blocksOf(page: string, markdown: string): readonly Block[] {
   const blocks: Block[] = [];
   let open: { readonly fence: string; readonly info: string; readonly line: number } | undefined;
@@ -32,6 +32,8 @@ export function blocksOf(page: string, markdown: string): readonly Block[] {
     const [, fence = '', info = ''] = /^ {0,3}(`{3,})(.*)$/.exec(line) ?? [];
     if (open === undefined) {
       if (fence === '') continue;
+      if (info.includes('`'))
+        throw new Error(`${page}:${index + 1}: a fence with a backtick behind it is none`);
       open = { fence, info: info.trim(), line: index + 1 };
       text = [];
     } else if (fence.length >= open.fence.length && info.trim() === '') {

@@ -71,6 +71,9 @@ test('a block says what to do with it, or the page is refused', async () => {
   await expect(attempt('```sh norun="typo"\nls\n```')).rejects.toThrow('page.md:1: unknown word "norun"');
   await expect(attempt('```python\nprint()\n```')).rejects.toThrow('name the file that it is');
   await expect(attempt('```sh\nls\n')).rejects.toThrow('page.md:1: this fence is never closed');
+  await expect(async () => attempt('```sh no-run="as `npm` would"\nls\n```')).rejects.toThrow(
+    'page.md:1: a fence with a backtick behind it is none',
+  );
 });
 
 test('shown and printed are compared by words', () => {
