@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, ListenOptions, Server as SocketServer } from 'node:net';
 import { BACKLOG } from '../../backlog.ts';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import type { Address } from '../../config/config.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { TlsCredentials } from '../../tls.ts';
@@ -108,6 +108,8 @@ function credentialsOf(tls: TlsCredentials | undefined): ServerCredentials {
 }
 
 function grpcServer(gateway: Gateway, open: OpenStreams): Server {
+  // What the library writes to stderr is no JSON, and has callers' credentials in it: every header that it can't read.
+  setLogVerbosity(logVerbosity.NONE);
   const calls = new CallAdmission(gateway, methodAccess());
   const server = new Server({
     interceptors: [holdMessages(gateway), calls.interceptor],
