@@ -1,4 +1,5 @@
 import type { Entry } from '../entry.ts';
+import { grpcCalls } from './grpc-calls.ts';
 import { grpcInfer } from './grpc.ts';
 import { httpHeads } from './heads.ts';
 import {
@@ -33,6 +34,7 @@ export const ENTRIES: readonly { readonly entry: Entry; readonly share: number }
   { entry: v2Binary, share: 8 },
   { entry: v2BinaryStrings, share: 4 },
   { entry: grpcInfer, share: 10 },
+  { entry: grpcCalls, share: 6 },
   { entry: multipart, share: 6 },
   { entry: images, share: 6 },
   { entry: torchserve, share: 3 },

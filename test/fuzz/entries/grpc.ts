@@ -7,7 +7,7 @@ import type { Verdict } from '../verdict.ts';
 import { gatewayFor } from '../fuzzed-gateway.ts';
 
 /** What says that the gateway itself is at fault. */
-const FAULTS: ReadonlySet<status> = new Set([
+export const FAULTS: ReadonlySet<number> = new Set<number>([
   status.UNKNOWN,
   status.INTERNAL,
   status.UNAVAILABLE,
