@@ -137,7 +137,8 @@ describe.skipIf(found.kind === 'missing')(
       await expectValue('min(count_over_time(signalbox_outcomes_total[10s])) > bool 5', 1);
       const agreed = 'signalbox_mirror_requests_total{result="agree"}';
       await expectValue(`min(count_over_time(${agreed}[10s])) > bool 5`, 1);
-    });
+      // A minute for what Prometheus has to see of it, and ten on a machine that is busy.
+    }, 600_000);
 
     afterAll(async () => {
       ended.abort();
