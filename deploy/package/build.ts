@@ -24,10 +24,10 @@ for await (const file of glob('dist/**/*.js', { cwd: ROOT })) {
 for await (const file of glob('{gateway,backends}/**/*.proto', { cwd: ROOT })) {
   await cp(`${ROOT}${file}`, `${ROOT}dist/${file}`);
 }
-await cp(`${ROOT}demo`, `${ROOT}dist/demo`, {
-  recursive: true,
-  filter: (source) => !source.startsWith(`${ROOT}demo/train`),
-});
+// By name: beside them a demo that ran leaves its state, with the secret that signs prediction ids, and its audit log.
+for (const part of ['signalbox.yaml', 'hints.txt', 'models', 'ensembles', 'experiments', 'images']) {
+  await cp(`${ROOT}demo/${part}`, `${ROOT}dist/demo/${part}`, { recursive: true });
+}
 // What `/docs` shows.
 await cp(`${ROOT}docs/openapi`, `${ROOT}dist/docs/openapi`, { recursive: true });
 // What `signalbox observe` gives to Prometheus and shows the way to, and the console.

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, readFile, symlink } from 'node:fs/promises';
+import { access, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
@@ -66,10 +66,21 @@ test('the packed package, in an empty project, serves and can be embedded, with 
     const file = words.get('file');
     if (file !== undefined) await folder.write({ [file]: text });
   }
+  // As a demo that ran leaves it.
+  const left = join(ROOT, 'demo/left-by-a-run.jsonl');
+  await writeFile(left, '{}\n');
   // What `npm run package` does, but for the types of the source, which the check has checked.
-  await execute('npm', ['run', 'build', '--', '--noCheck'], { cwd: ROOT });
+  await execute('npm', ['run', 'build', '--', '--noCheck'], { cwd: ROOT }).finally(() => rm(left));
   await execute('npm', ['pack', '--pack-destination', folder.path], { cwd: ROOT });
   await install(folder.path);
+  expect((await readdir(join(folder.path, 'node_modules/signalbox/dist/demo'))).sort()).toEqual([
+    'ensembles',
+    'experiments',
+    'hints.txt',
+    'images',
+    'models',
+    'signalbox.yaml',
+  ]);
   // docs/systemd.md installs it from there.
   await access(join(folder.path, 'node_modules/signalbox/deploy/systemd/signalbox.service'));
   // `signalbox observe` gives it to Prometheus.
