@@ -9,6 +9,7 @@ import type { UpstreamVersion } from '../upstream/upstream-version.ts';
 import type { BodyHold } from '../overload/body-budget.ts';
 import type { Answered } from '../pipeline/call.ts';
 import { describeAnswer } from './answer-headers.ts';
+import { REQUEST_ID } from './edge/request-id.ts';
 import { receiveBody, stopReading } from './body.ts';
 import { bodyFailure, inflated } from './content-coding.ts';
 
@@ -105,7 +106,8 @@ export function forwardedRequest(
 export function passAnswer(reply: FastifyReply, answer: UpstreamAnswer, answered: Answered<unknown>): void {
   reply.code(answer.status);
   passAnswerHeaders(answer.headers, (name, value) => {
-    reply.header(name, value);
+    // What the caller calls its request holds, whatever the server calls it.
+    if (name !== REQUEST_ID || !reply.hasHeader(REQUEST_ID)) reply.header(name, value);
   });
   describeAnswer(reply, answered);
   passBody(reply, answer);

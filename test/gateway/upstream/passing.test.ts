@@ -78,6 +78,18 @@ test('what is the connection’s, the gateway’s or secret stays here, and the 
 
 const IMAGE = join(DEMO_FOLDER, 'images/0001.png');
 
+test('a caller gets the id back that it gave its request; the server’s own where it gave none', async () => {
+  await using server = await startVariantServer((response, arrived) => {
+    response.setHeader('x-request-id', 'the-servers');
+    answers42(response, arrived);
+  });
+  await using gateway = await startUpstreamGateway(server.url);
+  const idOf = async (headers: Record<string, string>) =>
+    (await infer(gateway, { headers })).headers.get('x-request-id');
+  expect(await idOf({ 'x-request-id': 'the-callers' })).toBe('the-callers');
+  expect(await idOf({})).toBe('the-servers');
+});
+
 test('an image goes to a server of its own kind as it is, and to TorchServe as the body', async () => {
   await using server = await startVariantServer();
   const image = await readFile(IMAGE);
