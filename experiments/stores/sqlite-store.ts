@@ -1,4 +1,4 @@
-import { chmod, realpath, stat } from 'node:fs/promises';
+import { access, chmod, constants, realpath, stat } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import type { CountedMetric } from '../counted-metric.ts';
 import type { MirrorBatch } from '../mirror/mirror-fields.ts';
@@ -229,6 +229,8 @@ async function prepareFile(file: string, isServing: boolean): Promise<FileLock |
     await createPrivate(file);
     await Promise.all([file, `${file}-wal`, `${file}-shm`].map(hideFromOthers));
     if (!isServing) return undefined;
+    // SQLite opens what it may only read as well, and its locks hold nobody off then.
+    await access(file, constants.W_OK);
     // Two names of one file are one state.
     lock = await FileLock.acquire(`${await realpath(file)}-lock`);
   } catch (cause) {

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { chmod, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { backupSqlite, restoreSqlite } from '../../../experiments/stores/backup/sqlite-backup.ts';
 import { SqliteStore } from '../../../experiments/stores/sqlite-store.ts';
@@ -84,6 +86,21 @@ describe('the store in a SQLite file', () => {
     await expect(SqliteStore.open(file('newer.db'))).rejects.toThrow('written by a newer release');
     await expect(SqliteStore.open(file('README'))).rejects.toThrow('not a database');
     await expect(SqliteStore.open(file('no/such/folder.db'))).rejects.toThrow("can't be opened");
+  });
+
+  test('refuses to serve from a file that it may only read', async () => {
+    await (await SqliteStore.open(file('read-only.db'), { isServing: true })).close();
+    await chmod(folder.path, 0o755);
+    for (const name of ['read-only.db', 'read-only.db-lock']) await chmod(file(name), 0o444);
+    // Root may write to everything: it becomes somebody else.
+    const script = `
+      const { SqliteStore } = await import(${JSON.stringify(import.meta.resolve('../../../experiments/stores/sqlite-store.ts'))});
+      if (process.getuid() === 0) process.setuid(65534);
+      const opened = SqliteStore.open(${JSON.stringify(file('read-only.db'))}, { isServing: true });
+      console.log(await opened.then((store) => store.close().then(() => 'opened'), (error) => error.message));
+    `;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    expect(stdout).toMatch(/read-only\.db can't be opened: EACCES: permission denied, access/);
   });
 
   test('a file of the release before it has what it had, and takes what it lacked', async () => {
