@@ -117,10 +117,10 @@ function parametersOf(body: unknown): object {
   if (!isObject(parsed))
     throw invalid("the body is no JSON object; expected the query's parameters, or no body");
   return Object.fromEntries(
-    Object.entries(parsed).map(([key, value]) => [
-      key,
-      typeof value === 'string' ? value : JSON.stringify(value),
-    ]),
+    Object.entries(parsed)
+      // Null stands for what is left out, as with TorchServe.
+      .filter(([, value]) => value !== null)
+      .map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]),
   );
 }
 

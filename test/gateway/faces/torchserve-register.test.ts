@@ -27,6 +27,7 @@ beforeAll(async () => {
     admin: true,
     files: {
       'models/plain.onnx': MODEL,
+      'models/left-out.onnx': MODEL,
       'models/broken.onnx': 'no model',
       'models/readme.txt': 'text',
       'models/there/1/model.onnx': MODEL,
@@ -167,6 +168,19 @@ describe('POST /models?url=', () => {
     });
     const answer = await register({}, gateway, { body, headers: { 'content-type': 'application/json' } });
     expect(answer.body.status).toContain('"as-json" Version: 1 registered');
+  });
+
+  test('takes null in JSON for what is left out', async () => {
+    const left = {
+      model_name: null,
+      handler: null,
+      batch_size: null,
+      initial_workers: null,
+      synchronous: null,
+    };
+    const body = JSON.stringify({ url: 'left-out.onnx', ...left });
+    const answer = await register({}, gateway, { body, headers: { 'content-type': 'application/json' } });
+    expect(answer.body.status).toContain('"left-out" Version: 1 registered');
   });
 });
 
