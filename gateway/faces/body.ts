@@ -86,7 +86,7 @@ function receive(
 ): void {
   const sent = Number(payload.headers['content-length']);
   if (sent > limitBytes) {
-    done(tooLarge(String(sent), limitBytes));
+    done(bodyTooLarge(String(sent), limitBytes));
     return;
   }
   let source: Readable;
@@ -117,7 +117,7 @@ function receive(
     else chunk.copy(block, received);
     received += chunk.length;
     if (received > limitBytes) {
-      refuse(tooLarge(`more than ${limitBytes}`, limitBytes));
+      refuse(bodyTooLarge(`more than ${limitBytes}`, limitBytes));
       return;
     }
     try {
@@ -154,6 +154,6 @@ function ignore(): void {
   // A body that was refused already may go on to break off.
 }
 
-function tooLarge(bytes: string, limitBytes: number): GatewayError {
+export function bodyTooLarge(bytes: string, limitBytes: number): GatewayError {
   return new GatewayError('body_too_large', `the body has ${bytes} bytes; at most ${limitBytes} are taken`);
 }

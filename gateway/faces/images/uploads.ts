@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { Busboy } from '@fastify/busboy';
 import type { FastifyRequest } from 'fastify';
 import { GatewayError } from '../../errors.ts';
+import { bodyTooLarge } from '../body.ts';
 import type { CallBody } from '../forwarded-call.ts';
 import { fromFrameworkError } from '../framework-error.ts';
 
@@ -72,6 +73,9 @@ async function readParts(
   limitBytes: number,
   fields: FieldNames,
 ): Promise<readonly Uint8Array[]> {
+  // Also what is no file of it: a part that nobody wants is part of the body that was sent.
+  const announced = request.headers['content-length'];
+  if (Number(announced) > limitBytes) throw bodyTooLarge(String(announced), limitBytes);
   const files: Uint8Array[] = [];
   let bytes = 0;
   /** Counted as they come: how long a form or a part of it is need not be announced. */

@@ -200,7 +200,17 @@ describe('POST /predict', () => {
       413,
       'the form has more than 256 files; send them in several requests',
     ],
-    ['a file over the limit', () => form([new Uint8Array(2_200_000)]), 413, ''],
+    ['a file over the limit', () => form([new Uint8Array(2_200_000)]), 413, 'at most 2097152'],
+    [
+      'a form over the limit for what is no file of it',
+      () => {
+        const padded = form([scan]);
+        padded.append('note', 'a'.repeat(2_200_000));
+        return padded;
+      },
+      413,
+      'at most 2097152',
+    ],
   ])('%s is refused, and the next call is answered', async (_, make, status, message) => {
     const response = await predict(await make());
     const body = (await response.json()) as { error: string };
