@@ -10,6 +10,8 @@ import { CallAdmission } from './call-admission.ts';
 import { HEALTH, INFERENCE, REFLECTIONS } from './definitions.ts';
 import { healthService } from './health.ts';
 import { holdMessages } from './held-messages.ts';
+import { connectionInjector } from './long-deadlines.ts';
+import type { ConnectionInjector } from './long-deadlines.ts';
 import { inferenceService } from './inference-service.ts';
 import { methodAccess } from './method-access.ts';
 import { OpenStreams } from './open-streams.ts';
@@ -27,8 +29,6 @@ const MOST_CALLS = 256;
 /** A caller whose machine is gone is found out by pings at this distance, and given that long to answer one. */
 const PING_EVERY_MS = 60_000;
 const PING_TIMEOUT_MS = 20_000;
-
-type ConnectionInjector = ReturnType<Server['createConnectionInjector']>;
 
 /** The data plane over gRPC. It listens on sockets of its own, and hands each connection to gRPC. */
 export class GrpcPlane {
@@ -50,7 +50,7 @@ export class GrpcPlane {
   ): Promise<GrpcPlane> {
     const open = new OpenStreams();
     const server = grpcServer(gateway, open);
-    const entry = { connections: server.createConnectionInjector(credentialsOf(tls)) };
+    const entry = { connections: connectionInjector(server, credentialsOf(tls)) };
     const accept = async (options: ListenOptions): Promise<SocketServer> => {
       const socketServer = createServer({ noDelay: true }, (socket) => {
         entry.connections.injectConnection(socket);
@@ -83,7 +83,7 @@ export class GrpcPlane {
 
   /** Shows another certificate to whoever connects from now on. */
   useCertificate(tls: TlsCredentials): void {
-    this.#entry.connections = this.#server.createConnectionInjector(credentialsOf(tls));
+    this.#entry.connections = connectionInjector(this.#server, credentialsOf(tls));
   }
 
   /** Takes no new connections or calls, and answers what is in flight. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { identityModel } from '../../../models/onnx-graph.ts';
@@ -191,6 +192,18 @@ describe('a caller who doesn’t wait', () => {
     });
     expect(await counted('cancelled', 'slow')).toBe(0);
   });
+
+  test.each(['43200M', '99999999S', '99999999H', '720H'])(
+    'has all the time of a deadline as far off as %s',
+    async (timeout) => {
+      const headers = { 'grpc-timeout': timeout };
+      await client.call('ModelInfer', inferRequest(), headers);
+      const stream = client.stream('ModelStreamInfer', headers);
+      const ended = once(stream, 'end');
+      stream.resume().end(inferRequest());
+      await ended;
+    },
+  );
 
   test('who cancels leaves the queue, and the model is not run for it', async () => {
     const version = gateway.server.gateway.repository.model('patient')?.version(1);
