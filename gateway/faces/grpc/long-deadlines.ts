@@ -27,10 +27,12 @@ export function connectionInjector(server: Server, credentials: ServerCredential
   return injector;
 }
 
+const isEmitter = (value: unknown): value is EventEmitter => value instanceof EventEmitter;
+
 /** What the newest injector hands connections to. The library has no public way to it; the test of long deadlines fails if this one goes away. */
 function http2ServerOf(server: Server): EventEmitter {
   const servers: unknown = Reflect.get(server, 'http2Servers');
   const newest: unknown = servers instanceof Map ? [...servers.keys()].at(-1) : undefined;
-  if (newest instanceof EventEmitter) return newest;
+  if (isEmitter(newest)) return newest;
   throw new Error("@grpc/grpc-js doesn't keep its HTTP/2 servers where it did");
 }
