@@ -29,7 +29,7 @@ test('what is not tried anywhere is known, with its reason', () => {
     'README.md: it is what runs this',
     'docs/containers.md: needs a container engine; test/deploy/container.test.ts takes the steps of the Dockerfile without one',
     'docs/containers.md: needs a container engine',
-    'docs/embedding.md: test/e2e/package.test.ts installs what `npm run package` packs, into an empty project',
+    'docs/embedding.md: test/e2e/package.test.ts installs what npm run package packs, into an empty project',
     "docs/gpu.md: downloads CUDA's files from a host that many networks refuse",
     'docs/grpc.md: grpcurl is in no registry that tests install from; test/gateway/faces/grpc/ asks the same with another client',
     "docs/kubernetes.md: needs a cluster; test/deploy/kubernetes.test.ts renders both and holds them against the API's schemas",
