@@ -7,6 +7,7 @@ import {
   compareMeanWith,
   compareQuantileWith,
   compareRatioWith,
+  compareShareWith,
 } from '../statistics/sequential/one-sample.ts';
 import type { OneSample } from '../statistics/sequential/one-sample.ts';
 import { mergeStates } from '../statistics/states/metric-state.ts';
@@ -135,6 +136,9 @@ function measure(
   }
   if (plan.type === 'ratio' && state.kind === 'pair') {
     return { measured: compareRatioWith(state.moments, value, alpha, tuning), units };
+  }
+  if (state.kind === 'proportion') {
+    return { measured: compareShareWith(state.units, state.successes, value, tuning), units };
   }
   // What values are capped at is one for all variants, as in the comparison of them.
   const all = statesOf(metric, tallies, () => true);

@@ -37,6 +37,23 @@ export function compareMeanWith(sample: Sample, value: number, alpha: number, tu
 }
 
 /**
+ * Compares the share of units that did with a fixed value, validly at every look and exactly at any number of units: a normal approximation fails where
+ * none did, or all, as their variance isn't seen then.
+ *
+ * Source: S. R. Howard et al., Annals of Statistics 49 (2021), Proposition 7, as {@link quantileMixture}.
+ *
+ * @param units above 0
+ * @param value 0 to 1
+ */
+export function compareShareWith(units: number, successes: number, value: number, tuning: Tuning): OneSample {
+  const estimate = successes / units;
+  // Where nothing is left to chance, one unit that is otherwise is enough.
+  if (value <= 0 || value >= 1) return { estimate, p: estimate === value ? 1 : 0 };
+  const evidence = logEvidence(quantileMixture(value, tuning), successes, units);
+  return { estimate, p: Math.min(1, Math.exp(-evidence)) };
+}
+
+/**
  * Compares a ratio of two sums over units with a fixed value, validly at every look: where that is the ratio, x - value · y is 0 on average, whatever the
  * denominators are.
  *

@@ -44,6 +44,17 @@ describe('fixed values of guardrails', () => {
     expect(results.verdict).toBe('ship v2');
   });
 
+  test('a share that nobody has had by now is not below a minimum for sure, as long as it is likely enough to be chance', async () => {
+    const experiment = experimentWith(
+      'metrics: [{ name: bought, kind: proportion, role: guardrail }]\nguardrails: [{ metric: bought, minimum: 0.002 }]',
+    );
+    const { thresholds } = await resultsOf(
+      experiment,
+      both(1300, () => ({ outcomes: { bought: 0 } })),
+    );
+    expect(thresholds.map(({ outcome }) => outcome)).toEqual(['open', 'open']);
+  });
+
   test('there is nothing to tell before there are units', async () => {
     const results = await resultsOf(experimentWith(GUARDED), []);
     expect(results.thresholds).toMatchObject([
