@@ -53,7 +53,10 @@ export function readClassification(parameters: JsonObject, where: string): numbe
 
 function wholeAt(parameters: JsonObject, name: string, where: string, expected: string): number {
   const value = own(parameters, name) ?? 0;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  const whole = typeof value === 'bigint' ? Number(value) : value;
+  // The protocol has 64 bits, and some clients say the most of them for no limit: beyond what a double has exactly it is as much as that.
+  if (typeof whole === 'number' && Number.isInteger(whole) && whole >= 0 && whole <= 2 ** 64)
+    return Math.min(whole, Number.MAX_SAFE_INTEGER);
   throw invalid(`${where}.parameters.${name} is ${nameOf(value)}; expected ${expected}`);
 }
 

@@ -115,6 +115,12 @@ describe('raw binary requests', () => {
   });
 });
 
+test('a timeout and a priority may have all of their 64 bits, as clients say that they want no limit', async () => {
+  const parameters = '"parameters":{"timeout":9223372036854775807,"priority":18446744073709551615}';
+  const body = `{"inputs":[${JSON.stringify(INPUT)}],${parameters}}`;
+  expect((await gateway.post('/v2/models/simple/infer', body)).status).toBe(200);
+});
+
 test('an id, parameters of the caller’s own, a priority and a timeout are taken with a request', async () => {
   const parameters = { 'my-own': 42, priority: 1, timeout: 5_000_000, binary_data_output: false };
   const response = await gateway.post('/v2/models/simple/infer?trace=1', {

@@ -172,6 +172,15 @@ describe('ModelInfer', () => {
     expect(await counted('error', 'simple')).toBe(before);
   });
 
+  test('a timeout and a priority may have all of their 64 bits', async () => {
+    const parameters = {
+      timeout: { int64_param: '9223372036854775807' },
+      priority: { uint64_param: '18446744073709551615' },
+    };
+    const { message } = await client.call('ModelInfer', inferRequest({ parameters }));
+    expect(message).toMatchObject({ model_name: 'simple' });
+  });
+
   test('bytes that are no message are refused, and the connection serves on', async () => {
     await expect(client.sendBytes('ModelInfer', Buffer.from('no protobuf'))).rejects.toMatchObject({
       code: status.INVALID_ARGUMENT,
