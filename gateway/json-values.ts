@@ -74,6 +74,8 @@ export function nameOf(value: unknown): string {
   if (typeof value === 'object') return 'an object';
   if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 60))}`;
   if (typeof value === 'bigint') return `the number ${value}`;
+  // JSON has larger ones than a double; what was sent of them is not known any more.
+  if (value === Infinity || value === -Infinity) return 'a number beyond the largest double';
   return `the ${typeof value} ${JSON.stringify(value)}`;
 }
 

@@ -110,6 +110,12 @@ describe('bad input is told apart, and the process serves on', () => {
       400,
       'parameters.timeout is the number 1.5; expected a whole number of microseconds >= 0',
     ],
+    [
+      'a number that no double holds',
+      '{"inputs":[{"name":"INPUT","shape":[1,4],"datatype":"FP32","data":[1,2,1e400,4]}]}',
+      400,
+      '.data[2] is a number beyond the largest double, which is not a FP32',
+    ],
     ['a sequence', { inputs: [INPUT], parameters: { sequence_id: 7 } }, 501, 'sequences are not supported'],
     [
       'a key of every object’s',

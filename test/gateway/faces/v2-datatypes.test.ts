@@ -255,7 +255,7 @@ describe('a value that its type does not hold is refused by the tensor’s name 
     ['INT64', '"1"', 'the string "1"'],
     ['FP16', '65520', 'the number 65520'],
     ['FP32', '3.5e38', 'the number 3.5e+38'],
-    ['FP64', '1e309', 'the number null'],
+    ['FP64', '1e309', 'a number beyond the largest double'],
     ['BYTES', '7', 'the number 7'],
     ['FP32', '[1]', 'a list'],
   ])('%s: %s', async (datatype, literal, told) => {
