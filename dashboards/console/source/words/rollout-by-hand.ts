@@ -28,7 +28,7 @@ export function trackByHand(experiment: ExperimentShape): Track {
     stations,
     headline:
       status === 'running'
-        ? `${names === '' ? control : names} gets ${percent(share)}`
+        ? `${names === '' ? control : names} ${challengers.length > 1 ? 'get' : 'gets'} ${percent(share)}`
         : status === 'paused'
           ? `Paused: everybody gets ${control}`
           : `Ended: everybody gets ${experiment.winner ?? control}`,
