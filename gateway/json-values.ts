@@ -6,15 +6,18 @@ export function invalid(message: string): GatewayError {
   return new GatewayError('invalid_request', message);
 }
 
-/** @throws GatewayError with JSON's own words for what is wrong */
-export function parseJson(text: string): unknown {
+/**
+ * @param of whose JSON it is, as an error calls it
+ * @throws GatewayError with JSON's own words for what is wrong
+ */
+export function parseJson(text: string, of = 'request'): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
     const nonFinite = /(^|[[,:\s])-?(NaN|Infinity|inf)\b/i.exec(text.slice(0, 100_000));
     const hint = nonFinite === null ? '' : ' (JSON has no NaN or Infinity: send such tensors as binary data)';
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new GatewayError('invalid_request', `failed to parse the request JSON: ${reason}${hint}`, {
+    throw new GatewayError('invalid_request', `failed to parse the ${of} JSON: ${reason}${hint}`, {
       cause,
     });
   }

@@ -172,7 +172,7 @@ export function decodeV2Answer(
       throw garbage(`its Inference-Header-Content-Length does not fit its ${body.length} bytes`);
     }
     const text = textOf(body.subarray(0, jsonBytes));
-    const root = objectAt(parseJson(text), 'the answer');
+    const root = objectAt(parseJson(text, 'answer'), 'the answer');
     const wholeNumbers = new WholeNumbers(text, 'outputs');
     let offset = jsonBytes;
     return arrayAt(root, 'outputs', 'the answer').map((value, index): Tensor => {
@@ -209,7 +209,7 @@ export interface V2Metadata {
 export function decodeV2Metadata({ body }: UpstreamAnswer): V2Metadata {
   if (!(body instanceof Uint8Array)) throw garbage('it was not received whole');
   return readingIt(() => {
-    const root = objectAt(parseJson(textOf(body)), 'the metadata');
+    const root = objectAt(parseJson(textOf(body), 'metadata'), 'the metadata');
     const platform = own(root, 'platform');
     const specs = (key: 'inputs' | 'outputs'): readonly TensorSpec[] =>
       arrayAt(root, key, 'the metadata').map((value, index) => {

@@ -63,6 +63,21 @@ test.each([
   expect(valueIn((await client.call('ModelInfer', ASKED)).message)).toBe(42);
 });
 
+test('an answer that is no JSON is told in the log as the server’s, and not as the request', async () => {
+  await using server = await startVariantServer((response) => {
+    response.end('{"outputs": [');
+  });
+  await using gateway = await startUpstreamGateway(server.url, {
+    grpc: true,
+    experiment: { onUnavailable: 'error' },
+  });
+  using client = new GrpcClient(gateway.server.bound.grpc ?? '');
+  await expect(client.call('ModelInfer', ASKED)).rejects.toThrow('answers with what is not the protocol');
+  expect(gateway.log.find((line) => line.includes('is not the protocol'))).toContain(
+    "the answer can't be read: failed to parse the answer JSON",
+  );
+});
+
 test('answers of another server are never kept, whatever the model’s own versions do: a swap there could not be told', async () => {
   await using server = await startVariantServer((response, { body }) => {
     response.setHeader('x-cache', 'hit');
