@@ -5,6 +5,7 @@ import {
   difference,
   effectiveUnitsToBelieve,
   excessOver,
+  isLiftBelieved,
   liftInterval,
   relativeLift,
 } from '../estimates/comparison.ts';
@@ -49,7 +50,9 @@ export function measureMean(
   const believed = effectiveUnits >= toBelieve;
   const sequence = believed ? confidenceSequence(effect, effectiveUnits, alpha, tuning) : undefined;
   const reach = sequence === undefined ? Infinity : sequenceBoundary(effectiveUnits, alpha, tuning);
-  const interval = knownInterval(sequence === undefined ? undefined : liftInterval(comparison, reach));
+  const interval = knownInterval(
+    sequence !== undefined && isLiftBelieved(comparison) ? liftInterval(comparison, reach) : undefined,
+  );
   const fixed = welch(effect, degreesOfFreedom, alpha);
 
   return {

@@ -42,6 +42,9 @@ export interface Comparison {
    * equal split it cancels; at 90/10 it is 2.7 times the unit's over the root of all units.
    */
   readonly skewness: number;
+  /** Third central moments of both means. */
+  readonly controlThird: number;
+  readonly variantThird: number;
   /** Of a ratio: the standard error of the mean denominator over that mean, in the arm that knows it least; 0 for all else. */
   readonly denominatorError: number;
 }
@@ -71,6 +74,7 @@ export function compareArms(strata: readonly Stratum[]): Comparison | undefined 
   const units = { control: 0, variant: 0 };
   let [satterthwaite, imbalance] = [0, 0];
   const third = { control: 0, variant: 0 };
+  const cubes = { control: 0, variant: 0 };
   const second = { control: 0, variant: 0 };
   const denominators = { control: 0, variant: 0 };
   const ofOneUnit = { control: 0, variant: 0 };
@@ -90,12 +94,14 @@ export function compareArms(strata: readonly Stratum[]): Comparison | undefined 
       units[arm] += sample.units;
       second[arm] += sample.units * sample.variance;
       third[arm] += sample.units * sample.skewness * sample.variance ** 1.5;
+      cubes[arm] += share ** 3 / sample.units ** 2;
       denominators[arm] += sample.units * (sample.denominatorVariance ?? 0);
       ofOneUnit[arm] += (share * share) / sample.units;
     }
   }
   const skewnessOf = (arm: 'control' | 'variant'): number =>
     second[arm] === 0 ? 0 : Math.abs(third[arm] / units[arm]) / (second[arm] / units[arm]) ** 1.5;
+  const thirdOf = (arm: 'control' | 'variant'): number => (cubes[arm] * third[arm]) / units[arm];
   // The arm with more units knows better how much denominators vary.
   const denominatorVariance = Math.max(
     denominators.control / units.control,
@@ -111,6 +117,8 @@ export function compareArms(strata: readonly Stratum[]): Comparison | undefined 
     effectiveUnits: 4 * total,
     skewness:
       (Math.max(skewnessOf('control'), skewnessOf('variant')) * Math.abs(imbalance)) / Math.sqrt(total),
+    controlThird: thirdOf('control'),
+    variantThird: thirdOf('variant'),
     denominatorError: Math.sqrt(denominatorVariance * Math.max(ofOneUnit.control, ofOneUnit.variant)),
   };
 }
@@ -143,6 +151,19 @@ export function effectiveUnitsToBelieve(comparison: Comparison): number {
   const forSkewness = (skewness / MOST_SKEWED) ** 2;
   const forDenominator = (denominatorError / LARGEST_DENOMINATOR_ERROR) ** 2;
   return Math.max(forUnits, forSkewness, forDenominator) * effectiveUnits;
+}
+
+/**
+ * Whether a lift may be believed too, where a difference may: that is told by the variant less that many times the control, which has the skewness of
+ * the variant alone where its mean is nearly zero. Of an event or two where control has hundreds, the sequence left out the true lift in 14 % of
+ * experiments, and of none, where a mean of zero comes with no variance at all, in half of them.
+ */
+export function isLiftBelieved(comparison: Comparison): boolean {
+  const { control, variant, controlVariance, variantVariance, controlThird, variantThird } = comparison;
+  if (variant === 0) return false;
+  const lift = variant / control;
+  const spread = variantVariance + lift * lift * controlVariance;
+  return spread === 0 || Math.abs(variantThird - lift ** 3 * controlThird) <= MOST_SKEWED * spread ** 1.5;
 }
 
 /** An effect and how far it may be from the truth. */
