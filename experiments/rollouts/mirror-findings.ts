@@ -91,7 +91,7 @@ function agreementFindings(
   }
   const [low, high] = agreement.interval;
   const seen =
-    `${variant} answers ${percent(agreement.share)} of ${compared} copies alike ` +
+    `${variant} answers ${percent(agreement.share)} of the units alike, over ${compared} copies ` +
     `(${percent(low)} to ${percent(high)}), and at least ${percent(minAgreement)} is asked for`;
   if (high < minAgreement) return [finding('agreement', 'fail', seen)];
   return [finding('agreement', agreement.share < minAgreement ? 'inconclusive' : 'pass', seen)];

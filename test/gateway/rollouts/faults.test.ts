@@ -81,6 +81,6 @@ test('a version 2 that flips half of its answers is taken back by its mirrored c
   const { state, metVariant } = await travel(gateway, { atOnce: 2 });
   expect([state.kind, metVariant]).toEqual(['rolled_back', 0]);
   expect((await history(gateway)).at(-1)?.reason).toMatch(
-    /^mirror: v2 answers \d+(\.\d+)? % of \d+ copies alike \(.*\), and at least 95 % is asked for$/,
+    /^mirror: v2 answers \d+(\.\d+)? % of the units alike, over \d+ copies \(.*\), and at least 95 % is asked for$/,
   );
 });
