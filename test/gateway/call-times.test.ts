@@ -40,7 +40,8 @@ test('a caller that hangs up leaves the queue, and is counted as cancelled', asy
 test('a call that takes longer than the configured time is a 504, and the next one is answered', async () => {
   await using gateway = await startGateway({
     config: 'timeouts: { inference: 50ms, run: 30s }',
-    files: { 'models/slow/1/model.onnx': slowModel() },
+    // So much longer than that, that a thread which is held up meanwhile hears of the end of its time first.
+    files: { 'models/slow/1/model.onnx': slowModel(80) },
   });
   const body = JSON.stringify({ inputs: [{ name: 'INPUT', shape: [1, 1], datatype: 'FP32', data: [1] }] });
   const response = await fetch(gateway.url('/v2/models/slow/infer'), { method: 'POST', body });

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { CachedVersion } from '../../../backends/cache/cached-version.ts';
 import type { CacheResult } from '../../../backends/cache/answer-store.ts';
 import { MemoryAnswers } from '../../../backends/cache/memory-answers.ts';
@@ -29,6 +29,10 @@ async function valueOf(served: Servable, request: InferRequest): Promise<readonl
   answer.release();
   return [value, answer.cache];
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 test('the same request again is answered without a run, and another one is not', async () => {
   await using opened = await openRepository({ 'm/1/model.onnx': lingeringModel(1) });
@@ -132,13 +136,20 @@ describe('equal requests in flight', () => {
       'm/config.yaml': config,
     });
     const { served, inner } = cached(opened, 'm');
-    const short = served.infer(asking(1, { deadlineMs: performance.now() + 50 }));
+    // Time goes on as ever, but for the first's, which is over at once, when both are there.
+    vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+    const short = served.infer(asking(1, { deadlineMs: performance.now() + 30_000 }));
     const long = served.infer(asking(1));
+    await eventuallyHolds(() => {
+      expect(inner.queued).toBe(1);
+    });
+    vi.advanceTimersByTime(30_000);
     await expect(short).rejects.toMatchObject({ fault: 'expired_in_queue' });
     // The run of the first ends by a timer of its own, and what it shares a batch with would end with it.
     await eventuallyHolds(() => {
       expect([inner.statistics.fail.count, inner.queued]).toEqual([1, 1]);
     });
+    vi.useRealTimers();
     const other = inner.infer(asking(0));
     expect(Number((await long).outputs[0]?.data[0])).toBe(1);
     (await other).release();

@@ -1,11 +1,14 @@
 /** Each hard floor is met for real, and the version is taken back at the fault that meets it. */
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
+import { status } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { MockInstance } from 'vitest';
 import type { ToWorker } from '../../../backends/onnx/messages.ts';
 import { nanClassifier, rightClassifier, stuckClassifier } from '../../models/classifiers.ts';
 import { identityModel } from '../../models/onnx-graph.ts';
+import { GrpcClient, inferRequest } from '../faces/grpc/grpc-client.ts';
 import { eventually } from '../running-gateway.ts';
 import type { RunningGateway } from '../running-gateway.ts';
 import { history, startRollout, stateOf } from './rolled-out.ts';
@@ -93,44 +96,34 @@ test('memory that runs out: a worker’s heap is full, twice', async () => {
   // V8 gives it to the threads that are started under it: those of the versions.
   setFlagsFromString('--max-old-space-size=32');
   await using gateway = await waiting({
+    grpc: true,
     version2: echo,
     files: { 'models/classes/1/model.onnx': echo },
     experiment: { metrics: [], guardrails: [] },
   });
-  const body = stringsOf(500_000);
-  // A machine that is busy with so long a body may be too late for it, and turns it away at the door.
-  let refused = '';
+  using client = new GrpcClient(gateway.server.bound.grpc ?? '');
+  const message = stringsOf(200_000);
+  // A machine that is busy with so long a message may be too late for it, and turns it away at the door.
+  let refused: unknown;
   await eventually(async () => {
-    const response = await fetch(gateway.url('/v2/models/classes/infer'), { method: 'POST', ...body });
-    const { error } = (await response.json()) as { readonly error: string };
-    refused = `${response.status} ${error}`;
-    return !error.startsWith('there is too much to do');
+    const asking = client.call('ModelInfer', message, { 'x-tester': 'yes' });
+    const { code, details } = (await asking.catch((error: unknown) => error)) as ServiceError;
+    refused = { code, details };
+    return !details.startsWith('there is too much to do');
   });
-  expect(refused).toMatch(/^500 /);
+  expect(refused).toMatchObject({ code: status.INTERNAL });
   await expectRolledBack(gateway, 'v2: 2 times memory ran out');
 });
 
-/** More strings than a small heap holds, in the binary form, which needs no other thread to be read. */
-function stringsOf(count: number): Pick<RequestInit, 'headers' | 'body'> {
-  const text = Buffer.from('x'.repeat(100));
+/** More text than a small heap holds, over gRPC, which reads it on the main thread: another one would run out of memory first. */
+function stringsOf(count: number): Readonly<Record<string, unknown>> {
+  const text = Buffer.from('x'.repeat(250));
   const element = Buffer.alloc(4 + text.length);
   element.writeUInt32LE(text.length);
   text.copy(element, 4);
-  const data = Buffer.concat(Array.from({ length: count }, () => element));
-  const head = Buffer.from(
-    JSON.stringify({
-      inputs: [
-        {
-          name: 'INPUT',
-          datatype: 'BYTES',
-          shape: [1, count],
-          parameters: { binary_data_size: data.length },
-        },
-      ],
-    }),
-  );
-  return {
-    headers: { 'x-tester': 'yes', 'inference-header-content-length': String(head.length) },
-    body: Buffer.concat([head, data]),
-  };
+  return inferRequest({
+    model_name: 'classes',
+    inputs: [{ name: 'INPUT', datatype: 'BYTES', shape: [1, count] }],
+    raw_input_contents: [Buffer.concat(Array.from({ length: count }, () => element))],
+  });
 }

@@ -26,6 +26,7 @@ export interface RolledOut {
   /** Further files, or others in the place of these. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly admin?: true;
+  readonly grpc?: true;
 }
 
 /** A gateway whose version 1 answers rightly, and whose version 2 is rolled out. */
@@ -36,10 +37,12 @@ export function startRollout({
   config,
   files = {},
   admin,
+  grpc,
 }: RolledOut): Promise<RunningGateway> {
   return startGateway({
     config: config ?? 'state: sqlite:./state.db\n',
     ...(admin !== undefined && { admin }),
+    ...(grpc !== undefined && { grpc }),
     files: {
       'models/classes/1/model.onnx': rightClassifier(),
       'models/classes/2/model.onnx': version2,
